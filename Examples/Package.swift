@@ -1,0 +1,16 @@
+// swift-tools-version: 6.2
+
+import PackageDescription
+
+let package = Package(
+  name: "Examples",
+  dependencies: [.package(name: "MemArchive", path: "..")],
+  targets: [
+    // Without pkgConfig: SwiftPM refuses flags that fluidsynth.pc carries, with a warning at each build.
+    .systemLibrary(name: "CFluidSynth", providers: [.apt(["libfluidsynth-dev"])]),
+    .systemLibrary(name: "CFreeType", pkgConfig: "freetype2", providers: [.apt(["libfreetype-dev"])]),
+    .executableTarget(
+      name: "Demo",
+      dependencies: ["CFluidSynth", "CFreeType", .product(name: "MemArchive", package: "MemArchive")]),
+  ]
+)

@@ -1,0 +1,85 @@
+#define _GNU_SOURCE
+#include "CLinux.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <locale.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+int clinux_memfd_create(const char *name, unsigned int flags) {
+  return (int)syscall(SYS_memfd_create, name, flags);
+}
+
+int clinux_add_seals(int descriptor, int seals) {
+  return fcntl(descriptor, F_ADD_SEALS, seals);
+}
+
+int clinux_get_seals(int descriptor) {
+  return fcntl(descriptor, F_GET_SEALS);
+}
+
+// Never 0, 1 or 2, which a caller that was started without them would take for its standard streams.
+int clinux_duplicate(int descriptor, int close_on_exec) {
+  return fcntl(descriptor, close_on_exec ? F_DUPFD_CLOEXEC : F_DUPFD, 3);
+}
+
+int clinux_open_read_only(const char *path) {
+  return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+// One locale object for the life of the process: newlocale(3) reads files, so it is asked once.
+static pthread_once_t locale_once = PTHREAD_ONCE_INIT;
+static locale_t utf8_locale;
+
+static void open_utf8_locale(void) {
+  static const char *const names[] = {"C.UTF-8", "C.utf8", "en_US.UTF-8"};
+  for (size_t i = 0; i < sizeof names / sizeof *names && !utf8_locale; i++)
+    utf8_locale = newlocale(LC_CTYPE_MASK, names[i], (locale_t)0);
+}
+
+void *clinux_enter_utf8_locale(void) {
+  pthread_once(&locale_once, open_utf8_locale);
+  return utf8_locale ? (void *)uselocale(utf8_locale) : NULL;
+}
+
+void clinux_restore_locale(void *previous) {
+  if (previous) uselocale((locale_t)previous);
+}
+
+int clinux_has_noexec_seal(void) {
+  int descriptor = clinux_memfd_create("probe", CLINUX_MFD_CLOEXEC | CLINUX_MFD_NOEXEC_SEAL);
+  if (descriptor < 0) return errno == EINVAL ? 0 : -1;
+  close(descriptor);
+  return 1;
+}
+
+int clinux_has_collapse(void) {
+  // An empty range is checked for its advice alone: EINVAL where the kernel does not know it.
+  return madvise(NULL, 0, CLINUX_MADV_COLLAPSE) == 0;
+}
+
+int clinux_landlock_abi(void) {
+#ifdef SYS_landlock_create_ruleset
+  long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, 1 /* LANDLOCK_CREATE_RULESET_VERSION */);
+  return abi < 0 ? 0 : (int)abi;
+#else
+  return 0;
+#endif
+}
+
+int clinux_has_user_namespaces(void) {
+  // unshare(2) of a user namespace wants a process of its own; the raw clone has no atfork handlers
+  // to run and the child leaves at once. __WCLONE and no exit signal keep it from the host's SIGCHLD.
+  long child = syscall(SYS_clone, CLONE_NEWUSER | CLONE_NEWNS, 0, 0, 0, 0);
+  if (child == 0) _exit(0);
+  if (child < 0) return 0;
+  while (waitpid((pid_t)child, NULL, __WCLONE) < 0 && errno == EINTR) {}
+  return 1;
+}

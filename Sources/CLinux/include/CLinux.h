@@ -1,0 +1,50 @@
+// Calls and constants that Swift's Glibc module hides: GNU extensions, variadic calls, macros that
+// are not plain numbers, and numbers newer than the C library's headers.
+#ifndef CLINUX_H
+#define CLINUX_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+// memfd_create(2), <linux/memfd.h>. glibc 2.36 does not know the last two (kernel 6.3).
+enum {
+  CLINUX_MFD_CLOEXEC = 0x1,
+  CLINUX_MFD_ALLOW_SEALING = 0x2,
+  CLINUX_MFD_NOEXEC_SEAL = 0x8,
+  CLINUX_MFD_EXEC = 0x10,
+};
+
+// fcntl(2), "File sealing". F_SEAL_EXEC is kernel 6.3.
+enum {
+  CLINUX_F_SEAL_SEAL = 0x1,
+  CLINUX_F_SEAL_SHRINK = 0x2,
+  CLINUX_F_SEAL_GROW = 0x4,
+  CLINUX_F_SEAL_WRITE = 0x8,
+  CLINUX_F_SEAL_FUTURE_WRITE = 0x10,
+  CLINUX_F_SEAL_EXEC = 0x20,
+};
+
+// madvise(2). MADV_COLLAPSE is kernel 6.1.
+enum {
+  CLINUX_MADV_COLLAPSE = 25,
+};
+
+int clinux_memfd_create(const char *name, unsigned int flags);
+int clinux_add_seals(int descriptor, int seals);
+int clinux_get_seals(int descriptor);
+int clinux_duplicate(int descriptor, int close_on_exec);
+int clinux_open_read_only(const char *path);
+
+// Opens the tree-wide thread locale C.UTF-8 for the calling thread and returns the locale to put back
+// with clinux_restore_locale; NULL where no UTF-8 locale is installed (nothing was changed then).
+void *clinux_enter_utf8_locale(void);
+void clinux_restore_locale(void *previous);
+
+// Kernel features, each asked without side effects: 1 yes, 0 no, -1 cannot be told.
+int clinux_has_noexec_seal(void);
+int clinux_has_collapse(void);
+int clinux_landlock_abi(void);
+int clinux_has_user_namespaces(void);
+
+#endif

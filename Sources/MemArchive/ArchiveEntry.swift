@@ -1,0 +1,70 @@
+/// One member of an archive, as its header describes it.
+public struct ArchiveEntry: Hashable, Sendable {
+  /// What an entry is.
+  public enum Kind: String, Hashable, Sendable, CustomStringConvertible {
+    /// A regular file, the only kind with content of its own (but see ``hardlink``).
+    case file
+    /// A directory.
+    case directory
+    /// A symbolic link; ``ArchiveEntry/link`` is its target, any text.
+    case symlink
+    /// A further name for another entry's content; ``ArchiveEntry/link`` is that entry's name. In cpio's newc
+    /// format the last of these carries the content.
+    case hardlink
+    /// A named pipe.
+    case fifo
+    /// A Unix domain socket.
+    case socket
+    /// A character device.
+    case character
+    /// A block device.
+    case block
+
+    public var description: String { rawValue }
+  }
+
+  /// A point in time, seconds and nanoseconds since 1970-01-01 00:00 UTC.
+  public struct Time: Hashable, Sendable {
+    /// Seconds; negative before 1970.
+    public let seconds: Int64
+    /// Nanoseconds within the second, 0 to 999,999,999.
+    public let nanoseconds: Int
+
+    /// A time from its parts.
+    public init(seconds: Int64, nanoseconds: Int = 0) {
+      self.seconds = seconds
+      self.nanoseconds = nanoseconds
+    }
+  }
+
+  /// The name by which the entry is looked up. Valid UTF-8 is itself; every other byte b stands as U+F700+b, so
+  /// that no two raw names share a key.
+  public let name: String
+  /// What the entry is.
+  public let kind: Kind
+  /// The declared size in bytes; `nil` where the header has none (a lone compressed file, a streamed zip).
+  public let size: Int64?
+  /// The time of last modification, where the format has one.
+  public let modified: Time?
+  /// The permission bits, without the file type.
+  public let mode: UInt16
+  /// The target of a symlink or a hardlink, encoded like ``name``.
+  public let link: String?
+  /// The number of names the file has, where the format counts them (cpio); otherwise 1.
+  public let linkCount: Int
+  /// Whether the content is encrypted.
+  public let isEncrypted: Bool
+
+  /// The bytes of the name in the archive.
+  public var rawName: [UInt8] { EntryName.raw(name) }
+
+  /// The bytes that a name stands for; the inverse of ``name(raw:)``.
+  public static func rawName(of name: String) -> [UInt8] { EntryName.raw(name) }
+
+  /// The name that stands for these bytes, as ``name`` has it: for names that come from elsewhere, such as a
+  /// command line.
+  public static func name(raw: [UInt8]) -> String { EntryName.key(raw) }
+
+  /// Whether the name stays below the directory it would be unpacked in: relative, not empty, no `..`, no NUL.
+  public var isSafeRelative: Bool { EntryName.isSafeRelative(rawName) }
+}

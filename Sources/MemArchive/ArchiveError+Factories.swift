@@ -1,0 +1,81 @@
+internal import SystemPackage
+
+// One factory for each way to fail: (call, errno, subject) becomes a sentence here and nowhere else.
+extension ArchiveError {
+  /// A system call failed. The numbers that a caller can act on get codes of their own.
+  static func system(_ call: String, _ errno: Errno, doing what: String, entry: String? = nil) -> Self {
+    switch errno {
+    case .tooManyOpenFiles, .tooManyOpenFilesInSystem:
+      Self(
+        .descriptorLimit, entry: entry, "no descriptor is left while \(what)", call: call, errno: errno,
+        advice: "Raise the limit (ulimit -n), or extract fewer entries at once.")
+    case .noMemory, .noSpace:
+      Self(
+        .outOfMemory, entry: entry, "the system is out of memory while \(what)", call: call, errno: errno,
+        advice: "Free memory, raise the memory limit of the control group, or extract fewer entries at once.")
+    case .fileTooLarge:
+      Self(
+        .limitExceeded, entry: entry, "the process's file size limit was reached while \(what)", call: call,
+        errno: errno, advice: "Raise RLIMIT_FSIZE (ulimit -f), which counts for files in memory too.")
+    default:
+      Self(
+        .system, entry: entry, "\(what) failed", call: call, errno: errno,
+        advice: "Look the error up in the manual page of \(call)(2).")
+    }
+  }
+
+  static func open(_ path: String, _ errno: Errno) -> Self {
+    guard errno == .noSuchFileOrDirectory || errno == .permissionDenied || errno == .isDirectory else {
+      return .system("open", errno, doing: "opening \"\(path)\"")
+    }
+    return Self(
+      .system, "\"\(path)\" cannot be opened", call: "open", errno: errno,
+      advice: "Check the path and its permissions; an archive must be a file or a pipe.")
+  }
+
+  static func unrecognized() -> Self {
+    Self(
+      .unrecognizedFormat, "this is no archive that MemArchive reads",
+      advice: "Check that the file is complete and is not encrypted as a whole.")
+  }
+
+  static func refused(_ format: String) -> Self {
+    Self(
+      .unsupportedFormat, "\(format) is not read",
+      advice: "Decompress it with its own program first, and give the result.")
+  }
+
+  static func corrupt(_ reason: String, entry: String? = nil, call: String? = nil) -> Self {
+    Self(.corrupt, entry: entry, reason, call: call, advice: "Fetch the archive again, or ask whoever made it.")
+  }
+
+  static func truncated(_ reason: String, entry: String? = nil, call: String? = nil) -> Self {
+    Self(
+      .truncated, entry: entry, reason, call: call,
+      advice: "The archive was cut short: fetch it again in full.")
+  }
+
+  static func limit(_ name: String, _ value: Int64, entry: String?, _ what: String) -> Self {
+    Self(
+      .limitExceeded, entry: entry, "\(what) exceeds the limit \(name) = \(value)",
+      advice: "Raise Limits.\(name) if the archive is trusted.")
+  }
+
+  static func tooManyLayers(_ depth: Int) -> Self {
+    Self(
+      .tooManyLayers, "more than \(depth) layers of compression are wrapped around each other",
+      advice: "Raise Limits.depth if the archive is trusted, or unpack the outer layers first.")
+  }
+
+  static func noSuchEntry(_ name: String) -> Self {
+    Self(
+      .noSuchEntry, entry: name, "the archive has no such entry",
+      advice: "List the names with entries(); they are compared byte by byte.")
+  }
+
+  static func notAFile(_ entry: ArchiveEntry) -> Self {
+    Self(
+      .notAFile, entry: entry.name, "a \(entry.kind) has no content",
+      advice: "Ask only for regular files and for links to them.")
+  }
+}

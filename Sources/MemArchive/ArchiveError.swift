@@ -1,0 +1,107 @@
+public import SystemPackage
+
+/// Why an archive, an entry or a file in memory could not be had.
+///
+/// `description` is a sentence for a person: the entry, what happened, the failing call and its
+/// `Errno` or libarchive's own words, and what to do about it.
+public struct ArchiveError: Error, Hashable, Sendable {
+  /// What went wrong, to be switched over with `==`. More codes may come with later versions.
+  public struct Code: Hashable, Sendable {
+    private enum Kind: String {
+      case unrecognizedFormat, unsupportedFormat, unsupportedFeature
+      case corrupt, truncated
+      case passphraseRequired, wrongPassphrase
+      case limitExceeded, tooManyLayers
+      case noSuchEntry, notAFile, duplicateEntry, linkTargetUnavailable
+      case descriptorLimit, outOfMemory, pathUnavailable, sourceConsumed
+      case system
+    }
+
+    private let kind: Kind
+    private init(_ kind: Kind) { self.kind = kind }
+
+    /// The bytes are no archive that any registered reader knows.
+    public static var unrecognizedFormat: Self { Self(.unrecognizedFormat) }
+    /// The container is known and deliberately not read (it would run programs, or lists files only).
+    public static var unsupportedFormat: Self { Self(.unsupportedFormat) }
+    /// The container is read, but not with this compression method, encryption or extension.
+    public static var unsupportedFeature: Self { Self(.unsupportedFeature) }
+    /// Bytes contradict their checksum, their declared size or the format's rules.
+    public static var corrupt: Self { Self(.corrupt) }
+    /// The archive ends before its content does.
+    public static var truncated: Self { Self(.truncated) }
+    /// The entry is encrypted and no passphrase was given.
+    public static var passphraseRequired: Self { Self(.passphraseRequired) }
+    /// None of the passphrases given opens the entry.
+    public static var wrongPassphrase: Self { Self(.wrongPassphrase) }
+    /// The archive asks for more than ``Limits`` allows.
+    public static var limitExceeded: Self { Self(.limitExceeded) }
+    /// Compression is wrapped in compression more often than ``Limits/depth`` allows.
+    public static var tooManyLayers: Self { Self(.tooManyLayers) }
+    /// A name was asked for that the archive does not hold.
+    public static var noSuchEntry: Self { Self(.noSuchEntry) }
+    /// The entry is a directory, a device or another kind that has no content.
+    public static var notAFile: Self { Self(.notAFile) }
+    /// Two entries share a name and ``ExtractionOptions/Duplicates/reject`` was asked for.
+    public static var duplicateEntry: Self { Self(.duplicateEntry) }
+    /// A link's target was not extracted.
+    public static var linkTargetUnavailable: Self { Self(.linkTargetUnavailable) }
+    /// The process or the system has no descriptor left (EMFILE, ENFILE).
+    public static var descriptorLimit: Self { Self(.descriptorLimit) }
+    /// The system has no memory left (ENOMEM, ENOSPC).
+    public static var outOfMemory: Self { Self(.outOfMemory) }
+    /// `/proc` is not mounted, so that a descriptor has no path.
+    public static var pathUnavailable: Self { Self(.pathUnavailable) }
+    /// A pipe was read to its end before; it cannot be read a second time.
+    public static var sourceConsumed: Self { Self(.sourceConsumed) }
+    /// A system call failed; ``ArchiveError/call`` and ``ArchiveError/errno`` say which and why.
+    public static var system: Self { Self(.system) }
+  }
+
+  /// What went wrong.
+  public let code: Code
+  /// The name of the entry at hand, ``ArchiveEntry/name``; `nil` when the archive as a whole is meant.
+  public internal(set) var entry: String?
+  /// What happened, without the entry and the advice.
+  public let reason: String
+  /// The failing system call or library function, when one failed.
+  public let call: String?
+  /// The error number of the failing system call. libarchive's and zlib's own numbers are never put here.
+  public let errno: Errno?
+  /// One sentence about what can be done.
+  public let advice: String
+
+  init(
+    _ code: Code, entry: String? = nil, _ reason: String, call: String? = nil, errno: Errno? = nil,
+    advice: String
+  ) {
+    self.code = code
+    self.entry = entry
+    self.reason = reason
+    self.call = call
+    self.errno = errno
+    self.advice = advice
+  }
+
+  /// The same error, said of `name` unless it names an entry already.
+  func naming(_ name: String?) -> Self {
+    var error = self
+    error.entry = entry ?? name
+    return error
+  }
+}
+
+extension ArchiveError: CustomStringConvertible {
+  public var description: String {
+    var text = entry.map { "entry \"\($0)\": " } ?? ""
+    text += reason
+    if let call {
+      text += errno.map { " (\(call): \($0))" } ?? " (\(call))"
+    }
+    return text + ". " + advice
+  }
+}
+
+extension ArchiveError.Code: CustomStringConvertible {
+  public var description: String { kind.rawValue }
+}

@@ -1,0 +1,80 @@
+public import SystemPackage
+
+/// An archive that can be read: where its bytes are, nothing more. It is opened by each call that reads it.
+///
+/// Read without further ado: tar in all its dialects, zip, 7z, cpio, ar, and lone compressed files; around each of them
+/// gzip, bzip2, xz, lzma, lzip, zstd, lz4, compress (.Z), uuencode and rpm. Formats that are only read by running
+/// another program are refused.
+///
+/// ```swift
+/// let files = try ArchiveReader(path: "song.zip").extract()
+/// try files["gm.sf2"]!.withPath { path in fluid_synth_sfload(synth, path, 1) }
+/// ```
+public struct ArchiveReader: Sendable {
+  enum Origin: Sendable {
+    case path(FilePath)
+    case descriptor(FileDescriptor)
+    case bytes([UInt8])
+    case file(MemFile)
+  }
+
+  let origin: Origin
+  let pipe: PipeState?
+
+  /// An archive in a file, opened read-only by each call that reads it. A named pipe can be read once.
+  public init(path: FilePath) {
+    origin = .path(path)
+    pipe = nil
+  }
+
+  /// An archive in a file.
+  public init(path: String) { self.init(path: FilePath(path)) }
+
+  /// An archive behind a descriptor, which stays the caller's and must stay open while it is read.
+  ///
+  /// A regular file or block device is read by position from its beginning (pread(2)); the descriptor's offset is
+  /// neither used nor moved. Anything else is read from where it stands, and only once.
+  public init(descriptor: FileDescriptor) {
+    origin = .descriptor(descriptor)
+    pipe = PipeState()
+  }
+
+  /// An archive in memory.
+  public init(bytes: [UInt8]) {
+    origin = .bytes(bytes)
+    pipe = nil
+  }
+
+  /// An archive that was extracted itself, such as the data.tar.xz of a Debian package.
+  public init(_ file: MemFile) {
+    origin = .file(file)
+    pipe = nil
+  }
+
+  /// The entries, in the archive's order, without extracting any.
+  ///
+  /// - Throws: ``ArchiveError``; all entries are read before it returns, so damage behind the first entry throws too.
+  ///   To keep what is intact, use ``stream(options:)``.
+  public func entries(options: ExtractionOptions = ExtractionOptions()) throws(ArchiveError) -> [ArchiveEntry] {
+    var stream = try stream(options: options)
+    var entries: [ArchiveEntry] = []
+    while let entry = try stream.next() { entries.append(entry) }
+    return entries
+  }
+
+  /// Opens the archive to take its entries one at a time, each extracted or skipped.
+  ///
+  /// - Throws: ``ArchiveError`` with ``ArchiveError/Code/unrecognizedFormat`` or ``ArchiveError/Code/unsupportedFormat``
+  ///   when this is no archive, ``ArchiveError/Code/system`` when it cannot be opened, and all that reading its first bytes
+  ///   can lead to.
+  public func stream(options: ExtractionOptions = ExtractionOptions()) throws(ArchiveError) -> ArchiveStream {
+    try stream(options: options, ledger: Ledger(options.limits))
+  }
+
+  func stream(options: ExtractionOptions, ledger: Ledger) throws(ArchiveError) -> ArchiveStream {
+    let warnings = WarningLog()
+    let reader = try EntryReader(
+      try open(), name: fileName, options: options, ledger: ledger, warnings: warnings)
+    return ArchiveStream(reader, options: options, ledger: ledger, warnings: warnings)
+  }
+}

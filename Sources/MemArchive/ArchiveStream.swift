@@ -1,0 +1,66 @@
+/// The entries of an archive, one at a time: take the next header, then extract its content or go on.
+///
+/// ```swift
+/// var stream = try ArchiveReader(path: "linux.tar.xz").stream()
+/// while let entry = try stream.next() {
+///   if entry.name.hasSuffix(".h") { use(try stream.extract()) }
+/// }
+/// ```
+///
+/// Only what you keep stays in memory. An entry whose checksum fails is never handed out; but a checksum *around* the
+/// archive (gzip's, say) is known only at the end, so entries count as verified once ``next()`` has returned `nil`.
+public struct ArchiveStream: ~Copyable {
+  private let reader: EntryReader
+  private let options: ExtractionOptions
+  private let ledger: Ledger
+  private let log: WarningLog
+  private var current: ArchiveEntry?
+
+  init(_ reader: EntryReader, options: ExtractionOptions, ledger: Ledger, warnings: WarningLog) {
+    self.reader = reader
+    self.options = options
+    self.ledger = ledger
+    log = warnings
+  }
+
+  /// What was odd so far.
+  public var warnings: [ArchiveWarning] { log.all }
+
+  /// The next entry, or `nil` at the end. What was left of the entry before is skipped.
+  ///
+  /// - Throws: ``ArchiveError``. After an error that concerns one entry the next call goes on behind it; after one that
+  ///   ends the reading it returns `nil`, so a loop that notes errors and goes on always ends.
+  public mutating func next() throws(ArchiveError) -> ArchiveEntry? {
+    current = nil
+    current = try reader.next()
+    return current
+  }
+
+  /// The content of the entry that ``next()`` returned last, in a sealed file in memory. Once for each entry.
+  ///
+  /// - Throws: ``ArchiveError`` with ``ArchiveError/Code/notAFile`` when the entry has no content,
+  ///   ``ArchiveError/Code/limitExceeded``, ``ArchiveError/Code/corrupt``, ``ArchiveError/Code/truncated``,
+  ///   ``ArchiveError/Code/passphraseRequired``, ``ArchiveError/Code/wrongPassphrase``,
+  ///   ``ArchiveError/Code/unsupportedFeature``, ``ArchiveError/Code/descriptorLimit``,
+  ///   ``ArchiveError/Code/outOfMemory``. Nothing of the entry is left then.
+  public mutating func extract() throws(ArchiveError) -> MemFile {
+    guard let entry = current else {
+      throw ArchiveError(
+        .noSuchEntry, "there is no entry at hand", advice: "Call next() first; an entry can be extracted once.")
+    }
+    guard entry.hasContent else { throw .notAFile(entry) }
+    current = nil
+    var region = try Region.create(
+      name: entry.name, declaredSize: entry.size, fill: options.fill, executable: options.executable,
+      ledger: ledger)
+    let size = try reader.read(entry) { block, offset throws(ArchiveError) in
+      try region.write(block, at: offset)
+    }
+    return MemFile(try region.seal(size: size), name: entry.name, entry: entry)
+  }
+}
+
+extension ArchiveEntry {
+  /// Whether the entry carries bytes itself: a regular file, or the hard link of a format that puts them there.
+  public var hasContent: Bool { kind == .file || (kind == .hardlink && (size ?? 0) > 0) }
+}

@@ -1,0 +1,11 @@
+/// Something odd in an archive that did not prevent its extraction.
+public struct ArchiveWarning: Hashable, Sendable {
+  /// The name of the entry it is about; `nil` for the archive as a whole.
+  public let entry: String?
+  /// What is odd.
+  public let text: String
+}
+
+extension ArchiveWarning: CustomStringConvertible {
+  public var description: String { (entry.map { "entry \"\($0)\": " } ?? "") + text }
+}

@@ -1,0 +1,101 @@
+/// The compressions and wrappings that can lie around an archive, each recognised by its first bytes.
+enum Filter: String, CaseIterable, CustomStringConvertible {
+  case gzip, bzip2, xz, lzma, lzip, zstd, lz4, compress, uu, rpm
+
+  var description: String { rawValue }
+
+  /// What the first bytes of some content are.
+  enum Recognition: Equatable {
+    case filter(Filter)
+    /// Known, and never read: libarchive decodes these by running a program from PATH.
+    case refused(String)
+    case none
+  }
+
+  /// The number of first bytes that `recognise` wants to see.
+  static let headSize = 4096
+
+  static func recognise(_ head: [UInt8]) -> Recognition {
+    func starts(_ bytes: UInt8..., at offset: Int = 0) -> Bool { head.dropFirst(offset).starts(with: bytes) }
+    func starts(_ text: String) -> Bool { head.starts(with: text.utf8) }
+
+    if starts(0x1F, 0x8B, 0x08) { return .filter(.gzip) }
+    if starts("BZh"), head.count > 9, (0x31...0x39).contains(head[3]),
+      starts(0x31, 0x41, 0x59, 0x26, 0x53, 0x59, at: 4) || starts(0x17, 0x72, 0x45, 0x38, 0x50, 0x90, at: 4)
+    {
+      return .filter(.bzip2)
+    }
+    if starts(0xFD, 0x37, 0x7A, 0x58, 0x5A, 0x00) { return .filter(.xz) }
+    if starts("LZIP") { return .filter(.lzip) }
+    if starts(0x28, 0xB5, 0x2F, 0xFD) { return .filter(.zstd) }
+    if starts(0x04, 0x22, 0x4D, 0x18) || starts(0x02, 0x21, 0x4C, 0x18) { return .filter(.lz4) }
+    if let frame = afterSkippableFrame(head) { return frame }
+    if starts(0x1F, 0x9D) { return .filter(.compress) }
+    if starts(0xED, 0xAB, 0xEE, 0xDB) { return .filter(.rpm) }
+    if starts("LRZI") { return .refused("lrzip compression") }
+    if starts(0x89, 0x4C, 0x5A, 0x4F, 0x00, 0x0D, 0x0A, 0x1A, 0x0A) { return .refused("lzop compression") }
+    if starts("GRZipII\u{0}") { return .refused("grzip compression") }
+    if isUuencoded(head) { return .filter(.uu) }
+    if isLZMA(head) { return .filter(.lzma) }
+    return .none
+  }
+
+  /// Skippable frames open zstd and lz4 streams alike; what follows tells which (RFC 8878, 3.1.2).
+  private static func afterSkippableFrame(_ head: [UInt8]) -> Recognition? {
+    var offset = 0
+    while head.count >= offset + 8, head[offset] & 0xF0 == 0x50,
+      head[(offset + 1)...].starts(with: [0x2A, 0x4D, 0x18])
+    {
+      let size = head[(offset + 4)..<(offset + 8)].reversed().reduce(0) { $0 << 8 | Int($1) }
+      offset += 8 + size
+    }
+    guard offset > 0 else { return nil }
+    let isLZ4 = head.dropFirst(offset).starts(with: [0x04, 0x22, 0x4D, 0x18])
+    return .filter(isLZ4 ? .lz4 : .zstd)
+  }
+
+  /// "begin 644 name" or "begin-base64 644 name" at the start of a line, after nothing but text.
+  private static func isUuencoded(_ head: [UInt8]) -> Bool {
+    for line in head.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).prefix(40) {
+      guard line.allSatisfy({ $0 >= 0x20 || $0 == 0x09 || $0 == 0x0D }) else { return false }
+      for word in ["begin ", "begin-base64 "] where line.starts(with: word.utf8) {
+        let mode = line.dropFirst(word.utf8.count).prefix(3)
+        if mode.count == 3, mode.allSatisfy({ (0x30...0x37).contains($0) }) { return true }
+      }
+    }
+    return false
+  }
+
+  /// lzma_alone has no magic: a properties byte, a dictionary size of 2^n or 2^n + 2^(n-1), and a size that is
+  /// unknown or below 256 GiB, as xz(1) decides too.
+  private static func isLZMA(_ head: [UInt8]) -> Bool {
+    guard head.count >= 14, head[0] < 9 * 5 * 5, head[13] == 0 else { return false }
+    let dictionary = head[1..<5].reversed().reduce(UInt32(0)) { $0 << 8 | UInt32($1) }
+    let size = head[5..<13].reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+    guard dictionary >= 4096, size == .max || (size > 0 && size < 1 << 38) else { return false }
+    guard dictionary != .max else { return true }
+    let top = UInt32(1) << (31 - UInt32(dictionary.leadingZeroBitCount))
+    return dictionary == top || dictionary == top | top >> 1
+  }
+
+  /// The name of what comes out of a file named `name`: without the suffix that this filter adds.
+  func inner(of name: String) -> String {
+    let suffixes: [(String, String)] =
+      switch self {
+      case .gzip: [(".gz", ""), (".tgz", ".tar"), (".z", ""), (".svgz", ".svg")]
+      case .bzip2: [(".bz2", ""), (".bz", ""), (".tbz2", ".tar"), (".tbz", ".tar")]
+      case .xz: [(".xz", ""), (".txz", ".tar")]
+      case .lzma: [(".lzma", ""), (".tlz", ".tar")]
+      case .lzip: [(".lz", ""), (".tlz", ".tar")]
+      case .zstd: [(".zst", ""), (".tzst", ".tar")]
+      case .lz4: [(".lz4", "")]
+      case .compress: [(".Z", ""), (".taz", ".tar")]
+      case .uu: [(".uu", ""), (".uue", ""), (".b64", "")]
+      case .rpm: [(".rpm", ".cpio")]
+      }
+    for (suffix, replacement) in suffixes where name.hasSuffix(suffix) && name.utf8.count > suffix.utf8.count {
+      return name.dropLast(suffix.count) + replacement
+    }
+    return name
+  }
+}

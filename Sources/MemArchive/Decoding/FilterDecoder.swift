@@ -1,0 +1,38 @@
+/// Takes one compression off a source by libarchive's filter.
+final class FilterDecoder: ByteSource {
+  private let filter: Filter
+  private let upstream: any ByteSource
+  private let handle: ArchiveHandle
+  private var atEnd: Bool
+
+  init(_ filter: Filter, of upstream: any ByteSource) throws(ArchiveError) {
+    self.filter = filter
+    self.upstream = upstream
+    do {
+      handle = try ArchiveHandle.filter(filter, of: upstream)
+      // The one "entry" of the raw format; none when the decoded content is empty.
+      atEnd = try handle.nextHeader() == nil
+    } catch {
+      throw Self.explained(error, filter)
+    }
+  }
+
+  var progress: SourceProgress { upstream.progress }
+
+  func read(into buffer: inout MutableRawSpan) throws(ArchiveError) -> Int {
+    guard !atEnd else { return 0 }
+    do {
+      let count = try handle.readData(into: &buffer)
+      atEnd = count == 0
+      return count
+    } catch {
+      throw Self.explained(error, filter)
+    }
+  }
+
+  /// The filter was recognised, so content that libarchive does not recognise is damaged.
+  private static func explained(_ error: ArchiveError, _ filter: Filter) -> ArchiveError {
+    guard error.code == .unrecognizedFormat else { return error }
+    return .corrupt("the \(filter) stream is damaged at its beginning", call: error.call)
+  }
+}

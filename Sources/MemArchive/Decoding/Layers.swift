@@ -1,0 +1,63 @@
+/// An archive with every layer of compression taken off.
+struct Layers {
+  /// What lies beneath: seekable exactly when there was no layer and the archive itself is.
+  let content: any ByteSource
+  /// The first bytes of the content.
+  let head: [UInt8]
+  /// Whether a layer was taken off.
+  var isCompressed: Bool { !filters.isEmpty }
+
+  private let filters: [Filter]
+  private let innermostGzip: GzipDecoder?
+  private let outerName: String?
+
+  /// Recognises and takes off one layer after another, at most `depth`.
+  /// - Parameter name: the archive's own file name, from which a lone compressed file's is derived.
+  init(
+    peeling source: any ByteSource, name: String?, depth: Int, warnings: WarningLog
+  ) throws(ArchiveError) {
+    var content = source
+    var filters: [Filter] = []
+    var gzip: GzipDecoder?
+    while true {
+      let buffered = BufferedSource(content)
+      let head = try buffered.peek(Filter.headSize)
+      switch Filter.recognise(head) {
+      case .refused(let format): throw .refused(format)
+      case .filter(let filter):
+        guard filters.count < depth else { throw .tooManyLayers(depth) }
+        filters.append(filter)
+        if filter == .gzip {
+          let decoder = try GzipDecoder(buffered, warnings: warnings)
+          (gzip, content) = (decoder, decoder)
+        } else {
+          (gzip, content) = (nil, try FilterDecoder(filter, of: buffered))
+        }
+      case .none:
+        if filters.isEmpty, let seekable = source as? any SeekableSource {
+          seekable.position = 0
+          self.content = seekable
+        } else {
+          self.content = buffered
+        }
+        self.head = head
+        self.filters = filters
+        innermostGzip = gzip
+        outerName = name
+        return
+      }
+    }
+  }
+
+  /// The name of the content when it is a lone compressed file: what gzip stored, or the archive's name without
+  /// the suffixes of its layers.
+  var contentName: String {
+    if let stored = innermostGzip?.storedName {
+      // Only the last component: the header of a stranger must not choose a directory.
+      let name = stored.split(separator: UInt8(ascii: "/")).last.map { EntryName.key($0) } ?? ""
+      if !name.isEmpty { return name }
+    }
+    guard let outerName else { return "data" }
+    return filters.reduce(outerName) { $1.inner(of: $0) }
+  }
+}

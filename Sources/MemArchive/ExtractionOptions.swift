@@ -1,0 +1,61 @@
+/// How entries become files in memory.
+public struct ExtractionOptions: Sendable {
+  /// How a region of memory is filled.
+  public enum Fill: Hashable, Sendable, CaseIterable {
+    /// Whatever measures fastest.
+    case automatic
+    /// ftruncate(2), mmap(2), stream into the mapping, munmap(2), seal.
+    case mapped
+    /// pwrite(2), seal.
+    case written
+  }
+
+  /// What to do when two entries share a name. Each entry that gives way is in ``MemFiles/warnings``.
+  public enum Duplicates: Hashable, Sendable {
+    /// The later entry wins, as it would when unpacking to disk.
+    case last
+    /// The earlier entry wins.
+    case first
+    /// ``ArchiveError/Code/duplicateEntry``.
+    case reject
+  }
+
+  /// What the archive may cost.
+  public var limits: Limits
+  /// How memory is filled.
+  public var fill: Fill
+  /// Which of two entries with one name wins.
+  public var duplicates: Duplicates
+  /// Whether the files may be executed (execve(2)); without it they carry F_SEAL_EXEC from Linux 6.3 on. A shared
+  /// object can be loaded by dlopen(3) either way.
+  public var executable: Bool
+  /// Passphrases to try, in this order, on encrypted entries.
+  public var passphrases: [String]
+  /// Called while an archive is read, at most ten times a second, on the thread that reads.
+  public var onProgress: (@Sendable (ExtractionProgress) -> Void)?
+
+  /// The defaults: the limits' defaults, the fastest fill, the last of two duplicates, not executable.
+  public init(
+    limits: Limits = Limits(), fill: Fill = .automatic, duplicates: Duplicates = .last, executable: Bool = false,
+    passphrases: [String] = [], onProgress: (@Sendable (ExtractionProgress) -> Void)? = nil
+  ) {
+    self.limits = limits
+    self.fill = fill
+    self.duplicates = duplicates
+    self.executable = executable
+    self.passphrases = passphrases
+    self.onProgress = onProgress
+  }
+}
+
+/// How far an extraction has come.
+public struct ExtractionProgress: Hashable, Sendable {
+  /// Bytes of the archive read so far.
+  public let bytesRead: Int64
+  /// Bytes of the archive in all; `nil` for a pipe.
+  public let bytesTotal: Int64?
+  /// Entries met so far.
+  public let entries: Int
+  /// The name of the entry at hand.
+  public let entry: String
+}

@@ -1,0 +1,268 @@
+internal import CLibArchive
+internal import CLinux
+internal import SystemPackage
+
+/// The owner of one `struct archive` (libarchive(3)) and of the source that it reads through callbacks.
+///
+/// No other code sees the C object. An error that the source throws inside a callback is kept and thrown by the call
+/// that caused it; libarchive's own statuses become errors in `outcome`, the one ladder for all calls.
+@safe final class ArchiveHandle {
+  /// Large enough to make system calls rare, small enough to stay in the second-level cache.
+  private static let blockSize = 256 << 10
+
+  private let archive: OpaquePointer
+  private let source: any ByteSource
+  private let block: UnsafeMutableRawBufferPointer
+  private var sourceFailure: ArchiveError?
+  private var sourceEnded = false
+
+  private init(_ source: any ByteSource) throws(ArchiveError) {
+    guard let archive = unsafe archive_read_new() else {
+      throw .system("archive_read_new", .noMemory, doing: "creating a reader")
+    }
+    unsafe self.archive = archive
+    self.source = source
+    unsafe block = .allocate(byteCount: Self.blockSize, alignment: 4096)
+  }
+
+  deinit {
+    // Frees the decoders too, which may need the locale that names were converted with; it never calls back.
+    unsafe archive_read_free(archive)
+    unsafe block.deallocate()
+  }
+
+  /// A reader of entries. Formats are registered one by one: what is not named here cannot be reached by any archive.
+  static func entries(
+    of source: any ByteSource, allowingRaw: Bool, passphrases: [String]
+  ) throws(ArchiveError) -> ArchiveHandle {
+    let handle = try ArchiveHandle(source)
+    let archive = unsafe handle.archive
+    unsafe archive_read_support_format_tar(archive)
+    unsafe archive_read_support_format_zip(archive)
+    unsafe archive_read_support_format_7zip(archive)
+    unsafe archive_read_support_format_cpio(archive)
+    unsafe archive_read_support_format_ar(archive)
+    unsafe archive_read_support_format_empty(archive)
+    // raw takes anything, so it is asked only once a compression was recognised around the content.
+    if allowingRaw { unsafe archive_read_support_format_raw(archive) }
+    for passphrase in passphrases {
+      unsafe archive_read_add_passphrase(archive, passphrase)
+    }
+    try handle.open()
+    return handle
+  }
+
+  /// A reader that takes one compression off `source`. The filter is set, not bid for: libarchive would otherwise
+  /// go on and peel whatever lies beneath, with its own decoders.
+  static func filter(_ filter: Filter, of source: any ByteSource) throws(ArchiveError) -> ArchiveHandle {
+    let handle = try ArchiveHandle(source)
+    let archive = unsafe handle.archive
+    unsafe archive_read_support_format_raw(archive)
+    unsafe archive_read_support_format_empty(archive)
+    guard let code = filter.libArchiveCode else { throw .refused("\(filter)") }
+    _ = try handle.outcome(of: unsafe archive_read_append_filter(archive, code), call: "archive_read_append_filter")
+    try handle.open()
+    return handle
+  }
+
+  private func open() throws(ArchiveError) {
+    unsafe archive_read_set_read_callback(archive) { _, context, buffer in
+      let handle = unsafe ArchiveHandle.from(context)
+      unsafe buffer?.pointee = UnsafeRawPointer(handle.block.baseAddress)
+      return handle.fillBlock()
+    }
+    if source is any SeekableSource {
+      unsafe archive_read_set_skip_callback(archive) { _, context, request in
+        unsafe ArchiveHandle.from(context).skip(request)
+      }
+      unsafe archive_read_set_seek_callback(archive) { _, context, offset, whence in
+        unsafe ArchiveHandle.from(context).seek(to: offset, whence: whence)
+      }
+    }
+    unsafe archive_read_set_callback_data(archive, Unmanaged.passUnretained(self).toOpaque())
+    let status = inUTF8Locale { unsafe archive_read_open1(archive) }
+    _ = try outcome(of: status, call: "archive_read_open1")
+  }
+
+  private static func from(_ context: UnsafeMutableRawPointer?) -> ArchiveHandle {
+    // The context was set by open() and libarchive calls back only while the handle is in use.
+    unsafe Unmanaged<ArchiveHandle>.fromOpaque(context.unsafelyUnwrapped).takeUnretainedValue()
+  }
+
+  /// libarchive's version and those of the decoders it was built with.
+  static var libraryVersion: String { unsafe String(cString: archive_version_details()) }
+
+  // MARK: Callbacks
+
+  private func fillBlock() -> la_ssize_t {
+    var span = unsafe block.mutableBytes
+    do throws(ArchiveError) {
+      let count = try source.read(into: &span)
+      if count == 0 { sourceEnded = true }
+      return count
+    } catch {
+      return fail(error)
+    }
+  }
+
+  private func skip(_ request: la_int64_t) -> la_int64_t {
+    guard let source = source as? any SeekableSource else { return 0 }
+    let skipped = max(0, min(request, source.size - source.position))
+    source.position += skipped
+    return skipped
+  }
+
+  private func seek(to offset: la_int64_t, whence: CInt) -> la_int64_t {
+    guard let source = source as? any SeekableSource else { return la_int64_t(ARCHIVE_FATAL) }
+    let base: Int64 =
+      switch whence {
+      case SEEK_SET: 0
+      case SEEK_CUR: source.position
+      default: source.size
+      }
+    let (target, overflow) = base.addingReportingOverflow(offset)
+    guard !overflow, target >= 0 else { return la_int64_t(ARCHIVE_FATAL) }
+    source.position = target
+    return target
+  }
+
+  private func fail(_ error: ArchiveError) -> la_ssize_t {
+    // libarchive is told nothing: the error itself is thrown by the call that led here.
+    sourceFailure = error
+    return la_ssize_t(ARCHIVE_FATAL)
+  }
+
+  // MARK: Entries
+
+  /// The next entry's header, or nil at the archive's end.
+  func nextHeader() throws(ArchiveError) -> Header? {
+    var entry: OpaquePointer?
+    return try inUTF8Locale { () throws(ArchiveError) -> Header? in
+      let status = unsafe archive_read_next_header(archive, &entry)
+      switch try outcome(of: status, call: "archive_read_next_header") {
+      case .end: return nil
+      case .ok:
+        guard let entry = unsafe entry else { return nil }
+        return unsafe Header(entry, warning: nil)
+      case .warning(let text):
+        guard let entry = unsafe entry else { return nil }
+        return unsafe Header(entry, warning: text)
+      }
+    }
+  }
+
+  /// Calls `body` with each block of the current entry's content and its offset; returns the content's exact size,
+  /// which the last block does not tell when the entry ends in a hole.
+  func forEachBlock(_ body: (RawSpan, Int64) throws(ArchiveError) -> Void) throws(ArchiveError) -> Int64 {
+    var end: Int64 = 0
+    while true {
+      var start: UnsafeRawPointer?
+      var count = 0
+      var offset: la_int64_t = 0
+      let status = unsafe archive_read_data_block(archive, &start, &count, &offset)
+      switch try outcome(of: status, call: "archive_read_data_block") {
+      case .end:
+        return max(end, offset)
+      case .warning(let text):
+        // zip reports a wrong checksum or size this way, after all data was delivered.
+        throw .corrupt(text, call: "archive_read_data_block")
+      case .ok:
+        guard let start = unsafe start, count > 0 else { continue }
+        let (blockEnd, overflow) = offset.addingReportingOverflow(Int64(count))
+        guard offset >= 0, !overflow else { throw .corrupt("a block lies at the impossible offset \(offset)") }
+        try body(unsafe RawSpan(_unsafeStart: start, byteCount: count), offset)
+        end = max(end, blockEnd)
+      }
+    }
+  }
+
+  /// Reads on in the current entry's content; 0 at its end. For content without holes.
+  func readData(into buffer: inout MutableRawSpan) throws(ArchiveError) -> Int {
+    let count = unsafe buffer.withUnsafeMutableBytes { unsafe archive_read_data(archive, $0.baseAddress, $0.count) }
+    guard count < 0 else { return count }
+    if case .warning(let text) = try outcome(of: CInt(count), call: "archive_read_data") {
+      throw .corrupt(text, call: "archive_read_data")
+    }
+    return 0
+  }
+
+  /// What libarchive takes the archive for, such as "POSIX ustar format".
+  var formatName: String {
+    unsafe archive_format_name(archive).map { unsafe String(cString: $0) } ?? "no format"
+  }
+
+  /// Whether the content is that of a lone compressed file.
+  var isRaw: Bool { unsafe archive_format(archive) == ARCHIVE_FORMAT_RAW }
+
+  // MARK: Statuses
+
+  private enum Outcome {
+    case ok
+    case warning(String)
+    case end
+  }
+
+  /// libarchive's ladder: EOF ends, WARN is a note, RETRY and FAILED lose this entry, FATAL ends the reading.
+  private func outcome(of status: CInt, call: String) throws(ArchiveError) -> Outcome {
+    switch status {
+    case ARCHIVE_OK: return .ok
+    case ARCHIVE_EOF: return .end
+    case ARCHIVE_WARN: return .warning(text)
+    default:
+      isExhausted = isExhausted || status != ARCHIVE_FAILED
+      if let sourceFailure { throw sourceFailure }
+      throw error(call)
+    }
+  }
+
+  /// Whether reading cannot go on: every status below FAILED, and RETRY, which here means that headers are
+  /// garbage from now on.
+  private(set) var isExhausted = false
+
+  /// The text of the last failure; libarchive leaves it NULL at times.
+  private var text: String {
+    unsafe archive_error_string(archive).map { unsafe String(cString: $0) } ?? "the archive contradicts its format"
+  }
+
+  /// libarchive has few error numbers and they are not errno's, so its words decide what happened.
+  private func error(_ call: String) -> ArchiveError {
+    let text = text
+    func says(_ words: String...) -> Bool { words.contains { text.lowercased().contains($0) } }
+    if says("unrecognized archive format") { return .unrecognized() }
+    if says("passphrase required") {
+      return ArchiveError(
+        .passphraseRequired, text, call: call, advice: "Give the passphrase (ExtractionOptions.passphrases).")
+    }
+    if says("incorrect passphrase") {
+      return ArchiveError(
+        .wrongPassphrase, text, call: call, advice: "Check the passphrase, and whether it is the right archive.")
+    }
+    if says("unsupported", "not supported", "not implemented", "too many filters") {
+      return ArchiveError(
+        .unsupportedFeature, text, call: call,
+        advice: "Repack the archive with a common method, such as deflate, xz or zstd.")
+    }
+    if says("can't allocate", "cannot allocate", "out of memory", "no memory") {
+      return ArchiveError(
+        .outOfMemory, text, call: call, advice: "Free memory; if there is enough, the archive asks for too much.")
+    }
+    if sourceEnded || says("truncated", "premature", "end of file") {
+      return .truncated(text, call: call)
+    }
+    return .corrupt(text, call: call)
+  }
+
+  /// Names are converted with the thread's locale; libarchive returns NULL for them in the "C" locale. Only this
+  /// thread's is changed, and put back.
+  private func inUTF8Locale<Result>(_ body: () throws(ArchiveError) -> Result) throws(ArchiveError) -> Result {
+    let previous = unsafe clinux_enter_utf8_locale()
+    defer { unsafe clinux_restore_locale(previous) }
+    return try body()
+  }
+
+  private func inUTF8Locale(_ body: () -> CInt) -> CInt {
+    let previous = unsafe clinux_enter_utf8_locale()
+    defer { unsafe clinux_restore_locale(previous) }
+    return body()
+  }
+}

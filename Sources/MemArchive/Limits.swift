@@ -1,0 +1,34 @@
+/// What an archive may cost: counted on the bytes that really come, before memory is committed for them.
+///
+/// A declared size is believed only to refuse early, never to allocate. A sparse entry counts with its
+/// logical size, because reading a hole through a mapping allocates it.
+public struct Limits: Hashable, Sendable {
+  /// Bytes of content that one extraction may produce in all, whether kept or not. `nil`: any number.
+  public var totalBytes: Int64?
+  /// Bytes of content that may be alive at once. `nil` stands for three quarters of what the control
+  /// groups of the process and MemAvailable leave when the extraction starts.
+  public var heldBytes: Int64?
+  /// Bytes of content of one entry. `nil`: any number.
+  public var entryBytes: Int64?
+  /// Entries of every kind, extracted or skipped.
+  public var entries: Int
+  /// Layers of compression around the archive (gzip in gzip counts two).
+  public var depth: Int
+
+  /// The defaults: memory is bounded by what the machine has, 10,000,000 entries, 4 layers.
+  public init(
+    totalBytes: Int64? = nil, heldBytes: Int64? = nil, entryBytes: Int64? = nil, entries: Int = 10_000_000,
+    depth: Int = 4
+  ) {
+    self.totalBytes = totalBytes
+    self.heldBytes = heldBytes
+    self.entryBytes = entryBytes
+    self.entries = entries
+    self.depth = depth
+  }
+
+  /// For archives from strangers: 512 MiB in all, 10,000 entries.
+  public static var strict: Self {
+    Self(totalBytes: 512 << 20, heldBytes: 512 << 20, entryBytes: 512 << 20, entries: 10_000)
+  }
+}

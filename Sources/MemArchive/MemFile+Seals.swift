@@ -1,0 +1,35 @@
+internal import CLinux
+
+extension MemFile {
+  /// The seals of a file in memory: what nobody can do to it any more. fcntl(2), "File sealing".
+  public struct Seals: OptionSet, Hashable, Sendable {
+    public let rawValue: Int32
+    public init(rawValue: Int32) { self.rawValue = rawValue }
+
+    /// F_SEAL_SEAL: no seal can be added.
+    public static var seal: Self { Self(rawValue: Int32(CLINUX_F_SEAL_SEAL)) }
+    /// F_SEAL_SHRINK: the size cannot be reduced.
+    public static var shrink: Self { Self(rawValue: Int32(CLINUX_F_SEAL_SHRINK)) }
+    /// F_SEAL_GROW: the size cannot be increased.
+    public static var grow: Self { Self(rawValue: Int32(CLINUX_F_SEAL_GROW)) }
+    /// F_SEAL_WRITE: the content cannot be changed.
+    public static var write: Self { Self(rawValue: Int32(CLINUX_F_SEAL_WRITE)) }
+    /// F_SEAL_FUTURE_WRITE: as ``write``, but for mappings that exist already. Never set by this library.
+    public static var futureWrite: Self { Self(rawValue: Int32(CLINUX_F_SEAL_FUTURE_WRITE)) }
+    /// F_SEAL_EXEC: the execute permission cannot be given. Linux 6.3; compare by mask, for it may be missing.
+    public static var exec: Self { Self(rawValue: Int32(CLINUX_F_SEAL_EXEC)) }
+
+    /// What every MemFile carries: seal, shrink, grow, write.
+    public static var final: Self { [.seal, .shrink, .grow, .write] }
+  }
+}
+
+extension MemFile.Seals: CustomStringConvertible {
+  public var description: String {
+    let names: [(Self, String)] = [
+      (.shrink, "SHRINK"), (.grow, "GROW"), (.write, "WRITE"), (.futureWrite, "FUTURE_WRITE"), (.seal, "SEAL"),
+      (.exec, "EXEC"),
+    ]
+    return names.filter { contains($0.0) }.map(\.1).joined(separator: "|")
+  }
+}

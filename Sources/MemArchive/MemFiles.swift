@@ -1,0 +1,42 @@
+/// The extracted files by name, in the archive's order: a dictionary whose keys are compared byte by byte.
+///
+/// A hard link, and a symbolic link that ends at a regular entry, is a further name for its target's file.
+public struct MemFiles: Sendable {
+  private var files: [(name: String, file: MemFile)] = []
+  private var positions: [NameKey: Int] = [:]
+
+  /// All entries of the archive, of every kind, extracted or not, in its order.
+  public internal(set) var entries: [ArchiveEntry] = []
+  /// What was odd and did not prevent the extraction.
+  public internal(set) var warnings: [ArchiveWarning] = []
+
+  init() {}
+
+  /// The file of this name; `nil` when there is none. Names are compared byte by byte: NFC and NFD are two names.
+  public subscript(name: String) -> MemFile? { positions[NameKey(name)].map { files[$0].file } }
+
+  /// The names, in order.
+  public var names: [String] { files.map(\.name) }
+
+  /// A plain dictionary. Two names that are canonically equivalent (NFC and NFD) become one key in it, with the later
+  /// file.
+  public var dictionary: [String: MemFile] {
+    Dictionary(files.map { ($0.name, $0.file) }, uniquingKeysWith: { _, later in later })
+  }
+
+  mutating func append(_ file: MemFile, named name: String) {
+    positions[NameKey(name)] = files.count
+    files.append((name, file))
+  }
+
+  /// Puts another file under a name that exists.
+  mutating func replace(_ file: MemFile, named name: String) {
+    if let position = positions[NameKey(name)] { files[position].file = file }
+  }
+}
+
+extension MemFiles: RandomAccessCollection {
+  public var startIndex: Int { files.startIndex }
+  public var endIndex: Int { files.endIndex }
+  public subscript(position: Int) -> (name: String, file: MemFile) { files[position] }
+}

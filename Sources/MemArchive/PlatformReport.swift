@@ -1,0 +1,58 @@
+internal import CLinux
+internal import Glibc
+
+/// What this process runs on: versions and kernel features, for a bug report and for a decision before an extraction.
+public struct PlatformReport: Sendable {
+  /// The version of MemArchive.
+  public static let version = "0.1.0"
+
+  /// A feature of the kernel, and what it means for this library.
+  public struct Feature: Hashable, Sendable {
+    /// Its name, as man pages have it.
+    public let name: String
+    /// Whether it is there; `nil` where that cannot be told.
+    public let isAvailable: Bool?
+    /// What follows.
+    public let meaning: String
+  }
+
+  /// The libraries in use, with the versions they report at run time.
+  public let libraries: [String]
+  /// The kernel's name and release, uname(2).
+  public let kernel: String
+  /// The kernel's features.
+  public let features: [Feature]
+
+  /// Asks the libraries and the kernel. Starts one short-lived child process (for user namespaces), unseen by the
+  /// host's SIGCHLD.
+  public init() {
+    libraries = [ArchiveHandle.libraryVersion, GzipDecoder.libraryVersion]
+    kernel = SystemCalls.kernel()
+    let memfd = try? MemFile(name: "probe", bytes: [0])
+    let landlock = clinux_landlock_abi()
+    features = [
+      Feature(
+        name: "memfd_create, sealing", isAvailable: memfd != nil,
+        meaning: memfd != nil ? "files in memory can be made and sealed" : "nothing can be extracted"),
+      Feature(
+        name: "/proc/self/fd", isAvailable: (try? memfd?.path) != nil,
+        meaning: (try? memfd?.path) != nil ? "files have paths" : "files have descriptors and bytes, but no path"),
+      Self.feature(
+        "MFD_NOEXEC_SEAL", clinux_has_noexec_seal(), yes: "files cannot be made executable",
+        no: "files carry no F_SEAL_EXEC (Linux 6.3 has it)"),
+      Self.feature(
+        "MADV_COLLAPSE", clinux_has_collapse(), yes: "large files can get huge pages",
+        no: "large files are filled in 4 KiB pages (Linux 6.1 has it)"),
+      Feature(
+        name: "Landlock", isAvailable: landlock > 0,
+        meaning: landlock > 0 ? "ABI \(landlock): a worker can be locked in" : "a worker cannot be locked in (Linux 5.13)"),
+      Self.feature(
+        "user namespaces", clinux_has_user_namespaces(), yes: "a private mount is possible without root",
+        no: "no private mounts for this user"),
+    ]
+  }
+
+  private static func feature(_ name: String, _ answer: Int32, yes: String, no: String) -> Feature {
+    Feature(name: name, isAvailable: answer < 0 ? nil : answer > 0, meaning: answer > 0 ? yes : no)
+  }
+}

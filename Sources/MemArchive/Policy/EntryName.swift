@@ -1,0 +1,53 @@
+/// The reversible encoding between an archive's raw names and the strings that users see.
+///
+/// Valid UTF-8 is itself; every other byte b becomes U+F700+b, and bytes that would encode U+F780…U+F7FF are
+/// escaped the same way, so that decoding is exact and no two raw names share a key.
+enum EntryName {
+  /// The key of a raw name.
+  static func key(_ raw: some Collection<UInt8>) -> String {
+    if raw.allSatisfy({ $0 < 0x80 }) { return String(decoding: raw, as: UTF8.self) }
+    var key = String.UnicodeScalarView()
+    var decoder = UTF8()
+    var position = raw.startIndex
+    while position != raw.endIndex {
+      var rest = raw[position...].makeIterator()
+      if case .scalarValue(let scalar) = decoder.decode(&rest), !isEscape(scalar) {
+        key.append(scalar)
+        position = raw.index(position, offsetBy: UTF8.width(scalar))
+      } else {
+        key.append(escape(raw[position]))
+        position = raw.index(after: position)
+      }
+      decoder = UTF8()
+    }
+    return String(key)
+  }
+
+  /// The raw bytes of a key.
+  static func raw(_ key: String) -> [UInt8] {
+    var raw: [UInt8] = []
+    raw.reserveCapacity(key.utf8.count)
+    for scalar in key.unicodeScalars {
+      if isEscape(scalar) {
+        raw.append(UInt8(truncatingIfNeeded: scalar.value))
+      } else {
+        raw.append(contentsOf: scalar.utf8)
+      }
+    }
+    return raw
+  }
+
+  /// Whether a raw name stays below the directory that it would be unpacked in.
+  static func isSafeRelative(_ raw: [UInt8]) -> Bool {
+    guard let first = raw.first, first != UInt8(ascii: "/"), !raw.contains(0) else { return false }
+    // A backslash separates too: zip writers of DOS origin use it, and Windows would follow it.
+    let parts = raw.split(omittingEmptySubsequences: false) { $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: "\\") }
+    return first != UInt8(ascii: "\\") && !parts.contains { $0.elementsEqual("..".utf8) }
+  }
+
+  // Bytes below 0x80 are always valid UTF-8, so the range begins at U+F780.
+  private static func isEscape(_ scalar: Unicode.Scalar) -> Bool { (0xF780...0xF7FF).contains(scalar.value) }
+  private static func escape(_ byte: UInt8) -> Unicode.Scalar {
+    Unicode.Scalar(0xF700 + UInt32(byte)) ?? "\u{FFFD}"
+  }
+}

@@ -1,0 +1,179 @@
+/// Gathers extracted files under their names: selection, duplicates and links are decided here.
+struct FileCollector {
+  /// What stands under a name so far.
+  fileprivate enum Content {
+    case file(MemFile)
+    /// A regular entry whose content was not taken.
+    case unread
+    /// A hard link whose target was not taken, or has not come.
+    case hardlink(String)
+    case symlink(String)
+    case other
+  }
+
+  fileprivate struct Node {
+    let position: Int
+    var content: Content
+    let isSelected: Bool
+  }
+
+  private let selection: Selection
+  private let duplicates: ExtractionOptions.Duplicates
+  private var files = MemFiles()
+  private var warnings: [ArchiveWarning] = []
+  private var nodes: [NameKey: Node] = [:]
+  /// The names that share one content, by the name that they were linked to: cpio gives the content with the last.
+  private var linked: [NameKey: [NameKey]] = [:]
+
+  init(_ selection: Selection, duplicates: ExtractionOptions.Duplicates) {
+    self.selection = selection
+    self.duplicates = duplicates
+  }
+
+  /// Notes an entry; whether its content is to be extracted and then given to `add`.
+  mutating func wants(_ entry: ArchiveEntry) throws(ArchiveError) -> Bool {
+    let position = files.entries.count
+    files.entries.append(entry)
+    let key = NameKey(entry.name)
+    guard try displaces(key, entry) else { return false }
+    var node = Node(position: position, content: .other, isSelected: selection.includes(entry))
+    defer { nodes[key] = node }
+    switch entry.kind {
+    case .file:
+      node.content = .unread
+      return node.isSelected
+    case .hardlink:
+      let target = NameKey(entry.link ?? "")
+      let group = linked[target, default: []] + [key]
+      linked[target] = group
+      node.content = .hardlink(target.name)
+      // The target's content is taken as it stands now: a later entry of that name is another file.
+      if case .file(let file)? = nodes[target]?.content { node.content = .file(file) }
+      guard entry.hasContent else { return false }
+      return node.isSelected || (group + [target]).contains { nodes[$0]?.isSelected ?? false }
+    case .symlink:
+      node.content = .symlink(entry.link ?? "")
+      return false
+    default:
+      return false
+    }
+  }
+
+  /// Takes the content of an entry that was wanted.
+  mutating func add(_ file: MemFile, for entry: ArchiveEntry) {
+    nodes[NameKey(entry.name)]?.content = .file(file)
+    guard entry.kind == .hardlink, let target = entry.link.map({ NameKey($0) }) else { return }
+    for key in linked[target, default: []] + [target] { nodes[key]?.content = .file(file) }
+  }
+
+  /// The entries, by position, whose content selected links lead to and that were not taken.
+  func missing() -> Set<Int> {
+    let resolver = LinkResolver(nodes.mapValues { $0.linkNode })
+    var missing: Set<Int> = []
+    for (key, node) in nodes where node.isSelected && node.isLink {
+      if case .entry(let end) = resolver.resolve(key), case .unread? = nodes[end]?.content, let node = nodes[end] {
+        missing.insert(node.position)
+      }
+    }
+    return missing
+  }
+
+  /// Takes the content of an entry that was missing.
+  mutating func fill(_ file: MemFile, for entry: ArchiveEntry, position: Int) throws(ArchiveError) {
+    guard files.entries.indices.contains(position), files.entries[position] == entry else {
+      throw .corrupt("the archive changed while it was read", entry: entry.name)
+    }
+    nodes[NameKey(entry.name)]?.content = .file(file)
+  }
+
+  /// The files under their names, in the archive's order.
+  mutating func finish(warnings noted: [ArchiveWarning]) throws(ArchiveError) -> MemFiles {
+    let resolver = LinkResolver(nodes.mapValues { $0.linkNode })
+    for (key, node) in nodes.sorted(by: { $0.value.position < $1.value.position }) where node.isSelected {
+      if case .file(let file) = node.content {
+        files.append(file, named: key.name)
+      } else if node.isLink {
+        switch resolver.resolve(key) {
+        case .entry(let end):
+          if case .file(let file)? = nodes[end]?.content {
+            files.append(file, named: key.name)
+          } else if case .unread? = nodes[end]?.content {
+            try unavailable(key, "its target \"\(end.name)\" had gone by when the link was met, and a pipe cannot be read again")
+          } else {
+            try requireFile(key)
+          }
+        case .nowhere(let why): try unavailable(key, why)
+        }
+      } else {
+        try requireFile(key)
+      }
+    }
+    if case .names(let names) = selection.rule, let name = names.first(where: { nodes[$0] == nil }) {
+      throw .noSuchEntry(name.name)
+    }
+    files.warnings = noted + warnings
+    return files
+  }
+
+  /// A link that leads to no content: an error when it was asked for by name, otherwise a note.
+  private mutating func unavailable(_ key: NameKey, _ why: String) throws(ArchiveError) {
+    guard case .names = selection.rule else {
+      warnings.append(ArchiveWarning(entry: key.name, text: "the link leads to no file: " + why))
+      return
+    }
+    throw ArchiveError(
+      .linkTargetUnavailable, entry: key.name, "the link leads to no file: " + why,
+      advice: "Select the target itself, or give the archive as a file.")
+  }
+
+  private func requireFile(_ key: NameKey) throws(ArchiveError) {
+    guard case .names = selection.rule, let node = nodes[key] else { return }
+    throw .notAFile(files.entries[node.position])
+  }
+
+  /// Whether an entry takes its name, which another entry may have already.
+  private mutating func displaces(_ key: NameKey, _ entry: ArchiveEntry) throws(ArchiveError) -> Bool {
+    guard let earlier = nodes[key].map({ files.entries[$0.position] }) else { return true }
+    // A directory is repeated by many writers, and nothing is lost.
+    if entry.kind == .directory, earlier.kind == .directory { return true }
+    switch duplicates {
+    case .reject:
+      throw ArchiveError(
+        .duplicateEntry, entry: entry.name, "the archive holds two entries of this name",
+        advice: "Choose the first or the last with ExtractionOptions.duplicates.")
+    case .first:
+      warnings.append(ArchiveWarning(entry: entry.name, text: "a later entry of the same name was left out"))
+      return false
+    case .last:
+      warnings.append(ArchiveWarning(entry: entry.name, text: "a later entry of the same name replaced it"))
+      return true
+    }
+  }
+}
+
+extension FileCollector.Node {
+  fileprivate var isLink: Bool {
+    switch content {
+    case .hardlink, .symlink: true
+    case .file, .unread, .other: false
+    }
+  }
+
+  fileprivate var linkNode: LinkResolver.Node {
+    switch content {
+    case .hardlink(let target): .hardlink(target)
+    case .symlink(let target): .symlink(target)
+    case .file, .unread, .other: .end
+    }
+  }
+}
+
+extension Selection {
+  fileprivate func includes(_ entry: ArchiveEntry) -> Bool {
+    switch rule {
+    case .all: true
+    case .names(let names): names.contains(NameKey(entry.name))
+    case .matching(let predicate): predicate(entry)
+    }
+  }
+}

@@ -1,0 +1,93 @@
+internal import Synchronization
+
+/// The account of one extraction: what it has produced and what of that is alive, against its limits.
+final class Ledger: Sendable {
+  private struct Account {
+    var produced: Int64 = 0
+    var held: Int64 = 0
+    var entries = 0
+  }
+
+  private let limits: Limits
+  private let heldLimit: Int64
+  private let account = Mutex(Account())
+
+  init(_ limits: Limits) {
+    self.limits = limits
+    heldLimit = limits.heldBytes ?? MemoryBudget.default()
+  }
+
+  /// Bytes of content alive now.
+  var heldBytes: Int64 { account.withLock { $0.held } }
+
+  /// Counts one more entry of any kind.
+  func countEntry(_ name: String) throws(ArchiveError) {
+    let count = account.withLock { account in
+      account.entries += 1
+      return account.entries
+    }
+    guard count <= limits.entries else {
+      throw .limit("entries", Int64(limits.entries), entry: name, "the number of entries")
+    }
+  }
+
+  /// Begins to count entries anew: the same archive is read once more.
+  func restartEntries() {
+    account.withLock { $0.entries = 0 }
+  }
+
+  /// Refuses a declared size that cannot pass, before any work is done for it.
+  func check(declared size: Int64, entry: String) throws(ArchiveError) {
+    if let refusal = account.withLock({ refusal(of: size, to: $0, end: size, entry: entry) }) { throw refusal }
+  }
+
+  /// Adds bytes that are about to be committed, or throws and adds nothing. `end` is the entry's size so far.
+  fileprivate func add(_ count: Int64, end: Int64, entry: String) throws(ArchiveError) {
+    let refusal: ArchiveError? = account.withLock { account in
+      if let refusal = self.refusal(of: count, to: account, end: end, entry: entry) { return refusal }
+      account.produced += count
+      account.held += count
+      return nil
+    }
+    if let refusal { throw refusal }
+  }
+
+  fileprivate func release(_ count: Int64) {
+    account.withLock { $0.held -= count }
+  }
+
+  private func refusal(of count: Int64, to account: Account, end: Int64, entry: String) -> ArchiveError? {
+    // Written so that no sum can overflow, whatever size an archive claims.
+    if let limit = limits.entryBytes, end > limit {
+      return .limit("entryBytes", limit, entry: entry, "its size of at least \(end) bytes")
+    }
+    if count > (limits.totalBytes ?? .max) - account.produced {
+      return .limit("totalBytes", limits.totalBytes ?? .max, entry: entry, "what the archive unpacks to")
+    }
+    if count > heldLimit - account.held {
+      return .limit("heldBytes", heldLimit, entry: entry, "what is kept in memory at once")
+    }
+    return nil
+  }
+}
+
+/// The bytes that one entry holds of its ledger; given back when its owner goes.
+struct Charge: ~Copyable {
+  private let ledger: Ledger
+  private let entry: String
+  private var bytes: Int64 = 0
+
+  init(_ ledger: Ledger, entry: String) {
+    self.ledger = ledger
+    self.entry = entry
+  }
+
+  /// Raises the charge to `end` bytes in all, before they are committed.
+  mutating func grow(to end: Int64) throws(ArchiveError) {
+    guard end > bytes else { return }
+    try ledger.add(end - bytes, end: end, entry: entry)
+    bytes = end
+  }
+
+  deinit { ledger.release(bytes) }
+}

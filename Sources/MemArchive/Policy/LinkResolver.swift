@@ -1,0 +1,83 @@
+/// Follows links inside an archive, and only there: what leads out of it, round in circles or nowhere is told apart.
+struct LinkResolver {
+  /// What stands under a name, as far as links go.
+  enum Node {
+    case hardlink(String)
+    case symlink(String)
+    case end
+  }
+
+  /// Where a link ends.
+  enum End {
+    case entry(NameKey)
+    case nowhere(String)
+  }
+
+  private let nodes: [NameKey: Node]
+  /// Names without "./", doubled and trailing slashes, since a symlink's target is a path and not a name.
+  private let byPath: [NameKey: NameKey]
+  /// As many as Linux follows before ELOOP.
+  private static let mostHops = 40
+
+  init(_ nodes: [NameKey: Node]) {
+    self.nodes = nodes
+    let hasSymlinks = nodes.values.contains { if case .symlink = $0 { true } else { false } }
+    byPath = !hasSymlinks ? [:] : Dictionary(
+      nodes.keys.map { (NameKey(Self.path(Self.components($0.name))), $0) }, uniquingKeysWith: { first, _ in first })
+  }
+
+  /// Follows the link named `key` to an entry that is no link.
+  func resolve(_ key: NameKey) -> End {
+    var key = key
+    for _ in 0..<Self.mostHops {
+      switch nodes[key] {
+      case .end?: return .entry(key)
+      case .hardlink(let target)?:
+        let target = NameKey(target)
+        guard target != key else { return .nowhere("it leads to itself") }
+        guard nodes[target] != nil else { return .nowhere("the archive has no entry \"\(target.name)\"") }
+        key = target
+      case .symlink(let target)?:
+        switch walk(from: key.name, to: target) {
+        case .entry(let next): key = next
+        case .nowhere(let why): return .nowhere(why)
+        }
+      case nil: return .nowhere("the archive has no entry \"\(key.name)\"")
+      }
+    }
+    return .nowhere("it leads round in a circle")
+  }
+
+  /// One symlink's target, component by component, because a directory on the way may be a symlink itself.
+  private func walk(from link: String, to target: String) -> End {
+    guard !target.utf8.starts(with: "/".utf8) else { return .nowhere("\"\(target)\" leads out of the archive") }
+    var done = Self.components(link).dropLast().map { $0 }
+    var rest = Self.components(target)
+    var hops = 0
+    while let component = rest.first {
+      rest.removeFirst()
+      if component == ".." {
+        guard done.popLast() != nil else { return .nowhere("\"\(target)\" leads out of the archive") }
+        continue
+      }
+      done.append(component)
+      guard !rest.isEmpty, let key = byPath[NameKey(Self.path(done))], case .symlink(let inner)? = nodes[key] else {
+        continue
+      }
+      hops += 1
+      guard hops <= Self.mostHops else { return .nowhere("it leads round in a circle") }
+      guard !inner.utf8.starts(with: "/".utf8) else { return .nowhere("\"\(inner)\" leads out of the archive") }
+      done.removeLast()
+      rest = Self.components(inner) + rest
+    }
+    let path = Self.path(done)
+    return byPath[NameKey(path)].map(End.entry) ?? .nowhere("the archive has no entry \"\(path)\"")
+  }
+
+  private static func components(_ name: String) -> [String] {
+    name.utf8.split(separator: UInt8(ascii: "/")).map { String(decoding: $0, as: UTF8.self) }
+      .filter { $0 != "." }
+  }
+
+  private static func path(_ components: [String]) -> String { components.joined(separator: "/") }
+}

@@ -1,0 +1,97 @@
+/// The entries of one archive, in their order, each with its content: Source, Decoding and libarchive behind one
+/// small face.
+final class EntryReader {
+  private let handle: ArchiveHandle
+  private let content: any ByteSource
+  private let layers: Layers
+  private let ledger: Ledger
+  private let warnings: WarningLog
+  private var meter: ProgressMeter
+  private var failures = 0
+  private(set) var isFinished = false
+
+  init(
+    _ source: any ByteSource, name: String?, options: ExtractionOptions, ledger: Ledger, warnings: WarningLog
+  ) throws(ArchiveError) {
+    layers = try Layers(peeling: source, name: name, depth: options.limits.depth, warnings: warnings)
+    content =
+      layers.content is any SeekableSource || !Spool.isNeeded(by: layers.head)
+      ? layers.content : try Spool.seekable(layers.content, ledger: ledger)
+    handle = try ArchiveHandle.entries(
+      of: content, allowingRaw: layers.isCompressed, passphrases: options.passphrases)
+    self.ledger = ledger
+    self.warnings = warnings
+    meter = ProgressMeter(options.onProgress)
+  }
+
+  /// The next entry, or nil at the end, where also all checksums of the layers around the archive have been verified.
+  ///
+  /// After an error that concerns one entry, the next call goes on behind it; after any other, it returns nil.
+  func next() throws(ArchiveError) -> ArchiveEntry? {
+    guard !isFinished else { return nil }
+    do throws(ArchiveError) {
+      guard let header = try handle.nextHeader() else {
+        isFinished = true
+        try drain()
+        meter.finish(content.progress)
+        return nil
+      }
+      let entry = try entry(of: header)
+      try ledger.countEntry(entry.name)
+      if let text = header.warning { warnings.add(text, entry: entry.name) }
+      meter.enter(entry.name, content.progress)
+      failures = 0
+      return entry
+    } catch {
+      // A header can fail again and again without progress (seen with damaged RAR5 files).
+      failures += 1
+      isFinished = isFinished || handle.isExhausted || failures >= 100 || error.code == .limitExceeded
+      throw error
+    }
+  }
+
+  /// Calls `body` with each block of the current entry's content and its offset; returns the exact size.
+  func read(
+    _ entry: ArchiveEntry, _ body: (RawSpan, Int64) throws(ArchiveError) -> Void
+  ) throws(ArchiveError) -> Int64 {
+    do throws(ArchiveError) {
+      let size = try handle.forEachBlock { (block, offset) throws(ArchiveError) in
+        if let declared = entry.size, offset + Int64(block.byteCount) > declared {
+          throw .corrupt("the entry holds more than the \(declared) bytes that its header declares")
+        }
+        try body(block, offset)
+        meter.tick(content.progress)
+      }
+      if let declared = entry.size, size != declared {
+        throw .corrupt("the entry holds \(size) bytes, and its header declares \(declared)")
+      }
+      return size
+    } catch {
+      isFinished = isFinished || handle.isExhausted
+      throw error.naming(entry.name)
+    }
+  }
+
+  private func entry(of header: Header) throws(ArchiveError) -> ArchiveEntry {
+    guard let rawName = header.name else {
+      throw .corrupt(header.warning ?? "an entry's name is not valid in the encoding that its header declares")
+    }
+    let isLone = handle.isRaw
+    return ArchiveEntry(
+      name: isLone ? layers.contentName : EntryName.key(rawName),
+      kind: header.kind,
+      size: header.size,
+      modified: isLone ? nil : header.modified,
+      mode: header.mode,
+      link: header.link.map { EntryName.key($0) },
+      linkCount: header.linkCount,
+      isEncrypted: header.isEncrypted)
+  }
+
+  /// Formats end before their file does: what is left holds the checksums of the layers around the archive.
+  private func drain() throws(ArchiveError) {
+    guard layers.isCompressed else { return }
+    var scratch = [UInt8](repeating: 0, count: 64 << 10)
+    while try content.read(into: &scratch) > 0 {}
+  }
+}

@@ -1,0 +1,24 @@
+/// Formats whose truth is at their end, taken from a pipe or out of a compression: kept whole in memory first.
+enum Spool {
+  /// Whether content that begins so can only be read by seeking: 7z, and zip, whose central directory alone says what
+  /// is a symlink, what was deleted and where the entries are.
+  static func isNeeded(by head: [UInt8]) -> Bool {
+    head.starts(with: [0x37, 0x7A, 0xBC, 0xAF, 0x27, 0x1C]) || head.starts(with: [0x50, 0x4B, 0x03, 0x04])
+      || head.starts(with: [0x50, 0x4B, 0x05, 0x06])
+  }
+
+  /// Reads all of `source` into a sealed file in memory, within the limits.
+  static func seekable(_ source: any ByteSource, ledger: Ledger) throws(ArchiveError) -> MemorySource {
+    let name = "the archive itself"
+    var region = try Region.create(name: name, declaredSize: nil, fill: .automatic, executable: false, ledger: ledger)
+    var size: Int64 = 0
+    var buffer = [UInt8](repeating: 0, count: 256 << 10)
+    while true {
+      let count = try source.read(into: &buffer)
+      guard count > 0 else { break }
+      try unsafe region.write(buffer.span.bytes.extracting(0..<count), at: size)
+      size += Int64(count)
+    }
+    return MemorySource(MemFile(try region.seal(size: size), name: name, entry: nil))
+  }
+}

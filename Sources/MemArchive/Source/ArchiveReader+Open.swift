@@ -1,0 +1,68 @@
+internal import Glibc
+internal import Synchronization
+internal import SystemPackage
+
+/// Whether a pipe was read already, shared by all copies of its reader.
+final class PipeState: Sendable {
+  private let taken = Mutex(false)
+  var isTaken: Bool { taken.withLock { $0 } }
+
+  /// Whether nobody took it before.
+  func take() -> Bool {
+    taken.withLock { taken in
+      defer { taken = true }
+      return !taken
+    }
+  }
+}
+
+extension ArchiveReader {
+  /// The archive's own file name, where it has one.
+  var fileName: String? {
+    switch origin {
+    case .path(let path): path.lastComponent.map { EntryName.key($0.bytes) }
+    case .file(let file): file.name.split(separator: "/").last.map(String.init)
+    case .descriptor, .bytes: nil
+    }
+  }
+
+  /// Begins to read from the first byte.
+  func open() throws(ArchiveError) -> any ByteSource {
+    switch origin {
+    case .bytes(let bytes): return MemorySource(bytes)
+    case .file(let file): return MemorySource(file)
+    case .descriptor(let descriptor): return try source(descriptor, isOwned: false)
+    case .path(let path):
+      let descriptor: FileDescriptor
+      do { descriptor = try SystemCalls.openReadOnly(path) } catch { throw .open("\(path)", error) }
+      return try source(descriptor, isOwned: true)
+    }
+  }
+
+  private func source(_ descriptor: FileDescriptor, isOwned: Bool) throws(ArchiveError) -> any ByteSource {
+    do throws(Errno) {
+      let status = try SystemCalls.status(of: descriptor)
+      if status.isDirectory { throw .isDirectory }
+      if status.isRegular { return FileSource(descriptor, size: status.size, isOwned: isOwned) }
+      if status.isBlockDevice {
+        return FileSource(descriptor, size: try SystemCalls.end(of: descriptor), isOwned: isOwned)
+      }
+    } catch {
+      if isOwned { SystemCalls.close(descriptor) }
+      throw .open(fileName ?? "descriptor \(descriptor.rawValue)", error)
+    }
+    guard pipe?.take() ?? true else {
+      throw ArchiveError(
+        .sourceConsumed, "descriptor \(descriptor.rawValue) is a pipe that was read before",
+        advice: "A pipe gives its bytes once: extract and list in one pass with stream(), or give a file.")
+    }
+    return PipeSource(descriptor, isOwned: isOwned)
+  }
+}
+
+extension FilePath.Component {
+  /// The component's bytes, which need not be UTF-8.
+  fileprivate var bytes: [UInt8] {
+    unsafe withPlatformString { unsafe [UInt8](UnsafeRawBufferPointer(start: $0, count: strlen($0))) }
+  }
+}

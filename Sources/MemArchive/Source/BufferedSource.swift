@@ -1,0 +1,37 @@
+/// A source whose first bytes can be looked at before they are read.
+final class BufferedSource: ByteSource {
+  private let upstream: any ByteSource
+  private var head: [UInt8] = []
+  private var taken = 0
+  private var atEnd = false
+
+  init(_ upstream: any ByteSource) { self.upstream = upstream }
+
+  var progress: SourceProgress { upstream.progress }
+
+  /// Up to `count` first bytes, fewer only where the source ends. To be called before the first `read`.
+  func peek(_ count: Int) throws(ArchiveError) -> [UInt8] {
+    while head.count < count, !atEnd {
+      let start = head.count
+      head.append(contentsOf: repeatElement(0, count: count - start))
+      let read = try upstream.read(into: &head, from: start)
+      head.removeSubrange((start + read)...)
+      atEnd = read == 0
+    }
+    return head
+  }
+
+  func read(into buffer: inout MutableRawSpan) throws(ArchiveError) -> Int {
+    guard taken < head.count else {
+      return atEnd ? 0 : try upstream.read(into: &buffer)
+    }
+    let count = min(buffer.byteCount, head.count - taken)
+    unsafe buffer.copy(head.span.bytes.extracting(taken..<taken + count))
+    taken += count
+    if taken == head.count {
+      head = []
+      taken = 0
+    }
+    return count
+  }
+}

@@ -1,0 +1,64 @@
+internal import SystemPackage
+
+/// A regular file or block device, read by position: the descriptor's own offset is neither used nor moved.
+/// It is never mapped, because somebody else may truncate it (SIGBUS).
+final class FileSource: SeekableSource {
+  private let descriptor: FileDescriptor
+  private let isOwned: Bool
+  let size: Int64
+  var position: Int64 = 0
+  private var bytesRead: Int64 = 0
+
+  /// Takes over `descriptor` when `isOwned`.
+  init(_ descriptor: FileDescriptor, size: Int64, isOwned: Bool) {
+    self.descriptor = descriptor
+    self.size = size
+    self.isOwned = isOwned
+  }
+
+  deinit {
+    if isOwned { SystemCalls.close(descriptor) }
+  }
+
+  var progress: SourceProgress { SourceProgress(read: min(bytesRead, size), total: size) }
+
+  func read(into buffer: inout MutableRawSpan) throws(ArchiveError) -> Int {
+    do {
+      let count = try SystemCalls.read(descriptor, at: position, into: &buffer)
+      position += Int64(count)
+      bytesRead += Int64(count)
+      return count
+    } catch {
+      throw .system("pread", error, doing: "reading the archive")
+    }
+  }
+}
+
+/// A pipe, socket or terminal: read once, from where it stands.
+final class PipeSource: ByteSource {
+  private let descriptor: FileDescriptor
+  private let isOwned: Bool
+  private var bytesRead: Int64 = 0
+
+  /// Takes over `descriptor` when `isOwned`.
+  init(_ descriptor: FileDescriptor, isOwned: Bool) {
+    self.descriptor = descriptor
+    self.isOwned = isOwned
+  }
+
+  deinit {
+    if isOwned { SystemCalls.close(descriptor) }
+  }
+
+  var progress: SourceProgress { SourceProgress(read: bytesRead, total: nil) }
+
+  func read(into buffer: inout MutableRawSpan) throws(ArchiveError) -> Int {
+    do {
+      let count = try SystemCalls.read(descriptor, at: nil, into: &buffer)
+      bytesRead += Int64(count)
+      return count
+    } catch {
+      throw .system("read", error, doing: "reading the archive")
+    }
+  }
+}

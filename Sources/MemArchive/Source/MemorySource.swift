@@ -1,0 +1,49 @@
+/// An archive that is in memory already: bytes of the caller, or a sealed MemFile, which alone may be mapped.
+final class MemorySource: SeekableSource {
+  private enum Storage {
+    case bytes([UInt8])
+    case file(MemFile)
+  }
+
+  private let storage: Storage
+  let size: Int64
+  var position: Int64 = 0
+  private var bytesRead: Int64 = 0
+
+  init(_ bytes: [UInt8]) {
+    storage = .bytes(bytes)
+    size = Int64(bytes.count)
+  }
+
+  init(_ file: MemFile) {
+    storage = .file(file)
+    size = Int64(file.size)
+  }
+
+  var progress: SourceProgress { SourceProgress(read: min(bytesRead, size), total: size) }
+
+  func read(into buffer: inout MutableRawSpan) throws(ArchiveError) -> Int {
+    let count = Int(max(0, min(Int64(buffer.byteCount), size - position)))
+    guard count > 0 else { return 0 }
+    let start = Int(position)
+    switch storage {
+    case .bytes(let bytes): unsafe buffer.copy(bytes.span.bytes.extracting(start..<start + count))
+    case .file(let file):
+      try file.mapping().withBytes { buffer.copy($0.extracting(start..<start + count)) }
+    }
+    position += Int64(count)
+    bytesRead += Int64(count)
+    return count
+  }
+}
+
+extension MutableRawSpan {
+  /// Copies all of `bytes` to the front.
+  @_lifetime(self: copy self)
+  mutating func copy(_ bytes: RawSpan) {
+    precondition(bytes.byteCount <= byteCount, "the source must fit")
+    unsafe withUnsafeMutableBytes { target in
+      unsafe bytes.withUnsafeBytes { source in unsafe target.copyMemory(from: source) }
+    }
+  }
+}

@@ -1,0 +1,152 @@
+internal import CLinux
+internal import Glibc
+internal import SystemPackage
+
+/// The system calls that the library makes: one small function each, and the only place that reads errno.
+enum SystemCalls {
+  /// Runs `call` again while a signal interrupts it; -1 becomes the `Errno`.
+  private static func valueOrErrno<Value: FixedWidthInteger & SignedInteger>(
+    _ call: () -> Value
+  ) throws(Errno) -> Value {
+    while true {
+      let value = call()
+      guard value == -1 else { return value }
+      let error = Errno(rawValue: Glibc.errno)
+      guard error == .interrupted else { throw error }
+    }
+  }
+
+  /// memfd_create(2)
+  static func memfdCreate(_ name: String, flags: UInt32) throws(Errno) -> FileDescriptor {
+    FileDescriptor(rawValue: try valueOrErrno { unsafe clinux_memfd_create(name, flags) })
+  }
+
+  /// fcntl(2), F_ADD_SEALS
+  static func addSeals(_ seals: Int32, to descriptor: FileDescriptor) throws(Errno) {
+    _ = try valueOrErrno { clinux_add_seals(descriptor.rawValue, seals) }
+  }
+
+  /// fcntl(2), F_GET_SEALS
+  static func seals(of descriptor: FileDescriptor) throws(Errno) -> Int32 {
+    try valueOrErrno { clinux_get_seals(descriptor.rawValue) }
+  }
+
+  /// fcntl(2), F_DUPFD or F_DUPFD_CLOEXEC
+  static func duplicate(_ descriptor: FileDescriptor, closeOnExec: Bool) throws(Errno) -> FileDescriptor {
+    FileDescriptor(rawValue: try valueOrErrno { clinux_duplicate(descriptor.rawValue, closeOnExec ? 1 : 0) })
+  }
+
+  /// open(2), O_RDONLY | O_CLOEXEC
+  static func openReadOnly(_ path: FilePath) throws(Errno) -> FileDescriptor {
+    FileDescriptor(
+      rawValue: try valueOrErrno { unsafe path.withPlatformString { unsafe clinux_open_read_only($0) } })
+  }
+
+  /// close(2). Never retried: Linux has released the descriptor also when it reports EINTR.
+  static func close(_ descriptor: FileDescriptor) {
+    _ = Glibc.close(descriptor.rawValue)
+  }
+
+  /// ftruncate(2)
+  static func truncate(_ descriptor: FileDescriptor, to size: Int64) throws(Errno) {
+    _ = try valueOrErrno { ftruncate(descriptor.rawValue, off_t(size)) }
+  }
+
+  /// fchmod(2)
+  static func changeMode(_ descriptor: FileDescriptor, to mode: UInt32) throws(Errno) {
+    _ = try valueOrErrno { fchmod(descriptor.rawValue, mode_t(mode)) }
+  }
+
+  /// pwrite(2), repeated until all bytes are written.
+  static func write(_ bytes: RawSpan, to descriptor: FileDescriptor, at offset: Int64) throws(Errno) {
+    var written = 0
+    while written < bytes.byteCount {
+      let rest = bytes.extracting(written..<bytes.byteCount)
+      written += try valueOrErrno {
+        unsafe rest.withUnsafeBytes { unsafe pwrite(descriptor.rawValue, $0.baseAddress, $0.count, off_t(offset) + off_t(written)) }
+      }
+    }
+  }
+
+  /// read(2), or pread(2) when an offset is given. 0 at the end.
+  static func read(
+    _ descriptor: FileDescriptor, at offset: Int64?, into buffer: inout MutableRawSpan
+  ) throws(Errno) -> Int {
+    try valueOrErrno {
+      unsafe buffer.withUnsafeMutableBytes { bytes in
+        if let offset {
+          unsafe pread(descriptor.rawValue, bytes.baseAddress, bytes.count, off_t(offset))
+        } else {
+          unsafe Glibc.read(descriptor.rawValue, bytes.baseAddress, bytes.count)
+        }
+      }
+    }
+  }
+
+  /// The kind, size and identity of an open file, fstat(2).
+  struct Status: Equatable {
+    let device: UInt64
+    let inode: UInt64
+    let mode: UInt32
+    let size: Int64
+    var isRegular: Bool { mode & S_IFMT == S_IFREG }
+    var isBlockDevice: Bool { mode & S_IFMT == S_IFBLK }
+    var isDirectory: Bool { mode & S_IFMT == S_IFDIR }
+
+    fileprivate init(_ status: stat) {
+      device = UInt64(status.st_dev)
+      inode = UInt64(status.st_ino)
+      mode = UInt32(status.st_mode)
+      size = Int64(status.st_size)
+    }
+  }
+
+  /// fstat(2)
+  static func status(of descriptor: FileDescriptor) throws(Errno) -> Status {
+    var status = stat()
+    _ = try valueOrErrno { unsafe fstat(descriptor.rawValue, &status) }
+    return Status(status)
+  }
+
+  /// stat(2)
+  static func status(of path: String) throws(Errno) -> Status {
+    var status = stat()
+    _ = try valueOrErrno { unsafe stat(path, &status) }
+    return Status(status)
+  }
+
+  /// lseek(2) to the end: the size of a block device, which fstat(2) does not tell.
+  static func end(of descriptor: FileDescriptor) throws(Errno) -> Int64 {
+    Int64(try valueOrErrno { lseek(descriptor.rawValue, 0, SEEK_END) })
+  }
+
+  /// The kernel's name, release and machine, uname(2).
+  static func kernel() -> String {
+    var name = utsname()
+    guard unsafe uname(&name) == 0 else { return "unknown" }
+    func text<Field>(_ field: Field) -> String {
+      unsafe withUnsafeBytes(of: field) { unsafe String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+    }
+    return "\(text(name.sysname)) \(text(name.release)) \(text(name.machine))"
+  }
+
+  /// sched_yield(2)
+  static func yield() { sched_yield() }
+
+  /// The first 64 KiB of a small text file such as those of /proc; empty when it cannot be read.
+  static func text(of path: FilePath) -> String {
+    guard let descriptor = try? openReadOnly(path) else { return "" }
+    defer { close(descriptor) }
+    var text = [UInt8](repeating: 0, count: 65_536)
+    var span = text.mutableSpan
+    var bytes = unsafe span.mutableBytes
+    let count = (try? read(descriptor, at: nil, into: &bytes)) ?? 0
+    return String(decoding: text[..<count], as: UTF8.self)
+  }
+
+  /// A C stream over a descriptor, which it then owns, fdopen(3).
+  static func stream(_ descriptor: FileDescriptor) throws(Errno) -> UnsafeMutablePointer<FILE> {
+    guard let stream = unsafe fdopen(descriptor.rawValue, "r") else { throw Errno(rawValue: Glibc.errno) }
+    return unsafe stream
+  }
+}

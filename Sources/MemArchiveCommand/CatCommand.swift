@@ -1,0 +1,43 @@
+import ArgumentParser
+import MemArchive
+
+struct CatCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "cat",
+    abstract: "Write the content of entries to standard output.",
+    discussion: """
+      The entries come in the archive's order, whatever the order of the names, each verified before its first byte is \
+      written; links come last, with the content they lead to.
+      """)
+
+  @Argument(help: ArgumentHelp("The archive, or - for standard input.", valueName: "archive"))
+  var archive: String
+  @Argument(help: ArgumentHelp("The entries' names.", valueName: "name"))
+  var names: [String]
+  @OptionGroup var options: WalkOptions
+
+  func run() throws {
+    let archive = Archive(archive)
+    var wanted = WantedNames(names)
+    var links: [String] = []
+    var status = try archive.walk(options) { entry, stream in
+      guard wanted.take(entry.name) else { return }
+      if entry.kind == .symlink || entry.kind == .hardlink {
+        links.append(entry.name)
+      } else {
+        try Output.write(stream.extract())
+      }
+    }
+    if !links.isEmpty, status == .done || options.keepGoing {
+      do {
+        for (_, file) in try archive.reader.extract(.names(links), options: try options.reading.extractionOptions()) {
+          try Output.write(file)
+        }
+      } catch let error as ArchiveError {
+        status = status.and(archive.report(error))
+      }
+    }
+    status = status.and(wanted.reportMissing(in: archive, afterAll: status == .done))
+    if status != .done { throw status }
+  }
+}

@@ -1,0 +1,184 @@
+import ArgumentParser
+import Crypto
+import FoundationEssentials
+import MemArchive
+
+struct DigestCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "digest",
+    abstract: "Print the SHA-256 of every regular entry and hard link, as sha256sum does.",
+    discussion: """
+      Every entry is shown as it stands in the archive, duplicates too. One entry at a time is in memory. With --json, one \
+      object a line: {"name", "kind", "size", "sha256"} and, where the name is not UTF-8, "raw": its bytes in base64.
+      """)
+
+  @Argument(help: ArgumentHelp("The archive, or - for standard input.", valueName: "archive"))
+  var archive: String
+  @Argument(help: ArgumentHelp("Only the entries of these names.", valueName: "name"))
+  var names: [String] = []
+  @Flag(name: .long, help: "One JSON object a line.")
+  var json = false
+  @OptionGroup var options: WalkOptions
+
+  func run() throws {
+    let archive = Archive(archive)
+    var wanted = WantedNames(names)
+    var lines = DigestLines(json: json)
+    var status = try archive.walk(options) { entry, stream in
+      let isWanted = wanted.take(entry.name)
+      switch entry.kind {
+      case .file where isWanted, .hardlink where entry.hasContent && (isWanted || lines.awaits(entry)):
+        let file = try stream.extract()
+        lines.add(entry, isShown: isWanted, try DigestLines.Content(file))
+      case .hardlink where isWanted:
+        lines.add(link: entry)
+      default:
+        if isWanted, !names.isEmpty { throw Self.notAFile(entry) }
+      }
+    }
+    if status == .done || options.keepGoing { status = status.and(finishLinks(&lines, archive)) }
+    lines.finish()
+    status = status.and(wanted.reportMissing(in: archive, afterAll: status == .done))
+    if status != .done { throw status }
+  }
+
+  /// Hard links whose target was not selected: their content is fetched in a second reading.
+  private func finishLinks(_ lines: inout DigestLines, _ archive: Archive) -> ExitStatus {
+    let names = lines.unresolvedNames
+    guard !names.isEmpty else { return .done }
+    do {
+      let files = try archive.reader.extract(.names(names), options: try options.reading.extractionOptions())
+      for (name, file) in files { lines.resolve(name, try DigestLines.Content(file)) }
+      return .done
+    } catch let error as ArchiveError {
+      return archive.report(error)
+    } catch {
+      return .system
+    }
+  }
+
+  private static func notAFile(_ entry: ArchiveEntry) -> ExitStatus {
+    Diagnostics.report("entry \"\(entry.name)\" is a \(entry.kind) and has no digest.")
+    return .usage
+  }
+}
+
+/// The lines of `digest`, in the archive's order although the content of a hard link may come before or after it.
+struct DigestLines {
+  /// What a line says of the content.
+  struct Content {
+    let size: Int
+    let digest: [UInt8]
+
+    init(_ file: MemFile) throws {
+      size = file.size
+      digest = try file.withBytes { bytes in
+        unsafe bytes.withUnsafeBytes { bytes in
+          var hash = SHA256()
+          unsafe hash.update(bufferPointer: bytes)
+          return Array(hash.finalize())
+        }
+      }
+    }
+  }
+
+  fileprivate struct Line {
+    let entry: ArchiveEntry
+    var content: Content?
+  }
+
+  private let json: Bool
+  private let encoder = JSONEncoder()
+  /// The lines from the first that waits for its content on.
+  private var waiting: [Line] = []
+  /// Contents by name, for the hard links that may follow.
+  private var contents: [String.UTF8Key: Content] = [:]
+
+  init(json: Bool) {
+    self.json = json
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+  }
+
+  /// A line whose content is known.
+  mutating func add(_ entry: ArchiveEntry, isShown: Bool, _ content: Content) {
+    contents[.init(entry.name)] = content
+    if entry.kind == .hardlink, let link = entry.link {
+      // cpio: the first names of this file were empty, and this is what they stand for.
+      contents[.init(link)] = content
+      for index in waiting.indices where waiting[index].belongs(to: link) { waiting[index].content = content }
+    }
+    guard isShown else { return flush() }
+    // An empty file with more names may get its content from the last of them.
+    let isComplete = entry.kind == .hardlink || entry.linkCount < 2 || content.size > 0
+    waiting.append(Line(entry: entry, content: isComplete ? content : nil))
+    flush()
+  }
+
+  /// A line whose content is another entry's.
+  mutating func add(link entry: ArchiveEntry) {
+    let target = String.UTF8Key(entry.link ?? "")
+    let awaited = waiting.contains { $0.content == nil && $0.belongs(to: target.text) }
+    waiting.append(Line(entry: entry, content: awaited ? nil : contents[target]))
+    flush()
+  }
+
+  /// Whether a line waits for the content of this hard link.
+  func awaits(_ entry: ArchiveEntry) -> Bool {
+    waiting.contains { $0.content == nil && $0.belongs(to: entry.link ?? "") }
+  }
+
+  /// The hard links without content, after the whole archive was read.
+  var unresolvedNames: [String] {
+    waiting.filter { $0.content == nil && contents[.init($0.entry.name)] == nil }.map(\.entry.name)
+  }
+
+  mutating func resolve(_ name: String, _ content: Content) {
+    for index in waiting.indices where String.UTF8Key(waiting[index].entry.name) == .init(name) {
+      waiting[index].content = content
+    }
+  }
+
+  /// Writes all lines that have a content.
+  mutating func finish() {
+    for index in waiting.indices where waiting[index].content == nil {
+      waiting[index].content = contents[.init(waiting[index].entry.name)]
+    }
+    waiting.removeAll { $0.content == nil }
+    flush()
+  }
+
+  private mutating func flush() {
+    let ready = waiting.prefix { $0.content != nil }
+    for line in ready { if let content = line.content { write(line.entry, content) } }
+    waiting.removeFirst(ready.count)
+  }
+
+  private struct Row: Encodable {
+    let name, kind, sha256: String
+    let size: Int
+    let raw: String?
+  }
+
+  private func write(_ entry: ArchiveEntry, _ content: Content) {
+    let hex = content.digest.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+    let raw = entry.rawName
+    if json {
+      let row = Row(
+        name: entry.name, kind: entry.kind.rawValue, sha256: hex, size: content.size,
+        raw: raw.elementsEqual(entry.name.utf8) ? nil : Data(raw).base64EncodedString())
+      guard let line = try? encoder.encode(row) else { return }
+      Output.write(Array(line) + [0x0A])
+    } else {
+      let name = NameText.escaped(entry.name)
+      Output.write(Array(((name.isEscaped ? "\\" : "") + hex + "  ").utf8) + name.bytes + [0x0A])
+    }
+  }
+}
+
+extension DigestLines.Line {
+  /// Whether this line's content is that of `name`, directly or as a hard link to it.
+  fileprivate func belongs(to name: String) -> Bool {
+    let key = String.UTF8Key(name)
+    return .init(entry.name) == key || (entry.kind == .hardlink && .init(entry.link ?? "") == key)
+  }
+}

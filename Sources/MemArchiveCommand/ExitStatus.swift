@@ -1,0 +1,37 @@
+import ArgumentParser
+import Glibc
+import MemArchive
+
+/// What the program tells the shell; thrown once everything has been said.
+struct ExitStatus: Error, Equatable {
+  let code: Int32
+
+  static let done = Self(code: 0)
+  static let damaged = Self(code: 1)
+  static let usage = Self(code: 2)
+  static let limit = Self(code: 3)
+  static let system = Self(code: 4)
+  /// `run` failed before the command was executed.
+  static let beforeCommand = Self(code: 125)
+  static let commandNotExecutable = Self(code: 126)
+  static let commandNotFound = Self(code: 127)
+
+  /// The status for an error of the library.
+  init(_ error: ArchiveError) {
+    self =
+      switch error.code {
+      case .limitExceeded, .tooManyLayers: .limit
+      case .noSuchEntry, .notAFile: .usage
+      case .system, .descriptorLimit, .outOfMemory, .pathUnavailable, .sourceConsumed: .system
+      default: .damaged
+      }
+  }
+
+  private init(code: Int32) { self.code = code }
+
+  /// The graver of two, when several archives were looked at.
+  func and(_ other: Self) -> Self { code >= other.code ? self : other }
+}
+
+/// Leaves the process; the memory files go with it.
+func leave(_ status: ExitStatus) -> Never { Glibc.exit(status.code) }

@@ -1,0 +1,74 @@
+import ArgumentParser
+import FoundationEssentials
+import Glibc
+import MemArchive
+
+struct ListCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "list",
+    abstract: "List the entries: kind, size in bytes, time (UTC), name.",
+    discussion: """
+      With --json, one object a line: {"name", "kind", "size", "mtime", "mode", "link"}. kind is file, directory, \
+      symlink, hardlink, fifo, socket, character or block; size is bytes; mtime is seconds since 1970; mode is octal \
+      text; what the archive does not say is left out. A byte b of a name that is not UTF-8 stands as U+F700+b.
+      """)
+
+  @Argument(help: ArgumentHelp("The archive, or - for standard input.", valueName: "archive"))
+  var archive: String
+  @Flag(name: .long, help: "One JSON object a line.")
+  var json = false
+  @OptionGroup var options: WalkOptions
+
+  func run() throws {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    let status = try Archive(archive).walk(options) { entry, _ in
+      if json {
+        Output.write(Array(try encoder.encode(Row(entry))) + [0x0A])
+      } else {
+        Output.write(line(entry))
+      }
+    }
+    if status != .done { throw status }
+  }
+
+  private struct Row: Encodable {
+    let name, kind, mode: String
+    let size, mtime: Int64?
+    let link: String?
+
+    init(_ entry: ArchiveEntry) {
+      name = entry.name
+      kind = entry.kind.rawValue
+      size = entry.size
+      mtime = entry.modified?.seconds
+      let octal = String(entry.mode, radix: 8)
+      mode = String(repeating: "0", count: max(0, 4 - octal.count)) + octal
+      link = entry.link
+    }
+  }
+
+  private func line(_ entry: ArchiveEntry) -> [UInt8] {
+    func padded(_ text: String, _ width: Int, left: Bool) -> String {
+      let space = String(repeating: " ", count: max(0, width - text.count))
+      return left ? text + space : space + text
+    }
+    var line = padded(entry.kind.rawValue, 9, left: true) + " "
+    line += padded(entry.size.map(String.init) ?? "-", 12, left: false) + "  "
+    line += padded(entry.modified.map(time) ?? "-", 20, left: true) + "  "
+    var bytes = Array(line.utf8) + NameText.escaped(entry.name).bytes
+    if let link = entry.link {
+      bytes += Array(" -> ".utf8) + NameText.escaped(link).bytes
+    }
+    return bytes + [0x0A]
+  }
+
+  private func time(_ time: ArchiveEntry.Time) -> String {
+    var seconds = time_t(time.seconds)
+    var parts = tm()
+    guard unsafe gmtime_r(&seconds, &parts) != nil else { return "\(time.seconds)" }
+    var text = [CChar](repeating: 0, count: 64)
+    let count = unsafe strftime(&text, text.count, "%Y-%m-%dT%H:%M:%SZ", &parts)
+    return String(decoding: text[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+  }
+}

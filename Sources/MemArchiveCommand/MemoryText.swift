@@ -1,0 +1,26 @@
+import Glibc
+import SystemPackage
+
+/// Small helpers between raw bytes and swift-system's types.
+enum MemoryText {
+  /// A path from raw bytes, which need not be UTF-8.
+  static func path(_ bytes: [UInt8]) -> FilePath {
+    unsafe (bytes.map { CChar(bitPattern: $0) } + [0]).withUnsafeBufferPointer { buffer in
+      unsafe buffer.baseAddress.map { unsafe FilePath(platformString: $0) } ?? FilePath()
+    }
+  }
+
+  /// The text of a small file.
+  static func read(_ path: [UInt8]) throws -> String {
+    let descriptor = try FileDescriptor.open(self.path(path), .readOnly, options: .closeOnExec)
+    return try descriptor.closeAfter {
+      var text: [UInt8] = []
+      var buffer = [UInt8](repeating: 0, count: 4096)
+      while true {
+        let count = try unsafe buffer.withUnsafeMutableBytes { try unsafe descriptor.read(into: $0) }
+        guard count > 0 else { return String(decoding: text, as: UTF8.self) }
+        text += buffer[..<count]
+      }
+    }
+  }
+}

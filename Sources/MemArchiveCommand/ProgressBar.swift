@@ -1,0 +1,60 @@
+import Glibc
+import MemArchive
+import Synchronization
+
+/// One line on a terminal's standard error that shows how far the reading is; nothing elsewhere.
+enum ProgressBar {
+  private static let isShown = Mutex(false)
+
+  /// What draws the bar, or nil when nobody would see it.
+  static func forTerminal() -> (@Sendable (ExtractionProgress) -> Void)? {
+    guard isatty(STDERR_FILENO) == 1 else { return nil }
+    let start = ContinuousClock.now
+    return { progress in
+      // What is done at once needs no bar.
+      let elapsed = (ContinuousClock.now - start) / .seconds(1)
+      guard elapsed > 0.3 else { return }
+      draw(line(progress, elapsed: elapsed))
+    }
+  }
+
+  /// "[=====>    ]  43 %  120.5 MiB of 280.0 MiB  80.3 MiB/s  0:02 left"
+  static func line(_ progress: ExtractionProgress, elapsed: Double) -> String {
+    let rate = Double(progress.bytesRead) / max(elapsed, 0.001)
+    var line = ByteCount.text(progress.bytesRead)
+    if let total = progress.bytesTotal, total > 0 {
+      let part = min(1, Double(progress.bytesRead) / Double(total))
+      let filled = Int(part * 20)
+      let percent = "\(Int(part * 100))"
+      line =
+        "[" + String(repeating: "=", count: filled) + String(repeating: " ", count: 20 - filled) + "] "
+        + String(repeating: " ", count: 3 - percent.count) + percent + " %  " + line + " of " + ByteCount.text(total)
+      line += "  " + ByteCount.text(Int64(rate)) + "/s"
+      let left = Int((Double(total - progress.bytesRead) / max(rate, 1)).rounded(.up))
+      line += "  \(left / 60):\(left % 60 < 10 ? "0" : "")\(left % 60) left"
+    } else {
+      line += "  " + ByteCount.text(Int64(rate)) + "/s  \(progress.entries) entries"
+    }
+    return line
+  }
+
+  /// Takes the bar away, so that a line can be written.
+  static func clear() {
+    isShown.withLock { shown in
+      if shown { write("\r\u{1B}[K") }
+      shown = false
+    }
+  }
+
+  private static func draw(_ line: String) {
+    isShown.withLock { shown in
+      write("\r" + line + "\u{1B}[K")
+      shown = true
+    }
+  }
+
+  private static func write(_ text: String) {
+    let bytes = Array(text.utf8)
+    _ = unsafe Glibc.write(STDERR_FILENO, bytes, bytes.count)
+  }
+}

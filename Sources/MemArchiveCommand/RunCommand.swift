@@ -1,0 +1,133 @@
+import ArgumentParser
+import Glibc
+import MemArchive
+import SystemPackage
+
+struct RunCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "run",
+    abstract: "Execute a command with entries of the archive as its files.",
+    usage: "memarchive run <archive> [<options>] -- <command> [<arg> ...]",
+    discussion: """
+      Each {NAME} inside an ARG becomes a path to that entry, which is in sealed memory; {{ stands for a brace. The command \
+      takes the place of this process: same process id, and its exit status is its own. It inherits one descriptor for \
+      each entry that is named, and nothing else.
+
+      Exit status before the command runs: 2 no such entry; 125 the archive could not be read; 126 the command cannot be \
+      executed; 127 it was not found.
+      """)
+
+  @Argument(help: ArgumentHelp("The archive, or - for standard input.", valueName: "archive"))
+  var archive: String
+  @Argument(parsing: .postTerminator, help: ArgumentHelp("The command and its arguments.", valueName: "command"))
+  var command: [String] = []
+  @OptionGroup var options: ReadingOptions
+
+  func validate() throws {
+    if command.isEmpty { throw ValidationError("Give the command behind --.") }
+    for argument in command { _ = try PathTemplate(argument) }
+  }
+
+  func run() throws {
+    let arguments = try command.map { try PathTemplate($0) }
+    let names = arguments.flatMap(\.names)
+    let files = try extract(names)
+    do {
+      // Duplicates without close-on-exec outlive this program; everything else closes when the command starts.
+      var paths: [String.UTF8Key: String] = [:]
+      for name in names where paths[.init(name)] == nil {
+        guard let file = files[name] else { continue }
+        _ = try file.path
+        paths[.init(name)] = "/proc/self/fd/\(try file.duplicate(closeOnExec: false).rawValue)"
+      }
+      try execute(arguments.map { $0.filled(with: paths) })
+    } catch let error as ArchiveError {
+      _ = Archive(archive).report(error)
+      throw ExitStatus.beforeCommand
+    }
+  }
+
+  /// The files that the arguments name, and only those.
+  private func extract(_ names: [String]) throws -> MemFiles {
+    let archive = Archive(archive)
+    var options = try options.extractionOptions()
+    // Only a program that lies in the archive itself has to be executable.
+    options.executable = try !PathTemplate(command[0]).names.isEmpty
+    DescriptorLimit.raise()
+    defer { DescriptorLimit.restore() }
+    do {
+      let files = try archive.reader.extract(.names(names), options: options)
+      ProgressBar.clear()
+      if !self.options.quiet {
+        for warning in files.warnings { Diagnostics.report("\(archive.argument): warning: \(warning)") }
+      }
+      return files
+    } catch where error.code == .noSuchEntry {
+      let name = error.entry ?? ""
+      let known = (try? archive.reader.entries())?.map(\.name) ?? []
+      Diagnostics.report("\(archive.argument): there is no entry \"\(name)\"." + NearestNames.hint(for: name, in: known))
+      throw ExitStatus.usage
+    } catch {
+      let status = archive.report(error)
+      throw status == .usage ? status : ExitStatus.beforeCommand
+    }
+  }
+
+  /// execvp(3): returns only when it fails.
+  private func execute(_ arguments: [[UInt8]]) throws {
+    Output.flush()
+    var pointers: [UnsafeMutablePointer<CChar>?] = unsafe arguments.map { argument in
+      unsafe strdup((argument.map { CChar(bitPattern: $0) } + [0]))
+    }
+    unsafe pointers.append(nil)
+    guard let program = unsafe pointers[0] else { throw ExitStatus.usage }
+    unsafe execvp(program, &pointers)
+    let error = Errno(rawValue: Glibc.errno)
+    Diagnostics.report("\(command[0]): \(error)")
+    throw error == .noSuchFileOrDirectory ? ExitStatus.commandNotFound : .commandNotExecutable
+  }
+}
+
+/// An argument with {NAME} in it.
+struct PathTemplate {
+  private enum Part {
+    case text(String)
+    case name(String)
+  }
+  private var parts: [Part] = []
+
+  /// The entries it names.
+  var names: [String] { parts.compactMap { if case .name(let name) = $0 { name } else { nil } } }
+
+  init(_ argument: String) throws {
+    var rest = Substring(argument)
+    while let brace = rest.utf8.firstIndex(of: UInt8(ascii: "{")) {
+      parts.append(.text(String(rest[..<brace])))
+      rest = rest[rest.utf8.index(after: brace)...]
+      if rest.utf8.first == UInt8(ascii: "{") {
+        parts.append(.text("{"))
+        rest = rest[rest.utf8.index(after: rest.startIndex)...]
+        continue
+      }
+      guard let end = rest.utf8.firstIndex(of: UInt8(ascii: "}")) else {
+        throw ValidationError("\"\(argument)\" opens a brace and does not close it; write {{ for a brace.")
+      }
+      guard end > rest.startIndex else {
+        throw ValidationError("\"\(argument)\" names no entry between its braces; write {{ for a brace.")
+      }
+      parts.append(.name(String(rest[..<end])))
+      rest = rest[rest.utf8.index(after: end)...]
+    }
+    parts.append(.text(String(rest)))
+  }
+
+  /// The argument's bytes with each name's path in its place.
+  func filled(with paths: [String.UTF8Key: String]) -> [UInt8] {
+    parts.flatMap { part in
+      switch part {
+      case .text(let text): ArchiveEntry.rawName(of: text)
+      case .name(let name): Array((paths[.init(name)] ?? "").utf8)
+      }
+    }
+  }
+}

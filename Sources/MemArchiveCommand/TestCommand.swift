@@ -1,0 +1,42 @@
+import ArgumentParser
+import MemArchive
+
+struct TestCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "test",
+    abstract: "Extract everything into sealed memory, verify it, and print one line an archive.")
+
+  @Argument(help: ArgumentHelp("The archives, or - for standard input.", valueName: "archive"))
+  var archives: [String]
+  @Flag(name: .long, help: "Keep all entries of all archives in memory until the end.")
+  var hold = false
+  @OptionGroup var options: WalkOptions
+
+  func validate() throws {
+    if archives.isEmpty { throw ValidationError("Name at least one archive.") }
+  }
+
+  func run() throws {
+    if hold { DescriptorLimit.raise() }
+    var held: [MemFile] = []
+    var worst = ExitStatus.done
+    for argument in archives {
+      var (entries, files, bytes) = (0, 0, Int64(0))
+      let status = try Archive(argument).walk(options) { entry, stream in
+        entries += 1
+        guard entry.hasContent else { return }
+        let file = try stream.extract()
+        files += 1
+        bytes += Int64(file.size)
+        if hold { held.append(file) }
+      }
+      let verdict = status == .done ? "OK" : "FAILED"
+      Output.write(NameText.escaped(argument).bytes)
+      Output.write(
+        ": \(verdict), \(entries) entries, \(files) with content, \(bytes) bytes\(hold ? " held" : "")\n")
+      worst = worst.and(status)
+    }
+    withExtendedLifetime(held) {}
+    if worst != .done { throw worst }
+  }
+}

@@ -1,0 +1,45 @@
+import MemArchive
+
+extension String {
+  /// A name compared byte by byte, as archives do it; strings take NFC and NFD for equal.
+  struct UTF8Key: Hashable {
+    let text: String
+    init(_ text: String) { self.text = text }
+    static func == (left: Self, right: Self) -> Bool { left.text.utf8.elementsEqual(right.text.utf8) }
+    func hash(into hasher: inout Hasher) { for byte in text.utf8 { hasher.combine(byte) } }
+  }
+}
+
+/// The names given on a command line, and which of them the archive turned out to hold. No names: all entries.
+struct WantedNames {
+  private let names: [String]
+  private var found: [String.UTF8Key: Bool]
+  private var seen: [String] = []
+
+  init(_ names: [String]) {
+    self.names = names
+    found = Dictionary(names.map { (String.UTF8Key($0), false) }, uniquingKeysWith: { first, _ in first })
+  }
+
+  /// Whether an entry is wanted; notes that its name exists.
+  mutating func take(_ name: String) -> Bool {
+    guard !names.isEmpty else { return true }
+    let key = String.UTF8Key(name)
+    guard found[key] != nil else {
+      if seen.count < 100_000 { seen.append(name) }
+      return false
+    }
+    found[key] = true
+    return true
+  }
+
+  /// Says which names the archive does not hold, with those that come near. After damage nobody can know.
+  func reportMissing(in archive: Archive, afterAll: Bool) -> ExitStatus {
+    let missing = names.filter { found[String.UTF8Key($0)] == false }
+    guard afterAll, !missing.isEmpty else { return .done }
+    for name in missing {
+      Diagnostics.report("\(archive.argument): there is no entry \"\(name)\"." + NearestNames.hint(for: name, in: seen))
+    }
+    return .usage
+  }
+}
