@@ -126,6 +126,6 @@ output=$(bwrap --die-with-parent --ro-bind / / --dev /dev --remount-ro /dev --pr
   "$BASH" "$self" --read-only "$memarchive" "$demo" "$archive" 2>&1) \
   || { printf '%s\n' "$output" | indent; fail 'inside the read-only sandbox'; }
 printf '%s\n' "$output" | grep -E '^   (touch|and so) '
-printf '   steps 1 to 5 gave the same results in there\n'
+printf '   steps 1 to 5 passed in there too\n'
 
 printf '\nDEMO PASSED: every consumer read its entry by path; nothing was created or opened for writing on any disk.\n'

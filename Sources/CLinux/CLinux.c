@@ -34,20 +34,25 @@ int clinux_open_read_only(const char *path) {
   return open(path, O_RDONLY | O_CLOEXEC);
 }
 
-// One locale object for the life of the process: newlocale(3) reads files, so it is asked once.
-static pthread_once_t locale_once = PTHREAD_ONCE_INIT;
-static locale_t utf8_locale;
+// One locale object each for the life of the process: newlocale(3) reads files, so it is asked once.
+static pthread_once_t locales_once = PTHREAD_ONCE_INIT;
+static locale_t utf8_locale, c_locale;
 
-static void open_utf8_locale(void) {
+static void open_locales(void) {
   static const char *const names[] = {"C.UTF-8", "C.utf8", "en_US.UTF-8"};
   for (size_t i = 0; i < sizeof names / sizeof *names && !utf8_locale; i++)
     utf8_locale = newlocale(LC_CTYPE_MASK, names[i], (locale_t)0);
+  c_locale = newlocale(LC_CTYPE_MASK, "C", (locale_t)0);
 }
 
-void *clinux_enter_utf8_locale(void) {
-  pthread_once(&locale_once, open_utf8_locale);
-  return utf8_locale ? (void *)uselocale(utf8_locale) : NULL;
+static void *enter(const locale_t *locale) {
+  pthread_once(&locales_once, open_locales);
+  return *locale ? (void *)uselocale(*locale) : NULL;
 }
+
+void *clinux_enter_utf8_locale(void) { return enter(&utf8_locale); }
+
+void *clinux_enter_c_locale(void) { return enter(&c_locale); }
 
 void clinux_restore_locale(void *previous) {
   if (previous) uselocale((locale_t)previous);

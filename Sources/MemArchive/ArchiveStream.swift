@@ -44,12 +44,7 @@ public struct ArchiveStream: ~Copyable {
   ///   ``ArchiveError/Code/unsupportedFeature``, ``ArchiveError/Code/descriptorLimit``,
   ///   ``ArchiveError/Code/outOfMemory``. Nothing of the entry is left then.
   public mutating func extract() throws(ArchiveError) -> MemFile {
-    guard let entry = current else {
-      throw ArchiveError(
-        .noSuchEntry, "there is no entry at hand", advice: "Call next() first; an entry can be extracted once.")
-    }
-    guard entry.hasContent else { throw .notAFile(entry) }
-    current = nil
+    let entry = try takeCurrent()
     var region = try Region.create(
       name: entry.name, declaredSize: entry.size, fill: options.fill, executable: options.executable,
       ledger: ledger)
@@ -57,6 +52,30 @@ public struct ArchiveStream: ~Copyable {
       try region.write(block, at: offset)
     }
     return MemFile(try region.seal(size: size), name: entry.name, entry: entry)
+  }
+
+  /// Calls `body` with each block of the content of the entry that ``next()`` returned last, and the block's offset in
+  /// bytes, without keeping any: to hash or to copy what need not be a file. Bytes between blocks are zero.
+  ///
+  /// A block lives only while `body` runs. Limits on what is held do not apply, and a checksum is known to be right only
+  /// once this has returned.
+  ///
+  /// - Returns: The exact size in bytes; a hole may reach from the last block to there.
+  /// - Throws: What `body` throws; otherwise as ``extract()``.
+  public mutating func forEachBlock(
+    _ body: (RawSpan, Int64) throws(ArchiveError) -> Void
+  ) throws(ArchiveError) -> Int64 {
+    try reader.read(try takeCurrent(), body)
+  }
+
+  private mutating func takeCurrent() throws(ArchiveError) -> ArchiveEntry {
+    guard let entry = current else {
+      throw ArchiveError(
+        .noSuchEntry, "there is no entry at hand", advice: "Call next() first; an entry can be extracted once.")
+    }
+    guard entry.hasContent else { throw .notAFile(entry) }
+    current = nil
+    return entry
   }
 }
 

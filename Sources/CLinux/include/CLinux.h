@@ -36,9 +36,10 @@ int clinux_get_seals(int descriptor);
 int clinux_duplicate(int descriptor, int close_on_exec);
 int clinux_open_read_only(const char *path);
 
-// Opens the tree-wide thread locale C.UTF-8 for the calling thread and returns the locale to put back
-// with clinux_restore_locale; NULL where no UTF-8 locale is installed (nothing was changed then).
+// Gives the calling thread, and it alone, the character set UTF-8 or that of "C"; returns the locale to
+// put back with clinux_restore_locale, or NULL where no UTF-8 locale is installed (nothing was changed).
 void *clinux_enter_utf8_locale(void);
+void *clinux_enter_c_locale(void);
 void clinux_restore_locale(void *previous);
 
 // Kernel features, each asked without side effects: 1 yes, 0 no, -1 cannot be told.

@@ -53,6 +53,12 @@ internal import SystemPackage
     return unsafe name.isEmpty ? nil : Array(name)
   }
 
+  /// The time in the first member's header (MTIME), seconds since 1970; nil where it has none.
+  var storedTime: Int64? {
+    guard unsafe header.pointee.done == 1, unsafe header.pointee.time != 0 else { return nil }
+    return Int64(unsafe header.pointee.time)
+  }
+
   func read(into buffer: inout MutableRawSpan) throws(ArchiveError) -> Int {
     var produced = 0
     while produced == 0 {

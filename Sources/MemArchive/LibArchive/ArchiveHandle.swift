@@ -13,15 +13,18 @@ internal import SystemPackage
   private let archive: OpaquePointer
   private let source: any ByteSource
   private let block: UnsafeMutableRawBufferPointer
+  private let convertsNames: Bool
   private var sourceFailure: ArchiveError?
-  private var sourceEnded = false
+  /// Whether libarchive has asked for more bytes than there are.
+  private(set) var sourceEnded = false
 
-  private init(_ source: any ByteSource) throws(ArchiveError) {
+  private init(_ source: any ByteSource, convertsNames: Bool = false) throws(ArchiveError) {
     guard let archive = unsafe archive_read_new() else {
       throw .system("archive_read_new", .noMemory, doing: "creating a reader")
     }
     unsafe self.archive = archive
     self.source = source
+    self.convertsNames = convertsNames
     unsafe block = .allocate(byteCount: Self.blockSize, alignment: 4096)
   }
 
@@ -32,10 +35,12 @@ internal import SystemPackage
   }
 
   /// A reader of entries. Formats are registered one by one: what is not named here cannot be reached by any archive.
+  ///
+  /// - Parameter head: the first bytes, which tell how names are stored.
   static func entries(
-    of source: any ByteSource, allowingRaw: Bool, passphrases: [String]
+    of source: any ByteSource, head: [UInt8], allowingRaw: Bool, passphrases: [String]
   ) throws(ArchiveError) -> ArchiveHandle {
-    let handle = try ArchiveHandle(source)
+    let handle = try ArchiveHandle(source, convertsNames: !isPOSIXTar(head))
     let archive = unsafe handle.archive
     unsafe archive_read_support_format_tar(archive)
     unsafe archive_read_support_format_zip(archive)
@@ -60,9 +65,19 @@ internal import SystemPackage
     unsafe archive_read_support_format_raw(archive)
     unsafe archive_read_support_format_empty(archive)
     guard let code = filter.libArchiveCode else { throw .refused("\(filter)") }
-    _ = try handle.outcome(of: unsafe archive_read_append_filter(archive, code), call: "archive_read_append_filter")
+    if filter == .compress {
+      // Set without a bid, this filter reads from a source that is not there yet, and crashes.
+      unsafe archive_read_support_filter_compress(archive)
+    } else {
+      _ = try handle.outcome(of: unsafe archive_read_append_filter(archive, code), call: "archive_read_append_filter")
+    }
     try handle.open()
     return handle
+  }
+
+  /// "ustar" in the first header (POSIX.1, pax, "ustar Interchange Format").
+  private static func isPOSIXTar(_ head: [UInt8]) -> Bool {
+    head.dropFirst(257).starts(with: "ustar".utf8)
   }
 
   private func open() throws(ArchiveError) {
@@ -80,7 +95,7 @@ internal import SystemPackage
       }
     }
     unsafe archive_read_set_callback_data(archive, Unmanaged.passUnretained(self).toOpaque())
-    let status = inUTF8Locale { unsafe archive_read_open1(archive) }
+    let status = withNameLocale { unsafe archive_read_open1(archive) }
     _ = try outcome(of: status, call: "archive_read_open1")
   }
 
@@ -137,16 +152,16 @@ internal import SystemPackage
   /// The next entry's header, or nil at the archive's end.
   func nextHeader() throws(ArchiveError) -> Header? {
     var entry: OpaquePointer?
-    return try inUTF8Locale { () throws(ArchiveError) -> Header? in
+    return try withNameLocale { () throws(ArchiveError) -> Header? in
       let status = unsafe archive_read_next_header(archive, &entry)
       switch try outcome(of: status, call: "archive_read_next_header") {
       case .end: return nil
       case .ok:
         guard let entry = unsafe entry else { return nil }
-        return unsafe Header(entry, warning: nil)
+        return unsafe Header(entry, isTar: isTar, warning: nil)
       case .warning(let text):
         guard let entry = unsafe entry else { return nil }
-        return unsafe Header(entry, warning: text)
+        return unsafe Header(entry, isTar: isTar, warning: text)
       }
     }
   }
@@ -190,6 +205,9 @@ internal import SystemPackage
   var formatName: String {
     unsafe archive_format_name(archive).map { unsafe String(cString: $0) } ?? "no format"
   }
+
+  /// Whether it is a tar of any dialect.
+  var isTar: Bool { unsafe archive_format(archive) & ARCHIVE_FORMAT_BASE_MASK == ARCHIVE_FORMAT_TAR }
 
   /// Whether the content is that of a lone compressed file.
   var isRaw: Bool { unsafe archive_format(archive) == ARCHIVE_FORMAT_RAW }
@@ -252,17 +270,14 @@ internal import SystemPackage
     return .corrupt(text, call: call)
   }
 
-  /// Names are converted with the thread's locale; libarchive returns NULL for them in the "C" locale. Only this
-  /// thread's is changed, and put back.
-  private func inUTF8Locale<Result>(_ body: () throws(ArchiveError) -> Result) throws(ArchiveError) -> Result {
-    let previous = unsafe clinux_enter_utf8_locale()
+  /// Names are converted with the thread's locale. 7z (UTF-16) and flagged zip names need one with UTF-8; pax names are
+  /// read in "C", where bytes that cannot be converted are kept as they are: in a UTF-8 locale libarchive would
+  /// compose them (NFC), and two names could become one. Only this thread's locale is changed, and put back.
+  private func withNameLocale<Result, Failure: Error>(
+    _ body: () throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    let previous = unsafe convertsNames ? clinux_enter_utf8_locale() : clinux_enter_c_locale()
     defer { unsafe clinux_restore_locale(previous) }
     return try body()
-  }
-
-  private func inUTF8Locale(_ body: () -> CInt) -> CInt {
-    let previous = unsafe clinux_enter_utf8_locale()
-    defer { unsafe clinux_restore_locale(previous) }
-    return body()
   }
 }

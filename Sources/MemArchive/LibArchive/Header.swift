@@ -15,20 +15,37 @@ struct Header {
   /// libarchive's note on the header.
   let warning: String?
 
-  init(_ entry: OpaquePointer, warning: String?) {
+  init(_ entry: OpaquePointer, isTar: Bool, warning: String?) {
     let hardlink = unsafe Self.bytes(archive_entry_hardlink(entry))
     name = unsafe Self.bytes(archive_entry_pathname(entry))
     kind = hardlink != nil ? .hardlink : unsafe Self.kind(archive_entry_filetype(entry))
     link = unsafe hardlink ?? Self.bytes(archive_entry_symlink(entry))
-    size = unsafe archive_entry_size_is_set(entry) != 0 ? archive_entry_size(entry) : nil
-    modified = unsafe archive_entry_mtime_is_set(entry) == 0
-      ? nil
-      : ArchiveEntry.Time(
-        seconds: Int64(archive_entry_mtime(entry)), nanoseconds: Int(archive_entry_mtime_nsec(entry)))
+    // The "content" of a symlink is its target, which some formats count and others deliver as data.
+    size = switch kind {
+    case .file, .hardlink: unsafe archive_entry_size_is_set(entry) != 0 ? archive_entry_size(entry) : nil
+    default: 0
+    }
+    modified = unsafe archive_entry_mtime_is_set(entry) != 0
+      ? Self.time(archive_entry_mtime(entry), archive_entry_mtime_nsec(entry), isTar: isTar) : nil
     mode = unsafe UInt16(truncatingIfNeeded: archive_entry_perm(entry))
     linkCount = unsafe max(1, Int(archive_entry_nlink(entry)))
     isEncrypted = unsafe archive_entry_is_encrypted(entry) > 0
-    self.warning = warning
+    // In the locale that keeps raw bytes, every name outside ASCII draws this note.
+    self.warning = warning.flatMap { $0.contains("can't be converted") ? nil : $0 }
+  }
+
+  /// libarchive splits pax's "-1.5" into -1 s and 5e8 ns, which would be half a second before 1970 and not one and a
+  /// half.
+  private static func time(_ seconds: time_t, _ nanoseconds: Int, isTar: Bool) -> ArchiveEntry.Time {
+    isTar && seconds < 0 && nanoseconds > 0
+      ? ArchiveEntry.Time(seconds: Int64(seconds) - 1, nanoseconds: 1_000_000_000 - nanoseconds)
+      : ArchiveEntry.Time(seconds: Int64(seconds), nanoseconds: nanoseconds)
+  }
+
+  /// The header of a regular file without content.
+  init(emptyFile name: String) {
+    self.name = Array(name.utf8)
+    (kind, size, modified, mode, link, linkCount, isEncrypted, warning) = (.file, 0, nil, 0o644, nil, 1, false, nil)
   }
 
   private static func bytes(_ string: UnsafePointer<CChar>?) -> [UInt8]? {

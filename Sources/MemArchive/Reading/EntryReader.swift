@@ -8,6 +8,7 @@ final class EntryReader {
   private let warnings: WarningLog
   private var meter: ProgressMeter
   private var failures = 0
+  private var isEmptyFileGiven = false
   private(set) var isFinished = false
 
   init(
@@ -18,7 +19,7 @@ final class EntryReader {
       layers.content is any SeekableSource || !Spool.isNeeded(by: layers.head)
       ? layers.content : try Spool.seekable(layers.content, ledger: ledger)
     handle = try ArchiveHandle.entries(
-      of: content, allowingRaw: layers.isCompressed, passphrases: options.passphrases)
+      of: content, head: layers.head, allowingRaw: layers.isCompressed, passphrases: options.passphrases)
     self.ledger = ledger
     self.warnings = warnings
     meter = ProgressMeter(options.onProgress)
@@ -30,8 +31,10 @@ final class EntryReader {
   func next() throws(ArchiveError) -> ArchiveEntry? {
     guard !isFinished else { return nil }
     do throws(ArchiveError) {
-      guard let header = try handle.nextHeader() else {
+      guard let header = try nextHeader() else {
         isFinished = true
+        // GNU tar and POSIX end with two blocks of zeros; without them, nobody can tell whether entries are missing.
+        if handle.isTar, handle.sourceEnded { warnings.add("the end-of-archive marker is missing") }
         try drain()
         meter.finish(content.progress)
         return nil
@@ -54,6 +57,7 @@ final class EntryReader {
   func read(
     _ entry: ArchiveEntry, _ body: (RawSpan, Int64) throws(ArchiveError) -> Void
   ) throws(ArchiveError) -> Int64 {
+    if isEmptyFileGiven { return 0 }
     do throws(ArchiveError) {
       let size = try handle.forEachBlock { (block, offset) throws(ArchiveError) in
         if let declared = entry.size, offset + Int64(block.byteCount) > declared {
@@ -72,16 +76,23 @@ final class EntryReader {
     }
   }
 
+  /// libarchive takes a compressed file without a byte for an archive without an entry; gunzip makes an empty file.
+  private func nextHeader() throws(ArchiveError) -> Header? {
+    guard layers.isCompressed, layers.head.isEmpty, !isEmptyFileGiven else { return try handle.nextHeader() }
+    isEmptyFileGiven = true
+    return Header(emptyFile: layers.contentName)
+  }
+
   private func entry(of header: Header) throws(ArchiveError) -> ArchiveEntry {
     guard let rawName = header.name else {
       throw .corrupt(header.warning ?? "an entry's name is not valid in the encoding that its header declares")
     }
-    let isLone = handle.isRaw
+    let isLone = handle.isRaw || isEmptyFileGiven
     return ArchiveEntry(
       name: isLone ? layers.contentName : EntryName.key(rawName),
       kind: header.kind,
       size: header.size,
-      modified: isLone ? nil : header.modified,
+      modified: isLone ? layers.contentTime : header.modified,
       mode: header.mode,
       link: header.link.map { EntryName.key($0) },
       linkCount: header.linkCount,

@@ -1,7 +1,7 @@
-/// Formats whose truth is at their end, taken from a pipe or out of a compression: kept whole in memory first.
+/// A zip or 7z from a pipe or out of a compression, kept whole in memory first: only the end of a zip says what is a
+/// symlink, what was deleted and where the entries are.
 enum Spool {
-  /// Whether content that begins so can only be read by seeking: 7z, and zip, whose central directory alone says what
-  /// is a symlink, what was deleted and where the entries are.
+  /// Whether content that begins so can only be read by seeking.
   static func isNeeded(by head: [UInt8]) -> Bool {
     head.starts(with: [0x37, 0x7A, 0xBC, 0xAF, 0x27, 0x1C]) || head.starts(with: [0x50, 0x4B, 0x03, 0x04])
       || head.starts(with: [0x50, 0x4B, 0x05, 0x06])
