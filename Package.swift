@@ -36,8 +36,7 @@ let package = Package(
     .testTarget(
       name: "MemArchiveTests",
       dependencies: [
-        "MemArchive",
-        "CLinux",
+        "MemArchive", "CLinux", "CZlib",
         .product(name: "Crypto", package: "swift-crypto"),
         .product(name: "SystemPackage", package: "swift-system"),
       ]),

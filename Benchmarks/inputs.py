@@ -10,6 +10,7 @@ same entries. Only the compressed bytes may depend on the version of zlib.
 
 import gzip
 import io
+import itertools
 import os
 import random
 import sys
@@ -26,11 +27,12 @@ def words(size, seed=1):
     """Text of a small vocabulary, frequent words first: deflate packs it to about a third, like source code."""
     chance = random.Random(seed)
     vocabulary = ["".join(chance.choices("etaoinsrhldcumfpgwyb", k=chance.randint(2, 9))) for _ in range(4_000)]
-    weights = [1 / rank for rank in range(1, len(vocabulary) + 1)]
-    text = io.StringIO()
-    while text.tell() < size:
-        text.write(" ".join(chance.choices(vocabulary, weights, k=12)) + "\n")
-    return text.getvalue().encode()[:size]
+    weights = list(itertools.accumulate(1 / rank for rank in range(1, len(vocabulary) + 1)))
+    lines = []
+    # A line of twelve words of two letters or more is at least 36 bytes long.
+    for _ in range(size // 36 + 1):
+        lines.append(" ".join(chance.choices(vocabulary, cum_weights=weights, k=12)))
+    return "\n".join(lines).encode()[:size]
 
 
 def mixed():
@@ -51,22 +53,23 @@ def alike(count, size):
         yield f"noise/{number:05}.bin", noise[start:start + size]
 
 
-def tar(path, entries):
-    with tarfile.open(path, "w", format=tarfile.USTAR_FORMAT) as archive:
+def write_tar(file, entries):
+    with tarfile.open(fileobj=file, mode="w|", format=tarfile.USTAR_FORMAT) as archive:
         for name, content in entries:
             member = tarfile.TarInfo(name)
             member.size, member.mtime, member.mode = len(content), TIME, 0o644
             archive.addfile(member, io.BytesIO(content))
 
 
+def tar(path, entries):
+    with open(path, "wb") as file:
+        write_tar(file, entries)
+
+
 def tar_gz(path, entries):
     # No name and no time in the header, which would differ from run to run.
     with open(path, "wb") as file, gzip.GzipFile("", "wb", 6, file, mtime=0) as packed:
-        with tarfile.open(fileobj=packed, mode="w|", format=tarfile.USTAR_FORMAT) as archive:
-            for name, content in entries:
-                member = tarfile.TarInfo(name)
-                member.size, member.mtime, member.mode = len(content), TIME, 0o644
-                archive.addfile(member, io.BytesIO(content))
+        write_tar(packed, entries)
 
 
 def zip_(path, entries, method=zipfile.ZIP_DEFLATED):

@@ -57,7 +57,7 @@ public struct ArchiveStream: ~Copyable {
   /// Calls `body` with each block of the content of the entry that ``next()`` returned last, and the block's offset in
   /// bytes, without keeping any: to hash or to copy what need not be a file. Bytes between blocks are zero.
   ///
-  /// A block lives only while `body` runs. Limits on what is held do not apply, and a checksum is known to be right only
+  /// A block lives only while `body` runs, and a checksum is known to be right only
   /// once this has returned.
   ///
   /// - Returns: The exact size in bytes; a hole may reach from the last block to there.
@@ -65,7 +65,16 @@ public struct ArchiveStream: ~Copyable {
   public mutating func forEachBlock(
     _ body: (RawSpan, Int64) throws(ArchiveError) -> Void
   ) throws(ArchiveError) -> Int64 {
-    try reader.read(try takeCurrent(), body)
+    let entry = try takeCurrent()
+    var end: Int64 = 0
+    return try reader.read(entry) { block, offset throws(ArchiveError) in
+      let blockEnd = offset + Int64(block.byteCount)
+      if blockEnd > end {
+        try ledger.pass(blockEnd - end, end: blockEnd, entry: entry.name)
+        end = blockEnd
+      }
+      try body(block, offset)
+    }
   }
 
   private mutating func takeCurrent() throws(ArchiveError) -> ArchiveEntry {

@@ -1,6 +1,5 @@
 import ArgumentParser
 import FoundationEssentials
-import Glibc
 import MemArchive
 
 struct ListCommand: ParsableCommand {
@@ -64,11 +63,6 @@ struct ListCommand: ParsableCommand {
   }
 
   private func time(_ time: ArchiveEntry.Time) -> String {
-    var seconds = time_t(time.seconds)
-    var parts = tm()
-    guard unsafe gmtime_r(&seconds, &parts) != nil else { return "\(time.seconds)" }
-    var text = [CChar](repeating: 0, count: 64)
-    let count = unsafe strftime(&text, text.count, "%Y-%m-%dT%H:%M:%SZ", &parts)
-    return String(decoding: text[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    Date(timeIntervalSince1970: TimeInterval(time.seconds)).formatted(.iso8601)
   }
 }

@@ -34,22 +34,31 @@ internal import SystemPackage
     unsafe block.deallocate()
   }
 
+  /// What content may be.
+  enum Formats {
+    case containers
+    /// raw takes anything, so it is asked only once a compression was recognised around the content.
+    case containersOrLoneFile
+    case loneFile
+  }
+
   /// A reader of entries. Formats are registered one by one: what is not named here cannot be reached by any archive.
   ///
   /// - Parameter head: the first bytes, which tell how names are stored.
   static func entries(
-    of source: any ByteSource, head: [UInt8], allowingRaw: Bool, passphrases: [String]
+    of source: any ByteSource, head: [UInt8], formats: Formats, passphrases: [String]
   ) throws(ArchiveError) -> ArchiveHandle {
     let handle = try ArchiveHandle(source, convertsNames: !isPOSIXTar(head))
     let archive = unsafe handle.archive
-    unsafe archive_read_support_format_tar(archive)
-    unsafe archive_read_support_format_zip(archive)
-    unsafe archive_read_support_format_7zip(archive)
-    unsafe archive_read_support_format_cpio(archive)
-    unsafe archive_read_support_format_ar(archive)
-    unsafe archive_read_support_format_empty(archive)
-    // raw takes anything, so it is asked only once a compression was recognised around the content.
-    if allowingRaw { unsafe archive_read_support_format_raw(archive) }
+    if formats != .loneFile {
+      unsafe archive_read_support_format_tar(archive)
+      unsafe archive_read_support_format_zip(archive)
+      unsafe archive_read_support_format_7zip(archive)
+      unsafe archive_read_support_format_cpio(archive)
+      unsafe archive_read_support_format_ar(archive)
+      unsafe archive_read_support_format_empty(archive)
+    }
+    if formats != .containers { unsafe archive_read_support_format_raw(archive) }
     for passphrase in passphrases {
       unsafe archive_read_add_passphrase(archive, passphrase)
     }
@@ -72,6 +81,9 @@ internal import SystemPackage
       _ = try handle.outcome(of: unsafe archive_read_append_filter(archive, code), call: "archive_read_append_filter")
     }
     try handle.open()
+    // The "empty" format claims whatever gives no byte, a decoder that failed at its first one too; what failed has
+    // left its text.
+    if unsafe archive_error_string(archive) != nil { throw handle.error("archive_read_open1") }
     return handle
   }
 
@@ -222,13 +234,16 @@ internal import SystemPackage
 
   /// libarchive's ladder: EOF ends, WARN is a note, RETRY and FAILED lose this entry, FATAL ends the reading.
   private func outcome(of status: CInt, call: String) throws(ArchiveError) -> Outcome {
+    if let sourceFailure {
+      isExhausted = true
+      throw sourceFailure
+    }
     switch status {
     case ARCHIVE_OK: return .ok
     case ARCHIVE_EOF: return .end
     case ARCHIVE_WARN: return .warning(text)
     default:
       isExhausted = isExhausted || status != ARCHIVE_FAILED
-      if let sourceFailure { throw sourceFailure }
       throw error(call)
     }
   }

@@ -52,6 +52,12 @@ final class Ledger: Sendable {
     if let refusal { throw refusal }
   }
 
+  /// Adds bytes that are produced and not kept, or throws and adds nothing. `end` is the entry's size so far.
+  func pass(_ count: Int64, end: Int64, entry: String) throws(ArchiveError) {
+    try add(count, end: end, entry: entry)
+    release(count)
+  }
+
   fileprivate func release(_ count: Int64) {
     account.withLock { $0.held -= count }
   }

@@ -16,10 +16,11 @@ final class EntryReader {
   ) throws(ArchiveError) {
     layers = try Layers(peeling: source, name: name, depth: options.limits.depth, warnings: warnings)
     content =
-      layers.content is any SeekableSource || !Spool.isNeeded(by: layers.head)
+      layers.content is any SeekableSource || !Spool.isNeeded(by: layers.head, isCompressed: layers.isCompressed)
       ? layers.content : try Spool.seekable(layers.content, ledger: ledger)
     handle = try ArchiveHandle.entries(
-      of: content, head: layers.head, allowingRaw: layers.isCompressed, passphrases: options.passphrases)
+      of: content, head: layers.head, formats: try ZeroLead.formats(of: content, layers),
+      passphrases: options.passphrases)
     self.ledger = ledger
     self.warnings = warnings
     meter = ProgressMeter(options.onProgress)

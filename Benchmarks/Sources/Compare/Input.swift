@@ -1,0 +1,31 @@
+import MemArchive
+
+/// One archive, and what its files must contain, which is learnt without making any.
+struct Input {
+  let path: String
+  /// The size and checksum of each file, in the archive's order.
+  let files: [Fingerprint]
+
+  init(path: String) throws {
+    self.path = path
+    var files: [Fingerprint] = []
+    var stream = try ArchiveReader(path: path).stream()
+    while let entry = try stream.next() {
+      guard entry.hasContent else { continue }
+      var content: [UInt8] = []
+      let size = try stream.forEachBlock { block, offset in
+        content.append(contentsOf: repeatElement(0, count: Int(offset) - content.count))
+        unsafe block.withUnsafeBytes { unsafe content.append(contentsOf: $0) }
+      }
+      content.append(contentsOf: repeatElement(0, count: Int(size) - content.count))
+      files.append(Fingerprint(of: content))
+    }
+    self.files = files
+  }
+
+  /// The file's own name; where it lies is nobody's business.
+  var name: String { path.split(separator: "/").last.map(String.init) ?? path }
+
+  /// Bytes in all files together.
+  var contentSize: Int { files.reduce(0) { $0 + $1.size } }
+}

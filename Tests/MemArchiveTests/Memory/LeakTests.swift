@@ -1,0 +1,117 @@
+import Foundation
+import Glibc
+import MemArchive
+import SystemPackage
+import Testing
+
+/// Whatever goes wrong, nothing is left behind.
+struct LeakTests {
+  @Test func `Thousands of failed extractions leave no descriptor and no mapping`() throws {
+    let label = "leak-failed"
+    let body = Bytes(repeating: 5, count: 3000)
+    let good = Tar.entry(label + "-good", body)
+    let failures: [Bytes] = [
+      Bytes((good + Tar.entry(label + "-cut", body)).dropLast(1000)),
+      Zip.archive(.init(label + "-a", body), .init(label + "-b", body, crc: 1)),
+      Gzip.member(Tar.archive(good), crc: 1),
+      Tar.archive(good, Tar.entry(label + "-bad", breakingChecksum: true)),
+    ]
+    for fill in ExtractionOptions.Fill.allCases {
+      for round in 0..<2000 {
+        let error = #expect(throws: ArchiveError.self) {
+          try ArchiveReader(bytes: failures[round % failures.count]).extract(options: ExtractionOptions(fill: fill))
+        }
+        #expect(error != nil)
+      }
+    }
+    #expect(OpenFiles(labelled: label) == .none)
+  }
+
+  @Test func `A limit in the middle of an entry leaves nothing`() throws {
+    let label = "leak-limit"
+    for fill in ExtractionOptions.Fill.allCases {
+      let options = ExtractionOptions(limits: Limits(entryBytes: 100_000), fill: fill)
+      let bomb = Gzip.member(Bytes(repeating: 0, count: 1_000_000), name: label)
+      #expect(throws: ArchiveError.self) { try ArchiveReader(bytes: bomb).extract(options: options) }
+    }
+    #expect(OpenFiles(labelled: label) == .none)
+  }
+
+  @Test func `A stream that is abandoned closes its archive and its files`() throws {
+    let label = "leak-abandoned"
+    let source = try MemFile(name: label, bytes: Tar.archive(Tar.entry(label, [1]), Tar.entry(label, [2])))
+    for _ in 0..<500 {
+      try source.withPath { path in
+        var stream = try ArchiveReader(path: path).stream()
+        _ = try stream.next()
+        _ = try stream.extract()
+      }
+    }
+    #expect(OpenFiles(labelled: label).descriptors == 1)
+  }
+
+  @Test func `Extraction on many threads at once gives each its own`() async throws {
+    let path = Fixture.path("tar-300-entries.tar.gz")
+    let expected = try ArchiveReader(path: path).extract().map { try $0.file.content }
+    try await withThrowingTaskGroup(of: Bool.self) { group in
+      for _ in 0..<8 {
+        group.addTask {
+          for _ in 0..<5 {
+            let found = try ArchiveReader(path: path).extract().map { try $0.file.content }
+            guard found == expected else { return false }
+          }
+          return true
+        }
+      }
+      for try await same in group { #expect(same) }
+    }
+  }
+
+  @Test func `One file can be read by many threads from its first use on`() async throws {
+    let file = try MemFile(name: "shared", bytes: Bytes(repeating: 2, count: 100_000))
+    await withTaskGroup(of: Int.self) { group in
+      for _ in 0..<16 {
+        group.addTask { (try? file.withBytes { $0.withUnsafeBytes { $0.reduce(0) { $0 + Int($1) } } }) ?? -1 }
+      }
+      for await sum in group { #expect(sum == 200_000) }
+    }
+  }
+
+  /// In a process of its own: the descriptor limit is everybody's.
+  @Test func `Without a free descriptor the error says so, and the next extraction works`() async {
+    await #expect(processExitsWith: .success) {
+      let archive = Tar.archive(Tar.entry("a", [1]), Tar.entry("b", [2]))
+      var taken: [Int32] = []
+      while true {
+        let descriptor = open("/dev/null", O_RDONLY)
+        guard descriptor >= 0 else { break }
+        taken.append(descriptor)
+      }
+      close(taken.removeLast())
+      do {
+        _ = try ArchiveReader(bytes: archive).extract()
+        exit(1)
+      } catch let error as ArchiveError {
+        guard error.code == .descriptorLimit, error.errno == .tooManyOpenFiles, error.entry == "b" else { exit(2) }
+      }
+      close(taken.removeLast())
+      close(taken.removeLast())
+      guard try ArchiveReader(bytes: archive).extract().count == 2 else { exit(3) }
+    }
+  }
+
+  /// In a process of its own: the file size limit is everybody's.
+  @Test func `A file size limit of the process is an error and not a signal`() async {
+    await #expect(processExitsWith: .success) {
+      signal(SIGXFSZ, SIG_IGN)
+      var limit = rlimit(rlim_cur: 10_000, rlim_max: 10_000)
+      setrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &limit)
+      do {
+        _ = try ArchiveReader(bytes: Tar.archive(Tar.entry("big", Bytes(repeating: 1, count: 20_000)))).extract()
+        exit(1)
+      } catch let error as ArchiveError {
+        guard error.code == .limitExceeded, error.errno == .fileTooLarge else { exit(2) }
+      }
+    }
+  }
+}

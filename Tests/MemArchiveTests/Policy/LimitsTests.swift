@@ -1,0 +1,87 @@
+import MemArchive
+import Testing
+
+/// What an archive may cost.
+struct LimitsTests {
+  private func tar(_ sizes: Int...) -> Bytes {
+    sizes.enumerated().flatMap { Tar.entry("entry\($0)", Bytes(repeating: 1, count: $1)) } + Tar.end
+  }
+
+  private func error(_ limits: Limits, _ bytes: Bytes) -> ArchiveError? {
+    do throws(ArchiveError) {
+      _ = try ArchiveReader(bytes: bytes).extract(options: ExtractionOptions(limits: limits))
+      return nil
+    } catch {
+      return error
+    }
+  }
+
+  @Test func `Bytes at the limit pass and one more does not`() throws {
+    let archive = tar(1000, 500)
+    #expect(error(Limits(totalBytes: 1500), archive) == nil)
+    let total = try #require(error(Limits(totalBytes: 1499), archive))
+    #expect(total.code == .limitExceeded)
+    #expect(total.entry == "entry1")
+    #expect(total.reason == "what the archive unpacks to exceeds the limit totalBytes = 1499")
+    #expect(error(Limits(heldBytes: 1500), archive) == nil)
+    #expect(error(Limits(heldBytes: 1499), archive)?.reason.contains("heldBytes = 1499") == true)
+    #expect(error(Limits(entryBytes: 1000), archive) == nil)
+    let entry = try #require(error(Limits(entryBytes: 999), archive))
+    #expect(entry.entry == "entry0")
+    #expect(entry.reason.contains("entryBytes = 999"))
+  }
+
+  @Test func `Entries of every kind count`() {
+    let archive = Tar.archive(Tar.entry("a/", type: "5"), Tar.entry("b", type: "2", link: "c"), Tar.entry("c"))
+    #expect(error(Limits(entries: 3), archive) == nil)
+    #expect(error(Limits(entries: 2), archive)?.reason == "the number of entries exceeds the limit entries = 2")
+  }
+
+  @Test func `What was released is no longer held`() throws {
+    var stream = try ArchiveReader(bytes: tar(1000, 1000, 1000)).stream(
+      options: ExtractionOptions(limits: Limits(heldBytes: 1500)))
+    var count = 0
+    while try stream.next() != nil {
+      #expect(try stream.extract().size == 1000)
+      count += 1
+    }
+    #expect(count == 3)
+  }
+
+  @Test func `Real bytes count where none are declared`() {
+    let bomb = Gzip.member(Bytes(repeating: 0, count: 5_000_000))
+    #expect(error(Limits(entryBytes: 4_999_999), bomb)?.code == .limitExceeded)
+    #expect(error(Limits(entryBytes: 5_000_000), bomb) == nil)
+  }
+
+  @Test func `A declared size beyond the limit is refused before anything is read`() {
+    let lie = Tar.entry("huge", Bytes("x".utf8), size: 0o77777777777) + Tar.end
+    #expect(error(Limits(entryBytes: 1 << 30), lie)?.code == .limitExceeded)
+  }
+
+  @Test func `Layers of compression are counted`() {
+    let twice = Gzip.member(Gzip.member(tar(10)))
+    #expect(error(Limits(depth: 2), twice) == nil)
+    #expect(error(Limits(depth: 1), twice)?.code == .tooManyLayers)
+  }
+
+  @Test func `Blocks that are not kept count as produced`() throws {
+    var stream = try ArchiveReader(bytes: tar(1000)).stream(
+      options: ExtractionOptions(limits: Limits(totalBytes: 999)))
+    _ = try stream.next()
+    let error = #expect(throws: ArchiveError.self) { try stream.forEachBlock { _, _ in } }
+    #expect(error?.code == .limitExceeded)
+  }
+
+  @Test func `A sparse entry counts with its logical size`() throws {
+    let files = try ArchiveReader(path: Fixture.path("tar-sparse-pax-1.0-all-hole.tar")).extract()
+    let file = try #require(files.first?.file)
+    #expect(file.size > 4096)
+    let limits = Limits(entryBytes: Int64(file.size - 1))
+    let error = #expect(throws: ArchiveError.self) {
+      try ArchiveReader(path: Fixture.path("tar-sparse-pax-1.0-all-hole.tar")).extract(
+        options: ExtractionOptions(limits: limits))
+    }
+    #expect(error?.code == .limitExceeded)
+  }
+}

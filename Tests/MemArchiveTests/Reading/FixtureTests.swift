@@ -1,0 +1,86 @@
+import Foundation
+import MemArchive
+import SystemPackage
+import Testing
+
+/// Every committed archive reads as the table says, whichever way its bytes come.
+struct FixtureTests {
+  /// How the archive is given.
+  enum Way: String, CaseIterable { case path, descriptor, bytes, memFile, pipe }
+
+  @Test func `The table of fixtures is there`() {
+    #expect(Fixture.all.count >= 150)
+  }
+
+  @Test(arguments: Fixture.all, Way.allCases)
+  func `A fixture holds what the table says`(fixture: Fixture, way: Way) throws {
+    let descriptor = try way == .pipe ? FileDescriptor(rawValue: pipe(filledWith: fixture.bytes)) :
+      FileDescriptor.open(FilePath(fixture.path), .readOnly)
+    defer { try? descriptor.close() }
+    let reader =
+      switch way {
+      case .path: ArchiveReader(path: fixture.path)
+      case .descriptor, .pipe: ArchiveReader(descriptor: descriptor)
+      case .bytes: ArchiveReader(bytes: try fixture.bytes)
+      case .memFile: ArchiveReader(try MemFile(name: fixture.file, bytes: fixture.bytes))
+      }
+    var stream = try reader.stream()
+    var found: [Fixture.Entry] = []
+    while let entry = try stream.next() {
+      // libarchive shows an ar archive's own tables as entries.
+      if fixture.file.hasPrefix("ar-"), ["/", "//", "__.SYMDEF"].contains(entry.name) { continue }
+      let file = entry.hasContent ? try stream.extract() : nil
+      found.append(try Fixture.Entry(entry, file, like: fixture.entries, at: found.count))
+    }
+    let expected = fixture.entries.map { $0.asLibArchiveHasIt(in: fixture.file, nameKnown: way != .bytes) }
+    if way == .descriptor || way == .pipe || way == .bytes, fixture.isNamedAfterItsFile {
+      // Without a file name, a lone compressed file is "data".
+      #expect(found.map(\.name) == ["data"])
+      #expect(found.map(\.sha256) == expected.map(\.sha256))
+    } else if fixture.file == "zip-central-order.zip" {
+      // libarchive goes by the order of the bodies.
+      #expect(found.sorted { $0.name < $1.name } == expected.sorted { $0.name < $1.name })
+    } else {
+      #expect(found == expected)
+    }
+    #expect(stream.warnings.count == fixture.warnings ?? 0, "\(stream.warnings)")
+  }
+}
+
+extension Fixture {
+  /// A lone compressed file whose header stores no name.
+  fileprivate var isNamedAfterItsFile: Bool {
+    entries.count == 1 && file != "hello.txt.gz" && (file.hasPrefix(entries[0].name + ".") || file == entries[0].name)
+  }
+}
+
+extension Fixture.Entry {
+  /// What was read, with the columns that the table has for it.
+  fileprivate init(_ entry: ArchiveEntry, _ file: MemFile?, like table: [Self], at index: Int) throws {
+    let row = table.indices.contains(index) ? table[index] : nil
+    name = entry.name
+    raw = entry.rawName.elementsEqual(entry.name.utf8) ? nil : Data(entry.rawName).base64EncodedString()
+    kind = entry.kind.rawValue
+    size = file.map { Int64($0.size) } ?? entry.size ?? -1
+    sha256 = try file.map { try MemArchiveTests.sha256($0) }
+    link = entry.link
+    mode = row?.mode == nil ? nil : String(format: "%04o", Int(entry.mode))
+    mtime = row?.mtime == nil ? nil : entry.modified?.seconds
+  }
+
+  /// libarchive composes Unicode names of zip and 7z, and takes a backslash for a slash in zip names that have none.
+  fileprivate func asLibArchiveHasIt(in file: String, nameKnown: Bool) -> Self {
+    var name = name
+    if file == "zip-nfc-nfd.zip" || file == "7z-nfc-nfd.7z" { name = name.precomposedStringWithCanonicalMapping }
+    if file.hasPrefix("zip-backslash"), !name.contains("/") { name = name.replacingOccurrences(of: "\\", with: "/") }
+    return Self(
+      name: name, raw: raw, kind: kind, size: size, sha256: sha256, link: link, mode: mode, mtime: mtime)
+  }
+
+  static func == (left: Self, right: Self) -> Bool {
+    // Names are compared byte by byte, as everywhere.
+    left.name.utf8.elementsEqual(right.name.utf8) && left.raw == right.raw && left.kind == right.kind
+      && left.size == right.size && left.sha256 == right.sha256 && left.link == right.link && left.mode == right.mode
+      && left.mtime == right.mtime
+  }
+}

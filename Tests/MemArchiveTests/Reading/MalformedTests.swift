@@ -1,0 +1,112 @@
+import MemArchive
+import Testing
+
+/// Archives that are wrong in one known way, built from bytes, and the verdict that is owed.
+struct MalformedTests {
+  struct Case: CustomTestStringConvertible {
+    let testDescription: String
+    let bytes: Bytes
+    let code: ArchiveError.Code
+    var entry: String?
+    init(_ what: String, _ bytes: Bytes, _ code: ArchiveError.Code, entry: String? = nil) {
+      (testDescription, self.bytes, self.code, self.entry) = (what, bytes, code, entry)
+    }
+  }
+
+  static let hello = Bytes("hello, world\n".utf8)
+  static let tar = Tar.archive(Tar.entry("hello", hello))
+
+  static let cases: [Case] = [
+    Case("garbage", Bytes("this is no archive at all, however long one looks at it".utf8), .unrecognizedFormat),
+    Case("gzip: wrong CRC", Gzip.member(tar, crc: 1), .corrupt),
+    Case("gzip: wrong length", Gzip.member(tar, length: 1), .corrupt),
+    Case("gzip: no trailer", Bytes(Gzip.member(tar).dropLast(8)), .truncated),
+    Case("gzip: half a trailer", Bytes(Gzip.member(tar).dropLast(3)), .truncated),
+    Case("gzip: a second member with a wrong CRC", Gzip.member(tar) + Gzip.member(hello, crc: 2), .corrupt),
+    Case("gzip: a lone file with a wrong CRC", Gzip.member(hello, crc: 1), .corrupt),
+    Case("gzip: reserved flag", [0x1F, 0x8B, 8, 0xE0, 0, 0, 0, 0, 0, 3] + hello, .corrupt),
+    Case("gzip in gzip, thirty times", (0..<30).reduce(hello) { bytes, _ in Gzip.member(bytes) }, .tooManyLayers),
+    Case("tar: cut inside a body", Bytes(Tar.entry("big", Bytes(repeating: 1, count: 2000)).prefix(1500)), .truncated, entry: "big"),
+    Case("tar: a wrong header checksum", Tar.archive(Tar.entry("a", hello), Tar.entry("b", hello, breakingChecksum: true)), .corrupt),
+    Case("tar: more declared than there is", Tar.entry("a", hello, size: 1 << 20) + Tar.end, .truncated, entry: "a"),
+    Case("zip: wrong CRC", Zip.archive(.init("a", hello, crc: 1)), .corrupt, entry: "a"),
+    Case("zip: unknown method", Zip.archive(.init("a", hello, method: 77)), .unsupportedFeature, entry: "a"),
+    Case("zip: encrypted, no passphrase", Zip.archive(.init("a", hello, flags: 1)), .passphraseRequired, entry: "a"),
+    Case("zip: no central directory", Zip.archive(.init("a", hello), withDirectory: false), .truncated),
+    Case("bzip2: damaged first block", Bytes("BZh91AY&SY".utf8) + Bytes(repeating: 0x55, count: 100), .corrupt),
+    Case("xz: damaged first block", [0xFD, 0x37, 0x7A, 0x58, 0x5A, 0] + Bytes(repeating: 0x55, count: 100), .corrupt),
+    Case("zstd: damaged first block", [0x28, 0xB5, 0x2F, 0xFD] + Bytes(repeating: 0x55, count: 100), .corrupt),
+    Case("lzop", [0x89, 0x4C, 0x5A, 0x4F, 0, 0x0D, 0x0A, 0x1A, 0x0A] + hello, .unsupportedFormat),
+    Case("lrzip", Bytes("LRZI".utf8) + hello, .unsupportedFormat),
+    Case("grzip", Bytes("GRZipII\0".utf8) + hello, .unsupportedFormat),
+    Case("a listing in mtree's format", Bytes("#mtree\n./a type=file size=3\n".utf8), .unrecognizedFormat),
+  ]
+
+  @Test(arguments: cases)
+  func `A malformed archive draws the verdict that is owed, and nothing is handed out`(malformed: Case) throws {
+    let error = #expect(throws: ArchiveError.self) { try ArchiveReader(bytes: malformed.bytes).extract() }
+    #expect(error?.code == malformed.code, "\(String(describing: error))")
+    if let entry = malformed.entry { #expect(error?.entry == entry) }
+    // libarchive's texts may be NULL, and its numbers are no errno.
+    #expect(error?.reason.isEmpty == false)
+    #expect(error?.advice.hasSuffix(".") == true)
+    if malformed.code != .system { #expect(error?.errno == nil) }
+  }
+
+  @Test(arguments: [("nothing", Bytes()), ("zeros", Bytes(repeating: 0, count: 4096)), ("an empty tar in gzip", Gzip.member(Tar.end, name: "empty.tar"))])
+  func `Nothing is an archive without entries`(_: String, bytes: Bytes) throws {
+    #expect(try ArchiveReader(bytes: bytes).extract().isEmpty)
+  }
+
+  @Test func `A compressed file of zeros is a file, and a disk image is no empty tar`() throws {
+    let zeros = Bytes(repeating: 0, count: 40_000)
+    #expect(try ArchiveReader(bytes: Gzip.member(zeros, name: "zeros")).extract()["zeros"]?.size == 40_000)
+    #expect(try ArchiveReader(bytes: Gzip.member(zeros + [1], name: "x.img")).extract()["x.img"]?.size == 40_001)
+    let error = #expect(throws: ArchiveError.self) { try ArchiveReader(bytes: zeros + [1]).extract() }
+    #expect(error?.code == .unrecognizedFormat)
+  }
+
+  @Test func `Garbage after gzip is a warning`() throws {
+    let files = try ArchiveReader(bytes: Gzip.member(Self.tar) + Bytes("garbage".utf8)).extract()
+    #expect(try files["hello"]?.text == "hello, world\n")
+    #expect(files.warnings.map(\.text) == ["garbage after the end of the gzip stream was ignored"])
+  }
+
+  @Test func `Two members and zero padding are one stream`() throws {
+    let half = Self.tar.count / 2
+    let bytes = Gzip.member(Bytes(Self.tar.prefix(half))) + Gzip.member(Bytes(Self.tar.dropFirst(half))) + Bytes(repeating: 0, count: 700)
+    let files = try ArchiveReader(bytes: bytes).extract()
+    #expect(try files["hello"]?.text == "hello, world\n")
+    #expect(files.warnings.isEmpty)
+  }
+
+  @Test func `A tar without its end marker is read with a warning`() throws {
+    let files = try ArchiveReader(bytes: Tar.entry("a", Self.hello)).extract()
+    #expect(files.count == 1)
+    #expect(files.warnings.map(\.text) == ["the end-of-archive marker is missing"])
+  }
+
+  @Test func `Truncated anywhere, an archive is never taken for whole, and what comes is never wrong`() throws {
+    let whole = Gzip.member(Tar.archive(Tar.entry("a", Self.hello), Tar.entry("b", Bytes(repeating: 9, count: 700))))
+    for count in 1..<whole.count {
+      #expect(throws: ArchiveError.self, "cut at \(count)") {
+        try ArchiveReader(bytes: Bytes(whole.prefix(count))).extract()
+      }
+    }
+  }
+
+  @Test func `A flipped byte in gzip is found or changes nothing`() throws {
+    let whole = Gzip.member(Tar.archive(Tar.entry("a", Self.hello)))
+    var accepted = 0
+    for position in whole.indices {
+      var bytes = whole
+      bytes[position] ^= 0x10
+      guard let files = try? ArchiveReader(bytes: bytes).extract() else { continue }
+      accepted += 1
+      // Free of any check: the header's time, flags and operating system, and the bits that pad the first block's.
+      #expect(position <= 10, "byte \(position)")
+      #expect(try files["a"]?.text == "hello, world\n")
+    }
+    #expect(accepted <= 11)
+  }
+}

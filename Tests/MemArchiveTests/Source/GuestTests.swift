@@ -1,0 +1,49 @@
+import Glibc
+import MemArchive
+import SystemPackage
+import Testing
+
+/// The library is a guest in its host's process.
+struct GuestTests {
+  @Test func `A locale of the host's own stays as it is`() async {
+    await #expect(processExitsWith: .success) {
+      let before = String(cString: setlocale(LC_ALL, nil))
+      let thread = uselocale(nil)
+      let files = try ArchiveReader(path: Fixture.path("zip-utf8-flag.zip")).extract()
+      guard !files.isEmpty, String(cString: setlocale(LC_ALL, nil)) == before, uselocale(nil) == thread else {
+        exit(1)
+      }
+    }
+  }
+
+  @Test func `A file that is not there, a directory and one without permission are told`() throws {
+    let missing = #expect(throws: ArchiveError.self) { try ArchiveReader(path: "/nonexistent/x.zip").extract() }
+    #expect(missing?.code == .system)
+    #expect(missing?.errno == .noSuchFileOrDirectory)
+    #expect(
+      missing?.description
+        == "\"/nonexistent/x.zip\" cannot be opened (open: No such file or directory). "
+        + "Check the path and its permissions; an archive must be a file or a pipe.")
+    let directory = #expect(throws: ArchiveError.self) { try ArchiveReader(path: "/").extract() }
+    #expect(directory?.errno == .isDirectory)
+    let closed = #expect(throws: ArchiveError.self) {
+      try ArchiveReader(descriptor: FileDescriptor(rawValue: 9999)).extract()
+    }
+    #expect(closed?.errno == .badFileDescriptor)
+  }
+
+  @Test func `An archive inside an archive opens from its file`() throws {
+    let package = try ArchiveReader(path: Fixture.path("ar-package.deb")).extract()
+    let data = try #require(package["data.tar.xz"])
+    let inner = try ArchiveReader(data).extract()
+    #expect(!inner.isEmpty)
+    #expect(inner.allSatisfy { $0.file.seals.isSuperset(of: .final) })
+  }
+
+  @Test func `The platform report knows this machine`() {
+    let report = PlatformReport()
+    #expect(report.libraries.contains { $0.hasPrefix("libarchive 3.") })
+    #expect(report.kernel.hasPrefix("Linux "))
+    #expect(report.features.first { $0.name.hasPrefix("memfd") }?.isAvailable == true)
+  }
+}

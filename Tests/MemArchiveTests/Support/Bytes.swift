@@ -1,0 +1,101 @@
+import CZlib
+
+/// Archives built byte by byte, so that a test can say what is wrong with them.
+typealias Bytes = [UInt8]
+
+enum Tar {
+  /// A ustar header and its padded body. `size` and `checksum` may lie.
+  static func entry(
+    _ name: String, _ body: Bytes = [], type: Character = "0", link: String = "", size: Int? = nil,
+    breakingChecksum: Bool = false
+  ) -> Bytes {
+    var header = Bytes(repeating: 0, count: 512)
+    func put(_ text: String, at offset: Int) { header.replaceSubrange(offset..<offset + text.utf8.count, with: text.utf8) }
+    put(name, at: 0)
+    put("0000644\0", at: 100)
+    put("0000000\0", at: 108)
+    put("0000000\0", at: 116)
+    put(octal(size ?? body.count, 11), at: 124)
+    put(octal(1_700_000_000, 11), at: 136)
+    put("        ", at: 148)
+    put(String(type), at: 156)
+    put(link, at: 157)
+    put("ustar\u{0}00", at: 257)
+    let sum = header.reduce(0) { $0 + Int($1) } + (breakingChecksum ? 1 : 0)
+    put(octal(sum, 6) + "\0 ", at: 148)
+    return header + padded(body)
+  }
+
+  static let end = Bytes(repeating: 0, count: 1024)
+
+  static func archive(_ entries: Bytes...) -> Bytes { entries.flatMap { $0 } + end }
+
+  private static func padded(_ body: Bytes) -> Bytes {
+    body + Bytes(repeating: 0, count: (512 - body.count % 512) % 512)
+  }
+
+  private static func octal(_ value: Int, _ digits: Int) -> String {
+    let text = String(value, radix: 8)
+    return String(repeating: "0", count: digits - text.count) + text
+  }
+}
+
+enum Gzip {
+  /// One member of stored blocks (RFC 1951, 3.2.4): no compressor is needed, and every byte is where one expects it.
+  static func member(_ body: Bytes, name: String? = nil, crc: UInt32? = nil, length: UInt32? = nil) -> Bytes {
+    var bytes: Bytes = [0x1F, 0x8B, 8, name == nil ? 0 : 8, 0, 0, 0, 0, 0, 3]
+    if let name { bytes += Bytes(name.utf8) + [0] }
+    var rest = body[...]
+    repeat {
+      let block = rest.prefix(65_535)
+      rest = rest.dropFirst(block.count)
+      bytes += [rest.isEmpty ? 1 : 0] + little(UInt16(block.count)) + little(~UInt16(block.count)) + block
+    } while !rest.isEmpty
+    return bytes + little(crc ?? checksum(body)) + little(length ?? UInt32(truncatingIfNeeded: body.count))
+  }
+
+  static func checksum(_ body: Bytes) -> UInt32 { UInt32(crc32(0, body, UInt32(body.count))) }
+}
+
+enum Zip {
+  /// A local header with its body, and what the central directory will say of it.
+  struct Entry {
+    let name: Bytes
+    let body: Bytes
+    var crc: UInt32?
+    var size: UInt32?
+    var method: UInt16 = 0
+    var flags: UInt16 = 0
+    init(
+      _ name: String, _ body: Bytes, crc: UInt32? = nil, size: UInt32? = nil, method: UInt16 = 0, flags: UInt16 = 0
+    ) {
+      (self.name, self.body, self.crc, self.size) = (Bytes(name.utf8), body, crc, size)
+      (self.method, self.flags) = (method, flags)
+    }
+    fileprivate var common: Bytes {
+      little(UInt16(20)) + little(flags) + little(method) + little(UInt16(0)) + little(UInt16(0x5821))
+        + little(crc ?? Gzip.checksum(body)) + little(UInt32(body.count)) + little(size ?? UInt32(body.count))
+        + little(UInt16(name.count)) + little(UInt16(0))
+    }
+  }
+
+  static func archive(_ entries: Entry..., withDirectory: Bool = true) -> Bytes {
+    var bytes: Bytes = []
+    var directory: Bytes = []
+    for entry in entries {
+      directory += [0x50, 0x4B, 1, 2] + little(UInt16(0x0314)) + entry.common
+      directory += Bytes(repeating: 0, count: 6) + little(UInt32(0o100644 << 16)) + little(UInt32(bytes.count))
+      directory += entry.name
+      bytes += [0x50, 0x4B, 3, 4] + entry.common + entry.name + entry.body
+    }
+    guard withDirectory else { return bytes }
+    let start = UInt32(bytes.count)
+    bytes += directory + [0x50, 0x4B, 5, 6] + Bytes(repeating: 0, count: 4)
+    bytes += little(UInt16(entries.count)) + little(UInt16(entries.count))
+    return bytes + little(UInt32(directory.count)) + little(start) + little(UInt16(0))
+  }
+}
+
+private func little<Value: FixedWidthInteger>(_ value: Value) -> Bytes {
+  withUnsafeBytes(of: value.littleEndian) { Bytes($0) }
+}
