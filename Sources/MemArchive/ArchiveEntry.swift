@@ -20,6 +20,7 @@ public struct ArchiveEntry: Hashable, Sendable {
     /// A block device.
     case block
 
+    /// The kind in one word, such as "hardlink".
     public var description: String { rawValue }
   }
 

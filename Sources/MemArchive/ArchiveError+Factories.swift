@@ -46,7 +46,8 @@ extension ArchiveError {
   }
 
   static func corrupt(_ reason: String, entry: String? = nil, call: String? = nil) -> Self {
-    Self(.corrupt, entry: entry, reason, call: call, advice: "Fetch the archive again, or ask whoever made it.")
+    Self(
+      .corrupt, entry: entry, reason, call: call, advice: "Fetch the archive again, or ask whoever made it.")
   }
 
   static func truncated(_ reason: String, entry: String? = nil, call: String? = nil) -> Self {

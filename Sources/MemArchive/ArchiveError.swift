@@ -92,6 +92,7 @@ public struct ArchiveError: Error, Hashable, Sendable {
 }
 
 extension ArchiveError: CustomStringConvertible {
+  /// A sentence for a person: the entry, what happened, the failing call, what to do.
   public var description: String {
     var text = entry.map { "entry \"\($0)\": " } ?? ""
     text += reason
@@ -103,5 +104,6 @@ extension ArchiveError: CustomStringConvertible {
 }
 
 extension ArchiveError.Code: CustomStringConvertible {
+  /// The code's name, such as "corrupt".
   public var description: String { kind.rawValue }
 }

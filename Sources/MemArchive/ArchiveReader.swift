@@ -55,7 +55,8 @@ public struct ArchiveReader: Sendable {
   ///
   /// - Throws: ``ArchiveError``; all entries are read before it returns, so damage behind the first entry throws too.
   ///   To keep what is intact, use ``stream(options:)``.
-  public func entries(options: ExtractionOptions = ExtractionOptions()) throws(ArchiveError) -> [ArchiveEntry] {
+  public func entries(options: ExtractionOptions = ExtractionOptions()) throws(ArchiveError) -> [ArchiveEntry]
+  {
     var stream = try stream(options: options)
     var entries: [ArchiveEntry] = []
     while let entry = try stream.next() { entries.append(entry) }

@@ -80,7 +80,8 @@ public struct ArchiveStream: ~Copyable {
   private mutating func takeCurrent() throws(ArchiveError) -> ArchiveEntry {
     guard let entry = current else {
       throw ArchiveError(
-        .noSuchEntry, "there is no entry at hand", advice: "Call next() first; an entry can be extracted once.")
+        .noSuchEntry, "there is no entry at hand",
+        advice: "Call next() first; an entry can be extracted once.")
     }
     guard entry.hasContent else { throw .notAFile(entry) }
     current = nil

@@ -7,5 +7,6 @@ public struct ArchiveWarning: Hashable, Sendable {
 }
 
 extension ArchiveWarning: CustomStringConvertible {
+  /// The entry, where there is one, and what is odd.
   public var description: String { (entry.map { "entry \"\($0)\": " } ?? "") + text }
 }

@@ -36,7 +36,8 @@ public struct ExtractionOptions: Sendable {
 
   /// The defaults: the limits' defaults, the fastest fill, the last of two duplicates, not executable.
   public init(
-    limits: Limits = Limits(), fill: Fill = .automatic, duplicates: Duplicates = .last, executable: Bool = false,
+    limits: Limits = Limits(), fill: Fill = .automatic, duplicates: Duplicates = .last,
+    executable: Bool = false,
     passphrases: [String] = [], onProgress: (@Sendable (ExtractionProgress) -> Void)? = nil
   ) {
     self.limits = limits

@@ -3,7 +3,9 @@ internal import CLinux
 extension MemFile {
   /// The seals of a file in memory: what nobody can do to it any more. fcntl(2), "File sealing".
   public struct Seals: OptionSet, Hashable, Sendable {
+    /// The bits of F_GET_SEALS.
     public let rawValue: Int32
+    /// Seals from the bits of F_GET_SEALS.
     public init(rawValue: Int32) { self.rawValue = rawValue }
 
     /// F_SEAL_SEAL: no seal can be added.
@@ -25,9 +27,11 @@ extension MemFile {
 }
 
 extension MemFile.Seals: CustomStringConvertible {
+  /// The names as in fcntl(2), such as "SHRINK|GROW|WRITE|SEAL|EXEC".
   public var description: String {
     let names: [(Self, String)] = [
-      (.shrink, "SHRINK"), (.grow, "GROW"), (.write, "WRITE"), (.futureWrite, "FUTURE_WRITE"), (.seal, "SEAL"),
+      (.shrink, "SHRINK"), (.grow, "GROW"), (.write, "WRITE"), (.futureWrite, "FUTURE_WRITE"),
+      (.seal, "SEAL"),
       (.exec, "EXEC"),
     ]
     return names.filter { contains($0.0) }.map(\.1).joined(separator: "|")

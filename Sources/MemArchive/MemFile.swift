@@ -43,7 +43,8 @@ public final class MemFile: Sendable {
   public convenience init(name: String, bytes: RawSpan, executable: Bool = false) throws(ArchiveError) {
     let ledger = Ledger(Limits(heldBytes: .max))
     var region = try Region.create(
-      name: name, declaredSize: Int64(bytes.byteCount), fill: .automatic, executable: executable, ledger: ledger)
+      name: name, declaredSize: Int64(bytes.byteCount), fill: .automatic, executable: executable,
+      ledger: ledger)
     try region.write(bytes, at: 0)
     self.init(try region.seal(size: Int64(bytes.byteCount)), name: name, entry: nil)
   }

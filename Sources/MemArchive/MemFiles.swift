@@ -36,7 +36,10 @@ public struct MemFiles: Sendable {
 }
 
 extension MemFiles: RandomAccessCollection {
+  /// 0.
   public var startIndex: Int { files.startIndex }
+  /// The number of names.
   public var endIndex: Int { files.endIndex }
+  /// The name and the file at a position in the archive's order.
   public subscript(position: Int) -> (name: String, file: MemFile) { files[position] }
 }

@@ -36,7 +36,8 @@ public struct PlatformReport: Sendable {
         meaning: memfd != nil ? "files in memory can be made and sealed" : "nothing can be extracted"),
       Feature(
         name: "/proc/self/fd", isAvailable: (try? memfd?.path) != nil,
-        meaning: (try? memfd?.path) != nil ? "files have paths" : "files have descriptors and bytes, but no path"),
+        meaning: (try? memfd?.path) != nil
+          ? "files have paths" : "files have descriptors and bytes, but no path"),
       Self.feature(
         "MFD_NOEXEC_SEAL", clinux_has_noexec_seal(), yes: "files cannot be made executable",
         no: "files carry no F_SEAL_EXEC (Linux 6.3 has it)"),
@@ -45,7 +46,8 @@ public struct PlatformReport: Sendable {
         no: "large files are filled in 4 KiB pages (Linux 6.1 has it)"),
       Feature(
         name: "Landlock", isAvailable: landlock > 0,
-        meaning: landlock > 0 ? "ABI \(landlock): a worker can be locked in" : "a worker cannot be locked in (Linux 5.13)"),
+        meaning: landlock > 0
+          ? "ABI \(landlock): a worker can be locked in" : "a worker cannot be locked in (Linux 5.13)"),
       Self.feature(
         "user namespaces", clinux_has_user_namespaces(), yes: "a private mount is possible without root",
         no: "no private mounts for this user"),

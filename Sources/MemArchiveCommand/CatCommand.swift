@@ -30,7 +30,9 @@ struct CatCommand: ParsableCommand {
     }
     if !links.isEmpty, status == .done || options.keepGoing {
       do {
-        for (_, file) in try archive.reader.extract(.names(links), options: try options.reading.extractionOptions()) {
+        for (_, file) in try archive.reader.extract(
+          .names(links), options: try options.reading.extractionOptions())
+        {
           try Output.write(file)
         }
       } catch let error as ArchiveError {

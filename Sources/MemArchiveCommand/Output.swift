@@ -56,7 +56,9 @@ enum Diagnostics {
   fileprivate static func tell(_ text: String) {
     ProgressBar.clear()
     // Names appear in errors and may be anything: their bytes, but no control characters for the terminal.
-    let line = ArchiveEntry.rawName(of: text).map { $0 < 0x20 && $0 != 0x0A || $0 == 0x7F ? UInt8(ascii: "?") : $0 }
+    let line = ArchiveEntry.rawName(of: text).map {
+      $0 < 0x20 && $0 != 0x0A || $0 == 0x7F ? UInt8(ascii: "?") : $0
+    }
     // Nothing is left to say where standard error itself fails.
     _ = try? FileDescriptor.standardError.writeAll(line + [0x0A])
   }

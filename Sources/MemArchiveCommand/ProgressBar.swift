@@ -28,7 +28,8 @@ enum ProgressBar {
       let percent = "\(Int(part * 100))"
       line =
         "[" + String(repeating: "=", count: filled) + String(repeating: " ", count: 20 - filled) + "] "
-        + String(repeating: " ", count: 3 - percent.count) + percent + " %  " + line + " of " + ByteCount.text(total)
+        + String(repeating: " ", count: 3 - percent.count) + percent + " %  " + line + " of "
+        + ByteCount.text(total)
       line += "  " + ByteCount.text(Int64(rate)) + "/s"
       let left = Int((Double(total - progress.bytesRead) / max(rate, 1)).rounded(.up))
       line += "  \(left / 60):\(left % 60 < 10 ? "0" : "")\(left % 60) left"

@@ -4,10 +4,13 @@ import MemArchive
 /// The options of every subcommand: what an archive may cost, what opens it, what is said.
 struct ReadingOptions: ParsableArguments {
   @Option(
-    name: .long, help: ArgumentHelp("A file with one passphrase a line, each tried in turn.", valueName: "file"))
+    name: .long,
+    help: ArgumentHelp("A file with one passphrase a line, each tried in turn.", valueName: "file"))
   var passphraseFile: String?
 
-  @Option(name: .long, help: ArgumentHelp("Bytes that all entries may have together (512M, 2GiB).", valueName: "size"))
+  @Option(
+    name: .long,
+    help: ArgumentHelp("Bytes that all entries may have together (512M, 2GiB).", valueName: "size"))
   var maxTotal: ByteCount?
 
   @Option(name: .long, help: ArgumentHelp("Bytes that one entry may have.", valueName: "size"))

@@ -19,7 +19,8 @@ struct RunCommand: ParsableCommand {
 
   @Argument(help: ArgumentHelp("The archive, or - for standard input.", valueName: "archive"))
   var archive: String
-  @Argument(parsing: .postTerminator, help: ArgumentHelp("The command and its arguments.", valueName: "command"))
+  @Argument(
+    parsing: .postTerminator, help: ArgumentHelp("The command and its arguments.", valueName: "command"))
   var command: [String] = []
   @OptionGroup var options: ReadingOptions
 
@@ -62,10 +63,11 @@ struct RunCommand: ParsableCommand {
         for warning in files.warnings { Diagnostics.report("\(archive.argument): warning: \(warning)") }
       }
       return files
-    } catch where error.code == .noSuchEntry {
+    } catch  where error.code == .noSuchEntry {
       let name = error.entry ?? ""
       let known = (try? archive.reader.entries())?.map(\.name) ?? []
-      Diagnostics.report("\(archive.argument): there is no entry \"\(name)\"." + NearestNames.hint(for: name, in: known))
+      Diagnostics.report(
+        "\(archive.argument): there is no entry \"\(name)\"." + NearestNames.hint(for: name, in: known))
       throw ExitStatus.usage
     } catch {
       let status = archive.report(error)

@@ -7,7 +7,8 @@ struct WalkOptions: ParsableArguments {
   @Option(
     name: .long, parsing: .singleValue,
     help: ArgumentHelp(
-      "Only entries whose name matches, as in fnmatch(3); * matches / too. May be repeated.", valueName: "glob"))
+      "Only entries whose name matches, as in fnmatch(3); * matches / too. May be repeated.",
+      valueName: "glob"))
   var include: [String] = []
 
   @Option(

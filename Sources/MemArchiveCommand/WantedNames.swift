@@ -38,7 +38,8 @@ struct WantedNames {
     let missing = names.filter { found[String.UTF8Key($0)] == false }
     guard afterAll, !missing.isEmpty else { return .done }
     for name in missing {
-      Diagnostics.report("\(archive.argument): there is no entry \"\(name)\"." + NearestNames.hint(for: name, in: seen))
+      Diagnostics.report(
+        "\(archive.argument): there is no entry \"\(name)\"." + NearestNames.hint(for: name, in: seen))
     }
     return .usage
   }

@@ -93,7 +93,8 @@ enum Filter: String, CaseIterable, CustomStringConvertible {
       case .uu: [(".uu", ""), (".uue", ""), (".b64", "")]
       case .rpm: [(".rpm", ".cpio")]
       }
-    for (suffix, replacement) in suffixes where name.hasSuffix(suffix) && name.utf8.count > suffix.utf8.count {
+    for (suffix, replacement) in suffixes where name.hasSuffix(suffix) && name.utf8.count > suffix.utf8.count
+    {
       return name.dropLast(suffix.count) + replacement
     }
     return name

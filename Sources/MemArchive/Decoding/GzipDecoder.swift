@@ -27,7 +27,8 @@ internal import SystemPackage
     // One byte stays zero, so that the name always ends.
     unsafe header.pointee.name_max = 1023
     // 15: the largest window; 16: a gzip header and trailer, both checked.
-    guard unsafe inflateInit2_(stream, 15 + 16, ZLIB_VERSION, CInt(MemoryLayout<z_stream>.size)) == Z_OK else {
+    guard unsafe inflateInit2_(stream, 15 + 16, ZLIB_VERSION, CInt(MemoryLayout<z_stream>.size)) == Z_OK
+    else {
       throw .system("inflateInit2", .noMemory, doing: "starting a gzip decoder")
     }
     unsafe inflateGetHeader(stream, header)
@@ -41,7 +42,9 @@ internal import SystemPackage
   }
 
   /// zlib's version.
-  static var libraryVersion: String { "zlib " + (unsafe zlibVersion().map { unsafe String(cString: $0) } ?? "") }
+  static var libraryVersion: String {
+    "zlib " + (unsafe zlibVersion().map { unsafe String(cString: $0) } ?? "")
+  }
 
   var progress: SourceProgress { upstream.progress }
 

@@ -78,7 +78,8 @@ internal import SystemPackage
       // Set without a bid, this filter reads from a source that is not there yet, and crashes.
       unsafe archive_read_support_filter_compress(archive)
     } else {
-      _ = try handle.outcome(of: unsafe archive_read_append_filter(archive, code), call: "archive_read_append_filter")
+      _ = try handle.outcome(
+        of: unsafe archive_read_append_filter(archive, code), call: "archive_read_append_filter")
     }
     try handle.open()
     // The "empty" format claims whatever gives no byte, a decoder that failed at its first one too; what failed has
@@ -196,7 +197,9 @@ internal import SystemPackage
       case .ok:
         guard let start = unsafe start, count > 0 else { continue }
         let (blockEnd, overflow) = offset.addingReportingOverflow(Int64(count))
-        guard offset >= 0, !overflow else { throw .corrupt("a block lies at the impossible offset \(offset)") }
+        guard offset >= 0, !overflow else {
+          throw .corrupt("a block lies at the impossible offset \(offset)")
+        }
         try body(unsafe RawSpan(_unsafeStart: start, byteCount: count), offset)
         end = max(end, blockEnd)
       }
@@ -205,7 +208,9 @@ internal import SystemPackage
 
   /// Reads on in the current entry's content; 0 at its end. For content without holes.
   func readData(into buffer: inout MutableRawSpan) throws(ArchiveError) -> Int {
-    let count = unsafe buffer.withUnsafeMutableBytes { unsafe archive_read_data(archive, $0.baseAddress, $0.count) }
+    let count = unsafe buffer.withUnsafeMutableBytes {
+      unsafe archive_read_data(archive, $0.baseAddress, $0.count)
+    }
     guard count < 0 else { return count }
     if case .warning(let text) = try outcome(of: CInt(count), call: "archive_read_data") {
       throw .corrupt(text, call: "archive_read_data")
@@ -254,7 +259,8 @@ internal import SystemPackage
 
   /// The text of the last failure; libarchive leaves it NULL at times.
   private var text: String {
-    unsafe archive_error_string(archive).map { unsafe String(cString: $0) } ?? "the archive contradicts its format"
+    unsafe archive_error_string(archive).map { unsafe String(cString: $0) }
+      ?? "the archive contradicts its format"
   }
 
   /// libarchive has few error numbers and they are not errno's, so its words decide what happened.
@@ -268,7 +274,8 @@ internal import SystemPackage
     }
     if says("incorrect passphrase") {
       return ArchiveError(
-        .wrongPassphrase, text, call: call, advice: "Check the passphrase, and whether it is the right archive.")
+        .wrongPassphrase, text, call: call,
+        advice: "Check the passphrase, and whether it is the right archive.")
     }
     if says("unsupported", "not supported", "not implemented", "too many filters") {
       return ArchiveError(
@@ -277,7 +284,8 @@ internal import SystemPackage
     }
     if says("can't allocate", "cannot allocate", "out of memory", "no memory") {
       return ArchiveError(
-        .outOfMemory, text, call: call, advice: "Free memory; if there is enough, the archive asks for too much.")
+        .outOfMemory, text, call: call,
+        advice: "Free memory; if there is enough, the archive asks for too much.")
     }
     if sourceEnded || says("truncated", "premature", "end of file") {
       return .truncated(text, call: call)

@@ -21,11 +21,13 @@ struct Header {
     kind = hardlink != nil ? .hardlink : unsafe Self.kind(archive_entry_filetype(entry))
     link = unsafe hardlink ?? Self.bytes(archive_entry_symlink(entry))
     // The "content" of a symlink is its target, which some formats count and others deliver as data.
-    size = switch kind {
-    case .file, .hardlink: unsafe archive_entry_size_is_set(entry) != 0 ? archive_entry_size(entry) : nil
-    default: 0
-    }
-    modified = unsafe archive_entry_mtime_is_set(entry) != 0
+    size =
+      switch kind {
+      case .file, .hardlink: unsafe archive_entry_size_is_set(entry) != 0 ? archive_entry_size(entry) : nil
+      default: 0
+      }
+    modified =
+      unsafe archive_entry_mtime_is_set(entry) != 0
       ? Self.time(archive_entry_mtime(entry), archive_entry_mtime_nsec(entry), isTar: isTar) : nil
     mode = unsafe UInt16(truncatingIfNeeded: archive_entry_perm(entry))
     linkCount = unsafe max(1, Int(archive_entry_nlink(entry)))
@@ -45,7 +47,9 @@ struct Header {
   /// The header of a regular file without content.
   init(emptyFile name: String) {
     self.name = Array(name.utf8)
-    (kind, size, modified, mode, link, linkCount, isEncrypted, warning) = (.file, 0, nil, 0o644, nil, 1, false, nil)
+    (kind, size, modified, mode, link, linkCount, isEncrypted, warning) = (
+      .file, 0, nil, 0o644, nil, 1, false, nil
+    )
   }
 
   private static func bytes(_ string: UnsafePointer<CChar>?) -> [UInt8]? {

@@ -36,7 +36,9 @@ struct Region: ~Copyable {
   /// Puts `block` at `offset`. Bytes never written read as zero.
   mutating func write(_ block: RawSpan, at offset: Int64) throws(ArchiveError) {
     let (blockEnd, overflow) = offset.addingReportingOverflow(Int64(block.byteCount))
-    guard offset >= 0, !overflow else { throw .corrupt("a block lies at the impossible offset \(offset)", entry: name) }
+    guard offset >= 0, !overflow else {
+      throw .corrupt("a block lies at the impossible offset \(offset)", entry: name)
+    }
     try extend(to: blockEnd)
     switch fill {
     case .mapped:

@@ -41,7 +41,9 @@ enum EntryName {
   static func isSafeRelative(_ raw: [UInt8]) -> Bool {
     guard let first = raw.first, first != UInt8(ascii: "/"), !raw.contains(0) else { return false }
     // A backslash separates too: zip writers of DOS origin use it, and Windows would follow it.
-    let parts = raw.split(omittingEmptySubsequences: false) { $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: "\\") }
+    let parts = raw.split(omittingEmptySubsequences: false) {
+      $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: "\\")
+    }
     return first != UInt8(ascii: "\\") && !parts.contains { $0.elementsEqual("..".utf8) }
   }
 

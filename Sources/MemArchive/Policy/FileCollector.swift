@@ -71,7 +71,9 @@ struct FileCollector {
     let resolver = LinkResolver(nodes.mapValues { $0.linkNode })
     var missing: Set<Int> = []
     for (key, node) in nodes where node.isSelected && node.isLink {
-      if case .entry(let end) = resolver.resolve(key), case .unread? = nodes[end]?.content, let node = nodes[end] {
+      if case .entry(let end) = resolver.resolve(key), case .unread? = nodes[end]?.content,
+        let node = nodes[end]
+      {
         missing.insert(node.position)
       }
     }
@@ -98,7 +100,9 @@ struct FileCollector {
           if case .file(let file)? = nodes[end]?.content {
             files.append(file, named: key.name)
           } else if case .unread? = nodes[end]?.content {
-            try unavailable(key, "its target \"\(end.name)\" had gone by when the link was met, and a pipe cannot be read again")
+            try unavailable(
+              key,
+              "its target \"\(end.name)\" had gone by when the link was met, and a pipe cannot be read again")
           } else {
             try requireFile(key)
           }

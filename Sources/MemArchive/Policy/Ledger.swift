@@ -38,7 +38,9 @@ final class Ledger: Sendable {
 
   /// Refuses a declared size that cannot pass, before any work is done for it.
   func check(declared size: Int64, entry: String) throws(ArchiveError) {
-    if let refusal = account.withLock({ refusal(of: size, to: $0, end: size, entry: entry) }) { throw refusal }
+    if let refusal = account.withLock({ refusal(of: size, to: $0, end: size, entry: entry) }) {
+      throw refusal
+    }
   }
 
   /// Adds bytes that are about to be committed, or throws and adds nothing. `end` is the entry's size so far.

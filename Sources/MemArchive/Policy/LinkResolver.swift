@@ -22,8 +22,12 @@ struct LinkResolver {
   init(_ nodes: [NameKey: Node]) {
     self.nodes = nodes
     let hasSymlinks = nodes.values.contains { if case .symlink = $0 { true } else { false } }
-    byPath = !hasSymlinks ? [:] : Dictionary(
-      nodes.keys.map { (NameKey(Self.path(Self.components($0.name))), $0) }, uniquingKeysWith: { first, _ in first })
+    byPath =
+      !hasSymlinks
+      ? [:]
+      : Dictionary(
+        nodes.keys.map { (NameKey(Self.path(Self.components($0.name))), $0) },
+        uniquingKeysWith: { first, _ in first })
   }
 
   /// Follows the link named `key` to an entry that is no link.
@@ -50,7 +54,9 @@ struct LinkResolver {
 
   /// One symlink's target, component by component, because a directory on the way may be a symlink itself.
   private func walk(from link: String, to target: String) -> End {
-    guard !target.utf8.starts(with: "/".utf8) else { return .nowhere("\"\(target)\" leads out of the archive") }
+    guard !target.utf8.starts(with: "/".utf8) else {
+      return .nowhere("\"\(target)\" leads out of the archive")
+    }
     var done = Self.components(link).dropLast().map { $0 }
     var rest = Self.components(target)
     var hops = 0
@@ -61,12 +67,15 @@ struct LinkResolver {
         continue
       }
       done.append(component)
-      guard !rest.isEmpty, let key = byPath[NameKey(Self.path(done))], case .symlink(let inner)? = nodes[key] else {
+      guard !rest.isEmpty, let key = byPath[NameKey(Self.path(done))], case .symlink(let inner)? = nodes[key]
+      else {
         continue
       }
       hops += 1
       guard hops <= Self.mostHops else { return .nowhere("it leads round in a circle") }
-      guard !inner.utf8.starts(with: "/".utf8) else { return .nowhere("\"\(inner)\" leads out of the archive") }
+      guard !inner.utf8.starts(with: "/".utf8) else {
+        return .nowhere("\"\(inner)\" leads out of the archive")
+      }
       done.removeLast()
       rest = Self.components(inner) + rest
     }

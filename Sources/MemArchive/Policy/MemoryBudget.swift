@@ -11,7 +11,8 @@ enum MemoryBudget {
 
   /// MemAvailable of /proc/meminfo, proc(5).
   private static func memoryAvailable() -> Int64? {
-    for line in SystemCalls.text(of: "/proc/meminfo").split(separator: "\n") where line.hasPrefix("MemAvailable:") {
+    for line in SystemCalls.text(of: "/proc/meminfo").split(separator: "\n")
+    where line.hasPrefix("MemAvailable:") {
       return line.split(separator: " ").dropFirst().first.flatMap { Int64($0) }.map { $0 << 10 }
     }
     return nil

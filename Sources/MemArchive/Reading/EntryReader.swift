@@ -16,7 +16,8 @@ final class EntryReader {
   ) throws(ArchiveError) {
     layers = try Layers(peeling: source, name: name, depth: options.limits.depth, warnings: warnings)
     content =
-      layers.content is any SeekableSource || !Spool.isNeeded(by: layers.head, isCompressed: layers.isCompressed)
+      layers.content is any SeekableSource
+        || !Spool.isNeeded(by: layers.head, isCompressed: layers.isCompressed)
       ? layers.content : try Spool.seekable(layers.content, ledger: ledger)
     handle = try ArchiveHandle.entries(
       of: content, head: layers.head, formats: try ZeroLead.formats(of: content, layers),
@@ -86,7 +87,8 @@ final class EntryReader {
 
   private func entry(of header: Header) throws(ArchiveError) -> ArchiveEntry {
     guard let rawName = header.name else {
-      throw .corrupt(header.warning ?? "an entry's name is not valid in the encoding that its header declares")
+      throw .corrupt(
+        header.warning ?? "an entry's name is not valid in the encoding that its header declares")
     }
     let isLone = handle.isRaw || isEmptyFileGiven
     return ArchiveEntry(

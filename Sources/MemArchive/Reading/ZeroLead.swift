@@ -1,7 +1,9 @@
 /// Content that begins with a block of zeros. A tar without entries does, and libarchive takes everything that does for
 /// one: a disk image and a compressed file of zeros would silently be empty archives.
 enum ZeroLead {
-  static func formats(of content: any ByteSource, _ layers: Layers) throws(ArchiveError) -> ArchiveHandle.Formats {
+  static func formats(of content: any ByteSource, _ layers: Layers) throws(ArchiveError)
+    -> ArchiveHandle.Formats
+  {
     guard begins(layers.head) else { return layers.isCompressed ? .containersOrLoneFile : .containers }
     if layers.isCompressed { return layers.contentName.hasSuffix(".tar") ? .containers : .loneFile }
     if let content = content as? any SeekableSource {

@@ -63,7 +63,9 @@ enum SystemCalls {
     while written < bytes.byteCount {
       let rest = bytes.extracting(written..<bytes.byteCount)
       written += try valueOrErrno {
-        unsafe rest.withUnsafeBytes { unsafe pwrite(descriptor.rawValue, $0.baseAddress, $0.count, off_t(offset) + off_t(written)) }
+        unsafe rest.withUnsafeBytes {
+          unsafe pwrite(descriptor.rawValue, $0.baseAddress, $0.count, off_t(offset) + off_t(written))
+        }
       }
     }
   }

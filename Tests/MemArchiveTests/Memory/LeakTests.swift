@@ -19,7 +19,8 @@ struct LeakTests {
     for fill in ExtractionOptions.Fill.allCases {
       for round in 0..<2000 {
         let error = #expect(throws: ArchiveError.self) {
-          try ArchiveReader(bytes: failures[round % failures.count]).extract(options: ExtractionOptions(fill: fill))
+          try ArchiveReader(bytes: failures[round % failures.count]).extract(
+            options: ExtractionOptions(fill: fill))
         }
         #expect(error != nil)
       }
@@ -92,7 +93,9 @@ struct LeakTests {
         _ = try ArchiveReader(bytes: archive).extract()
         exit(1)
       } catch let error as ArchiveError {
-        guard error.code == .descriptorLimit, error.errno == .tooManyOpenFiles, error.entry == "b" else { exit(2) }
+        guard error.code == .descriptorLimit, error.errno == .tooManyOpenFiles, error.entry == "b" else {
+          exit(2)
+        }
       }
       close(taken.removeLast())
       close(taken.removeLast())
@@ -107,7 +110,8 @@ struct LeakTests {
       var limit = rlimit(rlim_cur: 10_000, rlim_max: 10_000)
       setrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &limit)
       do {
-        _ = try ArchiveReader(bytes: Tar.archive(Tar.entry("big", Bytes(repeating: 1, count: 20_000)))).extract()
+        _ = try ArchiveReader(bytes: Tar.archive(Tar.entry("big", Bytes(repeating: 1, count: 20_000))))
+          .extract()
         exit(1)
       } catch let error as ArchiveError {
         guard error.code == .limitExceeded, error.errno == .fileTooLarge else { exit(2) }

@@ -16,7 +16,8 @@ struct LifetimeTests {
 
   @Test func `withBytes keeps a file alive whose last use it is`() throws {
     for round in 0..<200 {
-      let sum = try MemFile(name: "lifetime-bytes", bytes: Bytes(repeating: 1, count: 5000 + round)).withBytes { bytes in
+      let sum = try MemFile(name: "lifetime-bytes", bytes: Bytes(repeating: 1, count: 5000 + round)).withBytes
+      { bytes in
         disturb()
         return bytes.withUnsafeBytes { $0.reduce(0) { $0 + Int($1) } }
       }

@@ -27,7 +27,9 @@ struct MemFileTests {
   }
 
   @Test(arguments: ExtractionOptions.Fill.allCases, [0, 1, 4095, 4096, 4097, 3_000_000])
-  func `However it was filled, the content is exact and sealed`(fill: ExtractionOptions.Fill, size: Int) throws {
+  func `However it was filled, the content is exact and sealed`(fill: ExtractionOptions.Fill, size: Int)
+    throws
+  {
     let body = Bytes((0..<size).map { UInt8(truncatingIfNeeded: $0 &* 31) })
     for archive in [Tar.archive(Tar.entry("f", body)), Gzip.member(body, name: "f")] {
       let files = try ArchiveReader(bytes: archive).extract(options: ExtractionOptions(fill: fill))

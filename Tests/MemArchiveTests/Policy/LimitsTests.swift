@@ -32,9 +32,11 @@ struct LimitsTests {
   }
 
   @Test func `Entries of every kind count`() {
-    let archive = Tar.archive(Tar.entry("a/", type: "5"), Tar.entry("b", type: "2", link: "c"), Tar.entry("c"))
+    let archive = Tar.archive(
+      Tar.entry("a/", type: "5"), Tar.entry("b", type: "2", link: "c"), Tar.entry("c"))
     #expect(error(Limits(entries: 3), archive) == nil)
-    #expect(error(Limits(entries: 2), archive)?.reason == "the number of entries exceeds the limit entries = 2")
+    #expect(
+      error(Limits(entries: 2), archive)?.reason == "the number of entries exceeds the limit entries = 2")
   }
 
   @Test func `What was released is no longer held`() throws {

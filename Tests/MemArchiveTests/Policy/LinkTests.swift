@@ -8,7 +8,8 @@ struct LinkTests {
 
   @Test func `A hard link shares its target's file, in tar and in cpio`() throws {
     let tar = try ArchiveReader(
-      bytes: Tar.archive(Tar.entry("a", body), Tar.entry("b", type: "1", link: "a"))).extract()
+      bytes: Tar.archive(Tar.entry("a", body), Tar.entry("b", type: "1", link: "a"))
+    ).extract()
     #expect(tar["a"] === tar["b"])
     #expect(try tar["b"]?.text == "content")
     let cpio = try ArchiveReader(path: Fixture.path("cpio-newc-hardlink.cpio")).extract()
@@ -40,7 +41,8 @@ struct LinkTests {
   func `A symlink that leads nowhere is a warning`(target: String, why: String) throws {
     let files = try ArchiveReader(
       bytes: Tar.archive(
-        Tar.entry("a", body), Tar.entry("loop", type: "2", link: target), Tar.entry("loop2", type: "2", link: "loop"))
+        Tar.entry("a", body), Tar.entry("loop", type: "2", link: target),
+        Tar.entry("loop2", type: "2", link: "loop"))
     ).extract()
     #expect(files.names == ["a"])
     let warning = try #require(files.warnings.first { $0.entry == "loop" })
@@ -62,7 +64,9 @@ struct LinkTests {
     let bytes = Tar.archive(Tar.entry("a", body), Tar.entry("b", type: "1", link: "a"))
     let descriptor = FileDescriptor(rawValue: try pipe(filledWith: bytes))
     defer { try? descriptor.close() }
-    let error = #expect(throws: ArchiveError.self) { try ArchiveReader(descriptor: descriptor).extract(.names(["b"])) }
+    let error = #expect(throws: ArchiveError.self) {
+      try ArchiveReader(descriptor: descriptor).extract(.names(["b"]))
+    }
     #expect(error?.code == .linkTargetUnavailable)
     #expect(error?.entry == "b")
   }
@@ -78,7 +82,8 @@ struct LinkTests {
   }
 
   @Test func `Of two entries with one name the chosen one wins, and the other is noted`() throws {
-    let reader = ArchiveReader(bytes: Tar.archive(Tar.entry("a", [1]), Tar.entry("b", [2]), Tar.entry("a", [3])))
+    let reader = ArchiveReader(
+      bytes: Tar.archive(Tar.entry("a", [1]), Tar.entry("b", [2]), Tar.entry("a", [3])))
     let last = try reader.extract()
     #expect(try last["a"]?.content == [3])
     #expect(last.names == ["b", "a"])
@@ -94,7 +99,8 @@ struct LinkTests {
   }
 
   @Test func `A closure selects`() throws {
-    let files = try ArchiveReader(path: Fixture.path("tar-300-entries.tar.gz")).extract(.matching { $0.size ?? 0 > 0 && $0.name.hasSuffix("7") || $0.name.contains("7") })
+    let files = try ArchiveReader(path: Fixture.path("tar-300-entries.tar.gz")).extract(
+      .matching { $0.size ?? 0 > 0 && $0.name.hasSuffix("7") || $0.name.contains("7") })
     #expect(!files.isEmpty)
     #expect(files.allSatisfy { $0.name.contains("7") })
     #expect(files.entries.count == 300)

@@ -14,8 +14,10 @@ struct FixtureTests {
 
   @Test(arguments: Fixture.all, Way.allCases)
   func `A fixture holds what the table says`(fixture: Fixture, way: Way) throws {
-    let descriptor = try way == .pipe ? FileDescriptor(rawValue: pipe(filledWith: fixture.bytes)) :
-      FileDescriptor.open(FilePath(fixture.path), .readOnly)
+    let descriptor =
+      try way == .pipe
+      ? FileDescriptor(rawValue: pipe(filledWith: fixture.bytes))
+      : FileDescriptor.open(FilePath(fixture.path), .readOnly)
     defer { try? descriptor.close() }
     let reader =
       switch way {
@@ -50,7 +52,8 @@ struct FixtureTests {
 extension Fixture {
   /// A lone compressed file whose header stores no name.
   fileprivate var isNamedAfterItsFile: Bool {
-    entries.count == 1 && file != "hello.txt.gz" && (file.hasPrefix(entries[0].name + ".") || file == entries[0].name)
+    entries.count == 1 && file != "hello.txt.gz"
+      && (file.hasPrefix(entries[0].name + ".") || file == entries[0].name)
   }
 }
 
@@ -71,8 +74,12 @@ extension Fixture.Entry {
   /// libarchive composes Unicode names of zip and 7z, and takes a backslash for a slash in zip names that have none.
   fileprivate func asLibArchiveHasIt(in file: String, nameKnown: Bool) -> Self {
     var name = name
-    if file == "zip-nfc-nfd.zip" || file == "7z-nfc-nfd.7z" { name = name.precomposedStringWithCanonicalMapping }
-    if file.hasPrefix("zip-backslash"), !name.contains("/") { name = name.replacingOccurrences(of: "\\", with: "/") }
+    if file == "zip-nfc-nfd.zip" || file == "7z-nfc-nfd.7z" {
+      name = name.precomposedStringWithCanonicalMapping
+    }
+    if file.hasPrefix("zip-backslash"), !name.contains("/") {
+      name = name.replacingOccurrences(of: "\\", with: "/")
+    }
     return Self(
       name: name, raw: raw, kind: kind, size: size, sha256: sha256, link: link, mode: mode, mtime: mtime)
   }
@@ -80,7 +87,8 @@ extension Fixture.Entry {
   static func == (left: Self, right: Self) -> Bool {
     // Names are compared byte by byte, as everywhere.
     left.name.utf8.elementsEqual(right.name.utf8) && left.raw == right.raw && left.kind == right.kind
-      && left.size == right.size && left.sha256 == right.sha256 && left.link == right.link && left.mode == right.mode
+      && left.size == right.size && left.sha256 == right.sha256 && left.link == right.link
+      && left.mode == right.mode
       && left.mtime == right.mtime
   }
 }

@@ -17,7 +17,8 @@ struct MalformedTests {
   static let tar = Tar.archive(Tar.entry("hello", hello))
 
   static let cases: [Case] = [
-    Case("garbage", Bytes("this is no archive at all, however long one looks at it".utf8), .unrecognizedFormat),
+    Case(
+      "garbage", Bytes("this is no archive at all, however long one looks at it".utf8), .unrecognizedFormat),
     Case("gzip: wrong CRC", Gzip.member(tar, crc: 1), .corrupt),
     Case("gzip: wrong length", Gzip.member(tar, length: 1), .corrupt),
     Case("gzip: no trailer", Bytes(Gzip.member(tar).dropLast(8)), .truncated),
@@ -25,17 +26,30 @@ struct MalformedTests {
     Case("gzip: a second member with a wrong CRC", Gzip.member(tar) + Gzip.member(hello, crc: 2), .corrupt),
     Case("gzip: a lone file with a wrong CRC", Gzip.member(hello, crc: 1), .corrupt),
     Case("gzip: reserved flag", [0x1F, 0x8B, 8, 0xE0, 0, 0, 0, 0, 0, 3] + hello, .corrupt),
-    Case("gzip in gzip, thirty times", (0..<30).reduce(hello) { bytes, _ in Gzip.member(bytes) }, .tooManyLayers),
-    Case("tar: cut inside a body", Bytes(Tar.entry("big", Bytes(repeating: 1, count: 2000)).prefix(1500)), .truncated, entry: "big"),
-    Case("tar: a wrong header checksum", Tar.archive(Tar.entry("a", hello), Tar.entry("b", hello, breakingChecksum: true)), .corrupt),
-    Case("tar: more declared than there is", Tar.entry("a", hello, size: 1 << 20) + Tar.end, .truncated, entry: "a"),
+    Case(
+      "gzip in gzip, thirty times", (0..<30).reduce(hello) { bytes, _ in Gzip.member(bytes) }, .tooManyLayers),
+    Case(
+      "tar: cut inside a body", Bytes(Tar.entry("big", Bytes(repeating: 1, count: 2000)).prefix(1500)),
+      .truncated, entry: "big"),
+    Case(
+      "tar: a wrong header checksum",
+      Tar.archive(Tar.entry("a", hello), Tar.entry("b", hello, breakingChecksum: true)), .corrupt),
+    Case(
+      "tar: more declared than there is", Tar.entry("a", hello, size: 1 << 20) + Tar.end, .truncated,
+      entry: "a"),
     Case("zip: wrong CRC", Zip.archive(.init("a", hello, crc: 1)), .corrupt, entry: "a"),
     Case("zip: unknown method", Zip.archive(.init("a", hello, method: 77)), .unsupportedFeature, entry: "a"),
-    Case("zip: encrypted, no passphrase", Zip.archive(.init("a", hello, flags: 1)), .passphraseRequired, entry: "a"),
+    Case(
+      "zip: encrypted, no passphrase", Zip.archive(.init("a", hello, flags: 1)), .passphraseRequired,
+      entry: "a"),
     Case("zip: no central directory", Zip.archive(.init("a", hello), withDirectory: false), .truncated),
-    Case("bzip2: damaged first block", Bytes("BZh91AY&SY".utf8) + Bytes(repeating: 0x55, count: 100), .corrupt),
-    Case("xz: damaged first block", [0xFD, 0x37, 0x7A, 0x58, 0x5A, 0] + Bytes(repeating: 0x55, count: 100), .corrupt),
-    Case("zstd: damaged first block", [0x28, 0xB5, 0x2F, 0xFD] + Bytes(repeating: 0x55, count: 100), .corrupt),
+    Case(
+      "bzip2: damaged first block", Bytes("BZh91AY&SY".utf8) + Bytes(repeating: 0x55, count: 100), .corrupt),
+    Case(
+      "xz: damaged first block", [0xFD, 0x37, 0x7A, 0x58, 0x5A, 0] + Bytes(repeating: 0x55, count: 100),
+      .corrupt),
+    Case(
+      "zstd: damaged first block", [0x28, 0xB5, 0x2F, 0xFD] + Bytes(repeating: 0x55, count: 100), .corrupt),
     Case("lzop", [0x89, 0x4C, 0x5A, 0x4F, 0, 0x0D, 0x0A, 0x1A, 0x0A] + hello, .unsupportedFormat),
     Case("lrzip", Bytes("LRZI".utf8) + hello, .unsupportedFormat),
     Case("grzip", Bytes("GRZipII\0".utf8) + hello, .unsupportedFormat),
@@ -43,7 +57,8 @@ struct MalformedTests {
   ]
 
   @Test(arguments: cases)
-  func `A malformed archive draws the verdict that is owed, and nothing is handed out`(malformed: Case) throws {
+  func `A malformed archive draws the verdict that is owed, and nothing is handed out`(malformed: Case) throws
+  {
     let error = #expect(throws: ArchiveError.self) { try ArchiveReader(bytes: malformed.bytes).extract() }
     #expect(error?.code == malformed.code, "\(String(describing: error))")
     if let entry = malformed.entry { #expect(error?.entry == entry) }
@@ -53,7 +68,10 @@ struct MalformedTests {
     if malformed.code != .system { #expect(error?.errno == nil) }
   }
 
-  @Test(arguments: [("nothing", Bytes()), ("zeros", Bytes(repeating: 0, count: 4096)), ("an empty tar in gzip", Gzip.member(Tar.end, name: "empty.tar"))])
+  @Test(arguments: [
+    ("nothing", Bytes()), ("zeros", Bytes(repeating: 0, count: 4096)),
+    ("an empty tar in gzip", Gzip.member(Tar.end, name: "empty.tar")),
+  ])
   func `Nothing is an archive without entries`(_: String, bytes: Bytes) throws {
     #expect(try ArchiveReader(bytes: bytes).extract().isEmpty)
   }
@@ -61,7 +79,8 @@ struct MalformedTests {
   @Test func `A compressed file of zeros is a file, and a disk image is no empty tar`() throws {
     let zeros = Bytes(repeating: 0, count: 40_000)
     #expect(try ArchiveReader(bytes: Gzip.member(zeros, name: "zeros")).extract()["zeros"]?.size == 40_000)
-    #expect(try ArchiveReader(bytes: Gzip.member(zeros + [1], name: "x.img")).extract()["x.img"]?.size == 40_001)
+    #expect(
+      try ArchiveReader(bytes: Gzip.member(zeros + [1], name: "x.img")).extract()["x.img"]?.size == 40_001)
     let error = #expect(throws: ArchiveError.self) { try ArchiveReader(bytes: zeros + [1]).extract() }
     #expect(error?.code == .unrecognizedFormat)
   }
@@ -74,7 +93,9 @@ struct MalformedTests {
 
   @Test func `Two members and zero padding are one stream`() throws {
     let half = Self.tar.count / 2
-    let bytes = Gzip.member(Bytes(Self.tar.prefix(half))) + Gzip.member(Bytes(Self.tar.dropFirst(half))) + Bytes(repeating: 0, count: 700)
+    let bytes =
+      Gzip.member(Bytes(Self.tar.prefix(half))) + Gzip.member(Bytes(Self.tar.dropFirst(half)))
+      + Bytes(repeating: 0, count: 700)
     let files = try ArchiveReader(bytes: bytes).extract()
     #expect(try files["hello"]?.text == "hello, world\n")
     #expect(files.warnings.isEmpty)
@@ -86,8 +107,10 @@ struct MalformedTests {
     #expect(files.warnings.map(\.text) == ["the end-of-archive marker is missing"])
   }
 
-  @Test func `Truncated anywhere, an archive is never taken for whole, and what comes is never wrong`() throws {
-    let whole = Gzip.member(Tar.archive(Tar.entry("a", Self.hello), Tar.entry("b", Bytes(repeating: 9, count: 700))))
+  @Test func `Truncated anywhere, an archive is never taken for whole, and what comes is never wrong`() throws
+  {
+    let whole = Gzip.member(
+      Tar.archive(Tar.entry("a", Self.hello), Tar.entry("b", Bytes(repeating: 9, count: 700))))
     for count in 1..<whole.count {
       #expect(throws: ArchiveError.self, "cut at \(count)") {
         try ArchiveReader(bytes: Bytes(whole.prefix(count))).extract()

@@ -17,7 +17,9 @@ struct GuestTests {
   }
 
   @Test func `A file that is not there, a directory and one without permission are told`() throws {
-    let missing = #expect(throws: ArchiveError.self) { try ArchiveReader(path: "/nonexistent/x.zip").extract() }
+    let missing = #expect(throws: ArchiveError.self) {
+      try ArchiveReader(path: "/nonexistent/x.zip").extract()
+    }
     #expect(missing?.code == .system)
     #expect(missing?.errno == .noSuchFileOrDirectory)
     #expect(

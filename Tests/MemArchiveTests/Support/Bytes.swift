@@ -10,7 +10,9 @@ enum Tar {
     breakingChecksum: Bool = false
   ) -> Bytes {
     var header = Bytes(repeating: 0, count: 512)
-    func put(_ text: String, at offset: Int) { header.replaceSubrange(offset..<offset + text.utf8.count, with: text.utf8) }
+    func put(_ text: String, at offset: Int) {
+      header.replaceSubrange(offset..<offset + text.utf8.count, with: text.utf8)
+    }
     put(name, at: 0)
     put("0000644\0", at: 100)
     put("0000000\0", at: 108)
@@ -67,7 +69,8 @@ enum Zip {
     var method: UInt16 = 0
     var flags: UInt16 = 0
     init(
-      _ name: String, _ body: Bytes, crc: UInt32? = nil, size: UInt32? = nil, method: UInt16 = 0, flags: UInt16 = 0
+      _ name: String, _ body: Bytes, crc: UInt32? = nil, size: UInt32? = nil, method: UInt16 = 0,
+      flags: UInt16 = 0
     ) {
       (self.name, self.body, self.crc, self.size) = (Bytes(name.utf8), body, crc, size)
       (self.method, self.flags) = (method, flags)
@@ -84,7 +87,8 @@ enum Zip {
     var directory: Bytes = []
     for entry in entries {
       directory += [0x50, 0x4B, 1, 2] + little(UInt16(0x0314)) + entry.common
-      directory += Bytes(repeating: 0, count: 6) + little(UInt32(0o100644 << 16)) + little(UInt32(bytes.count))
+      directory +=
+        Bytes(repeating: 0, count: 6) + little(UInt32(0o100644 << 16)) + little(UInt32(bytes.count))
       directory += entry.name
       bytes += [0x50, 0x4B, 3, 4] + entry.common + entry.name + entry.body
     }

@@ -11,7 +11,8 @@ struct OpenFiles: Equatable {
     let directory = "/proc/self/fd"
     let names = (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
     descriptors = names.count {
-      (try? FileManager.default.destinationOfSymbolicLink(atPath: directory + "/" + $0))?.contains("memfd:" + label)
+      (try? FileManager.default.destinationOfSymbolicLink(atPath: directory + "/" + $0))?.contains(
+        "memfd:" + label)
         ?? false
     }
     // Foundation takes the first short read of such a file for its end.

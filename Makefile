@@ -1,0 +1,72 @@
+# demo   the main job on real input            test   all tests        check  lint, warnings as errors, fast tests
+# bench  the benchmark                         docs   the documentation as a web site, in docs/
+# lint   the formatter's rules                 install PREFIX=/usr/local [DESTDIR=]               clean
+#
+# Each target installs the Debian packages that it misses (by sudo when not root).
+
+SWIFT ?= swift
+PREFIX ?= /usr/local
+SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
+
+# One set of flags for all targets, so that no target makes another build again.
+export MEMARCHIVE_WARNINGS_AS_ERRORS = 1
+
+BUILD_PACKAGES = libarchive-dev zlib1g-dev
+TEST_PACKAGES = $(BUILD_PACKAGES) bubblewrap libarchive-tools openssl p7zip-full python3 strace zip
+DEMO_PACKAGES = $(BUILD_PACKAGES) bubblewrap fluidsynth fontconfig libfluidsynth-dev libfreetype-dev openssl python3 strace
+
+define need
+@missing=; for package in $(1); do \
+  dpkg-query -W -f '$${Status}' $$package 2>/dev/null | grep -q 'ok installed' || missing="$$missing $$package"; \
+done; \
+if [ -n "$$missing" ]; then \
+  echo "Installing:$$missing"; \
+  $(SUDO) apt-get update -qq && \
+  $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $$missing >/dev/null; \
+fi
+endef
+
+.PHONY: demo test check bench docs lint install clean
+
+demo:
+	$(call need,$(DEMO_PACKAGES))
+	$(SWIFT) build -c release --product memarchive
+	$(SWIFT) build -c release --package-path Examples
+	Examples/demo.sh .build/release/memarchive Examples/.build/release/Demo
+
+# The second run is optimised, because only then a MemFile is released after its last use; the third has no writable
+# file system at all.
+test:
+	$(call need,$(TEST_PACKAGES))
+	$(SWIFT) build --build-tests
+	$(SWIFT) test --skip-build
+	$(SWIFT) build -c release --build-tests
+	$(SWIFT) test -c release --skip-build --filter LifetimeTests
+	bwrap --ro-bind / / --die-with-parent \
+	  .build/debug/MemArchivePackageTests.xctest --testing-library swift-testing --filter ReadOnlyTests
+
+check: lint
+	$(call need,$(TEST_PACKAGES))
+	$(SWIFT) build --build-tests
+	$(SWIFT) test --skip-build --filter MemArchiveTests
+
+lint:
+	$(SWIFT) format lint --strict --recursive --parallel Package.swift Sources Tests Examples/Package.swift \
+	  Examples/Sources Benchmarks/Package.swift Benchmarks/Sources
+
+bench:
+	$(call need,$(BUILD_PACKAGES) python3)
+	Benchmarks/run.sh
+
+docs:
+	$(call need,$(BUILD_PACKAGES))
+	$(SWIFT) package --allow-writing-to-directory docs generate-documentation --target MemArchive \
+	  --warnings-as-errors --disable-indexing --transform-for-static-hosting --output-path docs
+
+install:
+	$(call need,$(BUILD_PACKAGES))
+	$(SWIFT) build -c release --product memarchive
+	install -D -m 755 .build/release/memarchive $(DESTDIR)$(PREFIX)/bin/memarchive
+
+clean:
+	rm -rf .build docs Examples/.build Benchmarks/.build Benchmarks/cache
