@@ -10,7 +10,7 @@ public import SystemPackage
 /// library has opened its path. ``withPath(_:)``, ``withFILE(_:)`` and ``withBytes(_:)`` keep it alive while
 /// their closure runs and are the forms to use; see <doc:HowLongAPathLives>.
 public final class MemFile: Sendable {
-  /// The name it was given: the entry's name, or that of ``init(name:bytes:executable:)``.
+  /// The name it was given: the entry's name, or that of ``init(name:bytes:executable:)-(_,RawSpan,_)``.
   public let name: String
   /// The size in bytes, exactly.
   public let size: Int

@@ -72,13 +72,9 @@ struct DigestLines {
 
     init(_ file: MemFile) throws {
       size = file.size
-      digest = try file.withBytes { bytes in
-        unsafe bytes.withUnsafeBytes { bytes in
-          var hash = SHA256()
-          unsafe hash.update(bufferPointer: bytes)
-          return Array(hash.finalize())
-        }
-      }
+      var hash = SHA256()
+      try unsafe file.forEachChunk { unsafe hash.update(bufferPointer: $0) }
+      digest = Array(hash.finalize())
     }
   }
 

@@ -20,9 +20,7 @@ enum Output {
   /// Writes a file's content past the buffer.
   static func write(_ file: MemFile) throws {
     flush()
-    try file.withBytes { bytes in
-      unsafe bytes.withUnsafeBytes { unsafe writeAll($0) }
-    }
+    try unsafe file.forEachChunk { unsafe writeAll($0) }
   }
 
   static func flush() {

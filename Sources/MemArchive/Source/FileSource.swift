@@ -54,7 +54,7 @@ final class PipeSource: ByteSource {
 
   func read(into buffer: inout MutableRawSpan) throws(ArchiveError) -> Int {
     do {
-      let count = try SystemCalls.read(descriptor, at: nil, into: &buffer)
+      let count = try SystemCalls.readWaiting(descriptor, into: &buffer)
       bytesRead += Int64(count)
       return count
     } catch {
