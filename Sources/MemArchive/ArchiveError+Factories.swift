@@ -45,6 +45,12 @@ extension ArchiveError {
       advice: "Decompress it with its own program first, and give the result.")
   }
 
+  static func disallowed(_ format: ArchiveFormats) -> Self {
+    Self(
+      .unsupportedFormat, "the format \(format) is not among those that are allowed",
+      advice: "Add it to ExtractionOptions.formats if the archive is trusted.")
+  }
+
   static func corrupt(_ reason: String, entry: String? = nil, call: String? = nil) -> Self {
     Self(
       .corrupt, entry: entry, reason, call: call, advice: "Fetch the archive again, or ask whoever made it.")

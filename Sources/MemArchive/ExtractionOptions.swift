@@ -22,6 +22,8 @@ public struct ExtractionOptions: Sendable {
 
   /// What the archive may cost.
   public var limits: Limits
+  /// The formats that may be read. One alone pins it, for files that are valid in several.
+  public var formats: ArchiveFormats
   /// How memory is filled.
   public var fill: Fill
   /// Which of two entries with one name wins.
@@ -36,11 +38,13 @@ public struct ExtractionOptions: Sendable {
 
   /// The defaults: the limits' defaults, the fastest fill, the last of two duplicates, not executable.
   public init(
-    limits: Limits = Limits(), fill: Fill = .automatic, duplicates: Duplicates = .last,
+    limits: Limits = Limits(), formats: ArchiveFormats = .standard, fill: Fill = .automatic,
+    duplicates: Duplicates = .last,
     executable: Bool = false,
     passphrases: [String] = [], onProgress: (@Sendable (ExtractionProgress) -> Void)? = nil
   ) {
     self.limits = limits
+    self.formats = formats
     self.fill = fill
     self.duplicates = duplicates
     self.executable = executable

@@ -5,6 +5,13 @@ import MemArchive
 struct ReadingOptions: ParsableArguments {
   @Option(
     name: .long,
+    help: ArgumentHelp(
+      "The formats that may be read, with commas between them: \(FormatList.names). By default standard.",
+      valueName: "list"))
+  var formats: FormatList?
+
+  @Option(
+    name: .long,
     help: ArgumentHelp("A file with one passphrase a line, each tried in turn.", valueName: "file"))
   var passphraseFile: String?
 
@@ -36,7 +43,7 @@ struct ReadingOptions: ParsableArguments {
     limits.entryBytes = maxEntry?.bytes
     if let maxEntries { limits.entries = maxEntries }
     return ExtractionOptions(
-      limits: limits, passphrases: try passphrases(), onProgress: quiet ? nil : ProgressBar.forTerminal())
+      limits: limits, formats: formats?.formats ?? .standard, passphrases: try passphrases(), onProgress: quiet ? nil : ProgressBar.forTerminal())
   }
 
   private func passphrases() throws -> [String] {

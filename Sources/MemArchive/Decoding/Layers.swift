@@ -40,7 +40,7 @@ struct Layers {
         } else {
           self.content = buffered
         }
-        self.head = head
+        self.head = Container.recognise(head) == nil ? try buffered.peek(Container.headSize) : head
         self.filters = filters
         innermostGzip = gzip
         outerName = name

@@ -34,36 +34,43 @@ internal import SystemPackage
     unsafe block.deallocate()
   }
 
-  /// What content may be.
-  enum Formats {
-    case containers
-    /// raw takes anything, so it is asked only once a compression was recognised around the content.
-    case containersOrLoneFile
-    case loneFile
-  }
-
   /// A reader of entries. Formats are registered one by one: what is not named here cannot be reached by any archive.
   ///
   /// - Parameter head: the first bytes, which tell how names are stored.
   static func entries(
-    of source: any ByteSource, head: [UInt8], formats: Formats, passphrases: [String]
+    of source: any ByteSource, head: [UInt8], formats: ArchiveFormats, passphrases: [String]
   ) throws(ArchiveError) -> ArchiveHandle {
     let handle = try ArchiveHandle(source, convertsNames: !isPOSIXTar(head))
     let archive = unsafe handle.archive
-    if formats != .loneFile {
-      unsafe archive_read_support_format_tar(archive)
-      unsafe archive_read_support_format_zip(archive)
-      unsafe archive_read_support_format_7zip(archive)
-      unsafe archive_read_support_format_cpio(archive)
-      unsafe archive_read_support_format_ar(archive)
-      unsafe archive_read_support_format_empty(archive)
+    for unsafe(format, register) in unsafe registrations where formats.contains(format) {
+      unsafe register(archive)
     }
-    if formats != .containers { unsafe archive_read_support_format_raw(archive) }
     for passphrase in passphrases {
       unsafe archive_read_add_passphrase(archive, passphrase)
     }
     try handle.open()
     return handle
+  }
+
+  /// What each format is registered by. mtree is not among them: a listing, which can open the files that it names.
+  private static var registrations: [(ArchiveFormats, (OpaquePointer) -> Void)] {
+    unsafe [
+      (.tar, { unsafe archive_read_support_format_tar($0) }),
+      (.zip, { unsafe archive_read_support_format_zip($0) }),
+      (.sevenZip, { unsafe archive_read_support_format_7zip($0) }),
+      (.cpio, { unsafe archive_read_support_format_cpio($0) }),
+      (.ar, { unsafe archive_read_support_format_ar($0) }),
+      (.rar, { unsafe archive_read_support_format_rar($0) }),
+      (.rar5, { unsafe archive_read_support_format_rar5($0) }),
+      (.cab, { unsafe archive_read_support_format_cab($0) }),
+      (.lha, { unsafe archive_read_support_format_lha($0) }),
+      (.iso9660, { unsafe archive_read_support_format_iso9660($0) }),
+      (.xar, { unsafe archive_read_support_format_xar($0) }),
+      (.warc, { unsafe archive_read_support_format_warc($0) }),
+      (.loneFile, { unsafe archive_read_support_format_raw($0) }),
+      // Takes what has no byte at all.
+      ([], { unsafe archive_read_support_format_empty($0) }),
+    ]
   }
 
   /// A reader that takes one compression off `source`. The filter is set, not bid for: libarchive would otherwise

@@ -15,13 +15,13 @@ final class EntryReader {
     _ source: any ByteSource, name: String?, options: ExtractionOptions, ledger: Ledger, warnings: WarningLog
   ) throws(ArchiveError) {
     layers = try Layers(peeling: source, name: name, depth: options.limits.depth, warnings: warnings)
+    let choice = try Choice(layers, allowed: options.formats)
     content =
-      layers.content is any SeekableSource
-        || !Spool.isNeeded(by: layers.head, isCompressed: layers.isCompressed)
+      layers.content is any SeekableSource || !choice.needsSeeking
       ? layers.content : try Spool.seekable(layers.content, ledger: ledger)
+    if choice.isGuess { try Choice.refuseDiskImage(content, layers.head) }
     handle = try ArchiveHandle.entries(
-      of: content, head: layers.head, formats: try ZeroLead.formats(of: content, layers),
-      passphrases: options.passphrases)
+      of: content, head: layers.head, formats: choice.formats, passphrases: options.passphrases)
     self.ledger = ledger
     self.warnings = warnings
     meter = ProgressMeter(options.onProgress)

@@ -1,0 +1,55 @@
+/// The containers that may be read. What is left out cannot be reached by any archive, however it begins.
+public struct ArchiveFormats: OptionSet, Hashable, Sendable {
+  /// One bit a format.
+  public let rawValue: Int
+  /// Formats from their bits.
+  public init(rawValue: Int) { self.rawValue = rawValue }
+
+  /// tar: v7, POSIX ustar and pax, GNU, with or without sparse files.
+  public static var tar: Self { Self(rawValue: 1 << 0) }
+  /// zip (APPNOTE.TXT), with a prefix too.
+  public static var zip: Self { Self(rawValue: 1 << 1) }
+  /// 7z.
+  public static var sevenZip: Self { Self(rawValue: 1 << 2) }
+  /// cpio: newc, crc, odc, and the binary forms.
+  public static var cpio: Self { Self(rawValue: 1 << 3) }
+  /// ar, so Debian packages and static libraries.
+  public static var ar: Self { Self(rawValue: 1 << 4) }
+  /// A lone compressed file, such as `notes.txt.xz`.
+  public static var loneFile: Self { Self(rawValue: 1 << 5) }
+  /// rar before version 5.
+  public static var rar: Self { Self(rawValue: 1 << 6) }
+  /// rar from version 5 on.
+  public static var rar5: Self { Self(rawValue: 1 << 7) }
+  /// Microsoft's cabinet.
+  public static var cab: Self { Self(rawValue: 1 << 8) }
+  /// lha and lzh.
+  public static var lha: Self { Self(rawValue: 1 << 9) }
+  /// CD images: ISO 9660 with Rock Ridge or Joliet.
+  public static var iso9660: Self { Self(rawValue: 1 << 10) }
+  /// xar.
+  public static var xar: Self { Self(rawValue: 1 << 11) }
+  /// Web archives, WARC.
+  public static var warc: Self { Self(rawValue: 1 << 12) }
+
+  /// Those whose readers are sound enough for any input: tar, zip, 7z, cpio, ar and lone compressed files.
+  public static var standard: Self { [.tar, .zip, .sevenZip, .cpio, .ar, .loneFile] }
+  /// Every one. libarchive 3.6.2, which Debian 12 has, can crash or hang on hostile files of the formats that
+  /// ``standard`` leaves out: ask for them only where the archive is trusted or the process can be lost.
+  public static var all: Self {
+    [.standard, .rar, .rar5, .cab, .lha, .iso9660, .xar, .warc]
+  }
+
+  static let names: [(Self, String)] = [
+    (.tar, "tar"), (.zip, "zip"), (.sevenZip, "7z"), (.cpio, "cpio"), (.ar, "ar"),
+    (.loneFile, "a lone compressed file"), (.rar, "rar"), (.rar5, "rar5"), (.cab, "cab"), (.lha, "lha"),
+    (.iso9660, "iso9660"), (.xar, "xar"), (.warc, "warc"),
+  ]
+}
+
+extension ArchiveFormats: CustomStringConvertible {
+  /// The formats' names, such as "tar, zip".
+  public var description: String {
+    Self.names.filter { contains($0.0) }.map(\.1).joined(separator: ", ")
+  }
+}

@@ -1,0 +1,63 @@
+/// What content is, by its first bytes: they decide, and not whichever of libarchive's readers finds most to its taste
+/// further in (a zip stored in a rar, say).
+enum Container {
+  /// The bytes that `recognise` looks at: an ISO 9660 image says what it is behind 32 KiB of anything.
+  static let headSize = 32_774
+
+  /// The one format that these first bytes belong to; nil for what only a look further in could tell.
+  static func recognise(_ head: [UInt8]) -> ArchiveFormats? {
+    func starts(_ bytes: UInt8..., at offset: Int = 0) -> Bool { head.dropFirst(offset).starts(with: bytes) }
+    func starts(_ text: String, at offset: Int = 0) -> Bool { head.dropFirst(offset).starts(with: text.utf8) }
+
+    if isTar(head) { return .tar }
+    if starts("PK\u{3}\u{4}") || starts("PK\u{5}\u{6}") || starts("PK\u{7}\u{8}") || starts("PK00PK") {
+      return .zip
+    }
+    if starts(0x37, 0x7A, 0xBC, 0xAF, 0x27, 0x1C) { return .sevenZip }
+    if starts("!<arch>\n") { return .ar }
+    if starts("070701") || starts("070702") || starts("070707") || isBinaryCpio(head) { return .cpio }
+    if starts(0x52, 0x61, 0x72, 0x21, 0x1A, 0x07, 0x00) { return .rar }
+    if starts(0x52, 0x61, 0x72, 0x21, 0x1A, 0x07, 0x01, 0x00) { return .rar5 }
+    if starts("MSCF\0\0\0\0") { return .cab }
+    if starts("xar!") { return .xar }
+    if starts("WARC/") { return .warc }
+    if isLHA(head) { return .lha }
+    if starts("CD001", at: 32_769) { return .iso9660 }
+    return nil
+  }
+
+  /// Whether the first block is a tar header of any dialect: the sum of its bytes is in it, the eight bytes of the sum
+  /// counting as spaces (POSIX.1, pax, "ustar Interchange Format").
+  private static func isTar(_ head: [UInt8]) -> Bool {
+    guard head.count >= 512, head[0] != 0 || head[257] != 0 else { return false }
+    let field = head[148..<156]
+    let digits = field.drop { $0 == 0x20 }.prefix { (0x30...0x37).contains($0) }
+    guard !digits.isEmpty else { return false }
+    let stored = digits.reduce(0) { $0 << 3 | Int($1 - 0x30) }
+    let rest = head[..<148].reduce(0) { $0 + Int($1) } + head[156..<512].reduce(0) { $0 + Int($1) }
+    return stored == rest + 8 * 0x20
+  }
+
+  /// Sixteen-bit words in either order: the magic alone is too short to decide, so the name has to end where its
+  /// length says (cpio(5), "Old Binary Format").
+  private static func isBinaryCpio(_ head: [UInt8]) -> Bool {
+    guard head.count >= 26 else { return false }
+    let nameSize: Int
+    switch (head[0], head[1]) {
+    case (0xC7, 0x71): nameSize = Int(head[20]) | Int(head[21]) << 8
+    case (0x71, 0xC7): nameSize = Int(head[20]) << 8 | Int(head[21])
+    default: return false
+    }
+    guard nameSize > 1, head.count >= 26 + nameSize else { return false }
+    return head[25 + nameSize] == 0 && !head[26..<(25 + nameSize)].contains(0)
+  }
+
+  /// "-lh5-" and its kin in the first header.
+  private static func isLHA(_ head: [UInt8]) -> Bool {
+    guard head.count >= 22, head[2] == 0x2D, head[6] == 0x2D, head[3] == 0x6C || head[3] == 0x70 else {
+      return false
+    }
+    let method = String(decoding: head[3..<6], as: UTF8.self)
+    return method.hasPrefix("lh") || method.hasPrefix("lz") || method.hasPrefix("pm")
+  }
+}
