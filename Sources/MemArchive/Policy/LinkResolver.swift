@@ -21,13 +21,12 @@ struct LinkResolver {
 
   init(_ nodes: [NameKey: Node]) {
     self.nodes = nodes
-    let hasSymlinks = nodes.values.contains { if case .symlink = $0 { true } else { false } }
+    let hasLinks = nodes.values.contains { if case .end = $0 { false } else { true } }
     byPath =
-      !hasSymlinks
-      ? [:]
-      : Dictionary(
-        nodes.keys.map { (NameKey(Self.path(Self.components($0.name))), $0) },
-        uniquingKeysWith: { first, _ in first })
+      hasLinks
+      ? Dictionary(
+        nodes.keys.map { (NameKey(Self.path(Self.components($0.name))), $0) }, uniquingKeysWith: { first, _ in first })
+      : [:]
   }
 
   /// Follows the link named `key` to an entry that is no link.
@@ -37,9 +36,8 @@ struct LinkResolver {
       switch nodes[key] {
       case .end?: return .entry(key)
       case .hardlink(let target)?:
-        let target = NameKey(target)
+        guard let target = entry(named: target) else { return .nowhere("the archive has no entry \"\(target)\"") }
         guard target != key else { return .nowhere("it leads to itself") }
-        guard nodes[target] != nil else { return .nowhere("the archive has no entry \"\(target.name)\"") }
         key = target
       case .symlink(let target)?:
         switch walk(from: key.name, to: target) {
@@ -50,6 +48,12 @@ struct LinkResolver {
       }
     }
     return .nowhere("it leads round in a circle")
+  }
+
+  /// The entry that a hard link names; some writers put "./" before one of the two names only.
+  private func entry(named name: String) -> NameKey? {
+    let key = NameKey(name)
+    return nodes[key] != nil ? key : byPath[NameKey(Self.path(Self.components(name)))]
   }
 
   /// One symlink's target, component by component, because a directory on the way may be a symlink itself.

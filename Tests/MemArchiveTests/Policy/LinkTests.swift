@@ -19,6 +19,13 @@ struct LinkTests {
     #expect(one.size > 0)
   }
 
+  @Test func `A hard link finds its target behind another spelling of the path`() throws {
+    let files = try ArchiveReader(
+      bytes: Tar.archive(Tar.entry("dir/a", body), Tar.entry("b", type: "1", link: "./dir/a"))
+    ).extract()
+    #expect(files["b"] === files["dir/a"])
+  }
+
   @Test func `A symlink that ends at a file is a further name for it`() throws {
     let files = try ArchiveReader(
       bytes: Tar.archive(
