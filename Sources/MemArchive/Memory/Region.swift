@@ -8,6 +8,7 @@ struct Region: ~Copyable {
   private let fill: ExtractionOptions.Fill
   private var charge: Charge
   private var mapping: Mapping?
+  private var folios: FolioMapping?
   /// The end of the file as the kernel knows it.
   private var fileSize: Int64 = 0
   /// The end of the content so far: the last block's, or a hole's behind it.
@@ -20,9 +21,14 @@ struct Region: ~Copyable {
     if let declaredSize { try ledger.check(declared: declaredSize, entry: name) }
     var region = Self(
       memfd: try Memfd.create(name: name, executable: executable), name: name,
-      // Measured: pwrite from a warm buffer takes half the time of faulting 4 KiB pages into a mapping.
-      fill: fill == .automatic ? .written : fill, charge: Charge(ledger, entry: name))
-    if region.fill == .mapped, let declaredSize, declaredSize > 0 { try region.grow(to: declaredSize) }
+      fill: fill, charge: Charge(ledger, entry: name))
+    if let declaredSize, declaredSize > 0 {
+      switch fill {
+      case .mapped: try region.grow(to: declaredSize)
+      case .automatic where declaredSize >= FolioMapping.step: try region.mapFolios(size: declaredSize)
+      case .automatic, .written: break
+      }
+    }
     return region
   }
 
@@ -45,7 +51,14 @@ struct Region: ~Copyable {
       if blockEnd > fileSize { try grow(to: max(blockEnd, min(fileSize * 2, fileSize + Self.largestStep))) }
       mapping!.copy(block, to: Int(offset))
     case .written, .automatic:
-      do { try SystemCalls.write(block, to: memfd.descriptor, at: offset) } catch {
+      // Measured: from 2 MiB on, huge folios take a quarter of the time of pwrite; below, pwrite from a warm buffer
+      // takes half the time of faulting 4 KiB pages into a mapping.
+      let copied = folios?.copy(block, to: Int(offset)) ?? 0
+      guard copied < block.byteCount else { return }
+      do {
+        let rest = block.extracting(copied..<block.byteCount)
+        try SystemCalls.write(rest, to: memfd.descriptor, at: offset + Int64(copied))
+      } catch {
         throw .system("pwrite", error, doing: "filling a file in memory", entry: name)
       }
       fileSize = max(fileSize, blockEnd)
@@ -57,6 +70,7 @@ struct Region: ~Copyable {
     try extend(to: size)
     // F_SEAL_WRITE is refused while a writable mapping exists.
     mapping = nil
+    folios = nil
     if fileSize != size { try truncate(to: size) }
     let seals = try memfd.seal(entry: name)
     return SealedMemory(memfd: memfd, size: Int(size), seals: seals, charge: charge)
@@ -66,6 +80,15 @@ struct Region: ~Copyable {
     guard newEnd > end else { return }
     try charge.grow(to: newEnd)
     end = newEnd
+  }
+
+  /// Makes the file as long as it is declared to be, which takes no memory, and maps it; where that is refused, the
+  /// content is written.
+  private mutating func mapFolios(size: Int64) throws(ArchiveError) {
+    try truncate(to: size)
+    // Far below what an address can hold, so that rounding it up cannot overflow.
+    guard size < 1 << 46 else { return }
+    folios = try? FolioMapping.create(memfd.descriptor, size: Int(size))
   }
 
   private static var largestStep: Int64 { 64 << 20 }
