@@ -41,6 +41,8 @@ public struct ArchiveEntry: Hashable, Sendable {
   /// The name by which the entry is looked up. Valid UTF-8 is itself; every other byte b stands as U+F700+b, so
   /// that no two raw names share a key.
   public let name: String
+  /// The raw name, where ``ExtractionOptions/encoding`` made another of it.
+  let convertedFrom: [UInt8]?
   /// What the entry is.
   public let kind: Kind
   /// The declared size in bytes; `nil` where the header has none (a lone compressed file, a streamed zip).
@@ -57,7 +59,7 @@ public struct ArchiveEntry: Hashable, Sendable {
   public let isEncrypted: Bool
 
   /// The bytes of the name in the archive.
-  public var rawName: [UInt8] { EntryName.raw(name) }
+  public var rawName: [UInt8] { convertedFrom ?? EntryName.raw(name) }
 
   /// The bytes that a name stands for; the inverse of ``name(raw:)``.
   public static func rawName(of name: String) -> [UInt8] { EntryName.raw(name) }

@@ -13,6 +13,7 @@ public struct ArchiveError: Error, Hashable, Sendable {
       case passphraseRequired, wrongPassphrase
       case limitExceeded, tooManyLayers
       case noSuchEntry, notAFile, duplicateEntry, linkTargetUnavailable
+      case cancelled
       case descriptorLimit, outOfMemory, pathUnavailable, sourceConsumed
       case system
     }
@@ -46,6 +47,8 @@ public struct ArchiveError: Error, Hashable, Sendable {
     public static var duplicateEntry: Self { Self(.duplicateEntry) }
     /// A link's target was not extracted.
     public static var linkTargetUnavailable: Self { Self(.linkTargetUnavailable) }
+    /// The task that the extraction ran for was cancelled.
+    public static var cancelled: Self { Self(.cancelled) }
     /// The process or the system has no descriptor left (EMFILE, ENFILE).
     public static var descriptorLimit: Self { Self(.descriptorLimit) }
     /// The system has no memory left (ENOMEM, ENOSPC).

@@ -17,8 +17,14 @@ extension ArchiveReader {
     let ledger = Ledger(options.limits)
     var stream = try stream(options: options, ledger: ledger)
     var collector = FileCollector(selection, duplicates: options.duplicates)
-    while let entry = try stream.next() {
-      if try collector.wants(entry) { collector.add(try stream.extract(), for: entry) }
+    while true {
+      do throws(ArchiveError) {
+        guard let entry = try stream.next() else { break }
+        if try collector.wants(entry) { collector.add(try stream.extract(), for: entry) }
+      } catch {
+        guard options.onError == .keepGoing, error.concernsArchive else { throw error }
+        collector.note(error)
+      }
     }
     try readAgain(for: &collector, options: options, ledger: ledger)
     return try collector.finish(warnings: stream.warnings)
@@ -37,5 +43,15 @@ extension ArchiveReader {
       if missing.contains(position) { try collector.fill(stream.extract(), for: entry, position: position) }
       position += 1
     }
+  }
+}
+
+extension ArchiveError {
+  /// Whether the archive is to blame, and another entry of it may still be intact.
+  fileprivate var concernsArchive: Bool {
+    [
+      .corrupt, .truncated, .unsupportedFeature, .unsupportedFormat, .passphraseRequired, .wrongPassphrase,
+      .duplicateEntry,
+    ].contains(code)
   }
 }

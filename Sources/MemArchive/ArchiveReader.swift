@@ -75,7 +75,7 @@ public struct ArchiveReader: Sendable {
   func stream(options: ExtractionOptions, ledger: Ledger) throws(ArchiveError) -> ArchiveStream {
     let warnings = WarningLog()
     let reader = try EntryReader(
-      try open(), name: fileName, options: options, ledger: ledger, warnings: warnings)
+      try open(options.cancellation), name: fileName, options: options, ledger: ledger, warnings: warnings)
     return ArchiveStream(reader, options: options, ledger: ledger, warnings: warnings)
   }
 }

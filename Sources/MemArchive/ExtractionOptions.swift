@@ -20,6 +20,15 @@ public struct ExtractionOptions: Sendable {
     case reject
   }
 
+  /// What to do when something is wrong with an entry.
+  public enum ErrorPolicy: Hashable, Sendable {
+    /// Throw; nothing is handed out.
+    case stop
+    /// Hand out what is intact, with the errors in ``MemFiles/errors``. Limits, and what is wrong with the system and not
+    /// with the archive, still throw.
+    case keepGoing
+  }
+
   /// What the archive may cost.
   public var limits: Limits
   /// The formats that may be read. One alone pins it, for files that are valid in several.
@@ -33,15 +42,23 @@ public struct ExtractionOptions: Sendable {
   public var executable: Bool
   /// Passphrases to try, in this order, on encrypted entries.
   public var passphrases: [String]
+  /// What to do when an entry is damaged or cannot be read.
+  public var onError: ErrorPolicy
+  /// The character set of names that are not UTF-8, as iconv(3) calls it: "CP437", "SHIFT_JIS", "GBK". `nil` keeps
+  /// their bytes, see ``ArchiveEntry/name``.
+  public var encoding: String?
+  /// Stops the extraction from elsewhere.
+  var cancellation: Cancellation?
   /// Called while an archive is read, at most ten times a second, on the thread that reads.
   public var onProgress: (@Sendable (ExtractionProgress) -> Void)?
 
-  /// The defaults: the limits' defaults, the fastest fill, the last of two duplicates, not executable.
+  /// The defaults: the limits' defaults, the standard formats, the fastest fill, the last of two duplicates, not
+  /// executable, nothing handed out when something is wrong.
   public init(
     limits: Limits = Limits(), formats: ArchiveFormats = .standard, fill: Fill = .automatic,
-    duplicates: Duplicates = .last,
-    executable: Bool = false,
-    passphrases: [String] = [], onProgress: (@Sendable (ExtractionProgress) -> Void)? = nil
+    duplicates: Duplicates = .last, executable: Bool = false, passphrases: [String] = [],
+    onError: ErrorPolicy = .stop, encoding: String? = nil,
+    onProgress: (@Sendable (ExtractionProgress) -> Void)? = nil
   ) {
     self.limits = limits
     self.formats = formats
@@ -49,6 +66,8 @@ public struct ExtractionOptions: Sendable {
     self.duplicates = duplicates
     self.executable = executable
     self.passphrases = passphrases
+    self.onError = onError
+    self.encoding = encoding
     self.onProgress = onProgress
   }
 }

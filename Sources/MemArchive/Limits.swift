@@ -12,18 +12,25 @@ public struct Limits: Hashable, Sendable {
   public var entryBytes: Int64?
   /// Entries of every kind, extracted or skipped.
   public var entries: Int
+  /// Bytes of one entry's name, and of its link's target.
+  public var nameBytes: Int
+  /// Bytes of content for each byte of the archive, above the first 16 MiB of content. `nil`: any number. Deflate reaches
+  /// 1,030, so a ratio says little about intent.
+  public var ratio: Double?
   /// Layers of compression around the archive (gzip in gzip counts two).
   public var depth: Int
 
-  /// The defaults: memory is bounded by what the machine has, 10,000,000 entries, 4 layers.
+  /// The defaults: memory is bounded by what the machine has, 10,000,000 entries, names of 64 KiB, 4 layers.
   public init(
     totalBytes: Int64? = nil, heldBytes: Int64? = nil, entryBytes: Int64? = nil, entries: Int = 10_000_000,
-    depth: Int = 4
+    nameBytes: Int = 65_536, ratio: Double? = nil, depth: Int = 4
   ) {
     self.totalBytes = totalBytes
     self.heldBytes = heldBytes
     self.entryBytes = entryBytes
     self.entries = entries
+    self.nameBytes = nameBytes
+    self.ratio = ratio
     self.depth = depth
   }
 

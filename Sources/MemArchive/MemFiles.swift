@@ -7,6 +7,8 @@ public struct MemFiles: Sendable {
 
   /// All entries of the archive, of every kind, extracted or not, in its order.
   public internal(set) var entries: [ArchiveEntry] = []
+  /// What could not be extracted and why, when ``ExtractionOptions/ErrorPolicy/keepGoing`` was asked for.
+  public internal(set) var errors: [ArchiveError] = []
   /// What was odd and did not prevent the extraction.
   public internal(set) var warnings: [ArchiveWarning] = []
 
@@ -22,6 +24,11 @@ public struct MemFiles: Sendable {
   /// file.
   public var dictionary: [String: MemFile] {
     Dictionary(files.map { ($0.name, $0.file) }, uniquingKeysWith: { _, later in later })
+  }
+
+  /// The error that kept this entry from being extracted.
+  public func error(for name: String) -> ArchiveError? {
+    errors.first { $0.entry.map { NameKey($0) == NameKey(name) } ?? false }
   }
 
   mutating func append(_ file: MemFile, named name: String) {

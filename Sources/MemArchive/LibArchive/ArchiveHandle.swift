@@ -15,6 +15,8 @@ internal import SystemPackage
   private let block: UnsafeMutableRawBufferPointer
   private let convertsNames: Bool
   private var sourceFailure: ArchiveError?
+  /// Looked at before each block that is read: libarchive skips entries without coming back.
+  var cancellation: Cancellation?
   /// Whether libarchive has asked for more bytes than there are.
   private(set) var sourceEnded = false
 
@@ -132,6 +134,7 @@ internal import SystemPackage
   private func fillBlock() -> la_ssize_t {
     var span = unsafe block.mutableBytes
     do throws(ArchiveError) {
+      try cancellation?.check()
       let count = try source.read(into: &span)
       if count == 0 { sourceEnded = true }
       return count

@@ -66,6 +66,9 @@ struct FileCollector {
     for key in linked[target, default: []] + [target] { nodes[key]?.content = .file(file) }
   }
 
+  /// Notes what could not be extracted.
+  mutating func note(_ error: ArchiveError) { files.errors.append(error) }
+
   /// The entries, by position, whose content selected links lead to and that were not taken.
   func missing() -> Set<Int> {
     let resolver = LinkResolver(nodes.mapValues { $0.linkNode })
@@ -131,7 +134,8 @@ struct FileCollector {
   }
 
   private func requireFile(_ key: NameKey) throws(ArchiveError) {
-    guard case .names = selection.rule, let node = nodes[key] else { return }
+    // What could not be read is among the errors already.
+    guard case .names = selection.rule, let node = nodes[key], case .other = node.content else { return }
     throw .notAFile(files.entries[node.position])
   }
 
@@ -173,7 +177,8 @@ extension FileCollector.Node {
 }
 
 extension Selection {
-  fileprivate func includes(_ entry: ArchiveEntry) -> Bool {
+  /// Whether an entry is selected by itself.
+  func includes(_ entry: ArchiveEntry) -> Bool {
     switch rule {
     case .all: true
     case .names(let names): names.contains(NameKey(entry.name))

@@ -21,13 +21,26 @@ final class Ledger: Sendable {
   var heldBytes: Int64 { account.withLock { $0.held } }
 
   /// Counts one more entry of any kind.
-  func countEntry(_ name: String) throws(ArchiveError) {
+  func count(_ entry: ArchiveEntry) throws(ArchiveError) {
+    let name = entry.name
+    if max(name.utf8.count, entry.link?.utf8.count ?? 0) > limits.nameBytes {
+      throw .limit("nameBytes", Int64(limits.nameBytes), entry: name, "the length of its name or link")
+    }
     let count = account.withLock { account in
       account.entries += 1
       return account.entries
     }
     guard count <= limits.entries else {
       throw .limit("entries", Int64(limits.entries), entry: name, "the number of entries")
+    }
+  }
+
+  /// Refuses content that is out of proportion to the archive bytes that it was made from.
+  func checkRatio(of source: @autoclosure () -> SourceProgress, entry: String) throws(ArchiveError) {
+    guard let ratio = limits.ratio else { return }
+    let produced = account.withLock { $0.produced }
+    if produced > 16 << 20, Double(produced) > ratio * Double(source().read) {
+      throw .limit("ratio", Int64(ratio), entry: entry, "the content for each byte of the archive")
     }
   }
 

@@ -25,7 +25,8 @@ struct LinkResolver {
     byPath =
       hasLinks
       ? Dictionary(
-        nodes.keys.map { (NameKey(Self.path(Self.components($0.name))), $0) }, uniquingKeysWith: { first, _ in first })
+        nodes.keys.map { (NameKey(Self.path(Self.components($0.name))), $0) },
+        uniquingKeysWith: { first, _ in first })
       : [:]
   }
 
@@ -36,7 +37,9 @@ struct LinkResolver {
       switch nodes[key] {
       case .end?: return .entry(key)
       case .hardlink(let target)?:
-        guard let target = entry(named: target) else { return .nowhere("the archive has no entry \"\(target)\"") }
+        guard let target = entry(named: target) else {
+          return .nowhere("the archive has no entry \"\(target)\"")
+        }
         guard target != key else { return .nowhere("it leads to itself") }
         key = target
       case .symlink(let target)?:

@@ -6,6 +6,8 @@ final class EntryReader {
   private let layers: Layers
   private let ledger: Ledger
   private let warnings: WarningLog
+  private let names: NameDecoder
+  private let cancellation: Cancellation?
   private var meter: ProgressMeter
   private var failures = 0
   private var isEmptyFileGiven = false
@@ -22,6 +24,9 @@ final class EntryReader {
     if choice.isGuess { try Choice.refuseDiskImage(content, layers.head) }
     handle = try ArchiveHandle.entries(
       of: content, head: layers.head, formats: choice.formats, passphrases: options.passphrases)
+    names = try NameDecoder(encoding: options.encoding)
+    handle.cancellation = options.cancellation
+    cancellation = options.cancellation
     self.ledger = ledger
     self.warnings = warnings
     meter = ProgressMeter(options.onProgress)
@@ -42,7 +47,7 @@ final class EntryReader {
         return nil
       }
       let entry = try entry(of: header)
-      try ledger.countEntry(entry.name)
+      try ledger.count(entry)
       if let text = header.warning { warnings.add(text, entry: entry.name) }
       meter.enter(entry.name, content.progress)
       failures = 0
@@ -50,7 +55,9 @@ final class EntryReader {
     } catch {
       // A header can fail again and again without progress (seen with damaged RAR5 files).
       failures += 1
-      isFinished = isFinished || handle.isExhausted || failures >= 100 || error.code == .limitExceeded
+      isFinished =
+        isFinished || handle.isExhausted || failures >= 100 || error.code == .limitExceeded
+        || error.code == .cancelled
       throw error
     }
   }
@@ -66,6 +73,8 @@ final class EntryReader {
           throw .corrupt("the entry holds more than the \(declared) bytes that its header declares")
         }
         try body(block, offset)
+        try ledger.checkRatio(of: content.progress, entry: entry.name)
+        try cancellation?.check()
         meter.tick(content.progress)
       }
       if let declared = entry.size, size != declared {
@@ -73,7 +82,7 @@ final class EntryReader {
       }
       return size
     } catch {
-      isFinished = isFinished || handle.isExhausted
+      isFinished = isFinished || handle.isExhausted || error.code == .cancelled
       throw error.naming(entry.name)
     }
   }
@@ -91,13 +100,15 @@ final class EntryReader {
         header.warning ?? "an entry's name is not valid in the encoding that its header declares")
     }
     let isLone = handle.isRaw || isEmptyFileGiven
+    let (name, isConverted) = names.decode(rawName)
     return ArchiveEntry(
-      name: isLone ? layers.contentName : EntryName.key(rawName),
+      name: isLone ? layers.contentName : name,
+      convertedFrom: isConverted && !isLone ? rawName : nil,
       kind: header.kind,
       size: header.size,
       modified: isLone ? layers.contentTime : header.modified,
       mode: header.mode,
-      link: header.link.map { EntryName.key($0) },
+      link: header.link.map { names.decode($0).name },
       linkCount: header.linkCount,
       isEncrypted: header.isEncrypted)
   }
@@ -106,6 +117,6 @@ final class EntryReader {
   private func drain() throws(ArchiveError) {
     guard layers.isCompressed else { return }
     var scratch = [UInt8](repeating: 0, count: 64 << 10)
-    while try content.read(into: &scratch) > 0 {}
+    while try content.read(into: &scratch) > 0 { try cancellation?.check() }
   }
 }

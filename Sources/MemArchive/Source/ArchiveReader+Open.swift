@@ -27,19 +27,21 @@ extension ArchiveReader {
   }
 
   /// Begins to read from the first byte.
-  func open() throws(ArchiveError) -> any ByteSource {
+  func open(_ cancellation: Cancellation?) throws(ArchiveError) -> any ByteSource {
     switch origin {
     case .bytes(let bytes): return MemorySource(bytes)
     case .file(let file): return MemorySource(file)
-    case .descriptor(let descriptor): return try source(descriptor, isOwned: false)
+    case .descriptor(let descriptor): return try source(descriptor, isOwned: false, cancellation)
     case .path(let path):
       let descriptor: FileDescriptor
       do { descriptor = try SystemCalls.openReadOnly(path) } catch { throw .open("\(path)", error) }
-      return try source(descriptor, isOwned: true)
+      return try source(descriptor, isOwned: true, cancellation)
     }
   }
 
-  private func source(_ descriptor: FileDescriptor, isOwned: Bool) throws(ArchiveError) -> any ByteSource {
+  private func source(
+    _ descriptor: FileDescriptor, isOwned: Bool, _ cancellation: Cancellation?
+  ) throws(ArchiveError) -> any ByteSource {
     do throws(Errno) {
       let status = try SystemCalls.status(of: descriptor)
       if status.isDirectory { throw .isDirectory }
@@ -56,7 +58,7 @@ extension ArchiveReader {
         .sourceConsumed, "descriptor \(descriptor.rawValue) is a pipe that was read before",
         advice: "A pipe gives its bytes once: extract and list in one pass with stream(), or give a file.")
     }
-    return PipeSource(descriptor, isOwned: isOwned)
+    return PipeSource(descriptor, isOwned: isOwned, cancellation: cancellation)
   }
 }
 

@@ -38,12 +38,14 @@ final class FileSource: SeekableSource {
 final class PipeSource: ByteSource {
   private let descriptor: FileDescriptor
   private let isOwned: Bool
+  private let cancellation: Cancellation?
   private var bytesRead: Int64 = 0
 
   /// Takes over `descriptor` when `isOwned`.
-  init(_ descriptor: FileDescriptor, isOwned: Bool) {
+  init(_ descriptor: FileDescriptor, isOwned: Bool, cancellation: Cancellation?) {
     self.descriptor = descriptor
     self.isOwned = isOwned
+    self.cancellation = cancellation
   }
 
   deinit {
@@ -53,12 +55,20 @@ final class PipeSource: ByteSource {
   var progress: SourceProgress { SourceProgress(read: bytesRead, total: nil) }
 
   func read(into buffer: inout MutableRawSpan) throws(ArchiveError) -> Int {
-    do {
-      let count = try SystemCalls.readWaiting(descriptor, into: &buffer)
-      bytesRead += Int64(count)
-      return count
-    } catch {
-      throw .system("read", error, doing: "reading the archive")
+    while true {
+      try cancellation?.check()
+      do throws(Errno) {
+        // A pipe may stall for ever: whoever can cancel is heard ten times a second.
+        let isReady = try SystemCalls.waitForInput(descriptor, milliseconds: cancellation == nil ? -1 : 100)
+        guard isReady else { continue }
+        let count = try SystemCalls.read(descriptor, at: nil, into: &buffer)
+        bytesRead += Int64(count)
+        return count
+      } catch .wouldBlock {
+        continue
+      } catch {
+        throw .system("read", error, doing: "reading the archive")
+      }
     }
   }
 }

@@ -85,16 +85,10 @@ enum SystemCalls {
     }
   }
 
-  /// read(2), and where the descriptor does not block, poll(2) until there is something. 0 at the end.
-  static func readWaiting(_ descriptor: FileDescriptor, into buffer: inout MutableRawSpan) throws(Errno) -> Int {
-    while true {
-      do throws(Errno) {
-        return try read(descriptor, at: nil, into: &buffer)
-      } catch .wouldBlock {
-        var request = pollfd(fd: descriptor.rawValue, events: Int16(POLLIN), revents: 0)
-        _ = try valueOrErrno { unsafe poll(&request, 1, -1) }
-      }
-    }
+  /// poll(2): whether there is something to read, or an end, within this time (-1: however long it takes).
+  static func waitForInput(_ descriptor: FileDescriptor, milliseconds: Int32) throws(Errno) -> Bool {
+    var request = pollfd(fd: descriptor.rawValue, events: Int16(POLLIN), revents: 0)
+    return try valueOrErrno { unsafe poll(&request, 1, milliseconds) } > 0
   }
 
   /// The kind, size and identity of an open file, fstat(2).

@@ -53,12 +53,12 @@ struct LeakTests {
 
   @Test func `Extraction on many threads at once gives each its own`() async throws {
     let path = Fixture.path("tar-300-entries.tar.gz")
-    let expected = try ArchiveReader(path: path).extract().map { try $0.file.content }
+    let expected = try await ArchiveReader(path: path).extract().map { try $0.file.content }
     try await withThrowingTaskGroup(of: Bool.self) { group in
       for _ in 0..<8 {
         group.addTask {
           for _ in 0..<5 {
-            let found = try ArchiveReader(path: path).extract().map { try $0.file.content }
+            let found = try await ArchiveReader(path: path).extract().map { try $0.file.content }
             guard found == expected else { return false }
           }
           return true

@@ -56,6 +56,16 @@ enum Gzip {
     return bytes + little(crc ?? checksum(body)) + little(length ?? UInt32(truncatingIfNeeded: body.count))
   }
 
+  /// One member, compressed as well as zlib can.
+  static func deflated(_ body: Bytes) -> Bytes {
+    var size = compressBound(UInt(body.count))
+    var bytes = Bytes(repeating: 0, count: Int(size))
+    compress2(&bytes, &size, body, UInt(body.count), Z_BEST_COMPRESSION)
+    // zlib's wrapping (RFC 1950) is two bytes in front and four behind.
+    return [0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 2, 3] + bytes[2..<(Int(size) - 4)] + little(checksum(body))
+      + little(UInt32(body.count))
+  }
+
   static func checksum(_ body: Bytes) -> UInt32 { UInt32(crc32(0, body, UInt32(body.count))) }
 }
 

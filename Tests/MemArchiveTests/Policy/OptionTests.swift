@@ -1,0 +1,86 @@
+import MemArchive
+import SystemPackage
+import Testing
+
+/// What can be chosen: formats, errors, encodings, further limits.
+struct OptionTests {
+  private let body = Bytes("content".utf8)
+
+  @Test func `What is intact is given, with the errors by name`() throws {
+    let zip = Zip.archive(.init("a", body), .init("bad", body, crc: 1), .init("c", body))
+    let files = try ArchiveReader(bytes: zip).extract(options: ExtractionOptions(onError: .keepGoing))
+    #expect(files.names == ["a", "c"])
+    #expect(files.errors.map(\.code) == [.corrupt])
+    #expect(files.error(for: "bad")?.code == .corrupt)
+    #expect(files.error(for: "a") == nil)
+    let cut = Bytes((Tar.entry("a", body) + Tar.entry("b", Bytes(repeating: 1, count: 5000))).dropLast(2000))
+    let rest = try ArchiveReader(bytes: cut).extract(options: ExtractionOptions(onError: .keepGoing))
+    #expect(rest.names == ["a"])
+    #expect(rest.error(for: "b")?.code == .truncated)
+  }
+
+  @Test func `Limits throw all the same`() {
+    let options = ExtractionOptions(limits: Limits(entryBytes: 3), onError: .keepGoing)
+    let error = #expect(throws: ArchiveError.self) {
+      try ArchiveReader(bytes: Tar.archive(Tar.entry("a", body))).extract(options: options)
+    }
+    #expect(error?.code == .limitExceeded)
+  }
+
+  @Test func `A format that is not allowed is named`() throws {
+    let tar = Tar.archive(Tar.entry("a", body))
+    let error = #expect(throws: ArchiveError.self) {
+      try ArchiveReader(bytes: tar).extract(options: ExtractionOptions(formats: .ar))
+    }
+    #expect(error?.code == .unsupportedFormat)
+    #expect(error?.reason == "the format tar is not among those that are allowed")
+    for (magic, name) in [
+      ("Rar!\u{1A}\u{7}\u{1}\0", "rar5"), ("MSCF\0\0\0\0", "cab"), ("WARC/1.0\r\n", "warc"),
+    ] {
+      let error = #expect(throws: ArchiveError.self) {
+        try ArchiveReader(bytes: Bytes(magic.utf8) + Bytes(repeating: 0, count: 600)).extract()
+      }
+      #expect(error?.reason.contains("format \(name) is not") == true)
+    }
+  }
+
+  @Test func `A file that is valid in two formats is read in the one that is pinned`() throws {
+    let polyglot = Tar.archive(Tar.entry("in-tar", body)) + Zip.archive(.init("in-zip", body))
+    #expect(try ArchiveReader(bytes: polyglot).extract().names == ["in-tar"])
+    let pinned = try ArchiveReader(bytes: polyglot).extract(options: ExtractionOptions(formats: .zip))
+    #expect(pinned.names == ["in-zip"])
+  }
+
+  @Test func `Names in an old character set are decoded, and their bytes are kept`() throws {
+    let name: Bytes = [0x66, 0x81, 0x72]  // "für" in CP437
+    var zip = Zip.archive(.init("fxr", body))
+    for index in zip.indices.dropLast(2) where zip[index...].starts(with: Bytes("fxr".utf8)) {
+      zip[index + 1] = 0x81
+    }
+    #expect(try ArchiveReader(bytes: zip).extract().names == ["f\u{F781}r"])
+    let files = try ArchiveReader(bytes: zip).extract(options: ExtractionOptions(encoding: "CP437"))
+    #expect(files.names == ["für"])
+    #expect(files.entries.first?.rawName == name)
+    let error = #expect(throws: ArchiveError.self) {
+      try ArchiveReader(bytes: zip).extract(options: ExtractionOptions(encoding: "no such set"))
+    }
+    #expect(error?.code == .unsupportedFeature)
+    #expect(error?.errno == .invalidArgument)
+  }
+
+  @Test func `Names and proportions have limits`() throws {
+    let named = Tar.archive(Tar.entry(String(repeating: "n", count: 90), body))
+    let long = #expect(throws: ArchiveError.self) {
+      try ArchiveReader(bytes: named).extract(options: ExtractionOptions(limits: Limits(nameBytes: 80)))
+    }
+    #expect(long?.reason.contains("nameBytes = 80") == true)
+    let bomb = Gzip.deflated(Bytes(repeating: 0, count: 20 << 20))
+    func unpack(_ ratio: Double) throws -> Int? {
+      try ArchiveReader(bytes: bomb).extract(options: ExtractionOptions(limits: Limits(ratio: ratio))).first?
+        .file.size
+    }
+    #expect(try unpack(2000) == 20 << 20)
+    let ratio = #expect(throws: ArchiveError.self) { try unpack(100) }
+    #expect(ratio?.reason.contains("ratio = 100") == true)
+  }
+}
