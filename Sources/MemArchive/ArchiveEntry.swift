@@ -57,6 +57,7 @@ public struct ArchiveEntry: Hashable, Sendable {
   public let linkCount: Int
   /// Whether the content is encrypted.
   public let isEncrypted: Bool
+  let box: DetailsBox?
 
   /// The bytes of the name in the archive.
   public var rawName: [UInt8] { convertedFrom ?? EntryName.raw(name) }

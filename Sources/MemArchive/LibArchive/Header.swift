@@ -12,6 +12,7 @@ struct Header {
   let link: [UInt8]?
   let linkCount: Int
   let isEncrypted: Bool
+  let details: ArchiveEntry.Details?
   /// libarchive's note on the header.
   let warning: String?
 
@@ -32,6 +33,7 @@ struct Header {
     mode = unsafe UInt16(truncatingIfNeeded: archive_entry_perm(entry))
     linkCount = unsafe max(1, Int(archive_entry_nlink(entry)))
     isEncrypted = unsafe archive_entry_is_encrypted(entry) > 0
+    details = unsafe Self.details(entry)
     // In the locale that keeps raw bytes, every name outside ASCII draws this note.
     self.warning = warning.flatMap { $0.contains("can't be converted") ? nil : $0 }
   }
@@ -47,8 +49,8 @@ struct Header {
   /// The header of a regular file without content.
   init(emptyFile name: String) {
     self.name = Array(name.utf8)
-    (kind, size, modified, mode, link, linkCount, isEncrypted, warning) = (
-      .file, 0, nil, 0o644, nil, 1, false, nil
+    (kind, size, modified, mode, link, linkCount, isEncrypted, details, warning) = (
+      .file, 0, nil, 0o644, nil, 1, false, nil, nil
     )
   }
 
@@ -68,5 +70,42 @@ struct Header {
     // Formats without types, and zip entries that name none, mean files.
     default: .file
     }
+  }
+
+  /// What the archive says beyond the usual; nil when that is nothing.
+  private static func details(_ entry: OpaquePointer) -> ArchiveEntry.Details? {
+    var details = ArchiveEntry.Details()
+    if unsafe archive_entry_atime_is_set(entry) != 0 {
+      details.accessed = unsafe time(
+        archive_entry_atime(entry), archive_entry_atime_nsec(entry), isTar: false)
+    }
+    if unsafe archive_entry_ctime_is_set(entry) != 0 {
+      details.changed = unsafe time(archive_entry_ctime(entry), archive_entry_ctime_nsec(entry), isTar: false)
+    }
+    if unsafe archive_entry_birthtime_is_set(entry) != 0 {
+      details.created = unsafe time(
+        archive_entry_birthtime(entry), archive_entry_birthtime_nsec(entry), isTar: false)
+    }
+    // Whether a format has owners cannot be asked; without them they read as root's.
+    let (user, group) = unsafe (archive_entry_uid(entry), archive_entry_gid(entry))
+    details.user = unsafe bytes(archive_entry_uname(entry)).flatMap { $0.isEmpty ? nil : EntryName.key($0) }
+    details.group = unsafe bytes(archive_entry_gname(entry)).flatMap { $0.isEmpty ? nil : EntryName.key($0) }
+    if user != 0 || group != 0 || details.user != nil || details.group != nil {
+      (details.userID, details.groupID) = (user, group)
+    }
+    if unsafe archive_entry_acl_types(entry) != 0, let text = unsafe archive_entry_acl_to_text(entry, nil, 0)
+    {
+      details.accessControlList = unsafe bytes(text).map { EntryName.key($0) }
+      unsafe free(text)
+    }
+    unsafe archive_entry_xattr_reset(entry)
+    var (name, value, count): (UnsafePointer<CChar>?, UnsafeRawPointer?, Int) = (nil, nil, 0)
+    while unsafe archive_entry_xattr_next(entry, &name, &value, &count) == ARCHIVE_OK {
+      let content = unsafe value.map { unsafe [UInt8](UnsafeRawBufferPointer(start: $0, count: count)) }
+      details.attributes.append(
+        ArchiveEntry.ExtendedAttribute(
+          name: unsafe bytes(name).map { EntryName.key($0) } ?? "", value: content ?? []))
+    }
+    return details == ArchiveEntry.Details() ? nil : details
   }
 }

@@ -110,7 +110,8 @@ final class EntryReader {
       mode: header.mode,
       link: header.link.map { names.decode($0).name },
       linkCount: header.linkCount,
-      isEncrypted: header.isEncrypted)
+      isEncrypted: header.isEncrypted,
+      box: isLone ? nil : header.details.map { ArchiveEntry.DetailsBox($0) })
   }
 
   /// Formats end before their file does: what is left holds the checksums of the layers around the archive.

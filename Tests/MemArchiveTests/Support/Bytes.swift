@@ -7,7 +7,7 @@ enum Tar {
   /// A ustar header and its padded body. `size` and `checksum` may lie.
   static func entry(
     _ name: String, _ body: Bytes = [], type: Character = "0", link: String = "", size: Int? = nil,
-    breakingChecksum: Bool = false
+    breakingChecksum: Bool = false, user: String = "", userID: Int = 0
   ) -> Bytes {
     var header = Bytes(repeating: 0, count: 512)
     func put(_ text: String, at offset: Int) {
@@ -15,7 +15,7 @@ enum Tar {
     }
     put(name, at: 0)
     put("0000644\0", at: 100)
-    put("0000000\0", at: 108)
+    put(octal(userID, 7), at: 108)
     put("0000000\0", at: 116)
     put(octal(size ?? body.count, 11), at: 124)
     put(octal(1_700_000_000, 11), at: 136)
@@ -23,6 +23,7 @@ enum Tar {
     put(String(type), at: 156)
     put(link, at: 157)
     put("ustar\u{0}00", at: 257)
+    put(user, at: 265)
     let sum = header.reduce(0) { $0 + Int($1) } + (breakingChecksum ? 1 : 0)
     put(octal(sum, 6) + "\0 ", at: 148)
     return header + padded(body)

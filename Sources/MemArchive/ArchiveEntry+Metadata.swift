@@ -1,0 +1,49 @@
+extension ArchiveEntry {
+  /// One extended attribute, xattr(7).
+  public struct ExtendedAttribute: Hashable, Sendable {
+    /// Its name, such as `user.comment`.
+    public let name: String
+    /// Its value.
+    public let value: [UInt8]
+  }
+
+  /// What few callers ask for, kept out of the entry itself: an archive may have millions.
+  struct Details: Hashable, Sendable {
+    var accessed: Time?
+    var changed: Time?
+    var created: Time?
+    var userID: Int64?
+    var groupID: Int64?
+    var user: String?
+    var group: String?
+    var accessControlList: String?
+    var attributes: [ExtendedAttribute] = []
+  }
+
+  /// The details, shared by copies of the entry.
+  final class DetailsBox: Hashable, Sendable {
+    let details: Details
+    init(_ details: Details) { self.details = details }
+    static func == (left: DetailsBox, right: DetailsBox) -> Bool { left.details == right.details }
+    func hash(into hasher: inout Hasher) { hasher.combine(details) }
+  }
+
+  /// The time of last access, where the format has one.
+  public var accessed: Time? { box?.details.accessed }
+  /// The time of the last change of the inode, where the format has one.
+  public var changed: Time? { box?.details.changed }
+  /// The time of creation, where the format has one.
+  public var created: Time? { box?.details.created }
+  /// The owner's number, where the format has one.
+  public var userID: Int64? { box?.details.userID }
+  /// The group's number, where the format has one.
+  public var groupID: Int64? { box?.details.groupID }
+  /// The owner's name, where the format has one.
+  public var user: String? { box?.details.user }
+  /// The group's name, where the format has one.
+  public var group: String? { box?.details.group }
+  /// The access control list as text, acl(5), where the format has one.
+  public var accessControlList: String? { box?.details.accessControlList }
+  /// The extended attributes, where the format has some.
+  public var extendedAttributes: [ExtendedAttribute] { box?.details.attributes ?? [] }
+}

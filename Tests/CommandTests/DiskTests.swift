@@ -1,0 +1,83 @@
+import Foundation
+import Testing
+
+/// No file is created, and none is opened for writing: seen by the kernel's own account, strace(1).
+@Suite(.enabled(if: Trace.isPossible, "strace cannot attach to a process here"))
+struct DiskTests {
+  static let commands: [[Bytes]] = [
+    ["list", "tar-all-kinds.tar"], ["digest", "zip-deflated.zip"], ["digest", "7z-lzma2.7z"],
+    ["digest", "tar-sparse-pax-1.0.tar"], ["digest", "rpm-xz.rpm"], ["cat", "zip-3mib.zip", "big.txt"],
+    ["test", "--hold", "tar-300-entries.tar.gz", "big.tar.zst"], ["--version"],
+    ["run", "demo/demo.zip", "--", "cat", "{CONTENTS.txt}"], ["run", "tree.tar.gz", "--", "{tree/run.sh}"],
+  ]
+
+  @Test(arguments: commands)
+  func `Nothing on any disk is created or opened for writing`(arguments: [Bytes]) throws {
+    let trace = try Trace(of: [Program.path] + arguments)
+    #expect(trace.outcome.end == .exit(0))
+    #expect(trace.calls.contains { $0.contains("execve(") })
+    #expect(trace.changes == [])
+  }
+
+  @Test func `Entries from standard input need no file either`() throws {
+    let trace = try Trace(of: [Program.path, "digest", "-"], input: .pipe(Fixture.bytes("zip-deflated.zip")))
+    #expect(trace.outcome.end == .exit(0))
+    #expect(trace.changes == [])
+  }
+
+  @Test func `Content goes to files in memory`() throws {
+    let trace = try Trace(of: [Program.path, "digest", "zip-deflated.zip"])
+    #expect(trace.calls.filter { $0.contains("memfd_create(") }.count >= 4)
+  }
+
+  @Test func `The trace would show a file that is made, moved or written`() throws {
+    let script: Bytes = "echo > a; mv a b; cat < b >> b.txt; mkdir c; ln -s b d; rm b; rmdir c"
+    try withTemporaryDirectory { directory in
+      let trace = try Trace(of: ["sh", "-c", script], in: directory)
+      let made = ["\"a\"", "\"b.txt\"", "\"c\"", "\"d\""]
+      #expect(made.allSatisfy { name in trace.changes.contains { $0.contains(name) } }, "\(trace.changes)")
+    }
+  }
+}
+
+/// The calls of a command and its children that take a path, and those that make files in memory.
+private struct Trace {
+  let outcome: Outcome
+  let calls: [String]
+
+  init(of arguments: [Bytes], input: Command.Input = .nothing, in directory: String = Fixture.directory)
+    throws
+  {
+    (outcome, calls) = try withTemporaryDirectory { logs in
+      let log = logs + "/log"
+      var command = Command(
+        ["strace", "-f", "-qq", "-s", "256", "-e", "trace=%file,memfd_create", "-o", "\(log)"] + arguments)
+      command.input = input
+      command.directory = directory
+      let outcome = try command.run()
+      return (outcome, try Fixture.bytes("log", in: logs).lines.map(\.text))
+    }
+  }
+
+  /// The calls that change a file system: all but those known only to look.
+  var changes: [String] {
+    calls.filter { call in
+      guard let name = call.firstMatch(of: #/^\d+ +(\w+)\(/#)?.1 else { return false }
+      switch name {
+      case "open", "openat", "openat2":
+        return call.contains(#/O_WRONLY|O_RDWR|O_CREAT|O_TRUNC|O_APPEND|O_TMPFILE/#)
+      case "execve", "execveat", "access", "faccessat", "faccessat2", "stat", "lstat", "newfstatat", "statx",
+        "readlink", "readlinkat", "getcwd", "chdir", "statfs", "getxattr", "lgetxattr", "memfd_create":
+        return false
+      default:
+        return true
+      }
+    }
+  }
+
+  /// Whether a process may be traced here: strace exits 1 where not. Where it is missing, the tests fail.
+  static let isPossible: Bool = {
+    let outcome = try? Command("strace", "-f", "-qq", "-o", "/dev/null", "true").run()
+    return outcome?.end != .exit(1)
+  }()
+}

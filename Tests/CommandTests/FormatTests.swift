@@ -1,0 +1,60 @@
+import Testing
+
+/// --formats: what may be read, and what is read only on request.
+struct FormatTests {
+  static let fixtures: [(format: Bytes, archive: Bytes)] = [
+    ("tar", "tar-ustar.tar"), ("tar", "tree.tar.gz"), ("zip", "zip-deflated.zip"), ("7z", "7z-lzma2.7z"),
+    ("cpio", "cpio-newc.cpio"), ("ar", "ar-package.deb"), ("file", "hello.txt.gz"), ("cpio", "rpm-xz.rpm"),
+  ]
+
+  @Test(arguments: fixtures)
+  func `A format that is named is read as it is by default`(format: Bytes, archive: Bytes) throws {
+    let byDefault = try Program.run("digest", archive)
+    #expect(byDefault.end == .exit(0))
+    for list in ["warc," + format, "all"] {
+      try Program.expect("digest", "--formats", list, archive, gives: byDefault)
+    }
+  }
+
+  @Test(arguments: fixtures)
+  func `A format that is not named is refused`(format: Bytes, archive: Bytes) throws {
+    for other in ["tar", "zip", "7z", "cpio", "ar", "file"] as [Bytes] where other != format {
+      let outcome = try Program.run("digest", "--formats", other, archive)
+      #expect(outcome.end == .exit(1))
+      #expect(outcome.output == "")
+      #expect(outcome.errors.lines.count == 1)
+      let start = "memarchive: \(archive): the format "
+      #expect(outcome.errors.text.hasPrefix(start), "\(outcome.errors)")
+    }
+  }
+
+  @Test func `The error about a format says which option allows it`() throws {
+    let outcome = try Program.run("list", "--formats", "zip", "tree.tar.gz")
+    #expect(outcome.end == .exit(1))
+    #expect(outcome.errors.text.contains("--formats"), "\(outcome.errors)")
+  }
+
+  @Test(arguments: [("iso", "iso9660"), ("xar", "xar"), ("warc", "warc")])
+  func `A rare format is read on request alone`(format: String, written: String) throws {
+    try withTemporaryDirectory { directory in
+      try Content.hello.bytes.write(to: directory + "/hello.txt")
+      let made = try Program.shell(
+        "bsdtar --format=\(written) -cf archive hello.txt && $m cat archive hello.txt", in: directory)
+      #expect(made.end == .exit(1))
+      #expect(made.output == "")
+      #expect(made.errors.text.hasPrefix("memarchive: archive: the format "), "\(made.errors)")
+      for list in [format, "all", "standard,\(format)"] {
+        let outcome = try Program.shell("exec $m cat --formats \(list) archive hello.txt", in: directory)
+        #expect(outcome == .done(Content.hello.bytes), "\(list)")
+      }
+    }
+  }
+
+  @Test(arguments: ["", "nonsense", "tar,nonsense", "tar zip", ","])
+  func `What is no format is wrong usage`(list: String) throws {
+    let outcome = try Program.run("list", "--formats", "\(list)", "tar-ustar.tar")
+    #expect(outcome.end == .exit(2))
+    #expect(outcome.output == "")
+    #expect(outcome.errors.lines.first == "Error: The value '\(list)' is invalid for '--formats <list>'")
+  }
+}

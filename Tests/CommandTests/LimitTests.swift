@@ -1,0 +1,132 @@
+import Testing
+
+struct LimitTests {
+  /// Arguments, the limit that they hit, and the entry and the words at which they do.
+  struct Case: CustomTestStringConvertible {
+    let arguments: [Bytes]
+    let entry: String
+    let says: String
+    var testDescription: String { arguments.map(\.text).joined(separator: " ") }
+
+    init(_ arguments: Bytes..., entry: String, says: String) {
+      self.arguments = arguments
+      self.entry = entry
+      self.says = says
+    }
+  }
+
+  static let cases = [
+    Case(
+      "test", "--max-total", "512K", "zip-3mib.zip", entry: "big.txt",
+      says: "what the archive unpacks to exceeds the limit totalBytes = 524288"),
+    Case(
+      "test", "--max-total", "3MB", "zip-3mib.zip", entry: "big.txt",
+      says: "what the archive unpacks to exceeds the limit totalBytes = 3000000"),
+    Case(
+      "digest", "--max-total", "1KiB", "tar-all-kinds.tar", entry: "all/contiguous",
+      says: "what the archive unpacks to exceeds the limit totalBytes = 1024"),
+    Case(
+      "test", "--max-total", "0", "hello.txt.gz", entry: "hello.txt",
+      says: "what the archive unpacks to exceeds the limit totalBytes = 0"),
+    Case(
+      "test", "--max-entry", "1KiB", "tar-all-kinds.tar", entry: "all/contiguous",
+      says: "its size of at least 1480 bytes exceeds the limit entryBytes = 1024"),
+    Case(
+      "cat", "--max-entry", "20", "hello.txt.gz", "hello.txt", entry: "hello.txt",
+      says: "its size of at least 21 bytes exceeds the limit entryBytes = 20"),
+    Case(
+      "list", "--max-entries", "3", "tar-all-kinds.tar", entry: "all/hardlink",
+      says: "the number of entries exceeds the limit entries = 3"),
+    Case(
+      "digest", "--max-entries", "0", "tar-all-kinds.tar", entry: "all/",
+      says: "the number of entries exceeds the limit entries = 0"),
+  ]
+
+  @Test(arguments: cases)
+  func `Beyond a limit the status is 3, and entry, limit and value are named`(_ limit: Case) throws {
+    let outcome = try Program.run(limit.arguments)
+    #expect(outcome.end == .exit(3))
+    let archive = try #require(limit.arguments.first { Fixture.all.map(\.file).contains($0.text) })
+    let start = "memarchive: \(archive.text): entry \"\(limit.entry)\": \(limit.says). "
+    #expect(outcome.errors.lines.count == 1 && outcome.errors.text.hasPrefix(start), "\(outcome.errors)")
+  }
+
+  @Test(arguments: [("--max-total", "20"), ("--max-entry", "20"), ("--max-entries", "0")])
+  func `The error says which option raises the limit`(option: String, value: String) throws {
+    let outcome = try Program.run("digest", "\(option)", "\(value)", "hello.txt.gz")
+    #expect(outcome.end == .exit(3))
+    #expect(outcome.errors.text.contains(option), "\(outcome.errors)")
+  }
+
+  @Test func `What lies before the limit is shown`() throws {
+    let outcome = try Program.run("digest", "--max-total", "1KiB", "tar-all-kinds.tar")
+    let shown =
+      Content.hello.line("all/file") + Content.hello.line("all/hardlink") + Content.script.line("all/setuid")
+    #expect(outcome.end == .exit(3))
+    #expect(outcome.output == shown)
+    let listed = try Program.run("list", "--max-entries", "2", "--json", "tar-all-kinds.tar")
+    #expect(try JSONLines(listed.output).objects.map { $0["name"] } == [.text("all/"), .text("all/file")])
+  }
+
+  @Test(
+    arguments: [
+      ["--max-total", "3148800"], ["--max-total", "4M"], ["--max-total", "4MiB"], ["--max-total", "4mb"],
+      ["--max-total=1G"], ["--max-total", "7E"], ["--max-entry", "3148800"],
+      ["--max-entries", "1"], ["--max-entry", "1TiB", "--max-total", "1TB", "--max-entries", "10"],
+    ])
+  func `An archive within its limits passes, down to the byte`(options: [String]) throws {
+    let outcome = try Program.run(["test", "zip-3mib.zip"] + options.map { Bytes($0.utf8) })
+    #expect(outcome == .done("zip-3mib.zip: OK, 1 entries, 1 with content, 3148800 bytes\n"))
+  }
+
+  @Test func `One byte below the need is too little`() throws {
+    #expect(try Program.run("test", "--max-total", "3148799", "zip-3mib.zip").end == .exit(3))
+    #expect(try Program.run("test", "--max-entry", "3148799", "zip-3mib.zip").end == .exit(3))
+  }
+
+  @Test func `With --keep-going only the entry that is too large is left out`() throws {
+    let outcome = try Program.run("digest", "--max-entry", "1KiB", "--keep-going", "tar-all-kinds.tar")
+    let shown =
+      Content.hello.line("all/file") + Content.hello.line("all/hardlink") + Content.script.line("all/setuid")
+      + Content.hello.line("all/last")
+    #expect(outcome.end == .exit(3))
+    #expect(outcome.output == shown)
+    #expect(outcome.errors.lines.count == 1)
+  }
+
+  @Test func `An entry that nobody asked for costs nothing`() throws {
+    let outcome = try Program.run("cat", "--max-total", "21", "tar-all-kinds.tar", "all/last")
+    #expect(outcome == .done(Content.hello.bytes))
+  }
+
+  @Test(arguments: [
+    "", "K", "5X", "1.5M", "5MBB", "0x10", "5 M", "+5", "9223372036854775808", "8E", "9999999999G",
+  ])
+  func `What is no size is wrong usage`(size: String) throws {
+    for option in ["--max-total", "--max-entry"] {
+      let outcome = try Program.run("test", "\(option)", Bytes(size.utf8), "hello.txt.gz")
+      #expect(outcome.end == .exit(2))
+      #expect(outcome.output == "")
+      #expect(outcome.errors.lines.first == "Error: The value '\(size)' is invalid for '\(option) <size>'")
+    }
+  }
+
+  @Test(
+    arguments: [
+      "--max-total=-1", "--max-entry=-1K", "--max-entries=-1", "--max-entries=x", "--max-entries=1K",
+    ])
+  func `A negative size and a number of entries that is none are wrong usage`(option: String) throws {
+    let outcome = try Program.run("test", "\(option)", "hello.txt.gz")
+    #expect(outcome.end == .exit(2))
+    #expect(outcome.output == "")
+    #expect(outcome.errors.text.hasPrefix("Error: "))
+    #expect(outcome.errors.text.contains("\nUsage: memarchive test "))
+  }
+
+  @Test func `run exits 125 beyond a limit, and the command does not run`() throws {
+    let outcome = try Program.run("run", "--max-total", "1K", "zip-3mib.zip", "--", "echo", "{big.txt}")
+    #expect(outcome.end == .exit(125))
+    #expect(outcome.output == "")
+    #expect(outcome.errors.text.contains("exceeds the limit totalBytes = 1024"))
+  }
+}

@@ -1,0 +1,64 @@
+import Testing
+
+struct UsageTests {
+  /// What is wrong, the arguments, and the first line of what is said about it.
+  struct Mistake: CustomTestStringConvertible {
+    let arguments: [Bytes]
+    let says: Bytes
+    var testDescription: String { arguments.map(\.text).joined(separator: " ") }
+
+    init(_ arguments: Bytes..., says: Bytes) {
+      self.arguments = arguments
+      self.says = says
+    }
+  }
+
+  static let mistakes = [
+    Mistake("frobnicate", says: "Error: Unexpected argument 'frobnicate'"),
+    Mistake("--verzion", says: "Error: Unknown option '--verzion'. Did you mean '--version'?"),
+    Mistake("list", says: "Error: Missing expected argument '<archive>'"),
+    Mistake("list", "tar-ustar.tar", "tree", says: "Error: Unexpected argument 'tree'"),
+    Mistake(
+      "list", "--jsno", "tar-ustar.tar", says: "Error: Unknown option '--jsno'. Did you mean '--json'?"),
+    Mistake("digest", says: "Error: Missing expected argument '<archive>'"),
+    Mistake("cat", "tar-ustar.tar", says: "Error: Missing expected argument '<name> ...'"),
+    Mistake("test", says: "Error: Missing expected argument '<archive> ...'"),
+    Mistake("test", "--max-total", says: "Error: Missing value for '--max-total <size>'"),
+    Mistake("run", says: "Error: Missing expected argument '<archive>'"),
+    Mistake("run", "tar-ustar.tar", says: "Error: Give the command behind --."),
+    Mistake("run", "tar-ustar.tar", "--", says: "Error: Give the command behind --."),
+    Mistake("run", "tar-ustar.tar", "true", says: "Error: Give the command behind --."),
+    Mistake("run", "--", "true", says: "Error: Missing expected argument '<archive>'"),
+  ]
+
+  @Test(arguments: mistakes)
+  func `Wrong usage exits 2 with the usage on standard error`(_ mistake: Mistake) throws {
+    let outcome = try Program.run(mistake.arguments)
+    #expect(outcome.end == .exit(2))
+    #expect(outcome.output == "")
+    #expect(outcome.errors.lines.first == mistake.says)
+    let command = Set(["list", "digest", "cat", "test", "run"]).intersection(mistake.arguments.map(\.text))
+      .first
+    let usage = "Usage: memarchive \(command ?? "[")"
+    #expect(
+      outcome.errors.lines.contains { $0.text.hasPrefix(usage) }, "a line that begins with \"\(usage)\"")
+  }
+
+  @Test func `Wrong usage is told with its error, the usage and where help is`() throws {
+    let outcome = try Program.run("run", "tar-ustar.tar")
+    #expect(
+      outcome
+        == .failed(
+          2,
+          errors: """
+            Error: Give the command behind --.
+            Usage: memarchive run <archive> [<options>] -- <command> [<arg> ...]
+              See 'memarchive run --help' for more information.
+
+            """))
+  }
+
+  @Test func `A name that begins with a dash is taken behind --`() throws {
+    try Program.expect("cat", "tar-odd-names.tar", "--", "-rf", gives: .done(Content.hello.bytes))
+  }
+}

@@ -1,0 +1,34 @@
+import MemArchive
+import Testing
+
+/// What an archive says of an entry beyond its content.
+struct MetadataTests {
+  private func entry(_ name: String, in file: String) throws -> ArchiveEntry {
+    try #require(
+      try ArchiveReader(path: Fixture.path(file)).entries().first { $0.name.hasSuffix(name) },
+      "\(name) in \(file)")
+  }
+
+  @Test func `pax has times with nanoseconds`() throws {
+    let times = try ArchiveReader(path: Fixture.path("tar-pax-time.tar")).entries().compactMap(\.modified)
+    #expect(times.contains { $0.nanoseconds != 0 })
+    #expect(times.contains { $0.seconds == -2 && $0.nanoseconds == 500_000_000 })
+  }
+
+  @Test func `pax has extended attributes`() throws {
+    let entries = try ArchiveReader(path: Fixture.path("tar-pax-xattr.tar")).entries()
+    let attributes = entries.flatMap(\.extendedAttributes)
+    #expect(!attributes.isEmpty)
+    #expect(attributes.allSatisfy { $0.name.contains(".") && !$0.value.isEmpty })
+  }
+
+  @Test func `tar has owners by number and name`() throws {
+    let bytes = Tar.archive(Tar.entry("a", [1], user: "somebody", userID: 0o1750))
+    let entry = try #require(try ArchiveReader(bytes: bytes).entries().first)
+    #expect(entry.user == "somebody")
+    #expect(entry.group == nil)
+    #expect(entry.userID == 1000)
+    #expect(entry.groupID == 0)
+    #expect(entry.accessControlList == nil)
+  }
+}
