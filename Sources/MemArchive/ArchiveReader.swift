@@ -13,6 +13,7 @@ public import SystemPackage
 public struct ArchiveReader: Sendable {
   enum Origin: Sendable {
     case path(FilePath)
+    case parts([FilePath])
     case descriptor(FileDescriptor)
     case bytes([UInt8])
     case file(MemFile)
@@ -29,6 +30,13 @@ public struct ArchiveReader: Sendable {
 
   /// An archive in a file.
   public init(path: String) { self.init(path: FilePath(path)) }
+
+  /// An archive that lies in several files, in this order: the volumes of a rar, the parts of a file that was split. Each
+  /// must be a regular file. Only one volume of several reads as a truncated archive.
+  public init(paths: [FilePath]) {
+    origin = .parts(paths)
+    pipe = nil
+  }
 
   /// An archive behind a descriptor, which stays the caller's and must stay open while it is read.
   ///

@@ -21,6 +21,7 @@ extension ArchiveReader {
   var fileName: String? {
     switch origin {
     case .path(let path): path.lastComponent.map { EntryName.key($0.bytes) }
+    case .parts(let paths): paths.first?.lastComponent.map { EntryName.key($0.bytes) }
     case .file(let file): file.name.split(separator: "/").last.map(String.init)
     case .descriptor, .bytes: nil
     }
@@ -32,11 +33,23 @@ extension ArchiveReader {
     case .bytes(let bytes): return MemorySource(bytes)
     case .file(let file): return MemorySource(file)
     case .descriptor(let descriptor): return try source(descriptor, isOwned: false, cancellation)
-    case .path(let path):
-      let descriptor: FileDescriptor
-      do { descriptor = try SystemCalls.openReadOnly(path) } catch { throw .open("\(path)", error) }
-      return try source(descriptor, isOwned: true, cancellation)
+    case .path(let path): return try open(path, cancellation)
+    case .parts(let paths):
+      var parts: [any SeekableSource] = []
+      for path in paths {
+        guard let part = try open(path, cancellation) as? any SeekableSource else {
+          throw .open("\(path)", .illegalSeek)
+        }
+        parts.append(part)
+      }
+      return SplitSource(parts)
     }
+  }
+
+  private func open(_ path: FilePath, _ cancellation: Cancellation?) throws(ArchiveError) -> any ByteSource {
+    let descriptor: FileDescriptor
+    do { descriptor = try SystemCalls.openReadOnly(path) } catch { throw .open("\(path)", error) }
+    return try source(descriptor, isOwned: true, cancellation)
   }
 
   private func source(
