@@ -12,7 +12,7 @@ SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 export MEMARCHIVE_WARNINGS_AS_ERRORS = 1
 
 BUILD_PACKAGES = libarchive-dev zlib1g-dev
-TEST_PACKAGES = $(BUILD_PACKAGES) bubblewrap libarchive-tools openssl p7zip-full python3 strace zip
+TEST_PACKAGES = $(BUILD_PACKAGES) bubblewrap libarchive-tools openssl p7zip-full python3 strace xz-utils zip
 DEMO_PACKAGES = $(BUILD_PACKAGES) bubblewrap fluidsynth fontconfig libfluidsynth-dev libfreetype-dev openssl python3 strace
 
 define need

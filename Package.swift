@@ -42,7 +42,8 @@ let package = Package(
       ]),
     .testTarget(
       name: "CommandTests",
-      dependencies: ["MemArchiveCommand"]),
+      dependencies: ["MemArchiveCommand"],
+      exclude: ["Expected"]),
   ]
 )
 

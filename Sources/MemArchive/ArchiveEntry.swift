@@ -49,8 +49,8 @@ public struct ArchiveEntry: Hashable, Sendable {
   public let size: Int64?
   /// The time of last modification, where the format has one.
   public let modified: Time?
-  /// The permission bits, without the file type.
-  public let mode: UInt16
+  /// The permission bits, without the file type; `nil` for a lone compressed file, which has none.
+  public let mode: UInt16?
   /// The target of a symlink or a hardlink, encoded like ``name``.
   public let link: String?
   /// The number of names the file has, where the format counts them (cpio); otherwise 1.

@@ -33,6 +33,12 @@ extension ArchiveError {
       advice: "Check the path and its permissions; an archive must be a file or a pipe.")
   }
 
+  static func consumed(_ what: String) -> Self {
+    Self(
+      .sourceConsumed, "\(what) is a pipe that was read before",
+      advice: "A pipe gives its bytes once: give a file, or keep the pipe's content in a MemFile.")
+  }
+
   static func unrecognized() -> Self {
     Self(
       .unrecognizedFormat, "this is no archive that MemArchive reads",

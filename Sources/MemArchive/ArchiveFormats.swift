@@ -42,7 +42,7 @@ public struct ArchiveFormats: OptionSet, Hashable, Sendable {
 
   static let names: [(Self, String)] = [
     (.tar, "tar"), (.zip, "zip"), (.sevenZip, "7z"), (.cpio, "cpio"), (.ar, "ar"),
-    (.loneFile, "a lone compressed file"), (.rar, "rar"), (.rar5, "rar5"), (.cab, "cab"), (.lha, "lha"),
+    (.loneFile, "lone file"), (.rar, "rar"), (.rar5, "rar5"), (.cab, "cab"), (.lha, "lha"),
     (.iso9660, "iso9660"), (.xar, "xar"), (.warc, "warc"),
   ]
 }

@@ -25,7 +25,7 @@ public struct ArchiveReader: Sendable {
   /// An archive in a file, opened read-only by each call that reads it. A named pipe can be read once.
   public init(path: FilePath) {
     origin = .path(path)
-    pipe = nil
+    pipe = PipeState()
   }
 
   /// An archive in a file.

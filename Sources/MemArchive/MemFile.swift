@@ -54,6 +54,20 @@ public final class MemFile: Sendable {
     try unsafe self.init(name: name, bytes: bytes.span.bytes, executable: executable)
   }
 
+  /// Makes a sealed file in memory from all that a descriptor still gives: a pipe whose content is wanted more than once.
+  ///
+  /// - Parameters:
+  ///   - name: As in the other initialisers.
+  ///   - descriptor: Read to its end with read(2); it stays the caller's.
+  ///   - limits: `entryBytes` and `heldBytes` bound what is read.
+  /// - Throws: ``ArchiveError`` with ``ArchiveError/Code/limitExceeded``, otherwise as the other initialisers.
+  public convenience init(
+    name: String, reading descriptor: FileDescriptor, limits: Limits = Limits()
+  ) throws(ArchiveError) {
+    let source = PipeSource(descriptor, isOwned: false, cancellation: nil)
+    self.init(try Spool.memory(source, name: name, ledger: Ledger(limits)), name: name, entry: nil)
+  }
+
   /// The descriptor, **borrowed**: this object closes it. It is valid only while a reference to this object is
   /// held beyond the last use of the descriptor (`withExtendedLifetime`); for one of your own, ``duplicate(closeOnExec:)``.
   ///

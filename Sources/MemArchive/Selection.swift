@@ -2,7 +2,7 @@
 public struct Selection: Sendable {
   enum Rule: Sendable {
     case all
-    case names(Set<NameKey>)
+    case names(Set<NameKey>, inOrder: [String])
     case matching(@Sendable (ArchiveEntry) -> Bool)
   }
 
@@ -14,7 +14,8 @@ public struct Selection: Sendable {
   /// The entries with exactly these names, and what they link to. A name that the archive does not hold throws
   /// ``ArchiveError/Code/noSuchEntry``.
   public static func names(_ names: some Sequence<String>) -> Self {
-    Self(rule: .names(Set(names.map(NameKey.init))))
+    let names = Array(names)
+    return Self(rule: .names(Set(names.map { NameKey($0) }), inOrder: names))
   }
 
   /// The entries for which `predicate` answers `true`. A link for which it does comes with its target's content.

@@ -7,12 +7,59 @@ struct Archive {
   let argument: String
   let reader: ArchiveReader
 
+  /// Named twice on one command line, standard input is still one pipe.
+  private static let standardInput = ArchiveReader(descriptor: .standardInput)
+
   init(_ argument: String) {
     self.argument = argument
-    reader =
-      argument == "-"
-      ? ArchiveReader(descriptor: .standardInput)
-      : ArchiveReader(path: MemoryText.path(ArchiveEntry.rawName(of: argument)))
+    reader = argument == "-" ? Self.standardInput : ArchiveReader(path: Self.path(argument))
+  }
+
+  /// An archive that may have to be read twice, because a link is asked for whose target has gone by: a pipe is kept in
+  /// memory first.
+  init(readAgain argument: String, _ options: ExtractionOptions) throws {
+    self.init(argument)
+    let isInput = argument == "-"
+    let descriptor: FileDescriptor
+    do throws(Errno) {
+      descriptor = isInput ? .standardInput : try Self.open(argument)
+    } catch {
+      // The reader says what is wrong, in its own words.
+      return
+    }
+    defer { if !isInput { try? descriptor.close() } }
+    var status = stat()
+    guard unsafe fstat(descriptor.rawValue, &status) == 0,
+      status.st_mode & S_IFMT == S_IFIFO || status.st_mode & S_IFMT == S_IFSOCK
+    else { return }
+    let file = try MemFile(
+      name: isInput ? "data" : argument, reading: descriptor, limits: options.limits.forArchive)
+    self = Archive(argument: argument, reader: ArchiveReader(file))
+  }
+
+  /// The archive, kept in memory where it is a pipe and names are asked for, any of which may be a link's.
+  static func opened(_ argument: String, for names: [String], _ options: ReadingOptions) throws -> Archive {
+    guard !names.isEmpty else { return Archive(argument) }
+    do {
+      return try Archive(readAgain: argument, options.extractionOptions())
+    } catch let error as ArchiveError {
+      throw Archive(argument).report(error)
+    }
+  }
+
+  private init(argument: String, reader: ArchiveReader) {
+    self.argument = argument
+    self.reader = reader
+  }
+
+  private static func path(_ argument: String) -> FilePath {
+    MemoryText.path(ArchiveEntry.rawName(of: argument))
+  }
+
+  private static func open(_ argument: String) throws(Errno) -> FileDescriptor {
+    do { return try FileDescriptor.open(path(argument), .readOnly, options: .closeOnExec) } catch {
+      throw error as? Errno ?? .ioError
+    }
   }
 
   /// Calls `visit` for each entry that the options admit, one after another. What is wrong is reported where it is met;
@@ -43,9 +90,25 @@ struct Archive {
     return status
   }
 
-  /// Says what is wrong with the archive, and what that means for the exit status.
+  /// Says what is wrong with the archive, once, and what that means for the exit status.
   func report(_ error: ArchiveError) -> ExitStatus {
-    Diagnostics.report("\(argument): \(error)")
+    Diagnostics.reportOnce("\(argument): " + Self.inOptions("\(error)"))
     return ExitStatus(error)
   }
+
+  /// The library's advice in the command line's words.
+  private static func inOptions(_ text: String) -> String {
+    let words = [
+      ("Raise Limits.totalBytes", "Raise --max-total"), ("Raise Limits.entryBytes", "Raise --max-entry"),
+      ("Raise Limits.entries", "Raise --max-entries"),
+      ("(ExtractionOptions.passphrases)", "(--passphrase-file)"),
+      ("Add it to ExtractionOptions.formats", "Add it with --formats"),
+    ]
+    return words.reduce(text) { $0.replacing($1.0, with: $1.1) }
+  }
+}
+
+extension Limits {
+  /// The archive itself, which is no entry, is bounded by memory alone.
+  fileprivate var forArchive: Limits { Limits(heldBytes: heldBytes) }
 }

@@ -17,26 +17,27 @@ struct CatCommand: ParsableCommand {
   @OptionGroup var options: WalkOptions
 
   func run() throws {
-    let archive = Archive(archive)
+    let archive = try Archive.opened(archive, for: names, options.reading)
     var wanted = WantedNames(names)
     var links: [String] = []
     var status = try archive.walk(options) { entry, stream in
       guard wanted.take(entry.name) else { return }
-      if entry.kind == .symlink || entry.kind == .hardlink {
+      // cpio gives the content of a file with several names with the last of them.
+      if entry.kind == .symlink || entry.kind == .hardlink || (entry.linkCount > 1 && entry.size == 0) {
         links.append(entry.name)
       } else {
         try Output.write(stream.extract())
       }
     }
-    if !links.isEmpty, status == .done || options.keepGoing {
-      do {
-        for (_, file) in try archive.reader.extract(
-          .names(links), options: try options.reading.extractionOptions())
-        {
-          try Output.write(file)
+    if status == .done || options.keepGoing {
+      for link in links {
+        do {
+          let files = try archive.reader.extract(
+            .names([link]), options: try options.reading.extractionOptions())
+          if let file = files[link] { try Output.write(file) }
+        } catch let error as ArchiveError {
+          status = status.and(archive.report(error))
         }
-      } catch let error as ArchiveError {
-        status = status.and(archive.report(error))
       }
     }
     status = status.and(wanted.reportMissing(in: archive, afterAll: status == .done))

@@ -21,7 +21,7 @@ struct DigestCommand: ParsableCommand {
   @OptionGroup var options: WalkOptions
 
   func run() throws {
-    let archive = Archive(archive)
+    let archive = try Archive.opened(archive, for: names, options.reading)
     var wanted = WantedNames(names)
     var lines = DigestLines(json: json)
     var status = try archive.walk(options) { entry, stream in
@@ -33,7 +33,8 @@ struct DigestCommand: ParsableCommand {
       case .hardlink where isWanted:
         lines.add(link: entry)
       default:
-        if isWanted, !names.isEmpty { throw Self.notAFile(entry) }
+        // Throws, and says that the entry has no content.
+        if isWanted, !names.isEmpty { _ = try stream.extract() }
       }
     }
     if status == .done || options.keepGoing { status = status.and(finishLinks(&lines, archive)) }
@@ -45,21 +46,19 @@ struct DigestCommand: ParsableCommand {
   /// Hard links whose target was not selected: their content is fetched in a second reading.
   private func finishLinks(_ lines: inout DigestLines, _ archive: Archive) -> ExitStatus {
     let names = lines.unresolvedNames
-    guard !names.isEmpty else { return .done }
-    do {
-      let files = try archive.reader.extract(.names(names), options: try options.reading.extractionOptions())
-      for (name, file) in files { lines.resolve(name, try DigestLines.Content(file)) }
-      return .done
-    } catch let error as ArchiveError {
-      return archive.report(error)
-    } catch {
-      return .system
+    var status = ExitStatus.done
+    for name in names {
+      do {
+        let files = try archive.reader.extract(
+          .names([name]), options: try options.reading.extractionOptions())
+        if let file = files[name] { lines.resolve(name, try DigestLines.Content(file)) }
+      } catch let error as ArchiveError {
+        status = status.and(archive.report(error))
+      } catch {
+        status = status.and(.system)
+      }
     }
-  }
-
-  private static func notAFile(_ entry: ArchiveEntry) -> ExitStatus {
-    Diagnostics.report("entry \"\(entry.name)\" is a \(entry.kind) and has no digest.")
-    return .usage
+    return status
   }
 }
 

@@ -1,5 +1,6 @@
 import ArgumentParser
 import FoundationEssentials
+import Glibc
 import MemArchive
 
 struct ListCommand: ParsableCommand {
@@ -32,7 +33,8 @@ struct ListCommand: ParsableCommand {
   }
 
   private struct Row: Encodable {
-    let name, kind, mode: String
+    let name, kind: String
+    let mode: String?
     let size, mtime: Int64?
     let link: String?
 
@@ -41,8 +43,10 @@ struct ListCommand: ParsableCommand {
       kind = entry.kind.rawValue
       size = entry.size
       mtime = entry.modified?.seconds
-      let octal = String(entry.mode, radix: 8)
-      mode = String(repeating: "0", count: max(0, 4 - octal.count)) + octal
+      mode = entry.mode.map { mode in
+        let octal = String(mode, radix: 8)
+        return String(repeating: "0", count: max(0, 4 - octal.count)) + octal
+      }
       link = entry.link
     }
   }
@@ -62,7 +66,13 @@ struct ListCommand: ParsableCommand {
     return bytes + [0x0A]
   }
 
+  /// As date(1) tells it, in any century.
   private func time(_ time: ArchiveEntry.Time) -> String {
-    Date(timeIntervalSince1970: TimeInterval(time.seconds)).formatted(.iso8601)
+    var seconds = time_t(time.seconds)
+    var parts = unsafe tm()
+    guard unsafe gmtime_r(&seconds, &parts) != nil else { return "\(time.seconds)" }
+    var text = [CChar](repeating: 0, count: 64)
+    let count = unsafe strftime(&text, text.count, "%04Y-%m-%dT%H:%M:%SZ", &parts)
+    return String(decoding: text[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
   }
 }

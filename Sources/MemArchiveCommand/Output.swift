@@ -43,7 +43,18 @@ enum Output {
 
 /// What is said to a person, on standard error.
 enum Diagnostics {
-  static func report(_ text: String) { write("memarchive: " + text) }
+  private static let reported = Mutex<Set<String>>([])
+
+  /// One line; a name with a newline in it must not begin another.
+  static func report(_ text: String) {
+    write(
+      "memarchive: " + text.split(separator: "\n", omittingEmptySubsequences: false).joined(separator: "\\n"))
+  }
+
+  /// As `report`, unless the same was said before: one damage can be met on several ways.
+  static func reportOnce(_ text: String) {
+    if reported.withLock({ $0.insert(text).inserted }) { report(text) }
+  }
 
   static func write(_ text: String) {
     Output.flush()

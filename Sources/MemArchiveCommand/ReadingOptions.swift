@@ -43,14 +43,15 @@ struct ReadingOptions: ParsableArguments {
     limits.entryBytes = maxEntry?.bytes
     if let maxEntries { limits.entries = maxEntries }
     return ExtractionOptions(
-      limits: limits, formats: formats?.formats ?? .standard, passphrases: try passphrases(), onProgress: quiet ? nil : ProgressBar.forTerminal())
+      limits: limits, formats: formats?.formats ?? .standard, passphrases: try passphrases(),
+      onProgress: quiet ? nil : ProgressBar.forTerminal())
   }
 
   private func passphrases() throws -> [String] {
     guard let passphraseFile else { return [] }
     do {
       let text = try MemoryText.read(ArchiveEntry.rawName(of: passphraseFile))
-      return text.split(separator: "\n").map { String($0) }
+      return text.split { $0.isNewline }.map { String($0) }
     } catch {
       Diagnostics.report("cannot read the passphrase file \"\(passphraseFile)\": \(error)")
       throw ExitStatus.system

@@ -11,7 +11,7 @@ struct RunCommand: ParsableCommand {
     discussion: """
       Each {NAME} inside an ARG becomes a path to that entry, which is in sealed memory; {{ stands for a brace. The command \
       takes the place of this process: same process id, and its exit status is its own. It inherits one descriptor for \
-      each entry that is named, and nothing else.
+      each entry that is named, besides those that this program was started with.
 
       Exit status before the command runs: 2 no such entry; 125 the archive could not be read; 126 the command cannot be \
       executed; 127 it was not found.
@@ -32,7 +32,16 @@ struct RunCommand: ParsableCommand {
   func run() throws {
     let arguments = try command.map { try PathTemplate($0) }
     let names = arguments.flatMap(\.names)
-    let files = try extract(names)
+    DescriptorLimit.raise()
+    let archive: Archive
+    let files: MemFiles
+    do {
+      archive = try Archive.opened(self.archive, for: names, options)
+      files = try extract(names, from: archive)
+    } catch let status as ExitStatus {
+      // What a command says of itself must not be mistaken for what went wrong before it.
+      throw status == .usage ? status : .beforeCommand
+    }
     do {
       // Duplicates without close-on-exec outlive this program; everything else closes when the command starts.
       var paths: [String.UTF8Key: String] = [:]
@@ -43,19 +52,16 @@ struct RunCommand: ParsableCommand {
       }
       try execute(arguments.map { $0.filled(with: paths) })
     } catch let error as ArchiveError {
-      _ = Archive(archive).report(error)
+      _ = archive.report(error)
       throw ExitStatus.beforeCommand
     }
   }
 
   /// The files that the arguments name, and only those.
-  private func extract(_ names: [String]) throws -> MemFiles {
-    let archive = Archive(archive)
+  private func extract(_ names: [String], from archive: Archive) throws -> MemFiles {
     var options = try options.extractionOptions()
     // Only a program that lies in the archive itself has to be executable.
     options.executable = try !PathTemplate(command[0]).names.isEmpty
-    DescriptorLimit.raise()
-    defer { DescriptorLimit.restore() }
     do {
       let files = try archive.reader.extract(.names(names), options: options)
       ProgressBar.clear()
@@ -64,14 +70,12 @@ struct RunCommand: ParsableCommand {
       }
       return files
     } catch  where error.code == .noSuchEntry {
-      let name = error.entry ?? ""
       let known = (try? archive.reader.entries())?.map(\.name) ?? []
-      Diagnostics.report(
-        "\(archive.argument): there is no entry \"\(name)\"." + NearestNames.hint(for: name, in: known))
-      throw ExitStatus.usage
+      var wanted = WantedNames(names)
+      for name in known { _ = wanted.take(name) }
+      throw wanted.reportMissing(in: archive, afterAll: true)
     } catch {
-      let status = archive.report(error)
-      throw status == .usage ? status : ExitStatus.beforeCommand
+      throw archive.report(error)
     }
   }
 
@@ -83,6 +87,7 @@ struct RunCommand: ParsableCommand {
     }
     unsafe pointers.append(nil)
     guard let program = unsafe pointers[0] else { throw ExitStatus.usage }
+    DescriptorLimit.restore()
     unsafe execvp(program, &pointers)
     let error = Errno(rawValue: Glibc.errno)
     Diagnostics.report("\(command[0]): \(error)")

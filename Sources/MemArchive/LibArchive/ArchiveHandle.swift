@@ -191,7 +191,9 @@ internal import SystemPackage
 
   /// Calls `body` with each block of the current entry's content and its offset; returns the content's exact size,
   /// which the last block does not tell when the entry ends in a hole.
-  func forEachBlock(_ body: (RawSpan, Int64) throws(ArchiveError) -> Void) throws(ArchiveError) -> Int64 {
+  func forEachBlock(
+    declared: Int64?, _ body: (RawSpan, Int64) throws(ArchiveError) -> Void
+  ) throws(ArchiveError) -> Int64 {
     var end: Int64 = 0
     while true {
       var start: UnsafeRawPointer?
@@ -200,7 +202,8 @@ internal import SystemPackage
       let status = unsafe archive_read_data_block(archive, &start, &count, &offset)
       switch try outcome(of: status, call: "archive_read_data_block") {
       case .end:
-        return max(end, offset)
+        // Behind the last block there may be a hole up to the declared size; some readers put nonsense here instead.
+        return offset == declared ? max(end, offset) : end
       case .warning(let text):
         // zip reports a wrong checksum or size this way, after all data was delivered.
         throw .corrupt(text, call: "archive_read_data_block")

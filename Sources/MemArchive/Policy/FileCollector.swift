@@ -115,8 +115,10 @@ struct FileCollector {
         try requireFile(key)
       }
     }
-    if case .names(let names) = selection.rule, let name = names.first(where: { nodes[$0] == nil }) {
-      throw .noSuchEntry(name.name)
+    if case .names(_, let names) = selection.rule,
+      let name = names.first(where: { nodes[NameKey($0)] == nil })
+    {
+      throw .noSuchEntry(name)
     }
     files.warnings = noted + warnings
     return files
@@ -181,7 +183,7 @@ extension Selection {
   func includes(_ entry: ArchiveEntry) -> Bool {
     switch rule {
     case .all: true
-    case .names(let names): names.contains(NameKey(entry.name))
+    case .names(let names, _): names.contains(NameKey(entry.name))
     case .matching(let predicate): predicate(entry)
     }
   }

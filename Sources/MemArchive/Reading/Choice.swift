@@ -5,6 +5,8 @@ struct Choice {
   let needsSeeking: Bool
   /// Whether the first bytes are nothing known.
   let isGuess: Bool
+  /// The format that the first bytes belong to, if it is not allowed.
+  private(set) var disallowed: ArchiveFormats?
 
   init(_ layers: Layers, allowed: ArchiveFormats) throws(ArchiveError) {
     if let format = Container.recognise(layers.head) {
@@ -29,6 +31,7 @@ struct Choice {
       return
     }
     self.init(formats: allowed.subtracting(.loneFile), isGuess: true)
+    disallowed = Container.recognise(layers.head)
   }
 
   private init(formats: ArchiveFormats, isGuess: Bool = false) {

@@ -22,8 +22,13 @@ final class EntryReader {
       layers.content is any SeekableSource || !choice.needsSeeking
       ? layers.content : try Spool.seekable(layers.content, ledger: ledger)
     if choice.isGuess { try Choice.refuseDiskImage(content, layers.head) }
-    handle = try ArchiveHandle.entries(
-      of: content, head: layers.head, formats: choice.formats, passphrases: options.passphrases)
+    do throws(ArchiveError) {
+      handle = try ArchiveHandle.entries(
+        of: content, head: layers.head, formats: choice.formats, passphrases: options.passphrases)
+    } catch {
+      if error.code == .unrecognizedFormat, let format = choice.disallowed { throw .disallowed(format) }
+      throw error
+    }
     names = try NameDecoder(encoding: options.encoding)
     handle.cancellation = options.cancellation
     cancellation = options.cancellation
@@ -68,7 +73,7 @@ final class EntryReader {
   ) throws(ArchiveError) -> Int64 {
     if isEmptyFileGiven { return 0 }
     do throws(ArchiveError) {
-      let size = try handle.forEachBlock { (block, offset) throws(ArchiveError) in
+      let size = try handle.forEachBlock(declared: entry.size) { (block, offset) throws(ArchiveError) in
         if let declared = entry.size, offset + Int64(block.byteCount) > declared {
           throw .corrupt("the entry holds more than the \(declared) bytes that its header declares")
         }
@@ -107,7 +112,7 @@ final class EntryReader {
       kind: header.kind,
       size: header.size,
       modified: isLone ? layers.contentTime : header.modified,
-      mode: header.mode,
+      mode: isLone ? nil : header.mode,
       link: header.link.map { names.decode($0).name },
       linkCount: header.linkCount,
       isEncrypted: header.isEncrypted,

@@ -4,6 +4,13 @@ enum Spool {
   /// Reads all of `source` into a sealed file in memory, within the limits.
   static func seekable(_ source: any ByteSource, ledger: Ledger) throws(ArchiveError) -> MemorySource {
     let name = "the archive itself"
+    return MemorySource(MemFile(try memory(source, name: name, ledger: ledger), name: name, entry: nil))
+  }
+
+  /// Reads all of `source` into sealed memory.
+  static func memory(
+    _ source: any ByteSource, name: String, ledger: Ledger
+  ) throws(ArchiveError) -> SealedMemory {
     var region = try Region.create(
       name: name, declaredSize: nil, fill: .automatic, executable: false, ledger: ledger)
     var size: Int64 = 0
@@ -14,6 +21,6 @@ enum Spool {
       try unsafe region.write(buffer.span.bytes.extracting(0..<count), at: size)
       size += Int64(count)
     }
-    return MemorySource(MemFile(try region.seal(size: size), name: name, entry: nil))
+    return try region.seal(size: size)
   }
 }

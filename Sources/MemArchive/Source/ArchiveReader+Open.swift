@@ -47,13 +47,15 @@ extension ArchiveReader {
   }
 
   private func open(_ path: FilePath, _ cancellation: Cancellation?) throws(ArchiveError) -> any ByteSource {
+    // Opening a named pipe again would wait for somebody to write to it, for ever.
+    if pipe?.isTaken ?? false { throw .consumed("\"\(path)\"") }
     let descriptor: FileDescriptor
     do { descriptor = try SystemCalls.openReadOnly(path) } catch { throw .open("\(path)", error) }
-    return try source(descriptor, isOwned: true, cancellation)
+    return try source(descriptor, path: path, isOwned: true, cancellation)
   }
 
   private func source(
-    _ descriptor: FileDescriptor, isOwned: Bool, _ cancellation: Cancellation?
+    _ descriptor: FileDescriptor, path: FilePath? = nil, isOwned: Bool, _ cancellation: Cancellation?
   ) throws(ArchiveError) -> any ByteSource {
     do throws(Errno) {
       let status = try SystemCalls.status(of: descriptor)
@@ -64,13 +66,9 @@ extension ArchiveReader {
       }
     } catch {
       if isOwned { SystemCalls.close(descriptor) }
-      throw .open(fileName ?? "descriptor \(descriptor.rawValue)", error)
+      throw .open(path.map { "\($0)" } ?? "descriptor \(descriptor.rawValue)", error)
     }
-    guard pipe?.take() ?? true else {
-      throw ArchiveError(
-        .sourceConsumed, "descriptor \(descriptor.rawValue) is a pipe that was read before",
-        advice: "A pipe gives its bytes once: extract and list in one pass with stream(), or give a file.")
-    }
+    guard pipe?.take() ?? true else { throw .consumed("descriptor \(descriptor.rawValue)") }
     return PipeSource(descriptor, isOwned: isOwned, cancellation: cancellation)
   }
 }

@@ -4,25 +4,34 @@ final class BufferedSource: ByteSource {
   private var head: [UInt8] = []
   private var taken = 0
   private var atEnd = false
+  private var failure: ArchiveError?
 
   init(_ upstream: any ByteSource) { self.upstream = upstream }
 
   var progress: SourceProgress { upstream.progress }
 
-  /// Up to `count` first bytes, fewer only where the source ends. To be called before the first `read`.
+  /// Up to `count` first bytes, fewer only where the source ends or fails: what came before a failure is read first. To
+  /// be called before the first `read`.
   func peek(_ count: Int) throws(ArchiveError) -> [UInt8] {
-    while head.count < count, !atEnd {
+    while head.count < count, !atEnd, failure == nil {
       let start = head.count
       head.append(contentsOf: repeatElement(0, count: count - start))
-      let read = try upstream.read(into: &head, from: start)
-      head.removeSubrange((start + read)...)
-      atEnd = read == 0
+      do throws(ArchiveError) {
+        let read = try upstream.read(into: &head, from: start)
+        head.removeSubrange((start + read)...)
+        atEnd = read == 0
+      } catch {
+        head.removeSubrange(start...)
+        failure = error
+      }
     }
+    if let failure, head.isEmpty { throw failure }
     return head
   }
 
   func read(into buffer: inout MutableRawSpan) throws(ArchiveError) -> Int {
     guard taken < head.count else {
+      if let failure { throw failure }
       return atEnd ? 0 : try upstream.read(into: &buffer)
     }
     let count = min(buffer.byteCount, head.count - taken)

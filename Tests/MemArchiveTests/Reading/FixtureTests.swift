@@ -67,7 +67,7 @@ extension Fixture.Entry {
     size = file.map { Int64($0.size) } ?? entry.size ?? -1
     sha256 = try file.map { try MemArchiveTests.sha256($0) }
     link = entry.link
-    mode = row?.mode == nil ? nil : String(format: "%04o", Int(entry.mode))
+    mode = row?.mode == nil ? nil : entry.mode.map { String(format: "%04o", Int($0)) }
     mtime = row?.mtime == nil ? nil : entry.modified?.seconds
   }
 
