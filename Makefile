@@ -1,5 +1,6 @@
 # demo   the main job on real input            test   all tests        check  lint, warnings as errors, fast tests
 # bench  the benchmark                         docs   the documentation as a web site, in docs/
+# conformance CORPUS=DIR   every archive of a corpus against its manifest
 # lint   the formatter's rules                 install PREFIX=/usr/local [DESTDIR=]               clean
 #
 # Each target installs the Debian packages that it misses (by sudo when not root).
@@ -26,7 +27,7 @@ if [ -n "$$missing" ]; then \
 fi
 endef
 
-.PHONY: demo test check bench docs lint install clean
+.PHONY: demo test check bench conformance docs lint install clean
 
 demo:
 	$(call need,$(DEMO_PACKAGES))
@@ -57,6 +58,12 @@ lint:
 bench:
 	$(call need,$(BUILD_PACKAGES) python3)
 	Benchmarks/run.sh
+
+# Every archive of a corpus directory against its MANIFEST.tsv; what differs is explained in Tests/Conformance.md.
+conformance:
+	$(call need,$(BUILD_PACKAGES) libarchive-tools p7zip-full python3 unzip)
+	$(SWIFT) build -c release --product memarchive
+	python3 Tests/Conformance/conformance.py .build/release/memarchive $(CORPUS)
 
 docs:
 	$(call need,$(BUILD_PACKAGES))

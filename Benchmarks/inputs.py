@@ -87,13 +87,16 @@ INPUTS = {
     "large.tar": lambda path: tar(path, alike(4, 64 * MIB)),
     "large.zip": lambda path: zip_(path, alike(4, 64 * MIB), zipfile.ZIP_STORED),
     # One size each, to find where one way of filling overtakes another.
-    "size-4k.tar": lambda path: tar(path, alike(4_000, 4 * KIB)),
-    "size-16k.tar": lambda path: tar(path, alike(2_000, 16 * KIB)),
-    "size-64k.tar": lambda path: tar(path, alike(1_000, 64 * KIB)),
-    "size-256k.tar": lambda path: tar(path, alike(250, 256 * KIB)),
-    "size-1m.tar": lambda path: tar(path, alike(64, MIB)),
-    "size-4m.tar": lambda path: tar(path, alike(16, 4 * MIB)),
-    "size-16m.tar": lambda path: tar(path, alike(8, 16 * MIB)),
+    "size-4k.tar": lambda path: tar(path, alike(2_000, 4 * KIB)),
+    "size-16k.tar": lambda path: tar(path, alike(1_000, 16 * KIB)),
+    "size-64k.tar": lambda path: tar(path, alike(500, 64 * KIB)),
+    "size-256k.tar": lambda path: tar(path, alike(125, 256 * KIB)),
+    "size-512k.tar": lambda path: tar(path, alike(64, 512 * KIB)),
+    "size-1m.tar": lambda path: tar(path, alike(32, MIB)),
+    # One huge page and a long rest.
+    "size-3500k.tar": lambda path: tar(path, alike(10, 3_500 * KIB)),
+    "size-4m.tar": lambda path: tar(path, alike(8, 4 * MIB)),
+    "size-16m.tar": lambda path: tar(path, alike(4, 16 * MIB)),
 }
 
 

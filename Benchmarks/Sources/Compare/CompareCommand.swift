@@ -8,17 +8,18 @@ struct CompareCommand: ParsableCommand {
     commandName: "compare",
     abstract: "Compare MemArchive's ways of filling memory with temporary files.",
     discussion: """
-      Each input is read by each way in turn, first to check every byte, then once to warm up, then once a round; the \
-      order changes from round to round. The tables go to standard output as Markdown, what is going on to standard \
+      Each input is read by each way in turn, once to check every byte and to warm up, then once a round; the order \
+      changes from round to round. The tables go to standard output as Markdown, what is going on to standard \
       error.
       """)
 
   @Option(
-    name: .long, parsing: .singleValue, help: ArgumentHelp("An archive to read. May be repeated.", valueName: "file"))
+    name: .long, parsing: .singleValue,
+    help: ArgumentHelp("An archive to read. May be repeated.", valueName: "file"))
   var input: [String] = []
 
   @Option(name: .long, help: "Timed rounds; archives below 1 MiB get ten times as many.")
-  var rounds = 7
+  var rounds = 5
 
   @Option(name: .long, help: ArgumentHelp("Also write all numbers to this file, as JSON.", valueName: "file"))
   var json: String?
@@ -31,11 +32,13 @@ struct CompareCommand: ParsableCommand {
   func run() throws {
     DescriptorLimit.raise()
     var report = Report()
+    let bystanders = Bystanders()
     for path in input {
       let contest = try Contest(Input(path: path))
       note("\(contest.input.name): \(contest.input.files.count) files")
       report.inputs.append(contest.run(rounds: rounds))
     }
+    report.bystandersPercent = bystanders.percent
     print(MarkdownReport(report))
     if let json { try report.write(to: json) }
   }

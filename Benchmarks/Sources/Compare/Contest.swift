@@ -4,7 +4,7 @@ struct Contest {
 
   init(_ input: Input) { self.input = input }
 
-  /// Verifies, warms up and times; a way that fails on the way is out, with the reason.
+  /// Verifies, then times; a way that fails on the way is out, with the reason.
   func run(rounds: Int) -> Report.Archive {
     var trials: [Way: [Trial]] = [:]
     var failures: [Way: String] = [:]
@@ -13,15 +13,20 @@ struct Contest {
       do { try body() } catch { failures[way] = "\(error)" }
     }
 
+    // This warms everything up, too.
     for way in Way.all { attempt(way) { try Trial.verify(way, of: input) } }
-    for way in Way.all { attempt(way) { _ = try Trial(way, of: input) } }
     // What takes a few milliseconds needs more rounds for a median that holds.
     let rounds = input.contentSize < 1 << 20 ? rounds * 10 : rounds
     for round in 0..<rounds {
-      for way in Self.order(round) { attempt(way) { trials[way, default: []].append(try Trial(way, of: input)) } }
+      for way in Self.order(round) {
+        attempt(way) { trials[way, default: []].append(try Trial(way, of: input)) }
+      }
     }
     let results = Way.all.map { way in
-      Report.Result(way, trials: failures[way] == nil ? trials[way, default: []] : [], failure: failures[way])
+      Report.Result(
+        way, trials: trials[way, default: []],
+        baseline: failures[way.baseline] == nil ? trials[way.baseline, default: []] : [],
+        failure: failures[way])
     }
     return Report.Archive(input, rounds: rounds, results: results)
   }

@@ -5,23 +5,30 @@ struct MarkdownReport: CustomStringConvertible {
   init(_ report: Report) { self.report = report }
 
   var description: String {
-    let machine = report.machine
-    let places = machine.fileSystems.sorted { $0.key < $1.key }.map { "\($0.key) is \($0.value)" }
-    var text = """
-      # Ways to turn an archive into open files
-
-      \(machine.kernel); \(machine.processor), \(machine.cores) cores; \(machine.libraries.joined(separator: "; ")); \
-      \(places.joined(separator: ", ")); huge pages for memory files: \(machine.hugePages).
-
-      """
+    var text = "# Ways to turn an archive into open files\n\n\(conditions.joined(separator: "; ")).\n"
     for lifetime in Way.Lifetime.allCases { text += overview(lifetime) }
     for input in report.inputs { text += details(input) }
     return text
   }
 
+  /// What the numbers depend on.
+  private var conditions: [String] {
+    let machine = report.machine
+    var conditions = [machine.kernel, "\(machine.processor), \(machine.cores) cores"] + machine.libraries
+    conditions += machine.fileSystems.sorted { $0.key < $1.key }.map { "\($0.key) is \($0.value)" }
+    conditions.append("huge pages for memory files: \(machine.hugePages)")
+    if machine.freeMemoryIsReturned {
+      conditions.append("a virtual machine that returns free memory to its host")
+    }
+    if let percent = report.bystandersPercent {
+      conditions.append("others took \(Self.decimal(percent, places: 1)) % of the processors' time meanwhile")
+    }
+    return conditions
+  }
+
   /// A row an archive, a column a way.
   private func overview(_ lifetime: Way.Lifetime) -> String {
-    let ways = Way.makers.map { Way(maker: $0, lifetime: lifetime) }
+    let ways = Way.all(lifetime) + (lifetime == .kept ? [.readingAlone] : [])
     var text = """
 
       ## Files \(lifetime.rawValue)
@@ -34,9 +41,11 @@ struct MarkdownReport: CustomStringConvertible {
       """
     for input in report.inputs {
       let cells = ways.map { way in
-        way == way.baseline ? time(input[way]?.released?.median) : ratio(input, way, \.released)
+        guard input[way]?.failure == nil else { return "failed" }
+        return way == way.baseline ? time(input[way]?.released?.median) : ratio(input[way]?.released)
       }
-      text += "| \(input.name) | \(input.files) | \(mebibytes(input.bytes)) | \(cells.joined(separator: " | ")) |\n"
+      text +=
+        "| \(input.name) | \(input.files) | \(mebibytes(input.bytes)) | \(cells.joined(separator: " | ")) |\n"
     }
     return text
   }
@@ -49,33 +58,33 @@ struct MarkdownReport: CustomStringConvertible {
 
       \(input.files) files, \(mebibytes(input.bytes)) MiB, \(input.rounds) rounds; median (min … max) in milliseconds.
 
-      | way | files | extracted | ratio | and closed | ratio |
-      |---|---|---|---|---|---|
+      | way | files | extracted | ratio | and closed | ratio | computed | ratio |
+      |---|---|---|---|---|---|---|---|
 
       """
     for result in input.results {
       let way = result.way
       if let failure = result.failure {
-        text += "| \(way.maker) | \(way.lifetime.rawValue) | failed: \(failure) | – | – | – |\n"
+        text += "| \(way.maker) | \(way.lifetime.rawValue) | failed: \(failure) | – | – | – | – | – |\n"
         continue
       }
       text += "| \(way.maker) | \(way.maker == .nobody ? "none" : way.lifetime.rawValue) "
-      text += "| \(times(result.extracted)) | \(ratio(input, way, \.extracted)) "
-      text += "| \(times(result.released)) | \(ratio(input, way, \.released)) |\n"
+      text += "| \(times(result.extracted)) | \(ratio(result.extracted)) "
+      text += "| \(times(result.released)) | \(ratio(result.released)) "
+      text += "| \(times(result.computed)) | \(ratio(result.computed)) |\n"
     }
     return text
   }
 
-  private func ratio(_ input: Report.Archive, _ way: Way, _ times: KeyPath<Report.Result, Report.Times?>) -> String {
-    guard let own = input[way]?[keyPath: times]?.median, let base = input[way.baseline]?[keyPath: times]?.median else {
-      return "–"
-    }
-    return Self.decimal(Double(own) / Double(max(base, 1)), places: 2)
+  private func ratio(_ times: Report.Times?) -> String {
+    times?.ratio.map { Self.decimal($0, places: 2) } ?? "–"
   }
 
   private func times(_ times: Report.Times?) -> String {
     guard let times else { return "–" }
-    func milliseconds(_ count: Int) -> String { Self.decimal(Double(count) / 1000, places: count < 10_000 ? 2 : 1) }
+    func milliseconds(_ count: Int) -> String {
+      Self.decimal(Double(count) / 1000, places: count < 10_000 ? 2 : 1)
+    }
     return "\(milliseconds(times.median)) (\(milliseconds(times.min)) … \(milliseconds(times.max)))"
   }
 

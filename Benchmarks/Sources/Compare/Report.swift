@@ -2,17 +2,28 @@ import FoundationEssentials
 
 /// All that was measured, as it is written to a file.
 struct Report: Encodable {
-  /// Microseconds.
+  /// Microseconds, and how many times those of the baseline.
   struct Times: Encodable {
     let median, min, max: Int
+    /// The median of the ratios within each round: what slows a whole round down cancels out of it.
+    let ratio: Double?
 
-    /// - Parameter durations: At least one.
-    init(_ durations: [Duration]) {
-      let sorted = durations.map { Int(($0 / .microseconds(1)).rounded()) }.sorted()
+    /// - Parameters:
+    ///   - durations: One a round; at least one.
+    ///   - baseline: The baseline's, round for round; empty when it failed.
+    init(_ durations: [Duration], baseline: [Duration]) {
+      let times = durations.map { $0 / .microseconds(1) }
+      median = Int(Self.median(times).rounded())
+      min = Int((times.min() ?? 0).rounded())
+      max = Int((times.max() ?? 0).rounded())
+      let ratios = zip(durations, baseline).map { $0 / $1 }
+      ratio = ratios.isEmpty ? nil : (Self.median(ratios) * 1000).rounded() / 1000
+    }
+
+    private static func median(_ values: [Double]) -> Double {
+      let sorted = values.sorted()
       let middle = sorted.count / 2
-      median = sorted.count.isMultiple(of: 2) ? (sorted[middle - 1] + sorted[middle]) / 2 : sorted[middle]
-      min = sorted[0]
-      max = sorted[sorted.count - 1]
+      return sorted.count.isMultiple(of: 2) ? (sorted[middle - 1] + sorted[middle]) / 2 : sorted[middle]
     }
   }
 
@@ -21,17 +32,25 @@ struct Report: Encodable {
     let way: Way
     let extracted: Times?
     let released: Times?
+    let computed: Times?
     let failure: String?
 
-    init(_ way: Way, trials: [Trial], failure: String?) {
+    init(_ way: Way, trials: [Trial], baseline: [Trial], failure: String?) {
       self.way = way
       self.failure = failure
-      extracted = trials.isEmpty ? nil : Times(trials.map(\.extracted))
-      released = trials.isEmpty ? nil : Times(trials.map(\.released))
+      guard failure == nil, !trials.isEmpty else {
+        extracted = nil
+        released = nil
+        computed = nil
+        return
+      }
+      extracted = Times(trials.map(\.extracted), baseline: baseline.map(\.extracted))
+      released = Times(trials.map(\.released), baseline: baseline.map(\.released))
+      computed = Times(trials.map(\.computed), baseline: baseline.map(\.computed))
     }
 
     private enum Key: String, CodingKey {
-      case way, files, extracted, released, failure
+      case way, files, extracted, released, computed, failure
     }
 
     func encode(to encoder: any Encoder) throws {
@@ -40,6 +59,7 @@ struct Report: Encodable {
       try object.encode(way.lifetime.rawValue, forKey: .files)
       try object.encodeIfPresent(extracted, forKey: .extracted)
       try object.encodeIfPresent(released, forKey: .released)
+      try object.encodeIfPresent(computed, forKey: .computed)
       try object.encodeIfPresent(failure, forKey: .failure)
     }
   }
@@ -65,6 +85,8 @@ struct Report: Encodable {
 
   let unit = "microseconds"
   let machine = Machine()
+  /// The share of the processors' time that others took meanwhile.
+  var bystandersPercent: Double?
   var inputs: [Archive] = []
 
   func write(to path: String) throws {

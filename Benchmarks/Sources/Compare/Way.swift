@@ -19,15 +19,22 @@ struct Way: Hashable {
   let maker: Maker
   let lifetime: Lifetime
 
-  static let makers: [Maker] =
-    ExtractionOptions.Fill.allCases.map { .memArchive($0) } + [
-      .temporaryFile(.named), .temporaryFile(.unnamed(directory: "/tmp")),
-      .temporaryFile(.unnamed(directory: "/dev/shm")),
-    ]
+  private static let rivals: [Maker] = [
+    .temporaryFile(.named), .temporaryFile(.unnamed(directory: "/tmp")),
+    .temporaryFile(.unnamed(directory: "/dev/shm")),
+  ]
 
-  static let all: [Way] =
-    Lifetime.allCases.flatMap { lifetime in makers.map { Way(maker: $0, lifetime: lifetime) } }
-    + [Way(maker: .nobody, lifetime: .closed)]
+  /// The ways whose files live equally long, the baseline first.
+  static func all(_ lifetime: Lifetime) -> [Way] {
+    // How a region is filled doesn't depend on when it is closed, so the default stands for all three there.
+    let fills: [ExtractionOptions.Fill] = lifetime == .kept ? [.automatic, .mapped, .written] : [.automatic]
+    return (fills.map { .memArchive($0) } + rivals).map { Way(maker: $0, lifetime: lifetime) }
+  }
+
+  static let all: [Way] = Lifetime.allCases.flatMap { all($0) } + [readingAlone]
+
+  /// What is left when no file is made: no way can take less.
+  static let readingAlone = Way(maker: .nobody, lifetime: .kept)
 
   /// What the others are compared with: the default, with files that live as long.
   var baseline: Way { Way(maker: .memArchive(.automatic), lifetime: lifetime) }

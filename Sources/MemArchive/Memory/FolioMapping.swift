@@ -1,5 +1,6 @@
 internal import CLinux
 internal import Glibc
+internal import Synchronization
 internal import SystemPackage
 
 /// A memory file mapped for writing in huge folios, prepared step by step as real bytes arrive.
@@ -10,7 +11,6 @@ internal import SystemPackage
 @safe struct FolioMapping: ~Copyable {
   /// The size of a folio in bytes: a page middle directory's reach with 4 KiB pages.
   static let step = 2 << 20
-
   private let base: UnsafeMutableRawPointer
   private let mappedCount: Int
   private let size: Int
@@ -19,7 +19,10 @@ internal import SystemPackage
   private var isRefused = false
 
   /// Maps `descriptor`, which is `size` bytes long already: a file that is truncated afterwards loses its folios.
-  static func create(_ descriptor: FileDescriptor, size: Int) throws(Errno) -> Self {
+  ///
+  /// - Returns: nil while huge folios are dear.
+  static func create(_ descriptor: FileDescriptor, size: Int) throws(Errno) -> Self? {
+    guard FolioSupply.isGood else { return nil }
     let count = (size + step - 1) / step * step
     // More address space than needed is reserved, so that an aligned part can be cut out of it.
     let reserved = unsafe mmap(
@@ -73,6 +76,7 @@ internal import SystemPackage
       isRefused = true
       return
     }
+    let start = ContinuousClock.now
     unsafe base.storeBytes(of: 0, toByteOffset: prepared, as: UInt8.self)
     // An older kernel, no free huge page, a policy against them: small pages will do.
     guard unsafe madvise(base + prepared, Self.step, CInt(CLINUX_MADV_COLLAPSE)) == 0 else {
@@ -80,5 +84,33 @@ internal import SystemPackage
       return
     }
     prepared = min(prepared + Self.step, mappedCount)
+    isRefused = !FolioSupply.isStillGood(after: ContinuousClock.now - start)
+  }
+}
+
+/// Whether huge folios were cheap lately, for all extractions of the process.
+///
+/// A step takes 0.1 ms where memory is at hand. It took 8 ms, and pwrite(2) 0.9 ms for as many bytes, in a virtual machine
+/// that gives its free memory back to the host (free page reporting) in blocks of this size; the kernel's compaction of
+/// fragmented memory may be as dear. Two dear steps in a row are no accident.
+private enum FolioSupply {
+  private struct State {
+    var dearSteps = 0
+    var dearUntil: ContinuousClock.Instant?
+  }
+
+  private static let state = Mutex(State())
+
+  static var isGood: Bool { state.withLock { $0.dearUntil.map { $0 < .now } ?? true } }
+
+  /// Notes what one step took; false while small pages are the better choice.
+  static func isStillGood(after duration: Duration) -> Bool {
+    state.withLock { state in
+      state.dearSteps = duration > .milliseconds(1) ? state.dearSteps + 1 : 0
+      guard state.dearSteps >= 2 else { return true }
+      state.dearSteps = 0
+      state.dearUntil = .now + .milliseconds(250)
+      return false
+    }
   }
 }
