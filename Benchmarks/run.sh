@@ -27,6 +27,10 @@ if [ -n "$source" ] && [ -e "$options" ] && ! grep -q '^data=' "$options"; then
   fi
 fi
 
-$wrapper .build/release/compare --json results.json "$@" > results.md.part
-mv results.md.part results.md
+# Both or neither, also when two run at once or this one is stopped.
+part=cache/results.$$
+trap 'rm -f "$part.json" "$part.md"' EXIT
+$wrapper .build/release/compare --json "$part.json" "$@" > "$part.md"
+mv "$part.json" results.json
+mv "$part.md" results.md
 cat results.md

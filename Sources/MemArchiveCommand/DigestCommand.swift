@@ -96,10 +96,10 @@ struct DigestLines {
 
   /// A line whose content is known.
   mutating func add(_ entry: ArchiveEntry, isShown: Bool, _ content: Content) {
-    contents[.init(entry.name)] = content
+    contents[.init(path: entry.name)] = content
     if entry.kind == .hardlink, let link = entry.link {
       // cpio: the first names of this file were empty, and this is what they stand for.
-      contents[.init(link)] = content
+      contents[.init(path: link)] = content
       for index in waiting.indices where waiting[index].belongs(to: link) { waiting[index].content = content }
     }
     guard isShown else { return flush() }
@@ -111,9 +111,9 @@ struct DigestLines {
 
   /// A line whose content is another entry's.
   mutating func add(link entry: ArchiveEntry) {
-    let target = String.UTF8Key(entry.link ?? "")
-    let awaited = waiting.contains { $0.content == nil && $0.belongs(to: target.text) }
-    waiting.append(Line(entry: entry, content: awaited ? nil : contents[target]))
+    let target = entry.link ?? ""
+    let awaited = waiting.contains { $0.content == nil && $0.belongs(to: target) }
+    waiting.append(Line(entry: entry, content: awaited ? nil : contents[.init(path: target)]))
     flush()
   }
 
@@ -124,7 +124,7 @@ struct DigestLines {
 
   /// The hard links without content, after the whole archive was read.
   var unresolvedNames: [String] {
-    waiting.filter { $0.content == nil && contents[.init($0.entry.name)] == nil }.map(\.entry.name)
+    waiting.filter { $0.content == nil && contents[.init(path: $0.entry.name)] == nil }.map(\.entry.name)
   }
 
   mutating func resolve(_ name: String, _ content: Content) {
@@ -136,7 +136,7 @@ struct DigestLines {
   /// Writes all lines that have a content.
   mutating func finish() {
     for index in waiting.indices where waiting[index].content == nil {
-      waiting[index].content = contents[.init(waiting[index].entry.name)]
+      waiting[index].content = contents[.init(path: waiting[index].entry.name)]
     }
     waiting.removeAll { $0.content == nil }
     flush()

@@ -5,6 +5,12 @@ extension String {
   struct UTF8Key: Hashable {
     let text: String
     init(_ text: String) { self.text = text }
+    /// The name without "./" in front, which some writers put before one of two names of a file only.
+    init(path text: String) {
+      var rest = text.utf8[...]
+      while rest.starts(with: "./".utf8) { rest = rest.dropFirst(2) }
+      self.text = String(Substring(rest))
+    }
     static func == (left: Self, right: Self) -> Bool { left.text.utf8.elementsEqual(right.text.utf8) }
     func hash(into hasher: inout Hasher) { for byte in text.utf8 { hasher.combine(byte) } }
   }

@@ -21,9 +21,14 @@ final class FilterDecoder: ByteSource {
 
   func read(into buffer: inout MutableRawSpan) throws(ArchiveError) -> Int {
     guard !atEnd else { return 0 }
-    do {
+    do throws(ArchiveError) {
       let count = try handle.readData(into: &buffer)
       atEnd = count == 0
+      // Where a block of input ends just before a member's end marker, libarchive 3.6.2 takes the member's end for the
+      // stream's, and checks nothing.
+      if atEnd, filter == .lzip, try !handle.hasUsedSource() {
+        throw ArchiveError.corrupt("the lzip stream goes on behind the end that was found")
+      }
       return count
     } catch {
       throw Self.explained(error, filter)

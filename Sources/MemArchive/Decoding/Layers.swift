@@ -50,6 +50,13 @@ struct Layers {
     }
   }
 
+  /// The name of an entry in a 7z that stores none, as its own program gives it: the archive's without the suffix.
+  var nameOfNameless: [UInt8]? {
+    guard Container.recognise(head) == .sevenZip else { return nil }
+    let name = contentName
+    return EntryName.raw(name.hasSuffix(".7z") ? String(name.dropLast(3)) : name)
+  }
+
   /// The time of the content when it is a lone compressed file and gzip stored one.
   var contentTime: ArchiveEntry.Time? { innermostGzip?.storedTime.map { ArchiveEntry.Time(seconds: $0) } }
 

@@ -14,6 +14,7 @@ internal import SystemPackage
   private let source: any ByteSource
   private let block: UnsafeMutableRawBufferPointer
   private let convertsNames: Bool
+  private var bytesDelivered: Int64 = 0
   private var sourceFailure: ArchiveError?
   /// Looked at before each block that is read: libarchive skips entries without coming back.
   var cancellation: Cancellation?
@@ -137,6 +138,7 @@ internal import SystemPackage
       try cancellation?.check()
       let count = try source.read(into: &span)
       if count == 0 { sourceEnded = true }
+      bytesDelivered += Int64(count)
       return count
     } catch {
       return fail(error)
@@ -229,6 +231,12 @@ internal import SystemPackage
       throw .corrupt(text, call: "archive_read_data")
     }
     return 0
+  }
+
+  /// Whether all bytes of the source have been used; to be asked at the end of the content.
+  func hasUsedSource() throws(ArchiveError) -> Bool {
+    guard unsafe archive_filter_bytes(archive, -1) == bytesDelivered else { return false }
+    return sourceEnded || fillBlock() == 0
   }
 
   /// What libarchive takes the archive for, such as "POSIX ustar format".

@@ -35,6 +35,10 @@ struct FileCollector {
     let position = files.entries.count
     files.entries.append(entry)
     let key = NameKey(entry.name)
+    // Some writers give a file with several names a hard link to itself.
+    if entry.kind == .hardlink, !entry.hasContent, entry.link.map({ NameKey($0) }) == key, nodes[key] != nil {
+      return false
+    }
     guard try displaces(key, entry) else { return false }
     var node = Node(position: position, content: .other, isSelected: selection.includes(entry))
     defer { nodes[key] = node }

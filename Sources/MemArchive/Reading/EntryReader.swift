@@ -10,6 +10,8 @@ final class EntryReader {
   private let cancellation: Cancellation?
   private var meter: ProgressMeter
   private var failures = 0
+  private var entriesSeen = 0
+  private var contradiction: String?
   private var isEmptyFileGiven = false
   private(set) var isFinished = false
 
@@ -43,8 +45,10 @@ final class EntryReader {
   func next() throws(ArchiveError) -> ArchiveEntry? {
     guard !isFinished else { return nil }
     do throws(ArchiveError) {
+      try cancellation?.check()
       guard let header = try nextHeader() else {
         isFinished = true
+        if entriesSeen == 0 { try Emptiness.check(content, layers.head) }
         // GNU tar and POSIX end with two blocks of zeros; without them, nobody can tell whether entries are missing.
         if handle.isTar, handle.sourceEnded { warnings.add("the end-of-archive marker is missing") }
         try drain()
@@ -54,8 +58,11 @@ final class EntryReader {
       let entry = try entry(of: header)
       try ledger.count(entry)
       if let text = header.warning { warnings.add(text, entry: entry.name) }
+      // zip: the central directory decides what the content must be, and libarchive goes by the local header.
+      contradiction = header.warning.flatMap { $0.hasPrefix("Inconsistent") ? $0 : nil }
       meter.enter(entry.name, content.progress)
       failures = 0
+      entriesSeen += 1
       return entry
     } catch {
       // A header can fail again and again without progress (seen with damaged RAR5 files).
@@ -72,6 +79,9 @@ final class EntryReader {
     _ entry: ArchiveEntry, _ body: (RawSpan, Int64) throws(ArchiveError) -> Void
   ) throws(ArchiveError) -> Int64 {
     if isEmptyFileGiven { return 0 }
+    if let contradiction {
+      throw .corrupt(contradiction, entry: entry.name, call: "archive_read_next_header")
+    }
     do throws(ArchiveError) {
       let size = try handle.forEachBlock(declared: entry.size) { (block, offset) throws(ArchiveError) in
         if let declared = entry.size, offset + Int64(block.byteCount) > declared {
@@ -100,7 +110,7 @@ final class EntryReader {
   }
 
   private func entry(of header: Header) throws(ArchiveError) -> ArchiveEntry {
-    guard let rawName = header.name else {
+    guard let rawName = header.name ?? layers.nameOfNameless else {
       throw .corrupt(
         header.warning ?? "an entry's name is not valid in the encoding that its header declares")
     }

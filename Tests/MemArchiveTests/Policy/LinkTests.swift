@@ -26,6 +26,14 @@ struct LinkTests {
     #expect(files["b"] === files["dir/a"])
   }
 
+  @Test func `A hard link to itself changes nothing`() throws {
+    let files = try ArchiveReader(
+      bytes: Tar.archive(Tar.entry("a", body), Tar.entry("a", type: "1", link: "a"))
+    ).extract()
+    #expect(try files["a"]?.text == "content")
+    #expect(files.warnings.isEmpty)
+  }
+
   @Test func `A symlink that ends at a file is a further name for it`() throws {
     let files = try ArchiveReader(
       bytes: Tar.archive(

@@ -42,6 +42,10 @@ struct MalformedTests {
     Case(
       "zip: encrypted, no passphrase", Zip.archive(.init("a", hello, flags: 1)), .passphraseRequired,
       entry: "a"),
+    Case("zip: a directory that counts an entry and has none", Zip.emptyDirectory(counting: 1), .corrupt),
+    Case(
+      "7z: a header of zeros", [0x37, 0x7A, 0xBC, 0xAF, 0x27, 0x1C] + Bytes(repeating: 0, count: 200),
+      .corrupt),
     Case("zip: no central directory", Zip.archive(.init("a", hello), withDirectory: false), .truncated),
     Case(
       "bzip2: damaged first block", Bytes("BZh91AY&SY".utf8) + Bytes(repeating: 0x55, count: 100), .corrupt),

@@ -93,6 +93,12 @@ enum Zip {
     }
   }
 
+  /// An end of central directory record that counts entries and is all there is.
+  static func emptyDirectory(counting count: UInt16) -> Bytes {
+    [0x50, 0x4B, 5, 6] + Bytes(repeating: 0, count: 4) + little(count) + little(count)
+      + Bytes(repeating: 0, count: 10)
+  }
+
   static func archive(_ entries: Entry..., withDirectory: Bool = true) -> Bytes {
     var bytes: Bytes = []
     var directory: Bytes = []
