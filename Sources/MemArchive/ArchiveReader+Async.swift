@@ -1,5 +1,5 @@
 extension ArchiveReader {
-  /// Extracts the selected entries on a thread of its own; otherwise as ``extract(_:options:)-(_,ExtractionOptions)``.
+  /// Extracts the selected entries on a thread of its own; otherwise as the synchronous form.
   ///
   /// - Throws: ``ArchiveError``; with ``ArchiveError/Code/cancelled`` when the task is cancelled, which takes effect at
   ///   the next block and leaves nothing behind.
