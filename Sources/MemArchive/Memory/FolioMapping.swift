@@ -61,7 +61,8 @@ internal import SystemPackage
       return 0
     }
     while prepared < offset + block.byteCount, !isRefused { prepareStep() }
-    let count = min(block.byteCount, prepared - offset)
+    // The last folio may reach past the end of the file, where bytes would be lost.
+    let count = min(block.byteCount, min(prepared, size) - offset)
     guard count > 0 else { return 0 }
     unsafe block.withUnsafeBytes { source in
       guard let start = source.baseAddress else { return }
@@ -72,7 +73,7 @@ internal import SystemPackage
 
   private mutating func prepareStep() {
     // The last folio may reach past the file's end, but not by more than an eighth of the file.
-    guard (prepared + Self.step - size) * 8 <= size else {
+    guard prepared < size, (prepared + Self.step - size) * 8 <= size else {
       isRefused = true
       return
     }
