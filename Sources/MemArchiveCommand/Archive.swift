@@ -80,14 +80,18 @@ struct Archive {
           if !options.keepGoing { break }
         }
       }
-      ProgressBar.clear()
-      if !options.reading.quiet {
-        for warning in stream.warnings { Diagnostics.report("\(argument): warning: \(warning)") }
-      }
+      report(stream.warnings, options.reading)
     } catch let error as ArchiveError {
       status = status.and(report(error))
     }
     return status
+  }
+
+  /// Says what was odd, unless nobody wants to hear it.
+  func report(_ warnings: [ArchiveWarning], _ options: ReadingOptions) {
+    ProgressBar.clear()
+    guard !options.quiet else { return }
+    for warning in warnings { Diagnostics.report("\(argument): warning: \(warning)") }
   }
 
   /// Says what is wrong with the archive, once, and what that means for the exit status.

@@ -64,10 +64,7 @@ struct RunCommand: ParsableCommand {
     options.executable = try !PathTemplate(command[0]).names.isEmpty
     do {
       let files = try archive.reader.extract(.names(names), options: options)
-      ProgressBar.clear()
-      if !self.options.quiet {
-        for warning in files.warnings { Diagnostics.report("\(archive.argument): warning: \(warning)") }
-      }
+      archive.report(files.warnings, self.options)
       return files
     } catch  where error.code == .noSuchEntry {
       let known = (try? archive.reader.entries())?.map(\.name) ?? []

@@ -75,6 +75,8 @@ struct FileCollector {
 
   /// The entries, by position, whose content selected links lead to and that were not taken.
   func missing() -> Set<Int> {
+    // Most archives have no such link, and the resolver copies every name.
+    guard nodes.values.contains(where: { $0.isSelected && $0.isLink }) else { return [] }
     let resolver = LinkResolver(nodes.mapValues { $0.linkNode })
     var missing: Set<Int> = []
     for (key, node) in nodes where node.isSelected && node.isLink {
@@ -97,7 +99,7 @@ struct FileCollector {
 
   /// The files under their names, in the archive's order.
   mutating func finish(warnings noted: [ArchiveWarning]) throws(ArchiveError) -> MemFiles {
-    let resolver = LinkResolver(nodes.mapValues { $0.linkNode })
+    lazy var resolver = LinkResolver(nodes.mapValues { $0.linkNode })
     for (key, node) in nodes.sorted(by: { $0.value.position < $1.value.position }) where node.isSelected {
       if case .file(let file) = node.content {
         files.append(file, named: key.name)

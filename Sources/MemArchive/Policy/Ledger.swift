@@ -17,9 +17,6 @@ final class Ledger: Sendable {
     heldLimit = limits.heldBytes ?? MemoryBudget.default()
   }
 
-  /// Bytes of content alive now.
-  var heldBytes: Int64 { account.withLock { $0.held } }
-
   /// Counts one more entry of any kind.
   func count(_ entry: ArchiveEntry) throws(ArchiveError) {
     let name = entry.name
