@@ -40,9 +40,9 @@ public struct ArchiveEntry: Hashable, Sendable {
 
   /// The name by which the entry is looked up. Valid UTF-8 is itself; every other byte b stands as U+F700+b, so
   /// that no two raw names share a key.
-  public let name: String
+  public private(set) var name: String
   /// The raw name, where ``ExtractionOptions/encoding`` made another of it.
-  let convertedFrom: [UInt8]?
+  private(set) var convertedFrom: [UInt8]?
   /// What the entry is.
   public let kind: Kind
   /// The declared size in bytes; `nil` where the header has none (a lone compressed file, a streamed zip).
@@ -68,6 +68,15 @@ public struct ArchiveEntry: Hashable, Sendable {
   /// The name that stands for these bytes, as ``name`` has it: for names that come from elsewhere, such as a
   /// command line.
   public static func name(raw: [UInt8]) -> String { EntryName.key(raw) }
+
+  /// The entry under the name that it has for somebody who looks into `archive`, which holds it, from outside.
+  package func inside(_ archive: String?) -> Self {
+    guard let archive else { return self }
+    var entry = self
+    entry.name = archive + "/" + name
+    entry.convertedFrom = convertedFrom.map { EntryName.raw(archive) + [UInt8(ascii: "/")] + $0 }
+    return entry
+  }
 
   /// Whether the name stays below the directory it would be unpacked in: relative, not empty, no `..`, no NUL.
   public var isSafeRelative: Bool { EntryName.isSafeRelative(rawName) }

@@ -74,7 +74,7 @@ extension ArchiveError {
       advice: "Raise Limits.\(name) if the archive is trusted.")
   }
 
-  static func tooManyLayers(_ depth: Int) -> Self {
+  package static func tooManyLayers(_ depth: Int) -> Self {
     Self(
       .tooManyLayers, "more than \(depth) layers of compression are wrapped around each other",
       advice: "Raise Limits.depth if the archive is trusted, or unpack the outer layers first.")

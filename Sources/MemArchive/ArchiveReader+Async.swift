@@ -11,6 +11,16 @@ extension ArchiveReader {
     }
   }
 
+  /// Extracts the selected entries, those of archives inside the archive too, on a thread of its own; otherwise as the
+  /// synchronous form.
+  public func extract(
+    _ selection: Selection = .all, nested: NestedArchives, options: ExtractionOptions = ExtractionOptions()
+  ) async throws(ArchiveError) -> MemFiles {
+    try await Extraction(self, selection, options).cancellable { extraction async throws(ArchiveError) in
+      try await extraction.extract(nested: nested)
+    }
+  }
+
   /// The entries, read on a thread of its own; otherwise as the synchronous form.
   public func entries(
     options: ExtractionOptions = ExtractionOptions()

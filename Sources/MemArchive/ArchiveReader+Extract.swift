@@ -14,9 +14,14 @@ extension ArchiveReader {
   public func extract(
     _ selection: Selection = .all, options: ExtractionOptions = ExtractionOptions()
   ) throws(ArchiveError) -> MemFiles {
-    let ledger = Ledger(options.limits)
+    try extract(selection, options: options, ledger: Ledger(options.limits))
+  }
+
+  func extract(
+    _ selection: Selection, options: ExtractionOptions, ledger: Ledger
+  ) throws(ArchiveError) -> MemFiles {
     var stream = try stream(options: options, ledger: ledger)
-    var collector = FileCollector(selection, duplicates: options.duplicates)
+    var collector = FileCollector(selection, options: options)
     while true {
       do throws(ArchiveError) {
         guard let entry = try stream.next() else { break }
@@ -36,7 +41,7 @@ extension ArchiveReader {
   ) throws(ArchiveError) {
     let missing = collector.missing()
     guard !missing.isEmpty, pipe?.isTaken != true else { return }
-    ledger.restartEntries()
+    ledger.uncount(collector.entryCount)
     var stream = try stream(options: options, ledger: ledger)
     var position = 0
     while let entry = try stream.next() {
@@ -48,7 +53,7 @@ extension ArchiveReader {
 
 extension ArchiveError {
   /// Whether the archive is to blame, and another entry of it may still be intact.
-  fileprivate var concernsArchive: Bool {
+  var concernsArchive: Bool {
     [
       .corrupt, .truncated, .unsupportedFeature, .unsupportedFormat, .passphraseRequired, .wrongPassphrase,
       .duplicateEntry,

@@ -80,7 +80,7 @@ public struct ArchiveReader: Sendable {
     try stream(options: options, ledger: Ledger(options.limits))
   }
 
-  func stream(options: ExtractionOptions, ledger: Ledger) throws(ArchiveError) -> ArchiveStream {
+  package func stream(options: ExtractionOptions, ledger: Ledger) throws(ArchiveError) -> ArchiveStream {
     let warnings = WarningLog()
     let reader = try EntryReader(
       try open(options.cancellation), name: fileName, options: options, ledger: ledger, warnings: warnings)

@@ -40,6 +40,9 @@ public struct ExtractionOptions: Sendable {
   /// Whether the files may be executed (execve(2)); without it they carry F_SEAL_EXEC from Linux 6.3 on. A shared
   /// object can be loaded by dlopen(3) either way.
   public var executable: Bool
+  /// Whether a link that leads out of the archive, round in a circle or nowhere is an error
+  /// (``ArchiveError/Code/linkTargetUnavailable``); otherwise it is a warning, unless it was selected by name.
+  public var strictLinks: Bool
   /// Passphrases to try, in this order, on encrypted entries.
   public var passphrases: [String]
   /// What to do when an entry is damaged or cannot be read.
@@ -56,7 +59,8 @@ public struct ExtractionOptions: Sendable {
   /// executable, nothing handed out when something is wrong.
   public init(
     limits: Limits = Limits(), formats: ArchiveFormats = .standard, fill: Fill = .automatic,
-    duplicates: Duplicates = .last, executable: Bool = false, passphrases: [String] = [],
+    duplicates: Duplicates = .last, executable: Bool = false, strictLinks: Bool = false,
+    passphrases: [String] = [],
     onError: ErrorPolicy = .stop, encoding: String? = nil,
     onProgress: (@Sendable (ExtractionProgress) -> Void)? = nil
   ) {
@@ -65,6 +69,7 @@ public struct ExtractionOptions: Sendable {
     self.fill = fill
     self.duplicates = duplicates
     self.executable = executable
+    self.strictLinks = strictLinks
     self.passphrases = passphrases
     self.onError = onError
     self.encoding = encoding

@@ -21,7 +21,7 @@ public struct MemFiles: Sendable {
   public var names: [String] { files.map(\.name) }
 
   /// A plain dictionary. Two names that are canonically equivalent (NFC and NFD) become one key in it, with the later
-  /// file.
+  /// file; ``warnings`` tells which.
   public var dictionary: [String: MemFile] {
     Dictionary(files.map { ($0.name, $0.file) }, uniquingKeysWith: { _, later in later })
   }
@@ -34,6 +34,18 @@ public struct MemFiles: Sendable {
   mutating func append(_ file: MemFile, named name: String) {
     positions[NameKey(name)] = files.count
     files.append((name, file))
+  }
+
+  /// Notes the names that Swift takes for one and the archive does not.
+  mutating func warnAboutEquivalentNames() {
+    var seen: Set<String> = []
+    for name in names where !name.utf8.allSatisfy({ $0 < 0x80 }) {
+      guard !seen.insert(name).inserted else { continue }
+      warnings.append(
+        ArchiveWarning(
+          entry: name, text: "another name is canonically equivalent: as keys of a dictionary the two are one"
+        ))
+    }
   }
 
   /// Puts another file under a name that exists.

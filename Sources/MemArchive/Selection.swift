@@ -1,3 +1,5 @@
+internal import Glibc
+
 /// Which entries are to be extracted.
 public struct Selection: Sendable {
   enum Rule: Sendable {
@@ -22,6 +24,29 @@ public struct Selection: Sendable {
   public static func matching(_ predicate: @escaping @Sendable (ArchiveEntry) -> Bool) -> Self {
     Self(rule: .matching(predicate))
   }
+
+  /// The entries whose name matches one of these patterns, byte by byte, as in fnmatch(3): `*` and `?` match `/` too, and
+  /// `[a-z]` one byte. A link whose name matches comes with its target's content.
+  public static func glob(_ patterns: String...) -> Self {
+    let patterns = patterns.map { Glob($0) }
+    return .matching { entry in
+      let name = Glob.cString(entry.name)
+      return patterns.contains { $0.matches(name) }
+    }
+  }
+}
+
+/// A pattern of fnmatch(3).
+struct Glob: Sendable {
+  private let pattern: [CChar]
+
+  init(_ pattern: String) { self.pattern = Self.cString(pattern) }
+
+  /// Whether it matches a name that `cString` gave.
+  func matches(_ name: [CChar]) -> Bool { unsafe fnmatch(pattern, name, 0) == 0 }
+
+  /// The raw bytes of a key, with the zero that C wants.
+  static func cString(_ key: String) -> [CChar] { EntryName.raw(key).map { CChar(bitPattern: $0) } + [0] }
 }
 
 /// A name that is compared byte by byte: Swift's strings take NFC and NFD for equal, archives do not.

@@ -62,27 +62,56 @@ struct Archive {
     }
   }
 
+  /// Takes the content of the entry that is visited, once.
+  typealias Content = () throws(ArchiveError) -> MemFile
+
   /// Calls `visit` for each entry that the options admit, one after another. What is wrong is reported where it is met;
   /// it ends the walk unless --keep-going says otherwise.
-  func walk(
-    _ options: WalkOptions, _ visit: (ArchiveEntry, inout ArchiveStream) throws -> Void
+  func walk(_ options: WalkOptions, _ visit: (ArchiveEntry, Content) throws -> Void) throws -> ExitStatus {
+    let reading = try options.reading.extractionOptions()
+    return try walk(options, reader, reading, Ledger(reading.limits), inside: nil, level: 0, visit)
+  }
+
+  /// - Parameters:
+  ///   - outer: The name of the archive that this one is an entry of, in full.
+  ///   - level: How many archives this one lies in.
+  ///   - ledger: One for all of them, so that the limits hold for the whole.
+  private func walk(
+    _ options: WalkOptions, _ reader: ArchiveReader, _ reading: ExtractionOptions, _ ledger: Ledger,
+    inside outer: String?, level: Int, _ visit: (ArchiveEntry, Content) throws -> Void
   ) throws -> ExitStatus {
     var status = ExitStatus.done
     do {
-      var stream = try reader.stream(options: try options.reading.extractionOptions())
+      guard level < reading.limits.depth else { throw ArchiveError.tooManyLayers(reading.limits.depth) }
+      var stream = try reader.stream(options: reading, ledger: ledger)
       while true {
         do {
-          guard let entry = try stream.next() else { break }
+          guard let entry = try stream.next()?.inside(outer) else { break }
           if options.reading.verbose { Diagnostics.report("\(argument): \(entry.kind) \(entry.name)") }
-          if options.admits(entry) { try visit(entry, &stream) }
+          guard options.recursive, entry.hasContent else {
+            if options.admits(entry) { try visit(entry) { () throws(ArchiveError) in try stream.extract() } }
+            continue
+          }
+          let file = try stream.extract()
+          if options.admits(entry) { try visit(entry) { () throws(ArchiveError) in file } }
+          guard try file.mayBeArchive else { continue }
+          var inner = reading
+          // What is compressed and holds no archive is a file that somebody compressed.
+          inner.formats.subtract(.loneFile)
+          status = status.and(
+            try walk(options, ArchiveReader(file), inner, ledger, inside: entry.name, level: level + 1, visit)
+          )
+          if status != .done, !options.keepGoing { break }
         } catch let error as ArchiveError {
-          status = status.and(report(error))
+          if level > 0, error.saysNoArchive { break }
+          status = status.and(report(error.inside(outer)))
           if !options.keepGoing { break }
         }
       }
-      report(stream.warnings, options.reading)
+      report(stream.warnings.map { $0.inside(outer) }, options.reading)
     } catch let error as ArchiveError {
-      status = status.and(report(error))
+      guard level == 0 || !error.saysNoArchive else { return status }
+      status = status.and(report(error.inside(outer)))
     }
     return status
   }

@@ -20,20 +20,21 @@ struct CatCommand: ParsableCommand {
     let archive = try Archive.opened(archive, for: names, options.reading)
     var wanted = WantedNames(names)
     var links: [String] = []
-    var status = try archive.walk(options) { entry, stream in
+    var status = try archive.walk(options) { entry, content in
       guard wanted.take(entry.name) else { return }
       // cpio gives the content of a file with several names with the last of them.
       if entry.kind == .symlink || entry.kind == .hardlink || (entry.linkCount > 1 && entry.size == 0) {
         links.append(entry.name)
       } else {
-        try Output.write(stream.extract())
+        try Output.write(content())
       }
     }
     if status == .done || options.keepGoing {
       for link in links {
         do {
           let files = try archive.reader.extract(
-            .names([link]), options: try options.reading.extractionOptions())
+            .names([link]), nested: options.recursive ? .expand : .keep,
+            options: try options.reading.extractionOptions())
           if let file = files[link] { try Output.write(file) }
         } catch let error as ArchiveError {
           status = status.and(archive.report(error))

@@ -24,17 +24,17 @@ struct DigestCommand: ParsableCommand {
     let archive = try Archive.opened(archive, for: names, options.reading)
     var wanted = WantedNames(names)
     var lines = DigestLines(json: json)
-    var status = try archive.walk(options) { entry, stream in
+    var status = try archive.walk(options) { entry, content in
       let isWanted = wanted.take(entry.name)
       switch entry.kind {
       case .file where isWanted, .hardlink where entry.hasContent && (isWanted || lines.awaits(entry)):
-        let file = try stream.extract()
+        let file = try content()
         lines.add(entry, isShown: isWanted, try DigestLines.Content(file))
       case .hardlink where isWanted:
         lines.add(link: entry)
       default:
         // Throws, and says that the entry has no content.
-        if isWanted, !names.isEmpty { _ = try stream.extract() }
+        if isWanted, !names.isEmpty { _ = try content() }
       }
     }
     if status == .done || options.keepGoing { status = status.and(finishLinks(&lines, archive)) }
@@ -50,7 +50,8 @@ struct DigestCommand: ParsableCommand {
     for name in names {
       do {
         let files = try archive.reader.extract(
-          .names([name]), options: try options.reading.extractionOptions())
+          .names([name]), nested: options.recursive ? .expand : .keep,
+          options: try options.reading.extractionOptions())
         if let file = files[name] { lines.resolve(name, try DigestLines.Content(file)) }
       } catch let error as ArchiveError {
         status = status.and(archive.report(error))

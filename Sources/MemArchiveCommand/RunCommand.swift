@@ -22,6 +22,8 @@ struct RunCommand: ParsableCommand {
   @Argument(
     parsing: .postTerminator, help: ArgumentHelp("The command and its arguments.", valueName: "command"))
   var command: [String] = []
+  @Flag(name: .shortAndLong, help: "Names may lead into archives inside the archive: {inner.tar/entry}.")
+  var recursive = false
   @OptionGroup var options: ReadingOptions
 
   func validate() throws {
@@ -63,7 +65,8 @@ struct RunCommand: ParsableCommand {
     // Only a program that lies in the archive itself has to be executable.
     options.executable = try !PathTemplate(command[0]).names.isEmpty
     do {
-      let files = try archive.reader.extract(.names(names), options: options)
+      let files = try archive.reader.extract(
+        .names(names), nested: recursive ? .expand : .keep, options: options)
       archive.report(files.warnings, self.options)
       return files
     } catch  where error.code == .noSuchEntry {

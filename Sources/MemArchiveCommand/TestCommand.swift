@@ -22,10 +22,10 @@ struct TestCommand: ParsableCommand {
     var worst = ExitStatus.done
     for argument in archives {
       var (entries, files, bytes) = (0, 0, Int64(0))
-      let status = try Archive(argument).walk(options) { entry, stream in
+      let status = try Archive(argument).walk(options) { entry, content in
         entries += 1
         guard entry.hasContent else { return }
-        let file = try stream.extract()
+        let file = try content()
         files += 1
         bytes += Int64(file.size)
         if hold { held.append(file) }

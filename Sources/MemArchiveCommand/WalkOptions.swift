@@ -16,6 +16,11 @@ struct WalkOptions: ParsableArguments {
     help: ArgumentHelp("Not the entries whose name matches. May be repeated.", valueName: "glob"))
   var exclude: [String] = []
 
+  @Flag(
+    name: .shortAndLong,
+    help: "Go into archives inside the archive too; their entries are named inner.tar/entry.")
+  var recursive = false
+
   @Flag(name: .long, help: "Go on behind an entry that is damaged or refused.")
   var keepGoing = false
 

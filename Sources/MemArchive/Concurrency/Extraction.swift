@@ -24,6 +24,10 @@ actor Extraction {
 
   func extract() throws(ArchiveError) -> MemFiles { try reader.extract(selection, options: options) }
 
+  func extract(nested: NestedArchives) throws(ArchiveError) -> MemFiles {
+    try reader.extract(selection, nested: nested, options: options)
+  }
+
   func entries() throws(ArchiveError) -> [ArchiveEntry] { try reader.entries(options: options) }
 
   /// The next selected file, or nil at the end and after an error.

@@ -19,16 +19,21 @@ struct FileCollector {
 
   private let selection: Selection
   private let duplicates: ExtractionOptions.Duplicates
+  private let strictLinks: Bool
   private var files = MemFiles()
   private var warnings: [ArchiveWarning] = []
   private var nodes: [NameKey: Node] = [:]
   /// The names that share one content, by the name that they were linked to: cpio gives the content with the last.
   private var linked: [NameKey: [NameKey]] = [:]
 
-  init(_ selection: Selection, duplicates: ExtractionOptions.Duplicates) {
+  init(_ selection: Selection, options: ExtractionOptions) {
     self.selection = selection
-    self.duplicates = duplicates
+    duplicates = options.duplicates
+    strictLinks = options.strictLinks
   }
+
+  /// The number of entries met.
+  var entryCount: Int { files.entries.count }
 
   /// Notes an entry; whether its content is to be extracted and then given to `add`.
   mutating func wants(_ entry: ArchiveEntry) throws(ArchiveError) -> Bool {
@@ -127,12 +132,13 @@ struct FileCollector {
       throw .noSuchEntry(name)
     }
     files.warnings = noted + warnings
+    files.warnAboutEquivalentNames()
     return files
   }
 
-  /// A link that leads to no content: an error when it was asked for by name, otherwise a note.
+  /// A link that leads to no content: an error when it was asked for by name or none may do so, otherwise a note.
   private mutating func unavailable(_ key: NameKey, _ why: String) throws(ArchiveError) {
-    guard case .names = selection.rule else {
+    guard strictLinks || selection.isByName else {
       warnings.append(ArchiveWarning(entry: key.name, text: "the link leads to no file: " + why))
       return
     }
@@ -185,6 +191,8 @@ extension FileCollector.Node {
 }
 
 extension Selection {
+  fileprivate var isByName: Bool { if case .names = rule { true } else { false } }
+
   /// Whether an entry is selected by itself.
   func includes(_ entry: ArchiveEntry) -> Bool {
     switch rule {

@@ -1,7 +1,7 @@
 internal import Synchronization
 
 /// The account of one extraction: what it has produced and what of that is alive, against its limits.
-final class Ledger: Sendable {
+package final class Ledger: Sendable {
   private struct Account {
     var produced: Int64 = 0
     var held: Int64 = 0
@@ -12,7 +12,7 @@ final class Ledger: Sendable {
   private let heldLimit: Int64
   private let account = Mutex(Account())
 
-  init(_ limits: Limits) {
+  package init(_ limits: Limits) {
     self.limits = limits
     heldLimit = limits.heldBytes ?? MemoryBudget.default()
   }
@@ -41,9 +41,9 @@ final class Ledger: Sendable {
     }
   }
 
-  /// Begins to count entries anew: the same archive is read once more.
-  func restartEntries() {
-    account.withLock { $0.entries = 0 }
+  /// Forgets so many entries: the same archive is read once more.
+  func uncount(_ entries: Int) {
+    account.withLock { $0.entries -= entries }
   }
 
   /// Refuses a declared size that cannot pass, before any work is done for it.

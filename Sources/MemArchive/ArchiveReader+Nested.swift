@@ -1,0 +1,158 @@
+internal import SystemPackage
+
+/// What to do with archives that lie inside the archive.
+public enum NestedArchives: Hashable, Sendable {
+  /// They are files like any other.
+  case keep
+  /// Their entries are extracted too, under `name of the inner archive/name in it`; the inner archive stays as well.
+  case expand
+}
+
+extension ArchiveReader {
+  /// Extracts the selected entries, and with ``NestedArchives/expand`` those of archives inside the archive, all under one
+  /// name space: `data.tar.xz/usr/share/x`.
+  ///
+  /// A selection is asked with these long names. A compressed file that holds no archive stays as it is, and so does what
+  /// only begins like an archive; links lead nowhere but inside their own archive. The limits hold for all of it together,
+  /// and ``Limits/depth`` bounds how deep archives may lie in each other.
+  ///
+  /// - Throws: As ``extract(_:options:)-6v0su``; ``ArchiveError/Code/tooManyLayers`` naming the innermost archive.
+  public func extract(
+    _ selection: Selection = .all, nested: NestedArchives, options: ExtractionOptions = ExtractionOptions()
+  ) throws(ArchiveError) -> MemFiles {
+    guard nested == .expand else { return try extract(selection, options: options) }
+    let expansion = Expansion(selection, options: options)
+    var files = MemFiles()
+    try expansion.expand(self, inside: nil, level: 0, into: &files)
+    try expansion.requireNames(in: files)
+    files.warnAboutEquivalentNames()
+    return files
+  }
+}
+
+extension MemFile {
+  /// Whether the content begins like an archive, or like something compressed in which one may lie.
+  package var mayBeArchive: Bool {
+    get throws(ArchiveError) {
+      var head = [UInt8](repeating: 0, count: min(size, Container.headSize))
+      do throws(Errno) {
+        // By position, and not through a mapping: many files would need many of these.
+        var span = head.mutableSpan
+        var bytes = unsafe span.mutableBytes
+        let count = try SystemCalls.read(fileDescriptor, at: 0, into: &bytes)
+        head.removeLast(head.count - count)
+      } catch {
+        throw .system("pread", error, doing: "reading a file in memory", entry: name)
+      }
+      if Container.recognise(head) != nil { return true }
+      if case .filter = Filter.recognise(head) { return true }
+      return false
+    }
+  }
+}
+
+extension ArchiveError {
+  /// Whether content that was tried as an archive turned out to be none that may be read.
+  package var saysNoArchive: Bool { code == .unrecognizedFormat || code == .unsupportedFormat }
+}
+
+/// One extraction that goes into the archives it finds.
+private struct Expansion {
+  private let selection: Selection
+  private let options: ExtractionOptions
+  private let ledger: Ledger
+  /// All that a wanted name could lie in, when entries are wanted by name.
+  private let waysToNames: Set<NameKey>
+
+  init(_ selection: Selection, options: ExtractionOptions) {
+    self.selection = selection
+    self.options = options
+    ledger = Ledger(options.limits)
+    var ways: Set<NameKey> = []
+    if case .names(_, let names) = selection.rule {
+      for name in names {
+        for slash in name.utf8.indices where name.utf8[slash] == UInt8(ascii: "/") {
+          ways.insert(NameKey(String(name[..<slash])))
+        }
+      }
+    }
+    waysToNames = ways
+  }
+
+  /// Extracts what is wanted of one archive, then goes into the archives among that.
+  func expand(
+    _ reader: ArchiveReader, inside outer: String?, level: Int, into files: inout MemFiles
+  ) throws(ArchiveError) {
+    var options = options
+    // A compressed file alone is a file that somebody compressed; the outermost one was asked for.
+    if level > 0 { options.formats.subtract(.loneFile) }
+    let found: MemFiles
+    do throws(ArchiveError) {
+      found = try reader.extract(
+        .matching { isWanted($0.inside(outer)) || mayHold($0.inside(outer)) }, options: options,
+        ledger: ledger)
+    } catch {
+      throw error.inside(outer)
+    }
+    files.entries += found.entries.map { $0.inside(outer) }
+    files.errors += found.errors.map { $0.inside(outer) }
+    files.warnings += found.warnings.map { $0.inside(outer) }
+    let shown = Dictionary(
+      found.entries.map { (NameKey($0.name), $0.inside(outer)) }, uniquingKeysWith: { _, later in later })
+    for (name, file) in found {
+      guard let entry = shown[NameKey(name)] else { continue }
+      if isWanted(entry) { files.append(file, named: entry.name) }
+      // A link's content is gone into under its own name.
+      guard entry.kind == .file, mayHold(entry), try file.mayBeArchive else { continue }
+      do throws(ArchiveError) {
+        guard level + 1 < options.limits.depth else {
+          throw ArchiveError.tooManyLayers(options.limits.depth).naming(entry.name)
+        }
+        try expand(ArchiveReader(file), inside: entry.name, level: level + 1, into: &files)
+      } catch {
+        if error.saysNoArchive { continue }
+        guard options.onError == .keepGoing, error.concernsArchive || error.code == .tooManyLayers else {
+          throw error.naming(entry.name)
+        }
+        files.errors.append(error.naming(entry.name))
+      }
+    }
+  }
+
+  /// Every name that was asked for has to be there.
+  func requireNames(in files: MemFiles) throws(ArchiveError) {
+    guard case .names(_, let names) = selection.rule else { return }
+    for name in names where files[name] == nil && files.error(for: name) == nil {
+      if let entry = files.entries.last(where: { NameKey($0.name) == NameKey(name) }) {
+        throw .notAFile(entry)
+      }
+      throw .noSuchEntry(name)
+    }
+  }
+
+  private func isWanted(_ entry: ArchiveEntry) -> Bool { selection.includes(entry) }
+
+  /// Whether a wanted entry may lie inside this one.
+  private func mayHold(_ entry: ArchiveEntry) -> Bool {
+    guard entry.kind == .file, case .names = selection.rule else { return entry.kind == .file }
+    return waysToNames.contains(NameKey(entry.name))
+  }
+}
+
+extension ArchiveError {
+  /// The error with its entry under the name that it has from outside `archive`.
+  package func inside(_ archive: String?) -> ArchiveError {
+    guard let archive else { return self }
+    var error = self
+    error.entry = entry.map { archive + "/" + $0 } ?? archive
+    return error
+  }
+}
+
+extension ArchiveWarning {
+  /// The warning with its entry under the name that it has from outside `archive`.
+  package func inside(_ archive: String?) -> ArchiveWarning {
+    guard let archive else { return self }
+    return ArchiveWarning(entry: entry.map { archive + "/" + $0 } ?? archive, text: text)
+  }
+}

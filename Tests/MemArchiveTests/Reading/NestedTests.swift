@@ -1,0 +1,103 @@
+import MemArchive
+import Testing
+
+/// Archives inside archives, under one name space.
+struct NestedTests {
+  private let body = Bytes("content".utf8)
+
+  private var inner: Bytes { Tar.archive(Tar.entry("usr/a", body), Tar.entry("usr/b", Bytes("other".utf8))) }
+
+  private func packed(_ entries: Bytes...) -> ArchiveReader {
+    ArchiveReader(bytes: entries.flatMap { $0 } + Tar.end)
+  }
+
+  /// A tar in a tar in a tar, `levels` in all.
+  private func nested(_ levels: Int) -> Bytes {
+    (1..<levels).reduce(Tar.archive(Tar.entry("x", body))) { archive, _ in
+      Tar.archive(Tar.entry("t", archive))
+    }
+  }
+
+  @Test func `Entries of inner archives come under the inner archive's name, which stays`() throws {
+    let reader = packed(Tar.entry("first", body), Tar.entry("data.tar.gz", Gzip.deflated(inner)))
+    let files = try reader.extract(nested: .expand)
+    #expect(files.names == ["first", "data.tar.gz", "data.tar.gz/usr/a", "data.tar.gz/usr/b"])
+    #expect(try files["data.tar.gz/usr/b"]?.text == "other")
+    #expect(files.entries.map(\.name) == files.names)
+    #expect(try reader.extract(nested: .keep).names == ["first", "data.tar.gz"])
+    #expect(try reader.extract().names == ["first", "data.tar.gz"])
+  }
+
+  @Test func `Archives of any format are gone into, as deep as they lie`() throws {
+    let zip = Zip.archive(Zip.Entry("in.tar", inner))
+    let files = try packed(Tar.entry("x.zip", zip)).extract(nested: .expand)
+    #expect(files.names == ["x.zip", "x.zip/in.tar", "x.zip/in.tar/usr/a", "x.zip/in.tar/usr/b"])
+  }
+
+  @Test func `A compressed file that holds no archive stays a file`() throws {
+    let files = try packed(Tar.entry("man.1.gz", Gzip.deflated(body))).extract(nested: .expand)
+    #expect(files.names == ["man.1.gz"])
+    #expect(files.errors.isEmpty)
+  }
+
+  @Test func `A format that is not allowed stays a file`() throws {
+    let rar = Bytes([0x52, 0x61, 0x72, 0x21, 0x1A, 0x07, 0x01, 0x00]) + body
+    #expect(try packed(Tar.entry("a.rar", rar)).extract(nested: .expand).names == ["a.rar"])
+  }
+
+  @Test func `Selections are asked with the long names`() throws {
+    let reader = packed(Tar.entry("usr/a", body), Tar.entry("d.tar", inner), Tar.entry("e.tar", inner))
+    #expect(try reader.extract(.names(["d.tar/usr/a"]), nested: .expand).names == ["d.tar/usr/a"])
+    #expect(try reader.extract(.glob("*.tar/*a"), nested: .expand).names == ["d.tar/usr/a", "e.tar/usr/a"])
+    let files = try reader.extract(.matching { $0.name.hasPrefix("e.tar/") }, nested: .expand)
+    #expect(files.names == ["e.tar/usr/a", "e.tar/usr/b"])
+  }
+
+  @Test func `A long name that is nowhere is no such entry`() throws {
+    let reader = packed(Tar.entry("d.tar", inner))
+    let error = #expect(throws: ArchiveError.self) {
+      try reader.extract(.names(["d.tar/usr/c"]), nested: .expand)
+    }
+    #expect(error?.code == .noSuchEntry)
+    #expect(error?.entry == "d.tar/usr/c")
+  }
+
+  @Test func `The limits hold for all of it together`() throws {
+    let reader = packed(Tar.entry("d.tar", inner), Tar.entry("e.tar", inner))
+    var options = ExtractionOptions(limits: Limits(totalBytes: Int64(inner.count * 2 + 12)))
+    let error = #expect(throws: ArchiveError.self) { try reader.extract(nested: .expand, options: options) }
+    #expect(error?.code == .limitExceeded)
+    options.limits = Limits(totalBytes: Int64(inner.count * 2 + 24), entries: 6)
+    #expect(try reader.extract(nested: .expand, options: options).count == 6)
+    options.limits.entries = 5
+    let tooMany = #expect(throws: ArchiveError.self) { try reader.extract(nested: .expand, options: options) }
+    #expect(tooMany?.code == .limitExceeded)
+  }
+
+  @Test func `Archives lie in each other as deep as the limit says, and no deeper`() throws {
+    let files = try ArchiveReader(bytes: nested(4)).extract(nested: .expand)
+    #expect(files.names == ["t", "t/t", "t/t/t", "t/t/t/x"])
+    let error = #expect(throws: ArchiveError.self) {
+      try ArchiveReader(bytes: nested(5)).extract(nested: .expand)
+    }
+    #expect(error?.code == .tooManyLayers)
+    #expect(error?.entry == "t/t/t/t")
+  }
+
+  @Test func `A damaged inner archive is named, and passed by under keepGoing`() throws {
+    let broken = Zip.archive(Zip.Entry("bad", body, crc: 1), Zip.Entry("good", body))
+    let reader = packed(Tar.entry("in.zip", broken), Tar.entry("last", body))
+    let error = #expect(throws: ArchiveError.self) { try reader.extract(nested: .expand) }
+    #expect(error?.code == .corrupt)
+    #expect(error?.entry == "in.zip/bad")
+    let files = try reader.extract(nested: .expand, options: ExtractionOptions(onError: .keepGoing))
+    #expect(files.names == ["in.zip", "in.zip/good", "last"])
+    #expect(files.error(for: "in.zip/bad")?.code == .corrupt)
+  }
+
+  @Test func `The async form gives the same`() async throws {
+    let reader = packed(Tar.entry("d.tar", inner))
+    let files = try await reader.extract(nested: .expand)
+    #expect(files.names == ["d.tar", "d.tar/usr/a", "d.tar/usr/b"])
+  }
+}
