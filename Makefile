@@ -27,6 +27,10 @@ if [ -n "$$missing" ]; then \
 fi
 endef
 
+# Installs the completions for a shell, which the program writes itself.
+complete = .build/release/memarchive --generate-completion-script $(1) > .build/completions.$(1) \
+  && install -D -m 644 .build/completions.$(1) $(DESTDIR)$(PREFIX)/share/$(2)
+
 .PHONY: demo test check bench conformance docs lint install clean
 
 demo:
@@ -74,6 +78,12 @@ install:
 	$(call need,$(BUILD_PACKAGES))
 	$(SWIFT) build -c release --product memarchive
 	install -D -m 755 .build/release/memarchive $(DESTDIR)$(PREFIX)/bin/memarchive
+	$(SWIFT) package generate-manual
+	install -D -m 644 .build/plugins/GenerateManual/outputs/MemArchiveCommand/memarchive.1 \
+	  $(DESTDIR)$(PREFIX)/share/man/man1/memarchive.1
+	@$(call complete,bash,bash-completion/completions/memarchive)
+	@$(call complete,zsh,zsh/site-functions/_memarchive)
+	@$(call complete,fish,fish/vendor_completions.d/memarchive.fish)
 
 clean:
 	rm -rf .build docs Examples/.build Benchmarks/.build Benchmarks/cache

@@ -73,8 +73,10 @@ public struct ArchiveEntry: Hashable, Sendable {
   package func inside(_ archive: String?) -> Self {
     guard let archive else { return self }
     var entry = self
-    entry.name = archive + "/" + name
-    entry.convertedFrom = convertedFrom.map { EntryName.raw(archive) + [UInt8(ascii: "/")] + $0 }
+    entry.name = EntryName.joined(archive, name)
+    entry.convertedFrom = convertedFrom.map {
+      EntryName.raw(archive) + [UInt8(ascii: "/")] + EntryName.withoutDot($0[...])
+    }
     return entry
   }
 

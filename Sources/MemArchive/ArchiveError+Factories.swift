@@ -80,6 +80,12 @@ extension ArchiveError {
       advice: "Raise Limits.depth if the archive is trusted, or unpack the outer layers first.")
   }
 
+  static func duplicate(_ name: String) -> Self {
+    Self(
+      .duplicateEntry, entry: name, "the archive holds two entries of this name",
+      advice: "Choose the first or the last with ExtractionOptions.duplicates.")
+  }
+
   static func noSuchEntry(_ name: String) -> Self {
     Self(
       .noSuchEntry, entry: name, "the archive has no such entry",

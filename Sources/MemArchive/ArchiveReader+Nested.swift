@@ -10,7 +10,7 @@ public enum NestedArchives: Hashable, Sendable {
 
 extension ArchiveReader {
   /// Extracts the selected entries, and with ``NestedArchives/expand`` those of archives inside the archive, all under one
-  /// name space: `data.tar.xz/usr/share/x`.
+  /// name space: `data.tar.xz/usr/share/x`, without the "./" that tar writers put in front.
   ///
   /// A selection is asked with these long names. A compressed file that holds no archive stays as it is, and so does what
   /// only begins like an archive; links lead nowhere but inside their own archive. The limits hold for all of it together,
@@ -101,7 +101,7 @@ private struct Expansion {
       found.entries.map { (NameKey($0.name), $0.inside(outer)) }, uniquingKeysWith: { _, later in later })
     for (name, file) in found {
       guard let entry = shown[NameKey(name)] else { continue }
-      if isWanted(entry) { files.append(file, named: entry.name) }
+      if isWanted(entry) { try add(file, named: entry.name, to: &files) }
       // A link's content is gone into under its own name.
       guard entry.kind == .file, mayHold(entry), try file.mayBeArchive else { continue }
       do throws(ArchiveError) {
@@ -116,6 +116,21 @@ private struct Expansion {
         }
         files.errors.append(error.naming(entry.name))
       }
+    }
+  }
+
+  /// An inner entry may have the long name of another: "./x" beside "x", or an outer "in.tar/x".
+  private func add(_ file: MemFile, named name: String, to files: inout MemFiles) throws(ArchiveError) {
+    guard files[name] != nil else {
+      files.append(file, named: name)
+      return
+    }
+    switch options.duplicates {
+    case .reject: throw .duplicate(name)
+    case .first: files.warnings.append(.leftOut(name))
+    case .last:
+      files.warnings.append(.replaced(name))
+      files.replace(file, named: name)
     }
   }
 
@@ -144,7 +159,7 @@ extension ArchiveError {
   package func inside(_ archive: String?) -> ArchiveError {
     guard let archive else { return self }
     var error = self
-    error.entry = entry.map { archive + "/" + $0 } ?? archive
+    error.entry = entry.map { EntryName.joined(archive, $0) } ?? archive
     return error
   }
 }
@@ -153,6 +168,6 @@ extension ArchiveWarning {
   /// The warning with its entry under the name that it has from outside `archive`.
   package func inside(_ archive: String?) -> ArchiveWarning {
     guard let archive else { return self }
-    return ArchiveWarning(entry: entry.map { archive + "/" + $0 } ?? archive, text: text)
+    return ArchiveWarning(entry: entry.map { EntryName.joined(archive, $0) } ?? archive, text: text)
   }
 }

@@ -10,3 +10,13 @@ extension ArchiveWarning: CustomStringConvertible {
   /// The entry, where there is one, and what is odd.
   public var description: String { (entry.map { "entry \"\($0)\": " } ?? "") + text }
 }
+
+extension ArchiveWarning {
+  static func leftOut(_ name: String) -> Self {
+    Self(entry: name, text: "a later entry of the same name was left out")
+  }
+
+  static func replaced(_ name: String) -> Self {
+    Self(entry: name, text: "a later entry of the same name replaced it")
+  }
+}

@@ -10,7 +10,8 @@ struct CatCommand: ParsableCommand {
       written; links come last, with the content they lead to.
       """)
 
-  @Argument(help: ArgumentHelp("The archive, or - for standard input.", valueName: "archive"))
+  @Argument(
+    help: ArgumentHelp("The archive, or - for standard input.", valueName: "archive"), completion: .file())
   var archive: String
   @Argument(help: ArgumentHelp("The entries' names.", valueName: "name"))
   var names: [String]

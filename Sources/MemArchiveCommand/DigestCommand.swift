@@ -12,7 +12,8 @@ struct DigestCommand: ParsableCommand {
       object a line: {"name", "kind", "size", "sha256"} and, where the name is not UTF-8, "raw": its bytes in base64.
       """)
 
-  @Argument(help: ArgumentHelp("The archive, or - for standard input.", valueName: "archive"))
+  @Argument(
+    help: ArgumentHelp("The archive, or - for standard input.", valueName: "archive"), completion: .file())
   var archive: String
   @Argument(help: ArgumentHelp("Only the entries of these names.", valueName: "name"))
   var names: [String] = []

@@ -13,7 +13,8 @@ struct ListCommand: ParsableCommand {
       text; what the archive does not say is left out. A byte b of a name that is not UTF-8 stands as U+F700+b.
       """)
 
-  @Argument(help: ArgumentHelp("The archive, or - for standard input.", valueName: "archive"))
+  @Argument(
+    help: ArgumentHelp("The archive, or - for standard input.", valueName: "archive"), completion: .file())
   var archive: String
   @Flag(name: .long, help: "One JSON object a line.")
   var json = false

@@ -12,7 +12,8 @@ struct ReadingOptions: ParsableArguments {
 
   @Option(
     name: .long,
-    help: ArgumentHelp("A file with one passphrase a line, each tried in turn.", valueName: "file"))
+    help: ArgumentHelp("A file with one passphrase a line, each tried in turn.", valueName: "file"),
+    completion: .file())
   var passphraseFile: String?
 
   @Option(

@@ -17,7 +17,8 @@ struct RunCommand: ParsableCommand {
       executed; 127 it was not found.
       """)
 
-  @Argument(help: ArgumentHelp("The archive, or - for standard input.", valueName: "archive"))
+  @Argument(
+    help: ArgumentHelp("The archive, or - for standard input.", valueName: "archive"), completion: .file())
   var archive: String
   @Argument(
     parsing: .postTerminator, help: ArgumentHelp("The command and its arguments.", valueName: "command"))

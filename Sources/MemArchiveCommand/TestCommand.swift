@@ -6,7 +6,8 @@ struct TestCommand: ParsableCommand {
     commandName: "test",
     abstract: "Extract everything into sealed memory, verify it, and print one line an archive.")
 
-  @Argument(help: ArgumentHelp("The archives, or - for standard input.", valueName: "archive"))
+  @Argument(
+    help: ArgumentHelp("The archives, or - for standard input.", valueName: "archive"), completion: .file())
   var archives: [String]
   @Flag(name: .long, help: "Keep all entries of all archives in memory until the end.")
   var hold = false

@@ -37,6 +37,18 @@ enum EntryName {
     return raw
   }
 
+  /// The name of an entry for somebody who looks into `archive` from outside.
+  static func joined(_ archive: String, _ name: String) -> String {
+    archive + "/" + (String(Substring(withoutDot(name.utf8[...]))))
+  }
+
+  /// A name without "./" in front, which tar writers put there and nobody would type behind an archive's name.
+  static func withoutDot<Name: Collection>(_ name: Name) -> Name.SubSequence where Name.Element == UInt8 {
+    var rest = name[...]
+    while rest.count > 2, rest.starts(with: "./".utf8) { rest = rest.dropFirst(2) }
+    return rest
+  }
+
   /// Whether a raw name stays below the directory that it would be unpacked in.
   static func isSafeRelative(_ raw: [UInt8]) -> Bool {
     guard let first = raw.first, first != UInt8(ascii: "/"), !raw.contains(0) else { return false }

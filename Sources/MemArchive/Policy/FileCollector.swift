@@ -160,14 +160,12 @@ struct FileCollector {
     if entry.kind == .directory, earlier.kind == .directory { return true }
     switch duplicates {
     case .reject:
-      throw ArchiveError(
-        .duplicateEntry, entry: entry.name, "the archive holds two entries of this name",
-        advice: "Choose the first or the last with ExtractionOptions.duplicates.")
+      throw .duplicate(entry.name)
     case .first:
-      warnings.append(ArchiveWarning(entry: entry.name, text: "a later entry of the same name was left out"))
+      warnings.append(.leftOut(entry.name))
       return false
     case .last:
-      warnings.append(ArchiveWarning(entry: entry.name, text: "a later entry of the same name replaced it"))
+      warnings.append(.replaced(entry.name))
       return true
     }
   }

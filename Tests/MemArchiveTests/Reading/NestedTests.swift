@@ -95,6 +95,31 @@ struct NestedTests {
     #expect(files.error(for: "in.zip/bad")?.code == .corrupt)
   }
 
+  @Test func `The dot in front of a tar's names is not part of a long name`() throws {
+    let inner = Tar.archive(Tar.entry("./usr/a", body), Tar.entry("./", type: "5"))
+    let files = try packed(Tar.entry("d.tar", inner)).extract(nested: .expand)
+    #expect(files.names == ["d.tar", "d.tar/usr/a"])
+    #expect(files.entries.map(\.name) == ["d.tar", "d.tar/usr/a", "d.tar/./"])
+    #expect(
+      try packed(Tar.entry("d.tar", inner)).extract(.names(["d.tar/usr/a"]), nested: .expand).count == 1)
+  }
+
+  @Test func `Two entries with one long name are duplicates`() throws {
+    let inner = Tar.archive(Tar.entry("./a", Bytes("inner".utf8)))
+    let reader = packed(Tar.entry("d.tar/a", body), Tar.entry("d.tar", inner))
+    let last = try reader.extract(nested: .expand)
+    #expect(last.names == ["d.tar/a", "d.tar"])
+    #expect(try last["d.tar/a"]?.text == "inner")
+    #expect(last.warnings.map(\.entry) == ["d.tar/a"])
+    let first = try reader.extract(nested: .expand, options: ExtractionOptions(duplicates: .first))
+    #expect(try first["d.tar/a"]?.text == "content")
+    #expect(first.warnings.count == 1)
+    let error = #expect(throws: ArchiveError.self) {
+      try reader.extract(nested: .expand, options: ExtractionOptions(duplicates: .reject))
+    }
+    #expect(error?.code == .duplicateEntry)
+  }
+
   @Test func `The async form gives the same`() async throws {
     let reader = packed(Tar.entry("d.tar", inner))
     let files = try await reader.extract(nested: .expand)
