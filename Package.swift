@@ -6,6 +6,7 @@ let package = Package(
   name: "MemArchive",
   products: [
     .library(name: "MemArchive", targets: ["MemArchive"]),
+    .library(name: "MemArchiveFoundation", targets: ["MemArchiveFoundation"]),
     .executable(name: "memarchive", targets: ["MemArchiveCommand"]),
   ],
   dependencies: [
@@ -24,6 +25,9 @@ let package = Package(
         "CLibArchive", "CLinux", "CZlib",
         .product(name: "SystemPackage", package: "swift-system"),
       ]),
+    .target(
+      name: "MemArchiveFoundation",
+      dependencies: ["MemArchive", .product(name: "SystemPackage", package: "swift-system")]),
     .executableTarget(
       name: "MemArchiveCommand",
       dependencies: [
@@ -40,6 +44,7 @@ let package = Package(
         .product(name: "Crypto", package: "swift-crypto"),
         .product(name: "SystemPackage", package: "swift-system"),
       ]),
+    .testTarget(name: "FoundationTests", dependencies: ["MemArchiveFoundation", "MemArchive"]),
     .testTarget(
       name: "CommandTests",
       dependencies: ["MemArchiveCommand"],

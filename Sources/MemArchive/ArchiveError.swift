@@ -74,7 +74,7 @@ public struct ArchiveError: Error, Hashable, Sendable {
   /// One sentence about what can be done.
   public let advice: String
 
-  init(
+  package init(
     _ code: Code, entry: String? = nil, _ reason: String, call: String? = nil, errno: Errno? = nil,
     advice: String
   ) {
