@@ -26,6 +26,24 @@ enum Container {
     return nil
   }
 
+  /// Whether the last bytes are the end record of a zip without a comment (APPNOTE, 4.3.16): another format in front may
+  /// hide a whole zip.
+  static func endsLikeZip(_ content: any ByteSource) throws(ArchiveError) -> Bool {
+    let recordSize: Int64 = 22
+    guard let content = content as? any SeekableSource, content.size >= recordSize else { return false }
+    let position = content.position
+    defer { content.position = position }
+    content.position = content.size - recordSize
+    var record = [UInt8](repeating: 0, count: Int(recordSize))
+    var count = 0
+    while count < record.count {
+      let more = try content.read(into: &record, from: count)
+      guard more > 0 else { return false }
+      count += more
+    }
+    return record.starts(with: "PK\u{5}\u{6}".utf8) && record.suffix(2) == [0, 0]
+  }
+
   /// Whether the first block is a tar header of any dialect: the sum of its bytes is in it, the eight bytes of the sum
   /// counting as spaces (POSIX.1, pax, "ustar Interchange Format").
   private static func isTar(_ head: [UInt8]) -> Bool {

@@ -51,6 +51,9 @@ final class EntryReader {
         if entriesSeen == 0 { try Emptiness.check(content, layers.head) }
         // GNU tar and POSIX end with two blocks of zeros; without them, nobody can tell whether entries are missing.
         if handle.isTar, handle.sourceEnded { warnings.add("the end-of-archive marker is missing") }
+        if handle.isTar, try Container.endsLikeZip(content) {
+          warnings.add("it ends like a zip archive: pin formats to .zip to read it as one")
+        }
         try drain()
         meter.finish(content.progress)
         return nil
