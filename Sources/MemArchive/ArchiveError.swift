@@ -87,7 +87,7 @@ public struct ArchiveError: Error, Hashable, Sendable {
   }
 
   /// The same error, said of `name` unless it names an entry already.
-  package func naming(_ name: String?) -> Self {
+  func naming(_ name: String?) -> Self {
     var error = self
     error.entry = entry ?? name
     return error

@@ -1,5 +1,3 @@
-internal import SystemPackage
-
 /// What to do with archives that lie inside the archive.
 public enum NestedArchives: Hashable, Sendable {
   /// They are files like any other.
@@ -34,19 +32,12 @@ extension MemFile {
   /// Whether the content begins like an archive, or like something compressed in which one may lie.
   package var mayBeArchive: Bool {
     get throws(ArchiveError) {
-      var head = [UInt8](repeating: 0, count: min(size, Container.headSize))
-      do throws(Errno) {
-        // By position, and not through a mapping: many files would need many of these.
-        var span = head.mutableSpan
-        var bytes = unsafe span.mutableBytes
-        let count = try SystemCalls.read(fileDescriptor, at: 0, into: &bytes)
-        head.removeLast(head.count - count)
-      } catch {
-        throw .system("pread", error, doing: "reading a file in memory", entry: name)
-      }
-      if Container.recognise(head) != nil { return true }
+      // By position, and not through a mapping: many files would need many of these.
+      let content = BufferedSource(FileSource(fileDescriptor, size: Int64(size), isOwned: false))
+      let head = try content.peek(Filter.headSize)
       if case .filter = Filter.recognise(head) { return true }
-      return false
+      if Container.recognise(head) != nil { return true }
+      return Container.recognise(try content.peek(Container.headSize)) != nil
     }
   }
 }
@@ -89,16 +80,19 @@ private struct Expansion {
     let found: MemFiles
     do throws(ArchiveError) {
       found = try reader.extract(
-        .matching { isWanted($0.inside(outer)) || mayHold($0.inside(outer)) }, options: options,
-        ledger: ledger)
+        .matching { entry in
+          let entry = entry.inside(outer)
+          return mayHold(entry) || isWanted(entry)
+        }, options: options, ledger: ledger)
     } catch {
       throw error.inside(outer)
     }
-    files.entries += found.entries.map { $0.inside(outer) }
+    let entries = found.entries.map { $0.inside(outer) }
+    files.entries += entries
     files.errors += found.errors.map { $0.inside(outer) }
     files.warnings += found.warnings.map { $0.inside(outer) }
     let shown = Dictionary(
-      found.entries.map { (NameKey($0.name), $0.inside(outer)) }, uniquingKeysWith: { _, later in later })
+      zip(found.entries.map { NameKey($0.name) }, entries), uniquingKeysWith: { _, later in later })
     for (name, file) in found {
       guard let entry = shown[NameKey(name)] else { continue }
       if isWanted(entry) { try add(file, named: entry.name, to: &files) }

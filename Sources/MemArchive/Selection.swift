@@ -37,16 +37,18 @@ public struct Selection: Sendable {
 }
 
 /// A pattern of fnmatch(3).
-struct Glob: Sendable {
+package struct Glob: Sendable {
   private let pattern: [CChar]
 
-  init(_ pattern: String) { self.pattern = Self.cString(pattern) }
+  package init(_ pattern: String) { self.pattern = Self.cString(pattern) }
 
   /// Whether it matches a name that `cString` gave.
-  func matches(_ name: [CChar]) -> Bool { unsafe fnmatch(pattern, name, 0) == 0 }
+  package func matches(_ name: [CChar]) -> Bool { unsafe fnmatch(pattern, name, 0) == 0 }
 
   /// The raw bytes of a key, with the zero that C wants.
-  static func cString(_ key: String) -> [CChar] { EntryName.raw(key).map { CChar(bitPattern: $0) } + [0] }
+  package static func cString(_ key: String) -> [CChar] {
+    EntryName.raw(key).map { CChar(bitPattern: $0) } + [0]
+  }
 }
 
 /// A name that is compared byte by byte: Swift's strings take NFC and NFD for equal, archives do not.

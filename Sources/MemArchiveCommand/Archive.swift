@@ -116,6 +116,25 @@ struct Archive {
     return status
   }
 
+  /// Calls `body` with the content that each of these links leads to, fetched in a second reading; what cannot be had is
+  /// reported, and the others are tried.
+  func forEachLink(
+    _ names: [String], _ options: WalkOptions, _ body: (String, MemFile) throws -> Void
+  ) throws -> ExitStatus {
+    guard !names.isEmpty else { return .done }
+    let reading = try options.reading.extractionOptions()
+    var status = ExitStatus.done
+    for name in names {
+      do {
+        let files = try reader.extract(.names([name]), nested: options.nested, options: reading)
+        if let file = files[name] { try body(name, file) }
+      } catch let error as ArchiveError {
+        status = status.and(report(error))
+      }
+    }
+    return status
+  }
+
   /// Says what was odd, unless nobody wants to hear it.
   func report(_ warnings: [ArchiveWarning], _ options: ReadingOptions) {
     ProgressBar.clear()

@@ -31,16 +31,7 @@ struct CatCommand: ParsableCommand {
       }
     }
     if status == .done || options.keepGoing {
-      for link in links {
-        do {
-          let files = try archive.reader.extract(
-            .names([link]), nested: options.recursive ? .expand : .keep,
-            options: try options.reading.extractionOptions())
-          if let file = files[link] { try Output.write(file) }
-        } catch let error as ArchiveError {
-          status = status.and(archive.report(error))
-        }
-      }
+      status = status.and(try archive.forEachLink(links, options) { _, file in try Output.write(file) })
     }
     status = status.and(wanted.reportMissing(in: archive, afterAll: status == .done))
     if status != .done { throw status }

@@ -38,29 +38,16 @@ struct DigestCommand: ParsableCommand {
         if isWanted, !names.isEmpty { _ = try content() }
       }
     }
-    if status == .done || options.keepGoing { status = status.and(finishLinks(&lines, archive)) }
+    if status == .done || options.keepGoing {
+      // Hard links whose target was not selected.
+      status = status.and(
+        try archive.forEachLink(lines.unresolvedNames, options) { name, file in
+          lines.resolve(name, try DigestLines.Content(file))
+        })
+    }
     lines.finish()
     status = status.and(wanted.reportMissing(in: archive, afterAll: status == .done))
     if status != .done { throw status }
-  }
-
-  /// Hard links whose target was not selected: their content is fetched in a second reading.
-  private func finishLinks(_ lines: inout DigestLines, _ archive: Archive) -> ExitStatus {
-    let names = lines.unresolvedNames
-    var status = ExitStatus.done
-    for name in names {
-      do {
-        let files = try archive.reader.extract(
-          .names([name]), nested: options.recursive ? .expand : .keep,
-          options: try options.reading.extractionOptions())
-        if let file = files[name] { lines.resolve(name, try DigestLines.Content(file)) }
-      } catch let error as ArchiveError {
-        status = status.and(archive.report(error))
-      } catch {
-        status = status.and(.system)
-      }
-    }
-    return status
   }
 }
 

@@ -65,15 +65,17 @@ struct RunCommand: ParsableCommand {
     var options = try options.extractionOptions()
     // Only a program that lies in the archive itself has to be executable.
     options.executable = try !PathTemplate(command[0]).names.isEmpty
+    let nested = recursive ? NestedArchives.expand : .keep
     do {
-      let files = try archive.reader.extract(
-        .names(names), nested: recursive ? .expand : .keep, options: options)
+      let files = try archive.reader.extract(.names(names), nested: nested, options: options)
       archive.report(files.warnings, self.options)
       return files
     } catch  where error.code == .noSuchEntry {
-      let known = (try? archive.reader.entries())?.map(\.name) ?? []
+      // Nothing is kept; the entries of all archives that could be gone into are told.
+      let nothing = Selection.matching { _ in false }
+      let known = try? archive.reader.extract(nothing, nested: nested, options: options).entries.map(\.name)
       var wanted = WantedNames(names)
-      for name in known { _ = wanted.take(name) }
+      for name in known ?? [] { _ = wanted.take(name) }
       throw wanted.reportMissing(in: archive, afterAll: true)
     } catch {
       throw archive.report(error)

@@ -1,5 +1,4 @@
 import ArgumentParser
-import Glibc
 import MemArchive
 
 /// The options of the subcommands that go through an archive entry by entry.
@@ -9,12 +8,12 @@ struct WalkOptions: ParsableArguments {
     help: ArgumentHelp(
       "Only entries whose name matches, as in fnmatch(3); * matches / too. May be repeated.",
       valueName: "glob"))
-  var include: [String] = []
+  var include: [Glob] = []
 
   @Option(
     name: .long, parsing: .singleValue,
     help: ArgumentHelp("Not the entries whose name matches. May be repeated.", valueName: "glob"))
-  var exclude: [String] = []
+  var exclude: [Glob] = []
 
   @Flag(
     name: .shortAndLong,
@@ -28,13 +27,15 @@ struct WalkOptions: ParsableArguments {
 
   /// Whether --include and --exclude let the entry through.
   func admits(_ entry: ArchiveEntry) -> Bool {
-    let name = ArchiveEntry.rawName(of: entry.name)
-    return (include.isEmpty || include.contains { Self.matches($0, name) })
-      && !exclude.contains { Self.matches($0, name) }
+    let name = Glob.cString(entry.name)
+    return (include.isEmpty || include.contains { $0.matches(name) })
+      && !exclude.contains { $0.matches(name) }
   }
 
-  private static func matches(_ glob: String, _ name: [UInt8]) -> Bool {
-    func string(_ bytes: [UInt8]) -> [CChar] { bytes.map { CChar(bitPattern: $0) } + [0] }
-    return unsafe fnmatch(string(ArchiveEntry.rawName(of: glob)), string(name), 0) == 0
-  }
+  /// Whether archives inside the archive are gone into.
+  var nested: NestedArchives { recursive ? .expand : .keep }
+}
+
+extension Glob: ExpressibleByArgument {
+  init?(argument: String) { self.init(argument) }
 }

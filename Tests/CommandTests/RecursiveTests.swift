@@ -36,6 +36,14 @@ struct RecursiveTests {
     #expect(outcome == .done("hello\nworld\n"))
   }
 
+  @Test func `run names only what is nowhere, not what lies inside`() throws {
+    let outcome = try Program.run(
+      ["run", "-r", "-", "--", "cat", "{in.tar/dir/in}", "{nope}"], input: Self.outer)
+    #expect(outcome.end == .exit(2))
+    #expect(outcome.errors.text.contains("\"nope\""))
+    #expect(!outcome.errors.text.contains("no entry \"in.tar/dir/in\""))
+  }
+
   @Test func `test counts what lies inside too, and the limits hold for all of it`() throws {
     let outcome = try Program.run(["test", "-r", "-"], input: Self.outer)
     #expect(outcome.end == .exit(0))

@@ -29,17 +29,8 @@ enum Container {
   /// Whether the last bytes are the end record of a zip without a comment (APPNOTE, 4.3.16): another format in front may
   /// hide a whole zip.
   static func endsLikeZip(_ content: any ByteSource) throws(ArchiveError) -> Bool {
-    let recordSize: Int64 = 22
-    guard let content = content as? any SeekableSource, content.size >= recordSize else { return false }
-    let position = content.position
-    defer { content.position = position }
-    content.position = content.size - recordSize
-    var record = [UInt8](repeating: 0, count: Int(recordSize))
-    var count = 0
-    while count < record.count {
-      let more = try content.read(into: &record, from: count)
-      guard more > 0 else { return false }
-      count += more
+    guard let record = try (content as? any SeekableSource)?.tail(22), record.count == 22 else {
+      return false
     }
     return record.starts(with: "PK\u{5}\u{6}".utf8) && record.suffix(2) == [0, 0]
   }

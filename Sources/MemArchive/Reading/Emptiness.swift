@@ -17,15 +17,7 @@ enum Emptiness {
   /// The number of entries in the last end of central directory record (APPNOTE 4.3.16), which a comment of at most 64 KiB
   /// may follow.
   private static func zipCount(_ content: any SeekableSource) throws(ArchiveError) -> Int? {
-    var tail = [UInt8](repeating: 0, count: Int(min(content.size, 22 + 65_535)))
-    content.position = content.size - Int64(tail.count)
-    var read = 0
-    while read < tail.count {
-      let count = try content.read(into: &tail, from: read)
-      guard count > 0 else { return nil }
-      read += count
-    }
-    guard tail.count >= 22 else { return nil }
+    guard let tail = try content.tail(22 + 65_535), tail.count >= 22 else { return nil }
     for start in stride(from: tail.count - 22, through: 0, by: -1)
     where tail[start] == 0x50 && tail[start...].starts(with: [0x50, 0x4B, 5, 6]) {
       return Int(tail[start + 10]) | Int(tail[start + 11]) << 8

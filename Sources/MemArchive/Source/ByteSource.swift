@@ -25,6 +25,24 @@ protocol SeekableSource: ByteSource {
   var position: Int64 { get set }
 }
 
+extension SeekableSource {
+  /// The last `count` bytes, or all where there are fewer; nil when the source turns out to be shorter than it was. Reading
+  /// goes on where it was.
+  func tail(_ count: Int64) throws(ArchiveError) -> [UInt8]? {
+    let before = position
+    defer { position = before }
+    var tail = [UInt8](repeating: 0, count: Int(min(size, count)))
+    position = size - Int64(tail.count)
+    var filled = 0
+    while filled < tail.count {
+      let more = try read(into: &tail, from: filled)
+      guard more > 0 else { return nil }
+      filled += more
+    }
+    return tail
+  }
+}
+
 /// Bytes of the archive taken so far, and in all where that is known.
 struct SourceProgress {
   var read: Int64
