@@ -17,6 +17,7 @@ extension ArchiveEntry {
     var user: String?
     var group: String?
     var accessControlList: String?
+    var comment: String?
     var attributes: [ExtendedAttribute] = []
   }
 
@@ -44,6 +45,8 @@ extension ArchiveEntry {
   public var group: String? { box?.details.group }
   /// The access control list as text, acl(5), where the format has one.
   public var accessControlList: String? { box?.details.accessControlList }
+  /// The comment on the entry: of a zip's directory, or of the gzip around a lone file. Encoded like ``name``.
+  public var comment: String? { box?.details.comment }
   /// The extended attributes, where the format has some.
   public var extendedAttributes: [ExtendedAttribute] { box?.details.attributes ?? [] }
 }

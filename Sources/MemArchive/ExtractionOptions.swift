@@ -50,6 +50,9 @@ public struct ExtractionOptions: Sendable {
   /// The character set of names that are not UTF-8, as iconv(3) calls it: "CP437", "SHIFT_JIS", "GBK". `nil` keeps
   /// their bytes, see ``ArchiveEntry/name``.
   public var encoding: String?
+  /// Who reads zip: tests compare the two.
+  enum Engine { case own, libarchive }
+  var engine = Engine.own
   /// Stops the extraction from elsewhere.
   var cancellation: Cancellation?
   /// Called while an archive is read, at most ten times a second, on the thread that reads.

@@ -7,7 +7,7 @@ internal import SystemPackage
   private let warnings: WarningLog
   private let stream: UnsafeMutablePointer<z_stream>
   private let header: UnsafeMutablePointer<gz_header>
-  private let storedNameBytes: UnsafeMutableBufferPointer<UInt8>
+  private let storedText: UnsafeMutableBufferPointer<UInt8>
   private var input = [UInt8](repeating: 0, count: 256 << 10)
   private var inputRange = 0..<0
   private var upstreamEnded = false
@@ -21,11 +21,13 @@ internal import SystemPackage
     unsafe stream.initialize(to: z_stream())
     unsafe header = .allocate(capacity: 1)
     unsafe header.initialize(to: gz_header())
-    unsafe storedNameBytes = .allocate(capacity: 1024)
-    unsafe storedNameBytes.initialize(repeating: 0)
-    unsafe header.pointee.name = storedNameBytes.baseAddress
-    // One byte stays zero, so that the name always ends.
-    unsafe header.pointee.name_max = 1023
+    // The name, then the comment; the last byte of either half stays zero, so that both always end.
+    unsafe storedText = .allocate(capacity: 2 * Self.textSize)
+    unsafe storedText.initialize(repeating: 0)
+    unsafe header.pointee.name = storedText.baseAddress
+    unsafe header.pointee.name_max = UInt32(Self.textSize - 1)
+    unsafe header.pointee.comment = storedText.baseAddress?.advanced(by: Self.textSize)
+    unsafe header.pointee.comm_max = UInt32(Self.textSize - 1)
     // 15: the largest window; 16: a gzip header and trailer, both checked.
     guard unsafe inflateInit2_(stream, 15 + 16, ZLIB_VERSION, CInt(MemoryLayout<z_stream>.size)) == Z_OK
     else {
@@ -38,7 +40,7 @@ internal import SystemPackage
     unsafe inflateEnd(stream)
     unsafe stream.deallocate()
     unsafe header.deallocate()
-    unsafe storedNameBytes.deallocate()
+    unsafe storedText.deallocate()
   }
 
   /// zlib's version.
@@ -50,10 +52,18 @@ internal import SystemPackage
 
   /// The file name in the first member's header (FNAME), known once its first bytes were read. Latin-1 by the RFC,
   /// the raw bytes of the file system's name in practice.
-  var storedName: [UInt8]? {
+  var storedName: [UInt8]? { unsafe text(storedText[..<Self.textSize]) }
+
+  /// The comment in the first member's header (FCOMMENT).
+  var storedComment: [UInt8]? { unsafe text(storedText[Self.textSize...]) }
+
+  /// The bytes kept of a name or comment.
+  private static let textSize = 4096
+
+  private func text(_ bytes: Slice<UnsafeMutableBufferPointer<UInt8>>) -> [UInt8]? {
     guard unsafe header.pointee.done == 1 else { return nil }
-    let name = unsafe storedNameBytes.prefix { $0 != 0 }
-    return unsafe name.isEmpty ? nil : Array(name)
+    let text = unsafe bytes.prefix { $0 != 0 }
+    return unsafe text.isEmpty ? nil : Array(text)
   }
 
   /// The time in the first member's header (MTIME), seconds since 1970; nil where it has none.

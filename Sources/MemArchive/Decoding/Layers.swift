@@ -60,6 +60,9 @@ struct Layers {
   /// The time of the content when it is a lone compressed file and gzip stored one.
   var contentTime: ArchiveEntry.Time? { innermostGzip?.storedTime.map { ArchiveEntry.Time(seconds: $0) } }
 
+  /// The comment on the content when it is a lone compressed file and gzip stored one.
+  var contentComment: [UInt8]? { innermostGzip?.storedComment }
+
   /// The name of the content when it is a lone compressed file: what gzip stored, or the archive's name without
   /// the suffixes of its layers.
   var contentName: String {

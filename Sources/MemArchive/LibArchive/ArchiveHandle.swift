@@ -6,7 +6,7 @@ internal import SystemPackage
 ///
 /// No other code sees the C object. An error that the source throws inside a callback is kept and thrown by the call
 /// that caused it; libarchive's own statuses become errors in `outcome`, the one ladder for all calls.
-@safe final class ArchiveHandle {
+@safe final class ArchiveHandle: EntryParser {
   /// Large enough to make system calls rare, small enough to stay in the second-level cache.
   private static let blockSize = 256 << 10
 
@@ -17,17 +17,20 @@ internal import SystemPackage
   private var bytesDelivered: Int64 = 0
   private var sourceFailure: ArchiveError?
   /// Looked at before each block that is read: libarchive skips entries without coming back.
-  var cancellation: Cancellation?
+  private let cancellation: Cancellation?
   /// Whether libarchive has asked for more bytes than there are.
   private(set) var sourceEnded = false
 
-  private init(_ source: any ByteSource, convertsNames: Bool = false) throws(ArchiveError) {
+  private init(
+    _ source: any ByteSource, convertsNames: Bool = false, cancellation: Cancellation? = nil
+  ) throws(ArchiveError) {
     guard let archive = unsafe archive_read_new() else {
       throw .system("archive_read_new", .noMemory, doing: "creating a reader")
     }
     unsafe self.archive = archive
     self.source = source
     self.convertsNames = convertsNames
+    self.cancellation = cancellation
     unsafe block = .allocate(byteCount: Self.blockSize, alignment: 4096)
   }
 
@@ -41,14 +44,16 @@ internal import SystemPackage
   ///
   /// - Parameter head: the first bytes, which tell how names are stored.
   static func entries(
-    of source: any ByteSource, head: [UInt8], formats: ArchiveFormats, passphrases: [String]
+    of source: any ByteSource, head: [UInt8], formats: ArchiveFormats, options: ExtractionOptions
   ) throws(ArchiveError) -> ArchiveHandle {
-    let handle = try ArchiveHandle(source, convertsNames: !isPOSIXTar(head))
+    let handle = try ArchiveHandle(
+      source, convertsNames: !isPOSIXTar(head),
+      cancellation: options.cancellation)
     let archive = unsafe handle.archive
     for unsafe(format, register) in unsafe registrations where formats.contains(format) {
       unsafe register(archive)
     }
-    for passphrase in passphrases {
+    for passphrase in options.passphrases {
       unsafe archive_read_add_passphrase(archive, passphrase)
     }
     try handle.open()

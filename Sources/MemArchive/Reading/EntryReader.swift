@@ -1,7 +1,7 @@
 /// The entries of one archive, in their order, each with its content: Source, Decoding and libarchive behind one
 /// small face.
 final class EntryReader {
-  private let handle: ArchiveHandle
+  private let parser: any EntryParser
   private let content: any ByteSource
   private let layers: Layers
   private let ledger: Ledger
@@ -25,18 +25,37 @@ final class EntryReader {
       ? layers.content : try Spool.seekable(layers.content, ledger: ledger)
     if choice.isGuess { try Choice.refuseDiskImage(content, layers.head) }
     do throws(ArchiveError) {
-      handle = try ArchiveHandle.entries(
-        of: content, head: layers.head, formats: choice.formats, passphrases: options.passphrases)
+      parser = try Self.parser(of: content, layers, choice, options: options, warnings: warnings)
     } catch {
       if error.code == .unrecognizedFormat, let format = choice.disallowed { throw .disallowed(format) }
       throw error
     }
     names = try NameDecoder(encoding: options.encoding)
-    handle.cancellation = options.cancellation
     cancellation = options.cancellation
     self.ledger = ledger
     self.warnings = warnings
     meter = ProgressMeter(options.onProgress)
+  }
+
+  /// Zip is read by ourselves wherever its headers agree with each other, everything else by libarchive.
+  private static func parser(
+    of content: any ByteSource, _ layers: Layers, _ choice: Choice, options: ExtractionOptions,
+    warnings: WarningLog
+  ) throws(ArchiveError) -> any EntryParser {
+    if options.engine == .own, choice.formats.contains(.zip), let content = content as? any SeekableSource {
+      do throws(ZipDirectory.Refusal) {
+        if let directory = try ZipDirectory(content) {
+          return try ZipReader(directory, of: content, options: options)
+        }
+      } catch {
+        switch error {
+        case .source(let error): throw error
+        case .contradiction(let text): warnings.add("the zip \(text)")
+        }
+      }
+    }
+    return try ArchiveHandle.entries(
+      of: content, head: layers.head, formats: choice.formats, options: options)
   }
 
   /// The next entry, or nil at the end, where also all checksums of the layers around the archive have been verified.
@@ -50,8 +69,8 @@ final class EntryReader {
         isFinished = true
         if entriesSeen == 0 { try Emptiness.check(content, layers.head) }
         // GNU tar and POSIX end with two blocks of zeros; without them, nobody can tell whether entries are missing.
-        if handle.isTar, handle.sourceEnded { warnings.add("the end-of-archive marker is missing") }
-        if handle.isTar, try Container.endsLikeZip(content) {
+        if parser.isTar, parser.sourceEnded { warnings.add("the end-of-archive marker is missing") }
+        if parser.isTar, try Container.endsLikeZip(content) {
           warnings.add("it ends like a zip archive: pin formats to .zip to read it as one")
         }
         try drain()
@@ -71,7 +90,7 @@ final class EntryReader {
       // A header can fail again and again without progress (seen with damaged RAR5 files).
       failures += 1
       isFinished =
-        isFinished || handle.isExhausted || failures >= 100 || error.code == .limitExceeded
+        isFinished || parser.isExhausted || failures >= 100 || error.code == .limitExceeded
         || error.code == .cancelled
       throw error
     }
@@ -86,7 +105,7 @@ final class EntryReader {
       throw .corrupt(contradiction, entry: entry.name, call: "archive_read_next_header")
     }
     do throws(ArchiveError) {
-      let size = try handle.forEachBlock(declared: entry.size) { (block, offset) throws(ArchiveError) in
+      let size = try parser.forEachBlock(declared: entry.size) { (block, offset) throws(ArchiveError) in
         if let declared = entry.size, offset + Int64(block.byteCount) > declared {
           throw .corrupt("the entry holds more than the \(declared) bytes that its header declares")
         }
@@ -100,16 +119,16 @@ final class EntryReader {
       }
       return size
     } catch {
-      isFinished = isFinished || handle.isExhausted || error.code == .cancelled
+      isFinished = isFinished || parser.isExhausted || error.code == .cancelled
       throw error.naming(entry.name)
     }
   }
 
   /// libarchive takes a compressed file without a byte for an archive without an entry; gunzip makes an empty file.
   private func nextHeader() throws(ArchiveError) -> Header? {
-    guard layers.isCompressed, layers.head.isEmpty, !isEmptyFileGiven else { return try handle.nextHeader() }
+    guard layers.isCompressed, layers.head.isEmpty, !isEmptyFileGiven else { return try parser.nextHeader() }
     isEmptyFileGiven = true
-    return Header(emptyFile: layers.contentName)
+    return Header(name: Array(layers.contentName.utf8), kind: .file, size: 0)
   }
 
   private func entry(of header: Header) throws(ArchiveError) -> ArchiveEntry {
@@ -117,8 +136,13 @@ final class EntryReader {
       throw .corrupt(
         header.warning ?? "an entry's name is not valid in the encoding that its header declares")
     }
-    let isLone = handle.isRaw || isEmptyFileGiven
+    let isLone = parser.isRaw || isEmptyFileGiven
     let (name, isConverted) = names.decode(rawName)
+    var details = isLone ? nil : header.details
+    if let comment = isLone ? layers.contentComment : header.comment {
+      details = details ?? ArchiveEntry.Details()
+      details?.comment = names.decode(comment).name
+    }
     return ArchiveEntry(
       name: isLone ? layers.contentName : name,
       convertedFrom: isConverted && !isLone ? rawName : nil,
@@ -129,7 +153,7 @@ final class EntryReader {
       link: header.link.map { names.decode($0).name },
       linkCount: header.linkCount,
       isEncrypted: header.isEncrypted,
-      box: isLone ? nil : header.details.map { ArchiveEntry.DetailsBox($0) })
+      box: details.map { ArchiveEntry.DetailsBox($0) })
   }
 
   /// Formats end before their file does: what is left holds the checksums of the layers around the archive.

@@ -26,20 +26,37 @@ protocol SeekableSource: ByteSource {
 }
 
 extension SeekableSource {
-  /// The last `count` bytes, or all where there are fewer; nil when the source turns out to be shorter than it was. Reading
-  /// goes on where it was.
-  func tail(_ count: Int64) throws(ArchiveError) -> [UInt8]? {
+  /// Fills the front of `array` with up to `count` bytes from `offset` on and returns how many, fewer only at the end.
+  /// Reading goes on where it was.
+  func read(into array: inout [UInt8], count: Int, at offset: Int64) throws(ArchiveError) -> Int {
     let before = position
     defer { position = before }
-    var tail = [UInt8](repeating: 0, count: Int(min(size, count)))
-    position = size - Int64(tail.count)
+    position = offset
     var filled = 0
-    while filled < tail.count {
-      let more = try read(into: &tail, from: filled)
-      guard more > 0 else { return nil }
+    while filled < count {
+      var elements = array.mutableSpan
+      var bytes = unsafe elements.mutableBytes
+      var free = bytes._mutatingExtracting(filled..<count)
+      let more = try read(into: &free)
+      guard more > 0 else { break }
       filled += more
     }
-    return tail
+    return filled
+  }
+
+  /// `count` bytes from `offset` on, fewer only at the end. Reading goes on where it was.
+  func bytes(_ count: Int, at offset: Int64) throws(ArchiveError) -> [UInt8] {
+    var bytes = [UInt8](repeating: 0, count: Int(max(0, min(Int64(count), size - offset))))
+    let filled = try read(into: &bytes, count: bytes.count, at: offset)
+    bytes.removeSubrange(filled...)
+    return bytes
+  }
+
+  /// The last `count` bytes, or all where there are fewer; nil when the source turns out to be shorter than it was.
+  func tail(_ count: Int) throws(ArchiveError) -> [UInt8]? {
+    let length = Int(min(size, Int64(count)))
+    let tail = try bytes(length, at: size - Int64(length))
+    return tail.count == length ? tail : nil
   }
 }
 

@@ -1,21 +1,8 @@
 internal import CLibArchive
 internal import Glibc
 
-/// One entry's header as libarchive gives it, copied out of the C object.
-struct Header {
-  /// The name's bytes; nil where libarchive cannot decode them.
-  let name: [UInt8]?
-  let kind: ArchiveEntry.Kind
-  let size: Int64?
-  let modified: ArchiveEntry.Time?
-  let mode: UInt16
-  let link: [UInt8]?
-  let linkCount: Int
-  let isEncrypted: Bool
-  let details: ArchiveEntry.Details?
-  /// libarchive's note on the header.
-  let warning: String?
-
+extension Header {
+  /// Copies an entry's header out of the C object.
   init(_ entry: OpaquePointer, isTar: Bool, warning: String?) {
     let hardlink = unsafe Self.bytes(archive_entry_hardlink(entry))
     name = unsafe Self.bytes(archive_entry_pathname(entry))
@@ -44,14 +31,6 @@ struct Header {
     isTar && seconds < 0 && nanoseconds > 0
       ? ArchiveEntry.Time(seconds: Int64(seconds) - 1, nanoseconds: 1_000_000_000 - nanoseconds)
       : ArchiveEntry.Time(seconds: Int64(seconds), nanoseconds: nanoseconds)
-  }
-
-  /// The header of a regular file without content.
-  init(emptyFile name: String) {
-    self.name = Array(name.utf8)
-    (kind, size, modified, mode, link, linkCount, isEncrypted, details, warning) = (
-      .file, 0, nil, 0o644, nil, 1, false, nil, nil
-    )
   }
 
   private static func bytes(_ string: UnsafePointer<CChar>?) -> [UInt8]? {

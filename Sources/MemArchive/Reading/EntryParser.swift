@@ -1,0 +1,20 @@
+/// One archive's entries as its format lays them out: libarchive, or the own zip reader.
+protocol EntryParser: AnyObject {
+  /// The next entry's header, or nil at the archive's end.
+  func nextHeader() throws(ArchiveError) -> Header?
+
+  /// Calls `body` with each block of the current entry's content and its offset; returns the content's exact size,
+  /// which the last block does not tell when the entry ends in a hole.
+  func forEachBlock(
+    declared: Int64?, _ body: (RawSpan, Int64) throws(ArchiveError) -> Void
+  ) throws(ArchiveError) -> Int64
+
+  /// Whether reading cannot go on behind the last error.
+  var isExhausted: Bool { get }
+  /// Whether it is a tar of any dialect.
+  var isTar: Bool { get }
+  /// Whether the content is that of a lone compressed file.
+  var isRaw: Bool { get }
+  /// Whether more bytes were asked for than there are.
+  var sourceEnded: Bool { get }
+}

@@ -1,0 +1,135 @@
+/// The central directory of a zip whose headers all agree with each other, and where each entry's content is.
+///
+/// Whether they do is found out before the first entry is handed out: readers differ in whom they believe where headers
+/// contradict each other, and an archive must not change hands half way.
+struct ZipDirectory {
+  /// Why the archive is left to libarchive.
+  enum Refusal: Error {
+    /// What the zip does that none should, as the end of a sentence.
+    case contradiction(String)
+    case source(ArchiveError)
+  }
+
+  /// One entry: its central header's place in `bytes`, its local header's and its content's in the file.
+  struct Place {
+    let record: Int
+    let localHeader: Int64
+    var content: Int64 = 0
+  }
+
+  /// The entries in the order in which they lie in the file.
+  let places: [Place]
+  /// The comment on the whole archive.
+  let comment: [UInt8]
+  /// Whether there are entries that only libarchive decodes.
+  let needsLibArchive: Bool
+  private let bytes: [UInt8]
+
+  /// Larger directories are not kept in memory.
+  private static let maximumSize = 1 << 30
+
+  /// Reads the directory and all local headers; nil where the file does not end like a zip.
+  init?(_ content: any SeekableSource) throws(Refusal) {
+    guard let end = try ZipEnd(content) else { return nil }
+    guard end.directory.count <= Self.maximumSize else {
+      throw .contradiction("has a directory of \(end.directory.count) bytes")
+    }
+    bytes = try Self.reading { () throws(ArchiveError) in
+      try content.bytes(end.directory.count, at: end.directory.lowerBound)
+    }
+    comment = end.comment
+    var places = try Self.places(in: bytes, end)
+    if !zip(places, places.dropFirst()).allSatisfy({ $0.localHeader <= $1.localHeader }) {
+      places.sort { ($0.localHeader, $0.record) < ($1.localHeader, $1.record) }
+    }
+    var needsLibArchive = false
+    for index in places.indices {
+      let next = index + 1 < places.count ? places[index + 1].localHeader : end.directory.lowerBound
+      guard let record = ZipRecord(central: bytes, at: places[index].record) else { continue }
+      let (local, _) = try Self.local(
+        content, at: places[index].localHeader, nameLength: record.rawName.count)
+      try Self.compare(record, local)
+      places[index].content = places[index].localHeader + Int64(local.length)
+      guard record.compressedSize <= UInt64(max(0, next - places[index].content)) else {
+        throw .contradiction("has entries that overlap")
+      }
+      needsLibArchive = needsLibArchive || !record.isReadHere
+    }
+    self.places = places
+    self.needsLibArchive = needsLibArchive
+  }
+
+  /// The central header of an entry.
+  func record(_ place: Place) -> ZipRecord? { ZipRecord(central: bytes, at: place.record) }
+
+  /// All entries' places, in the directory's order, without that of their content.
+  private static func places(in bytes: [UInt8], _ end: ZipEnd) throws(Refusal) -> [Place] {
+    var places: [Place] = []
+    var offset = 0
+    while offset < bytes.count {
+      guard let record = ZipRecord(central: bytes, at: offset) else {
+        throw .contradiction("has a directory that is not one from its beginning to its end")
+      }
+      guard record.disk == 0 else { throw .contradiction("is a part of several") }
+      let (start, overflow) = Int64(record.localOffset).addingReportingOverflow(end.prefix)
+      guard !overflow, start < end.directory.lowerBound else {
+        throw .contradiction("has an entry that begins behind all entries")
+      }
+      places.append(Place(record: offset, localHeader: start))
+      offset += record.length
+    }
+    guard UInt64(places.count) == end.count else {
+      throw .contradiction("has \(places.count) entries, and its end counts \(end.count)")
+    }
+    return places
+  }
+
+  /// The local header at `offset`, and its bytes.
+  static func local(
+    _ content: any SeekableSource, at offset: Int64, nameLength: Int
+  ) throws(Refusal) -> (ZipRecord, [UInt8]) {
+    // Most extra fields fit into what is read at once.
+    let expected = ZipRecord.localLength + nameLength + 64
+    var bytes = try reading { () throws(ArchiveError) in try content.bytes(expected, at: offset) }
+    if let length = ZipRecord.localLength(bytes), length > bytes.count {
+      bytes = try reading { () throws(ArchiveError) in try content.bytes(length, at: offset) }
+    }
+    guard let local = ZipRecord(local: bytes) else {
+      throw .contradiction("has no entry at \(offset), where its directory says one is")
+    }
+    return (local, bytes)
+  }
+
+  /// Refuses an entry whose two headers tell different stories.
+  private static func compare(_ central: ZipRecord, _ local: ZipRecord) throws(Refusal) {
+    let name = EntryName.key(central.name)
+    guard central.rawName.elementsEqual(local.rawName), local.extra.name ?? central.name == central.name
+    else {
+      throw .contradiction(
+        "calls an entry \"\(name)\" in its directory, and \"\(EntryName.key(local.name))\" in front of it")
+    }
+    // Encryption, data descriptor, UTF-8, hidden headers.
+    let meaningful: UInt16 = 1 | 1 << 3 | 1 << 6 | 1 << 11 | 1 << 13
+    guard central.method == local.method, (central.flags ^ local.flags) & meaningful == 0,
+      central.flags & (1 << 6 | 1 << 13) == 0
+    else { throw .contradiction("has two headers for \"\(name)\" that differ in how it is stored") }
+    let numbers = (local.checksum, local.compressedSize, local.size)
+    guard
+      numbers == (central.checksum, central.compressedSize, central.size)
+        || (central.hasDataDescriptor && numbers == (0, 0, 0))
+    else { throw .contradiction("has two headers for \"\(name)\" that differ in its size or checksum") }
+    guard central.method != 0 || central.isEncrypted || central.compressedSize == central.size else {
+      throw .contradiction("has two sizes for \"\(name)\", which is not compressed")
+    }
+  }
+
+  /// Errors of the source pass through as they are.
+  static func reading<Result>(_ body: () throws(ArchiveError) -> Result) throws(Refusal) -> Result {
+    do throws(ArchiveError) { return try body() } catch { throw .source(error) }
+  }
+}
+
+extension ZipRecord {
+  /// Whether the content is decoded without libarchive: stored or deflated, and not encrypted.
+  var isReadHere: Bool { !isEncrypted && (method == 0 || method == 8) }
+}

@@ -1,0 +1,125 @@
+/// The extra fields of one header, APPNOTE 4.5: what several writers have added over the years.
+struct ZipExtraFields {
+  var modified: ArchiveEntry.Time?
+  var accessed: ArchiveEntry.Time?
+  var created: ArchiveEntry.Time?
+  var userID: Int64?
+  var groupID: Int64?
+  /// The name that replaces the header's (Info-ZIP's Unicode Path).
+  var name: [UInt8]?
+  /// The numbers of the zip64 field, in the order of 4.5.3.
+  private var wide: [UInt64] = []
+  private var timeRank = 0
+
+  /// Reads the fields; nil where one is longer than what is left.
+  ///
+  /// - Parameter rawName: the header's name, which Unicode Path must belong to.
+  init?(_ bytes: [UInt8], _ range: Range<Int>, rawName: ArraySlice<UInt8>) {
+    var rest = range
+    while rest.count >= 4 {
+      let id = bytes.little(UInt16.self, at: rest.lowerBound)
+      let size = Int(bytes.little(UInt16.self, at: rest.lowerBound + 2))
+      let field = (rest.lowerBound + 4)..<(rest.lowerBound + 4 + size)
+      guard field.upperBound <= rest.upperBound else { return nil }
+      read(id, bytes, field, rawName)
+      rest = field.upperBound..<rest.upperBound
+    }
+    // Aligners pad with fewer zeros than a field's head has bytes.
+    guard bytes[rest].allSatisfy({ $0 == 0 }) else { return nil }
+  }
+
+  /// The next number of the zip64 field for a field of the header that is all ones; nil where it has none.
+  mutating func takeWide() -> UInt64? { wide.isEmpty ? nil : wide.removeFirst() }
+
+  private mutating func read(
+    _ id: UInt16, _ bytes: [UInt8], _ field: Range<Int>, _ rawName: ArraySlice<UInt8>
+  ) {
+    let start = field.lowerBound
+    switch id {
+    case 0x0001:
+      wide = stride(from: start, through: field.upperBound - 8, by: 8).prefix(3)
+        .map { bytes.little(UInt64.self, at: $0) }
+    case 0x000A: readNTFS(bytes, field)
+    case 0x5455 where !field.isEmpty: readTimestamps(bytes, field)
+    case 0x5855 where field.count >= 8: readUnix(bytes, field)
+    case 0x7855 where field.count >= 4:
+      setOwner(
+        UInt64(bytes.little(UInt16.self, at: start)), UInt64(bytes.little(UInt16.self, at: start + 2)))
+    case 0x7875: readOwner(bytes[field])
+    case 0x7075 where field.count > 5 && bytes[start] == 1:
+      // The field is out of date when somebody has changed the name without knowing of it.
+      var checksum = CRC32()
+      unsafe checksum.update(Array(rawName).span.bytes)
+      guard bytes.little(UInt32.self, at: start + 1) == checksum.value else { return }
+      name = Array(bytes[(start + 5)..<field.upperBound])
+    default: break
+    }
+  }
+
+  /// PKWARE's NTFS field (4.5.5): intervals of 100 ns since 1601.
+  private mutating func readNTFS(_ bytes: [UInt8], _ field: Range<Int>) {
+    guard field.count >= 32, bytes.little(UInt16.self, at: field.lowerBound + 4) == 1,
+      bytes.little(UInt16.self, at: field.lowerBound + 6) == 24
+    else { return }
+    let times = [8, 16, 24].map { offset -> ArchiveEntry.Time? in
+      let ticks = bytes.little(UInt64.self, at: field.lowerBound + offset)
+      guard ticks > 0, ticks < UInt64(Int64.max) else { return nil }
+      let seconds = Int64(ticks / 10_000_000) - 11_644_473_600
+      return ArchiveEntry.Time(seconds: seconds, nanoseconds: Int(ticks % 10_000_000) * 100)
+    }
+    setTimes(rank: 3, modified: times[0], accessed: times[1], created: times[2])
+  }
+
+  /// Info-ZIP's extended timestamp: flags say which times follow, and a central directory has the first only.
+  private mutating func readTimestamps(_ bytes: [UInt8], _ field: Range<Int>) {
+    var offset = field.lowerBound + 1
+    let times = (0..<3).map { bit -> ArchiveEntry.Time? in
+      guard bytes[field.lowerBound] & 1 << bit != 0, offset + 4 <= field.upperBound else { return nil }
+      defer { offset += 4 }
+      let seconds = Int32(bitPattern: bytes.little(UInt32.self, at: offset))
+      return ArchiveEntry.Time(seconds: Int64(seconds))
+    }
+    setTimes(rank: 2, modified: times[0], accessed: times[1], created: times[2])
+  }
+
+  /// Info-ZIP's first Unix field: access and modification time, owner and group.
+  private mutating func readUnix(_ bytes: [UInt8], _ field: Range<Int>) {
+    let times = [0, 4].map {
+      ArchiveEntry.Time(
+        seconds: Int64(Int32(bitPattern: bytes.little(UInt32.self, at: field.lowerBound + $0))))
+    }
+    setTimes(rank: 1, modified: times[1], accessed: times[0], created: nil)
+    guard field.count >= 12 else { return }
+    setOwner(
+      UInt64(bytes.little(UInt16.self, at: field.lowerBound + 8)),
+      UInt64(bytes.little(UInt16.self, at: field.lowerBound + 10)))
+  }
+
+  /// Info-ZIP's Unix owners: version 1, then two numbers, each with its length.
+  private mutating func readOwner(_ field: ArraySlice<UInt8>) {
+    var rest = field.dropFirst()
+    func takeNumber() -> UInt64? {
+      guard let count = rest.popFirst(), (1...8).contains(count), rest.count >= count else { return nil }
+      defer { rest = rest.dropFirst(Int(count)) }
+      return rest.prefix(Int(count)).reversed().reduce(0) { $0 << 8 | UInt64($1) }
+    }
+    guard field.first == 1, let user = takeNumber(), let group = takeNumber() else { return }
+    setOwner(user, group)
+  }
+
+  private mutating func setOwner(_ user: UInt64, _ group: UInt64) {
+    userID = Int64(clamping: user)
+    groupID = Int64(clamping: group)
+  }
+
+  /// The finer and the later invented field wins, whatever their order.
+  private mutating func setTimes(
+    rank: Int, modified: ArchiveEntry.Time?, accessed: ArchiveEntry.Time?, created: ArchiveEntry.Time?
+  ) {
+    guard rank >= timeRank else { return }
+    timeRank = rank
+    self.modified = modified ?? self.modified
+    self.accessed = accessed ?? self.accessed
+    self.created = created ?? self.created
+  }
+}

@@ -1,0 +1,271 @@
+internal import Glibc
+
+/// Reads zip by its central directory: content is found and checked by what the directory says of it, and a damaged
+/// entry leaves the others as they are.
+///
+/// Encrypted entries and rare methods are decoded by libarchive, which goes through the same entries in step.
+final class ZipReader: EntryParser {
+  private let directory: ZipDirectory
+  private let content: any SeekableSource
+  private let libArchive: ArchiveHandle?
+  private var next = 0
+  private var current: (record: ZipRecord, content: Int64)?
+  private var inflater: RawInflater?
+  private(set) var isExhausted = false
+
+  /// Large enough to make system calls rare, small enough to stay in the second-level cache.
+  private static let blockSize = 256 << 10
+  /// Longer link targets do not exist: PATH_MAX is 4096.
+  private static let longestLink: UInt64 = 64 << 10
+
+  init(
+    _ directory: ZipDirectory, of content: any SeekableSource, options: ExtractionOptions
+  ) throws(ZipDirectory.Refusal) {
+    self.directory = directory
+    self.content = content
+    libArchive =
+      directory.needsLibArchive
+      ? try ZipDirectory.reading { () throws(ArchiveError) in
+        try ArchiveHandle.entries(of: content, head: [], formats: .zip, options: options)
+      } : nil
+  }
+
+  var isTar: Bool { false }
+  var isRaw: Bool { false }
+  var sourceEnded: Bool { false }
+
+  func nextHeader() throws(ArchiveError) -> Header? {
+    current = nil
+    guard next < directory.places.count else {
+      // Nothing is left to be read: what lies behind the last entry was read first.
+      content.position = content.size
+      return nil
+    }
+    let place = directory.places[next]
+    next += 1
+    let theirs = try headerInStep()
+    guard let record = directory.record(place) else {
+      throw .corrupt("the zip's directory cannot be read any more")
+    }
+    current = (record, place.content)
+    guard !record.name.contains(0) else {
+      current = nil
+      throw .corrupt("the name contains a NUL byte", entry: EntryName.key(record.name))
+    }
+    return try header(of: record, at: place, theirs)
+  }
+
+  /// libarchive's view of the entry, where it has to decode some of them.
+  private func headerInStep() throws(ArchiveError) -> Header? {
+    guard let libArchive else { return nil }
+    do throws(ArchiveError) {
+      guard let header = try libArchive.nextHeader() else {
+        throw .corrupt("the zip holds fewer entries than its directory names")
+      }
+      return header
+    } catch {
+      isExhausted = libArchive.isExhausted
+      throw error
+    }
+  }
+
+  private func header(
+    of record: ZipRecord, at place: ZipDirectory.Place, _ theirs: Header?
+  ) throws(ArchiveError) -> Header {
+    var (kind, mode) = record.kindAndMode
+    var header = Header(name: record.name, kind: kind, size: Int64(record.size), mode: mode)
+    if kind == .symlink {
+      let link = record.isReadHere ? try target(record, place) : theirs?.link
+      // A link that leads to no name at all is a file that calls itself a link.
+      if let link, !link.isEmpty { header.link = link } else { kind = .file }
+    }
+    if kind != .file {
+      if kind != .symlink, record.size > 0 {
+        header.warning = "the \(kind) holds \(record.size) bytes, which are left out"
+      }
+      header.size = 0
+    }
+    header.kind = kind
+    header.isEncrypted = record.isEncrypted
+    header.comment = record.comment.isEmpty ? nil : Array(record.comment)
+    // The local header has more times than the directory.
+    var local: ZipExtraFields?
+    do throws(ZipDirectory.Refusal) {
+      local = try ZipDirectory.local(content, at: place.localHeader, nameLength: record.rawName.count).0.extra
+    } catch {
+      if case .source(let error) = error { throw error }
+      throw .truncated("the archive has changed while it was read", entry: EntryName.key(record.name))
+    }
+    let central = record.extra
+    header.modified = local?.modified ?? central.modified ?? record.localTime
+    var details = ArchiveEntry.Details()
+    details.accessed = local?.accessed ?? central.accessed
+    details.created = local?.created ?? central.created
+    details.userID = local?.userID ?? central.userID
+    details.groupID = local?.groupID ?? central.groupID
+    header.details = details == ArchiveEntry.Details() ? nil : details
+    return header
+  }
+
+  /// A symbolic link's content is its target.
+  private func target(_ record: ZipRecord, _ place: ZipDirectory.Place) throws(ArchiveError) -> [UInt8] {
+    guard record.size <= Self.longestLink else {
+      throw .corrupt(
+        "the symbolic link's target has \(record.size) bytes", entry: EntryName.key(record.name))
+    }
+    var target: [UInt8] = []
+    do throws(ArchiveError) {
+      _ = try forEachBlock(declared: nil) { (block, _) throws(ArchiveError) in
+        guard target.count + block.byteCount <= Int(record.size) else {
+          throw .corrupt("the link's target is longer than its header declares")
+        }
+        unsafe block.withUnsafeBytes { unsafe target.append(contentsOf: $0) }
+      }
+    } catch {
+      throw error.naming(EntryName.key(record.name))
+    }
+    return target
+  }
+
+  func forEachBlock(
+    declared: Int64?, _ body: (RawSpan, Int64) throws(ArchiveError) -> Void
+  ) throws(ArchiveError) -> Int64 {
+    guard let (record, start) = current else { return 0 }
+    guard record.isReadHere else {
+      guard let libArchive else { return 0 }
+      do throws(ArchiveError) {
+        return try libArchive.forEachBlock(declared: declared, body)
+      } catch {
+        isExhausted = libArchive.isExhausted
+        throw error
+      }
+    }
+    var checksum = CRC32()
+    var end: Int64 = 0
+    func take(_ block: RawSpan) throws(ArchiveError) {
+      checksum.update(block)
+      try body(block, end)
+      end += Int64(block.byteCount)
+    }
+    if record.method == 0 {
+      try copy(record, from: start, take)
+    } else {
+      try inflate(record, from: start, take)
+    }
+    guard checksum.value == record.checksum else {
+      throw .corrupt(
+        "the content's CRC-32 is \(hexadecimal(checksum.value)), and the archive says \(hexadecimal(record.checksum))"
+      )
+    }
+    return end
+  }
+
+  private func copy(
+    _ record: ZipRecord, from start: Int64, _ take: (RawSpan) throws(ArchiveError) -> Void
+  ) throws(ArchiveError) {
+    var input = buffer(for: record.compressedSize)
+    var done: UInt64 = 0
+    while done < record.compressedSize {
+      let count = try fill(&input, from: start + Int64(done), left: record.compressedSize - done)
+      try unsafe take(input.span.bytes.extracting(0..<count))
+      done += UInt64(count)
+    }
+  }
+
+  private func inflate(
+    _ record: ZipRecord, from start: Int64, _ take: (RawSpan) throws(ArchiveError) -> Void
+  ) throws(ArchiveError) {
+    let inflater: RawInflater
+    if let existing = self.inflater { inflater = existing } else { inflater = try RawInflater() }
+    self.inflater = inflater
+    inflater.reset()
+    var input = buffer(for: record.compressedSize)
+    var output = buffer(for: record.size)
+    var done: UInt64 = 0
+    var rest = 0..<0
+    while true {
+      if rest.isEmpty, done < record.compressedSize {
+        let count = try fill(&input, from: start + Int64(done), left: record.compressedSize - done)
+        done += UInt64(count)
+        rest = 0..<count
+      }
+      var elements = output.mutableSpan
+      var free = unsafe elements.mutableBytes
+      let step = try unsafe inflater.inflate(input.span.bytes.extracting(rest), into: &free)
+      rest = (rest.lowerBound + step.used)..<rest.upperBound
+      if step.produced > 0 { try unsafe take(output.span.bytes.extracting(0..<step.produced)) }
+      if step.isLast {
+        guard rest.isEmpty, done == record.compressedSize else {
+          throw .corrupt("the deflate stream ends before its \(record.compressedSize) bytes do")
+        }
+        return
+      }
+      if step.used == 0, step.produced == 0, done == record.compressedSize {
+        throw .corrupt("the deflate stream goes on behind its \(record.compressedSize) bytes")
+      }
+    }
+  }
+
+  /// Room for so many bytes at most; small entries need little.
+  private func buffer(for size: UInt64) -> [UInt8] {
+    [UInt8](repeating: 0, count: Int(min(UInt64(Self.blockSize), max(1, size))))
+  }
+
+  /// Reads the next bytes of an entry, of which `left` are left.
+  private func fill(
+    _ input: inout [UInt8], from offset: Int64, left: UInt64
+  ) throws(ArchiveError) -> Int {
+    let wanted = Int(min(UInt64(input.count), left))
+    let count = try content.read(into: &input, count: wanted, at: offset)
+    guard count == wanted else { throw .truncated("the archive has become shorter while it was read") }
+    return count
+  }
+
+  private func hexadecimal(_ value: UInt32) -> String {
+    let digits = String(value, radix: 16)
+    return String(repeating: "0", count: 8 - digits.count) + digits
+  }
+}
+
+extension ZipRecord {
+  /// What the entry is and may, by its attributes (APPNOTE 4.4.2, 4.4.15) and its name.
+  fileprivate var kindAndMode: (ArchiveEntry.Kind, UInt16) {
+    let isNamedDirectory = rawName.last == UInt8(ascii: "/")
+    switch madeBy >> 8 {
+    case 3:
+      let mode = externalAttributes >> 16
+      let permissions = UInt16(mode & 0o7777)
+      switch mode & S_IFMT {
+      case _ where isNamedDirectory: return (.directory, permissions)
+      // Attributes without a slash do not turn bytes into nothing.
+      case S_IFDIR: return (size == 0 ? .directory : .file, permissions)
+      case S_IFLNK: return (.symlink, permissions)
+      case S_IFIFO: return (.fifo, permissions)
+      case S_IFSOCK: return (.socket, permissions)
+      case S_IFCHR: return (.character, permissions)
+      case S_IFBLK: return (.block, permissions)
+      default: return (.file, permissions)
+      }
+    case 0:
+      let isDirectory = isNamedDirectory || (externalAttributes & 0x10 != 0 && size == 0)
+      let mode: UInt16 = isDirectory ? 0o775 : 0o664
+      return (isDirectory ? .directory : .file, externalAttributes & 1 != 0 ? mode & 0o555 : mode)
+    default: return isNamedDirectory ? (.directory, 0o775) : (.file, 0o664)
+    }
+  }
+
+  /// The time of the header itself, in the local time of whoever reads it (4.4.6); nil where it is none.
+  fileprivate var localTime: ArchiveEntry.Time? {
+    guard date != 0 else { return nil }
+    var parts = unsafe tm()
+    unsafe parts.tm_year = Int32(date >> 25) + 80
+    unsafe parts.tm_mon = Int32(date >> 21 & 15) - 1
+    unsafe parts.tm_mday = Int32(date >> 16 & 31)
+    unsafe parts.tm_hour = Int32(date >> 11 & 31)
+    unsafe parts.tm_min = Int32(date >> 5 & 63)
+    unsafe parts.tm_sec = Int32(date & 31) * 2
+    unsafe parts.tm_isdst = -1
+    let seconds = unsafe mktime(&parts)
+    return seconds == -1 ? nil : ArchiveEntry.Time(seconds: Int64(seconds))
+  }
+}

@@ -1,0 +1,91 @@
+/// One header of a zip: a file header of the central directory (APPNOTE 4.3.12), or what a local one (4.3.7) says.
+struct ZipRecord {
+  let flags: UInt16
+  let method: UInt16
+  let date: UInt32
+  let checksum: UInt32
+  let compressedSize: UInt64
+  let size: UInt64
+  /// Where the local header is, by the central one; 0 in a local header.
+  let localOffset: UInt64
+  let disk: UInt16
+  let madeBy: UInt16
+  let externalAttributes: UInt32
+  let rawName: ArraySlice<UInt8>
+  let comment: ArraySlice<UInt8>
+  let extra: ZipExtraFields
+  /// The bytes that the header takes.
+  let length: Int
+
+  static let centralLength = 46
+  static let localLength = 30
+
+  var isEncrypted: Bool { flags & 1 != 0 }
+  /// The sizes and the checksum follow the content.
+  var hasDataDescriptor: Bool { flags & 1 << 3 != 0 }
+  var isUTF8: Bool { flags & 1 << 11 != 0 }
+  /// The name's bytes.
+  var name: [UInt8] { extra.name ?? Array(rawName) }
+
+  /// Reads the central header at `offset`; nil where there is none, or a broken one.
+  init?(central bytes: [UInt8], at offset: Int) {
+    guard offset + Self.centralLength <= bytes.count, bytes.little(UInt32.self, at: offset) == 0x0201_4B50
+    else { return nil }
+    let nameLength = Int(bytes.little(UInt16.self, at: offset + 28))
+    let extraLength = Int(bytes.little(UInt16.self, at: offset + 30))
+    let commentLength = Int(bytes.little(UInt16.self, at: offset + 32))
+    let nameEnd = offset + Self.centralLength + nameLength
+    let extraEnd = nameEnd + extraLength
+    guard extraEnd + commentLength <= bytes.count else { return nil }
+    rawName = bytes[(nameEnd - nameLength)..<nameEnd]
+    comment = bytes[extraEnd..<extraEnd + commentLength]
+    length = extraEnd + commentLength - offset
+    guard var extra = ZipExtraFields(bytes, nameEnd..<extraEnd, rawName: rawName) else { return nil }
+    madeBy = bytes.little(UInt16.self, at: offset + 4)
+    flags = bytes.little(UInt16.self, at: offset + 8)
+    method = bytes.little(UInt16.self, at: offset + 10)
+    date = bytes.little(UInt32.self, at: offset + 12)
+    checksum = bytes.little(UInt32.self, at: offset + 16)
+    guard let size = Self.wide(bytes.little(UInt32.self, at: offset + 24), &extra),
+      let compressedSize = Self.wide(bytes.little(UInt32.self, at: offset + 20), &extra),
+      let localOffset = Self.wide(bytes.little(UInt32.self, at: offset + 42), &extra)
+    else { return nil }
+    (self.size, self.compressedSize, self.localOffset) = (size, compressedSize, localOffset)
+    disk = bytes.little(UInt16.self, at: offset + 34)
+    externalAttributes = bytes.little(UInt32.self, at: offset + 38)
+    self.extra = extra
+  }
+
+  /// Reads a local header; nil where there is none, or a broken one.
+  init?(local bytes: [UInt8]) {
+    guard bytes.count >= Self.localLength, bytes.little(UInt32.self, at: 0) == 0x0403_4B50 else { return nil }
+    let nameEnd = Self.localLength + Int(bytes.little(UInt16.self, at: 26))
+    length = nameEnd + Int(bytes.little(UInt16.self, at: 28))
+    guard length <= bytes.count else { return nil }
+    rawName = bytes[Self.localLength..<nameEnd]
+    guard var extra = ZipExtraFields(bytes, nameEnd..<length, rawName: rawName) else { return nil }
+    flags = bytes.little(UInt16.self, at: 6)
+    method = bytes.little(UInt16.self, at: 8)
+    date = bytes.little(UInt32.self, at: 10)
+    checksum = bytes.little(UInt32.self, at: 14)
+    guard let size = Self.wide(bytes.little(UInt32.self, at: 22), &extra),
+      let compressedSize = Self.wide(bytes.little(UInt32.self, at: 18), &extra)
+    else { return nil }
+    (self.size, self.compressedSize) = (size, compressedSize)
+    (localOffset, disk, madeBy, externalAttributes, comment) = (0, 0, 0, 0, [])
+    self.extra = extra
+  }
+
+  /// The bytes that a local header at the front of `bytes` takes in all; nil where there is none.
+  static func localLength(_ bytes: [UInt8]) -> Int? {
+    guard bytes.count >= localLength, bytes.little(UInt32.self, at: 0) == 0x0403_4B50 else { return nil }
+    return localLength + Int(bytes.little(UInt16.self, at: 26)) + Int(bytes.little(UInt16.self, at: 28))
+  }
+
+  /// A number of 32 bits, or the zip64 one that stands for it where it is all ones (4.5.3).
+  private static func wide(_ value: UInt32, _ extra: inout ZipExtraFields) -> UInt64? {
+    guard value == .max else { return UInt64(value) }
+    guard let wide = extra.takeWide() else { return nil }
+    return wide <= UInt64(Int64.max) ? wide : nil
+  }
+}
