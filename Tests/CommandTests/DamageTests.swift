@@ -6,7 +6,7 @@ struct DamageTests {
     let outcome = try Program.run("digest", "bad.zip", beside: ["bad.zip": Damage.storedZip()])
     #expect(outcome.end == .exit(1))
     #expect(outcome.output == Content.empty.line("tree/empty"))
-    let start = "memarchive: bad.zip: entry \"tree/hello.txt\": ZIP bad CRC"
+    let start = "memarchive: bad.zip: entry \"tree/hello.txt\": the content's CRC-32 is "
     #expect(outcome.errors.lines.count == 1 && outcome.errors.text.hasPrefix(start), "\(outcome.errors)")
   }
 
@@ -28,9 +28,7 @@ struct DamageTests {
       Content.empty.line("tree/empty") + Content.hello.line("tree/hello.txt")
       + Content.script.line("tree/run.sh")
     #expect(outcome.end == .exit(1))
-    withKnownIssue("libarchive cannot go on behind a deflate stream that it could not decode") {
-      #expect(outcome.output == intact)
-    }
+    #expect(outcome.output == intact)
     #expect(outcome.errors.lines.count == 1 && outcome.errors.text.contains("\"tree/poem.txt\""))
   }
 
@@ -87,7 +85,7 @@ struct DamageTests {
       "run", "bad.zip", "--", "echo", "{tree/hello.txt}", beside: ["bad.zip": Damage.storedZip()])
     #expect(outcome.end == .exit(125))
     #expect(outcome.output == "")
-    #expect(outcome.errors.text.hasPrefix("memarchive: bad.zip: entry \"tree/hello.txt\": ZIP bad CRC"))
+    #expect(outcome.errors.text.hasPrefix("memarchive: bad.zip: entry \"tree/hello.txt\": the content's"))
   }
 
   @Test func `An entry that a hard link leads to is reported once`() throws {

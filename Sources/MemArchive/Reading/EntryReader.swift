@@ -67,7 +67,7 @@ final class EntryReader {
       try cancellation?.check()
       guard let header = try nextHeader() else {
         isFinished = true
-        if entriesSeen == 0 { try Emptiness.check(content, layers.head) }
+        if entriesSeen == 0, failures == 0 { try Emptiness.check(content, layers.head) }
         // GNU tar and POSIX end with two blocks of zeros; without them, nobody can tell whether entries are missing.
         if parser.isTar, parser.sourceEnded { warnings.add("the end-of-archive marker is missing") }
         if parser.isTar, try Container.endsLikeZip(content) {

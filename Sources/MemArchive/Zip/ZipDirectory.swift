@@ -113,10 +113,14 @@ struct ZipDirectory {
     guard central.method == local.method, (central.flags ^ local.flags) & meaningful == 0,
       central.flags & (1 << 6 | 1 << 13) == 0
     else { throw .contradiction("has two headers for \"\(name)\" that differ in how it is stored") }
-    let numbers = (local.checksum, local.compressedSize, local.size)
-    guard
-      numbers == (central.checksum, central.compressedSize, central.size)
-        || (central.hasDataDescriptor && numbers == (0, 0, 0))
+    let hasDescriptor = central.hasDataDescriptor
+    // What follows the content may be left out in front of it.
+    func agrees(_ central: UInt64, _ local: UInt64) -> Bool {
+      local == central || (hasDescriptor && local == 0)
+    }
+    guard agrees(UInt64(central.checksum), UInt64(local.checksum)),
+      agrees(central.compressedSize, local.compressedSize),
+      agrees(central.size, local.size)
     else { throw .contradiction("has two headers for \"\(name)\" that differ in its size or checksum") }
     guard central.method != 0 || central.isEncrypted || central.compressedSize == central.size else {
       throw .contradiction("has two sizes for \"\(name)\", which is not compressed")

@@ -80,8 +80,8 @@ final class ZipReader: EntryParser {
       if let link, !link.isEmpty { header.link = link } else { kind = .file }
     }
     if kind != .file {
-      if kind != .symlink, record.size > 0 {
-        header.warning = "the \(kind) holds \(record.size) bytes, which are left out"
+      if kind == .directory, record.size > 0 {
+        header.warning = "the directory holds \(record.size) bytes, which are left out"
       }
       header.size = 0
     }
@@ -149,7 +149,8 @@ final class ZipReader: EntryParser {
     }
     if record.method == 0 {
       try copy(record, from: start, take)
-    } else {
+    } else if record.compressedSize > 0 || record.size > 0 {
+      // Nothing is stored as nothing by some writers, without even the mark of a stream's end.
       try inflate(record, from: start, take)
     }
     guard checksum.value == record.checksum else {
@@ -235,11 +236,12 @@ extension ZipRecord {
     case 3:
       let mode = externalAttributes >> 16
       let permissions = UInt16(mode & 0o7777)
+      if isNamedDirectory { return (.directory, permissions) }
       switch mode & S_IFMT {
-      case _ where isNamedDirectory: return (.directory, permissions)
-      // Attributes without a slash do not turn bytes into nothing.
-      case S_IFDIR: return (size == 0 ? .directory : .file, permissions)
       case S_IFLNK: return (.symlink, permissions)
+      // Attributes do not turn bytes into nothing: what zip(1) reads from a pipe calls itself one.
+      case _ where size > 0: return (.file, permissions)
+      case S_IFDIR: return (.directory, permissions)
       case S_IFIFO: return (.fifo, permissions)
       case S_IFSOCK: return (.socket, permissions)
       case S_IFCHR: return (.character, permissions)

@@ -45,9 +45,13 @@ enum Tar {
 
 enum Gzip {
   /// One member of stored blocks (RFC 1951, 3.2.4): no compressor is needed, and every byte is where one expects it.
-  static func member(_ body: Bytes, name: String? = nil, crc: UInt32? = nil, length: UInt32? = nil) -> Bytes {
-    var bytes: Bytes = [0x1F, 0x8B, 8, name == nil ? 0 : 8, 0, 0, 0, 0, 0, 3]
+  static func member(
+    _ body: Bytes, name: String? = nil, comment: String? = nil, crc: UInt32? = nil, length: UInt32? = nil
+  ) -> Bytes {
+    let flags: UInt8 = (name == nil ? 0 : 8) | (comment == nil ? 0 : 16)
+    var bytes: Bytes = [0x1F, 0x8B, 8, flags, 0, 0, 0, 0, 0, 3]
     if let name { bytes += Bytes(name.utf8) + [0] }
+    if let comment { bytes += Bytes(comment.utf8) + [0] }
     var rest = body[...]
     repeat {
       let block = rest.prefix(65_535)
@@ -79,14 +83,21 @@ enum Zip {
     var size: UInt32?
     var method: UInt16 = 0
     var flags: UInt16 = 0
+    /// The name in the local header, where it is another one.
+    var localName: Bytes?
+    var comment = ""
+    var attributes: UInt32 = 0o100644 << 16
     init(
       _ name: String, _ body: Bytes, crc: UInt32? = nil, size: UInt32? = nil, method: UInt16 = 0,
-      flags: UInt16 = 0
+      flags: UInt16 = 0, localName: String? = nil, comment: String = "", attributes: UInt32 = 0o100644 << 16
     ) {
+      (self.localName, self.comment, self.attributes) = (
+        localName.map { Bytes($0.utf8) }, comment, attributes
+      )
       (self.name, self.body, self.crc, self.size) = (Bytes(name.utf8), body, crc, size)
       (self.method, self.flags) = (method, flags)
     }
-    fileprivate var common: Bytes {
+    fileprivate func common(_ name: Bytes) -> Bytes {
       little(UInt16(20)) + little(flags) + little(method) + little(UInt16(0)) + little(UInt16(0x5821))
         + little(crc ?? Gzip.checksum(body)) + little(UInt32(body.count)) + little(size ?? UInt32(body.count))
         + little(UInt16(name.count)) + little(UInt16(0))
@@ -99,20 +110,22 @@ enum Zip {
       + Bytes(repeating: 0, count: 10)
   }
 
-  static func archive(_ entries: Entry..., withDirectory: Bool = true) -> Bytes {
+  /// - Parameter counting: what the end record counts, where that is not the number of entries.
+  static func archive(_ entries: Entry..., withDirectory: Bool = true, counting: Int? = nil) -> Bytes {
     var bytes: Bytes = []
     var directory: Bytes = []
     for entry in entries {
-      directory += [0x50, 0x4B, 1, 2] + little(UInt16(0x0314)) + entry.common
-      directory +=
-        Bytes(repeating: 0, count: 6) + little(UInt32(0o100644 << 16)) + little(UInt32(bytes.count))
-      directory += entry.name
-      bytes += [0x50, 0x4B, 3, 4] + entry.common + entry.name + entry.body
+      directory += [0x50, 0x4B, 1, 2] + little(UInt16(0x0314)) + entry.common(entry.name)
+      directory += little(UInt16(entry.comment.utf8.count)) + Bytes(repeating: 0, count: 4)
+      directory += little(entry.attributes) + little(UInt32(bytes.count)) + entry.name
+      directory += Bytes(entry.comment.utf8)
+      let localName = entry.localName ?? entry.name
+      bytes += [0x50, 0x4B, 3, 4] + entry.common(localName) + localName + entry.body
     }
     guard withDirectory else { return bytes }
     let start = UInt32(bytes.count)
     bytes += directory + [0x50, 0x4B, 5, 6] + Bytes(repeating: 0, count: 4)
-    bytes += little(UInt16(entries.count)) + little(UInt16(entries.count))
+    bytes += little(UInt16(counting ?? entries.count)) + little(UInt16(counting ?? entries.count))
     return bytes + little(UInt32(directory.count)) + little(start) + little(UInt16(0))
   }
 }

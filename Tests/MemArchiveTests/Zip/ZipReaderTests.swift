@@ -1,0 +1,116 @@
+import Testing
+
+@testable import MemArchive
+
+/// Zip by its central directory, and what is left to libarchive because its headers contradict each other.
+struct ZipReaderTests {
+  private let hello = Bytes("hello".utf8)
+
+  /// What an archive holds by one of the two engines.
+  private struct Reading: Equatable {
+    var entries: [String] = []
+    var error: ArchiveError.Code?
+
+    init(_ bytes: Bytes, _ engine: ExtractionOptions.Engine) {
+      var options = ExtractionOptions(passphrases: ["secret", "wrong"])
+      options.engine = engine
+      do throws(ArchiveError) {
+        var stream = try ArchiveReader(bytes: bytes).stream(options: options)
+        while let entry = try stream.next() {
+          let content = entry.hasContent ? try sha256(stream.extract()) : ""
+          entries.append("\(entry.kind) \(entry.name) \(entry.link ?? "") \(content)")
+        }
+      } catch {
+        self.error = error.code
+      }
+    }
+  }
+
+  @Test(
+    arguments: Fixture.all.filter {
+      $0.file.hasSuffix(".zip") && !$0.file.contains("nfc") && !$0.file.contains("backslash")
+    })
+  func `Both engines find the same in a zip`(_ fixture: Fixture) throws {
+    let bytes = try fixture.bytes
+    #expect(Reading(bytes, .own) == Reading(bytes, .libarchive))
+  }
+
+  @Test func `Names that differ in the two headers are both told, and libarchive reads`() throws {
+    let files = try ArchiveReader(
+      bytes: Zip.archive(.init("central", hello, localName: "local"), .init("b", hello))
+    ).extract()
+    #expect(files.names == ["local", "b"])
+    #expect(files.warnings.count == 1)
+    #expect(files.warnings.first?.text.contains("\"central\" in its directory, and \"local\"") ?? false)
+  }
+
+  @Test func `A NUL in a name refuses that entry alone`() throws {
+    let reader = ArchiveReader(bytes: Zip.archive(.init("a\0b", hello), .init("b", hello)))
+    let error = #expect(throws: ArchiveError.self) { try reader.extract() }
+    #expect(error?.code == .corrupt && error?.entry == "a\0b")
+    let files = try reader.extract(options: ExtractionOptions(onError: .keepGoing))
+    #expect(files.names == ["b"] && files.errors.count == 1)
+  }
+
+  @Test func `A wrong count in the end record is told`() throws {
+    let files = try ArchiveReader(
+      bytes: Zip.archive(.init("a", hello), .init("b", hello), counting: 1)
+    ).extract()
+    #expect(files.names == ["a", "b"])
+    #expect(files.warnings.map(\.text) == ["the zip has 2 entries, and its end counts 1"])
+  }
+
+  @Test func `The comment on an entry is given`() throws {
+    let entries = try ArchiveReader(
+      bytes: Zip.archive(.init("a", hello, comment: "what it is"), .init("b", hello))
+    ).entries()
+    #expect(entries.map(\.comment) == ["what it is", nil])
+    let gzip = try ArchiveReader(bytes: Gzip.member(hello, name: "a", comment: "by hand")).entries()
+    #expect(gzip.map(\.comment) == ["by hand"])
+  }
+
+  @Test func `Behind 100 bytes a zip64 is found too`() throws {
+    let bytes = try Fixture.bytes("zip-zip64.zip")
+    let files = try ArchiveReader(bytes: Bytes(repeating: 0x41, count: 100) + bytes).extract()
+    #expect(files.names == ["poem.txt", "hello.txt"])
+    #expect(files.warnings.isEmpty)
+  }
+
+  @Test func `Attributes do not turn content into nothing`() throws {
+    let files = try ArchiveReader(
+      bytes: Zip.archive(
+        .init("fifo", hello, attributes: 0o010600 << 16),
+        .init("directory", hello, attributes: 0o040755 << 16))
+    ).extract()
+    #expect(files.map(\.file.size) == [5, 5])
+  }
+
+  @Test func `A symbolic link's target is its content, and must have the right checksum`() throws {
+    let link = Zip.Entry("link", Bytes("a".utf8), attributes: 0o120777 << 16)
+    let files = try ArchiveReader(bytes: Zip.archive(.init("a", hello), link)).extract()
+    #expect(files["link"]?.size == 5)
+    let damaged = Zip.Entry("link", Bytes("a".utf8), crc: 1, attributes: 0o120777 << 16)
+    let error = #expect(throws: ArchiveError.self) {
+      try ArchiveReader(bytes: Zip.archive(.init("a", hello), damaged)).extract()
+    }
+    #expect(error?.code == .corrupt && error?.entry == "link")
+  }
+
+  @Test func `A byte that is wrong in stored content is found out`() throws {
+    var bytes = Zip.archive(.init("a", hello), .init("b", hello))
+    bytes[31] ^= 1
+    let files = try ArchiveReader(bytes: bytes).extract(options: ExtractionOptions(onError: .keepGoing))
+    #expect(files.names == ["b"])
+    #expect(files.error(for: "a")?.code == .corrupt)
+  }
+
+  @Test func `Two entries over one content are left to libarchive, with a note`() throws {
+    var bytes = Zip.archive(.init("a", hello), .init("a", hello))
+    // The second central header's offset, in the last four bytes before its name.
+    let end = bytes.count - 22
+    bytes.replaceSubrange((end - 5)..<(end - 1), with: [0, 0, 0, 0])
+    let files = try ArchiveReader(bytes: bytes).extract()
+    #expect(files.names == ["a"])
+    #expect(files.warnings.contains { $0.text == "the zip has entries that overlap" })
+  }
+}
