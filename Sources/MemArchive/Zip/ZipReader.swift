@@ -239,13 +239,13 @@ extension ZipRecord {
       if isNamedDirectory { return (.directory, permissions) }
       switch mode & S_IFMT {
       case S_IFLNK: return (.symlink, permissions)
-      // Attributes do not turn bytes into nothing: what zip(1) reads from a pipe calls itself one.
+      // Attributes do not turn bytes into nothing.
       case _ where size > 0: return (.file, permissions)
       case S_IFDIR: return (.directory, permissions)
-      case S_IFIFO: return (.fifo, permissions)
       case S_IFSOCK: return (.socket, permissions)
       case S_IFCHR: return (.character, permissions)
       case S_IFBLK: return (.block, permissions)
+      // A pipe's content is what zip(1) read from it.
       default: return (.file, permissions)
       }
     case 0:

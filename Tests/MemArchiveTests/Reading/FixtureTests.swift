@@ -71,15 +71,9 @@ extension Fixture.Entry {
     mtime = row?.mtime == nil ? nil : entry.modified?.seconds
   }
 
-  /// libarchive composes Unicode names of zip and 7z, and takes a backslash for a slash in zip names that have none.
+  /// libarchive composes Unicode names of 7z.
   fileprivate func asLibArchiveHasIt(in file: String, nameKnown: Bool) -> Self {
-    var name = name
-    if file == "zip-nfc-nfd.zip" || file == "7z-nfc-nfd.7z" {
-      name = name.precomposedStringWithCanonicalMapping
-    }
-    if file.hasPrefix("zip-backslash"), !name.contains("/") {
-      name = name.replacingOccurrences(of: "\\", with: "/")
-    }
+    let name = file == "7z-nfc-nfd.7z" ? name.precomposedStringWithCanonicalMapping : name
     return Self(
       name: name, raw: raw, kind: kind, size: size, sha256: sha256, link: link, mode: mode, mtime: mtime)
   }
