@@ -1,5 +1,7 @@
 # demo   the main job on real input            test   all tests        check  lint, warnings as errors, fast tests
 # bench  the benchmark                         docs   the documentation as a web site, in docs/
+# test-sanitized   the library's tests under the address and the thread sanitizer
+# appliance   the program in a bare root, statically linked with Swift
 # conformance CORPUS=DIR   every archive of a corpus against its manifest
 # lint   the formatter's rules                 install PREFIX=/usr/local [DESTDIR=]               clean
 #
@@ -31,7 +33,7 @@ endef
 complete = .build/release/memarchive --generate-completion-script $(1) > .build/completions.$(1) \
   && install -D -m 644 .build/completions.$(1) $(DESTDIR)$(PREFIX)/share/$(2)
 
-.PHONY: demo test check bench conformance docs lint install clean
+.PHONY: demo test test-sanitized appliance check bench conformance docs lint install clean
 
 demo:
 	$(call need,$(DEMO_PACKAGES))
@@ -49,6 +51,21 @@ test:
 	$(SWIFT) test -c release --skip-build --filter LifetimeTests
 	bwrap --ro-bind / / --die-with-parent \
 	  .build/debug/MemArchivePackageTests.xctest --testing-library swift-testing --filter ReadOnlyTests
+
+# The program's tests start it as a process of its own, where the sanitizers' exit status would be taken for its.
+test-sanitized:
+	$(call need,$(TEST_PACKAGES))
+	$(SWIFT) build --build-tests --sanitize=address --scratch-path .build/address
+	$(SWIFT) test --skip-build --sanitize=address --scratch-path .build/address \
+	  --filter MemArchiveTests --filter FoundationTests
+	$(SWIFT) build --build-tests --sanitize=thread --scratch-path .build/thread
+	$(SWIFT) test --skip-build --sanitize=thread --scratch-path .build/thread \
+	  --filter MemArchiveTests --filter FoundationTests --skip SweepTests
+
+appliance:
+	$(call need,$(BUILD_PACKAGES) bubblewrap binutils)
+	$(SWIFT) build -c release --static-swift-stdlib --scratch-path .build/static --product memarchive
+	Tests/appliance.sh .build/static/release/memarchive Fixtures
 
 check: lint
 	$(call need,$(TEST_PACKAGES))

@@ -76,7 +76,7 @@ extension ArchiveError {
 
   package static func tooManyLayers(_ depth: Int) -> Self {
     Self(
-      .tooManyLayers, "more than \(depth) layers of compression are wrapped around each other",
+      .tooManyLayers, "more than \(depth) archives or compressions are wrapped around each other",
       advice: "Raise Limits.depth if the archive is trusted, or unpack the outer layers first.")
   }
 
@@ -84,6 +84,12 @@ extension ArchiveError {
     Self(
       .duplicateEntry, entry: name, "the archive holds two entries of this name",
       advice: "Choose the first or the last with ExtractionOptions.duplicates.")
+  }
+
+  static func insecure(_ name: String) -> Self {
+    Self(
+      .insecureName, entry: name, "the name leads out of the directory it would be unpacked in",
+      advice: "Allow it with ExtractionOptions.insecureNames if its entries are not unpacked to a disk.")
   }
 
   static func noSuchEntry(_ name: String) -> Self {

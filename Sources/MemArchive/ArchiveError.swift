@@ -12,7 +12,7 @@ public struct ArchiveError: Error, Hashable, Sendable {
       case corrupt, truncated
       case passphraseRequired, wrongPassphrase
       case limitExceeded, tooManyLayers
-      case noSuchEntry, notAFile, duplicateEntry, linkTargetUnavailable
+      case noSuchEntry, notAFile, duplicateEntry, linkTargetUnavailable, insecureName
       case cancelled
       case descriptorLimit, outOfMemory, pathUnavailable, sourceConsumed
       case system
@@ -47,6 +47,9 @@ public struct ArchiveError: Error, Hashable, Sendable {
     public static var duplicateEntry: Self { Self(.duplicateEntry) }
     /// A link's target was not extracted.
     public static var linkTargetUnavailable: Self { Self(.linkTargetUnavailable) }
+    /// A name leads out of the directory it would be unpacked in and
+    /// ``ExtractionOptions/InsecureNames/reject`` was asked for.
+    public static var insecureName: Self { Self(.insecureName) }
     /// The task that the extraction ran for was cancelled.
     public static var cancelled: Self { Self(.cancelled) }
     /// The process or the system has no descriptor left (EMFILE, ENFILE).

@@ -44,9 +44,15 @@ extension ArchiveReader {
     ledger.uncount(collector.entryCount)
     var stream = try stream(options: options, ledger: ledger)
     var position = 0
-    while let entry = try stream.next() {
-      if missing.contains(position) { try collector.fill(stream.extract(), for: entry, position: position) }
-      position += 1
+    while true {
+      do throws(ArchiveError) {
+        guard let entry = try stream.next() else { return }
+        defer { position += 1 }
+        if missing.contains(position) { try collector.fill(stream.extract(), for: entry, position: position) }
+      } catch {
+        // What is damaged was noted when it was met first.
+        guard options.onError == .keepGoing, error.concernsArchive else { throw error }
+      }
     }
   }
 }
@@ -56,7 +62,7 @@ extension ArchiveError {
   var concernsArchive: Bool {
     [
       .corrupt, .truncated, .unsupportedFeature, .unsupportedFormat, .passphraseRequired, .wrongPassphrase,
-      .duplicateEntry,
+      .duplicateEntry, .insecureName,
     ].contains(code)
   }
 }

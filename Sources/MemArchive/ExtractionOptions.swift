@@ -29,6 +29,15 @@ public struct ExtractionOptions: Sendable {
     case keepGoing
   }
 
+  /// What to do with names that would lead out of the directory they are unpacked in, see
+  /// ``ArchiveEntry/isSafeRelative``. As keys of a dictionary they are harmless.
+  public enum InsecureNames: Hashable, Sendable {
+    /// Hand the entry out under its name.
+    case keep
+    /// ``ArchiveError/Code/insecureName``.
+    case reject
+  }
+
   /// What the archive may cost.
   public var limits: Limits
   /// The formats that may be read. One alone pins it, for files that are valid in several.
@@ -43,6 +52,8 @@ public struct ExtractionOptions: Sendable {
   /// Whether a link that leads out of the archive, round in a circle or nowhere is an error
   /// (``ArchiveError/Code/linkTargetUnavailable``); otherwise it is a warning, unless it was selected by name.
   public var strictLinks: Bool
+  /// What to do with names that lead out of the archive.
+  public var insecureNames: InsecureNames
   /// Passphrases to try, in this order, on encrypted entries.
   public var passphrases: [String]
   /// What to do when an entry is damaged or cannot be read.
@@ -63,7 +74,7 @@ public struct ExtractionOptions: Sendable {
   public init(
     limits: Limits = Limits(), formats: ArchiveFormats = .standard, fill: Fill = .automatic,
     duplicates: Duplicates = .last, executable: Bool = false, strictLinks: Bool = false,
-    passphrases: [String] = [],
+    insecureNames: InsecureNames = .keep, passphrases: [String] = [],
     onError: ErrorPolicy = .stop, encoding: String? = nil,
     onProgress: (@Sendable (ExtractionProgress) -> Void)? = nil
   ) {
@@ -73,6 +84,7 @@ public struct ExtractionOptions: Sendable {
     self.duplicates = duplicates
     self.executable = executable
     self.strictLinks = strictLinks
+    self.insecureNames = insecureNames
     self.passphrases = passphrases
     self.onError = onError
     self.encoding = encoding

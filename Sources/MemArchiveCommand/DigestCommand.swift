@@ -33,6 +33,8 @@ struct DigestCommand: ParsableCommand {
         lines.add(entry, isShown: isWanted, try DigestLines.Content(file))
       case .hardlink where isWanted:
         lines.add(link: entry)
+      case .symlink where names.isEmpty:
+        lines.note(symlink: entry.name)
       default:
         // Throws, and says that the entry has no content.
         if isWanted, !names.isEmpty { _ = try content() }
@@ -78,6 +80,9 @@ struct DigestLines {
   /// Contents by name, for the hard links that may follow.
   private var contents: [String.UTF8Key: Content] = [:]
 
+  /// The symbolic links so far: a hard link to one is another of its kind, and no file.
+  private var symlinks: Set<String.UTF8Key> = []
+
   init(json: Bool) {
     self.json = json
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
@@ -101,10 +106,13 @@ struct DigestLines {
   /// A line whose content is another entry's.
   mutating func add(link entry: ArchiveEntry) {
     let target = entry.link ?? ""
+    if symlinks.contains(.init(path: target)) { return note(symlink: entry.name) }
     let awaited = waiting.contains { $0.content == nil && $0.belongs(to: target) }
     waiting.append(Line(entry: entry, content: awaited ? nil : contents[.init(path: target)]))
     flush()
   }
+
+  mutating func note(symlink name: String) { symlinks.insert(.init(path: name)) }
 
   /// Whether a line waits for the content of this hard link.
   func awaits(_ entry: ArchiveEntry) -> Bool {

@@ -27,6 +27,9 @@ struct ReadingOptions: ParsableArguments {
   @Option(name: .long, help: ArgumentHelp("Entries that the archive may have.", valueName: "number"))
   var maxEntries: Int?
 
+  @Flag(name: .long, help: "Refuse names that lead out of the directory they are unpacked in.")
+  var rejectInsecureNames = false
+
   @Flag(name: .shortAndLong, help: "No warnings and no progress bar.")
   var quiet = false
 
@@ -44,7 +47,8 @@ struct ReadingOptions: ParsableArguments {
     limits.entryBytes = maxEntry?.bytes
     if let maxEntries { limits.entries = maxEntries }
     return ExtractionOptions(
-      limits: limits, formats: formats?.formats ?? .standard, passphrases: try passphrases(),
+      limits: limits, formats: formats?.formats ?? .standard,
+      insecureNames: rejectInsecureNames ? .reject : .keep, passphrases: try passphrases(),
       onProgress: quiet ? nil : ProgressBar.forTerminal())
   }
 

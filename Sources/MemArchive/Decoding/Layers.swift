@@ -27,12 +27,13 @@ struct Layers {
       case .filter(let filter):
         guard filters.count < depth else { throw .tooManyLayers(depth) }
         filters.append(filter)
-        if filter == .gzip {
-          let decoder = try GzipDecoder(buffered, warnings: warnings)
-          (gzip, content) = (decoder, decoder)
-        } else {
-          (gzip, content) = (nil, try FilterDecoder(filter, of: buffered))
-        }
+        gzip = filter == .gzip ? try GzipDecoder(buffered, warnings: warnings) : nil
+        content =
+          switch filter {
+          case .gzip: gzip ?? buffered
+          case .lz4: LZ4Decoder(buffered, warnings: warnings)
+          default: try FilterDecoder(filter, of: buffered)
+          }
       case .none:
         let head = Container.recognise(head) == nil ? try buffered.peek(Container.headSize) : head
         if filters.isEmpty, let seekable = source as? any SeekableSource {

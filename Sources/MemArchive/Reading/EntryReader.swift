@@ -7,6 +7,7 @@ final class EntryReader {
   private let ledger: Ledger
   private let warnings: WarningLog
   private let names: NameDecoder
+  private let rejectsInsecureNames: Bool
   private let cancellation: Cancellation?
   private var meter: ProgressMeter
   private var failures = 0
@@ -32,6 +33,7 @@ final class EntryReader {
     }
     names = try NameDecoder(encoding: options.encoding)
     cancellation = options.cancellation
+    rejectsInsecureNames = options.insecureNames == .reject
     self.ledger = ledger
     self.warnings = warnings
     meter = ProgressMeter(options.onProgress)
@@ -79,6 +81,7 @@ final class EntryReader {
       }
       let entry = try entry(of: header)
       try ledger.count(entry)
+      if rejectsInsecureNames, !entry.isSafeRelative { throw .insecure(entry.name) }
       if let text = header.warning { warnings.add(text, entry: entry.name) }
       // zip: the central directory decides what the content must be, and libarchive goes by the local header.
       contradiction = header.warning.flatMap { $0.hasPrefix("Inconsistent") ? $0 : nil }

@@ -1,3 +1,4 @@
+import Foundation
 import MemArchive
 import Testing
 
@@ -15,6 +16,17 @@ struct MalformedTests {
 
   static let hello = Bytes("hello, world\n".utf8)
   static let tar = Tar.archive(Tar.entry("hello", hello))
+
+  /// A tar entry whose size field holds these twelve bytes.
+  static func tarClaiming(_ size: Bytes) -> Bytes {
+    var header = Tar.entry("a")
+    header.replaceSubrange(124..<136, with: size)
+    header.replaceSubrange(148..<156, with: Bytes("        ".utf8))
+    let sum = String(header.reduce(0) { $0 + Int($1) }, radix: 8)
+    let digits = String(repeating: "0", count: 6 - sum.count) + sum
+    header.replaceSubrange(148..<156, with: Bytes((digits + "\0 ").utf8))
+    return header + hello + Tar.end
+  }
 
   static let cases: [Case] = [
     Case(
@@ -38,6 +50,13 @@ struct MalformedTests {
       "tar: more declared than there is", Tar.entry("a", hello, size: 1 << 20) + Tar.end, .truncated,
       entry: "a"),
     Case("zip: wrong CRC", Zip.archive(.init("a", hello, crc: 1)), .corrupt, entry: "a"),
+    Case("zip: less declared than there is", Zip.archive(.init("a", hello, size: 5)), .corrupt, entry: "a"),
+    Case("zip: more declared than there is", Zip.archive(.init("a", hello, size: 500)), .corrupt, entry: "a"),
+    Case("zip: a NUL in a name", Zip.archive(.init("a\0b", hello)), .corrupt, entry: "a\0b"),
+    Case(
+      "tar: a size of 2^62", tarClaiming([0x80, 0, 0, 0, 0x40] + Bytes(repeating: 0, count: 7)),
+      .limitExceeded),
+    Case("lz4: a wrong header checksum", [0x04, 0x22, 0x4D, 0x18, 0x64, 0x40, 0] + hello, .corrupt),
     Case("zip: unknown method", Zip.archive(.init("a", hello, method: 77)), .unsupportedFeature, entry: "a"),
     Case(
       "zip: encrypted, no passphrase", Zip.archive(.init("a", hello, flags: 1)), .passphraseRequired,
@@ -135,5 +154,56 @@ struct MalformedTests {
       #expect(try files["a"]?.text == "hello, world\n")
     }
     #expect(accepted <= 11)
+  }
+
+  @Test(arguments: ["../x", "/x", "a/../../b", "a\\..\\b", ""])
+  func `A name that leads out is a key like any other, and refused on request`(name: String) throws {
+    for bytes in [Tar.archive(Tar.entry(name, Self.hello)), Zip.archive(.init(name, Self.hello))] {
+      // ustar has no way to say an empty name.
+      if name.isEmpty, bytes.first != 0x50 { continue }
+      let reader = ArchiveReader(bytes: bytes)
+      let files = try reader.extract()
+      #expect(files.names == [name])
+      #expect(files.entries.map(\.isSafeRelative) == [false])
+      let error = #expect(throws: ArchiveError.self) {
+        try reader.extract(options: ExtractionOptions(insecureNames: .reject))
+      }
+      #expect(error?.code == .insecureName && error?.entry == name)
+      let going = try reader.extract(
+        options: ExtractionOptions(insecureNames: .reject, onError: .keepGoing))
+      #expect(going.isEmpty && going.errors.map(\.code) == [.insecureName])
+    }
+  }
+
+  @Test func `A flagged zip name that is not UTF-8 keeps its bytes`() throws {
+    var bytes = Zip.archive(.init("aXb", Self.hello, flags: 1 << 11))
+    for index in bytes.indices where bytes[index] == UInt8(ascii: "X") { bytes[index] = 0xFF }
+    let entries = try ArchiveReader(bytes: bytes).entries()
+    #expect(entries.map(\.rawName) == [[0x61, 0xFF, 0x62]])
+  }
+
+  @Test func `A data descriptor with a wrong CRC is nobody's word: the central directory decides`() throws {
+    var bytes = try Fixture.bytes("zip-streamed.zip")
+    let before = try ArchiveReader(bytes: bytes).extract()
+    for index in bytes.indices.dropLast(8) where bytes[index...].starts(with: [0x50, 0x4B, 7, 8]) {
+      bytes[index + 5] ^= 0xFF
+    }
+    let after = try ArchiveReader(bytes: bytes).extract()
+    #expect(after.names == before.names)
+    for (name, file) in before { #expect(try after[name]?.content == file.content) }
+  }
+
+  @Test(arguments: ["zip-stored.zip", "tar-all-kinds.tar", "7z-copy.7z"])
+  func `An archive that somebody truncates while it is read is truncated`(file: String) throws {
+    let path = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString).path
+    try Data(Fixture.bytes(file)).write(to: URL(fileURLWithPath: path))
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    var stream = try ArchiveReader(path: path).stream()
+    _ = try stream.next()
+    #expect(truncate(path, 100) == 0)
+    let error = #expect(throws: ArchiveError.self) {
+      while let entry = try stream.next() { if entry.hasContent { _ = try stream.extract() } }
+    }
+    #expect([.truncated, .corrupt].contains(error?.code))
   }
 }

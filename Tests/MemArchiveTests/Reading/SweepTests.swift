@@ -1,0 +1,70 @@
+import MemArchive
+import Testing
+
+/// Each format with a cut at every byte and a change of every byte: a verdict each time, and never a wrong content where
+/// the format carries checksums.
+struct SweepTests {
+  struct Subject: CustomTestStringConvertible {
+    let file: String
+    /// Whether every byte of content is under a checksum.
+    let isChecked: Bool
+    var testDescription: String { file }
+  }
+
+  static let subjects: [Subject] =
+    [
+      "zip-stored.zip", "zip-deflated.zip", "zip-streamed.zip", "zip-zip64.zip", "zip-bzip2.zip",
+      "zip-xz.zip",
+      "zip-zstd.zip", "7z-lzma2.7z", "7z-copy.7z", "7z-bzip2.7z", "7z-ppmd.7z", "tree.tar.gz", "tree.tar.bz2",
+      "tree.tar.xz", "tree.tar.lz", "tree.tar.lz4", "uu.tar.gz.uu", "hello.txt.gz", "hello.txt.bz2",
+      "hello.txt.xz",
+      "hello.txt.lz", "hello.txt.lz4",
+    ].map { Subject(file: $0, isChecked: true) }
+    + [
+      "tar-ustar-prefix.tar", "tar-pax-xattr.tar", "cpio-newc.cpio", "cpio-crc.cpio", "cpio-odc.cpio",
+      "cpio-bin.cpio", "ar-gnu-long.a", "ar-bsd-long.a", "ar-package.deb", "tree.tar.zst", "tree.tar.lzma",
+      "tree.tar.Z", "lz4-legacy.txt.lz4",
+    ].map { Subject(file: $0, isChecked: false) }
+
+  /// No machine-dependent budget, and no bomb made by accident.
+  private static let options = ExtractionOptions(limits: Limits(totalBytes: 1 << 26, heldBytes: 1 << 26))
+
+  private static func contents(_ bytes: Bytes, onError: ExtractionOptions.ErrorPolicy) throws -> Set<Bytes> {
+    var options = options
+    options.onError = onError
+    do {
+      return Set(try ArchiveReader(bytes: bytes).extract(options: options).map { try $0.file.content })
+    } catch let error as ArchiveError {
+      #expect(error.code != .system && error.code != .outOfMemory, "\(error)")
+      return []
+    }
+  }
+
+  @Test(.timeLimit(.minutes(10)), arguments: subjects)
+  func `Cut anywhere, an archive gives nothing that was not in it`(_ subject: Subject) throws {
+    let whole = try Fixture.bytes(subject.file)
+    let known = try Self.contents(whole, onError: .stop).union([[]])
+    for count in whole.indices {
+      let found = try Self.contents(Bytes(whole.prefix(count)), onError: .keepGoing)
+      // Without a length or a checksum, the beginning of a content is all that can be told.
+      let isWrong = found.contains { part in
+        !known.contains(part) && (subject.isChecked || !known.contains { $0.starts(with: part) })
+      }
+      #expect(!isWrong, "cut at \(count)")
+    }
+  }
+
+  @Test(.timeLimit(.minutes(10)), arguments: subjects)
+  func `With any byte changed, an archive draws a verdict, and no checked content is wrong`(
+    _ subject: Subject
+  ) throws {
+    let whole = try Fixture.bytes(subject.file)
+    let known = try Self.contents(whole, onError: .stop).union([[]])
+    for position in whole.indices {
+      var bytes = whole
+      bytes[position] ^= 0xFF
+      let found = try Self.contents(bytes, onError: .keepGoing)
+      if subject.isChecked { #expect(found.isSubset(of: known), "byte \(position)") }
+    }
+  }
+}
