@@ -58,6 +58,11 @@ void clinux_restore_locale(void *previous) {
   if (previous) uselocale((locale_t)previous);
 }
 
+int clinux_has_utf8_locale(void) {
+  pthread_once(&locales_once, open_locales);
+  return utf8_locale != NULL;
+}
+
 int clinux_has_noexec_seal(void) {
   int descriptor = clinux_memfd_create("probe", CLINUX_MFD_CLOEXEC | CLINUX_MFD_NOEXEC_SEAL);
   if (descriptor < 0) return errno == EINVAL ? 0 : -1;

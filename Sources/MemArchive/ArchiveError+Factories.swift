@@ -1,3 +1,4 @@
+internal import CLinux
 internal import SystemPackage
 
 // One factory for each way to fail: (call, errno, subject) becomes a sentence here and nowhere else.
@@ -90,6 +91,14 @@ extension ArchiveError {
     Self(
       .insecureName, entry: name, "the name leads out of the directory it would be unpacked in",
       advice: "Allow it with ExtractionOptions.insecureNames if its entries are not unpacked to a disk.")
+  }
+
+  /// libarchive converts names by the thread's locale, and "C.UTF-8" is a file of the system.
+  static func unconvertible(_ reason: String) -> Self {
+    guard clinux_has_utf8_locale() == 0 else { return .corrupt(reason, call: "archive_read_next_header") }
+    return Self(
+      .unsupportedFeature, reason, call: "archive_read_next_header",
+      advice: "Install the locale C.UTF-8 (/usr/lib/locale/C.utf8), by which names in UTF-16 are converted.")
   }
 
   static func noSuchEntry(_ name: String) -> Self {

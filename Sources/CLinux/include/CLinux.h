@@ -41,6 +41,8 @@ int clinux_open_read_only(const char *path);
 void *clinux_enter_utf8_locale(void);
 void *clinux_enter_c_locale(void);
 void clinux_restore_locale(void *previous);
+// Whether the system has a UTF-8 locale for the first of these: 1 or 0.
+int clinux_has_utf8_locale(void);
 
 // Kernel features, each asked without side effects: 1 yes, 0 no, -1 cannot be told.
 int clinux_has_noexec_seal(void);

@@ -135,9 +135,9 @@ final class EntryReader {
   }
 
   private func entry(of header: Header) throws(ArchiveError) -> ArchiveEntry {
-    guard let rawName = header.name ?? layers.nameOfNameless else {
-      throw .corrupt(
-        header.warning ?? "an entry's name is not valid in the encoding that its header declares")
+    guard let rawName = header.name ?? (header.warning == nil ? layers.nameOfNameless : nil) else {
+      throw header.warning.map { .unconvertible($0) }
+        ?? .corrupt("an entry's name is not valid in the encoding that its header declares")
     }
     let isLone = parser.isRaw || isEmptyFileGiven
     let (name, isConverted) = names.decode(rawName)

@@ -193,10 +193,15 @@ struct MalformedTests {
     for (name, file) in before { #expect(try after[name]?.content == file.content) }
   }
 
-  @Test(arguments: ["zip-stored.zip", "tar-all-kinds.tar", "7z-copy.7z"])
-  func `An archive that somebody truncates while it is read is truncated`(file: String) throws {
+  @Test(arguments: ["zip", "tar"])
+  func `An archive that somebody truncates while it is read is truncated`(format: String) throws {
+    let body = Bytes(repeating: 7, count: 1 << 20)
+    let bytes =
+      format == "zip"
+      ? Zip.archive(.init("a", body), .init("b", body))
+      : Tar.archive(Tar.entry("a", body), Tar.entry("b", body))
     let path = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString).path
-    try Data(Fixture.bytes(file)).write(to: URL(fileURLWithPath: path))
+    try Data(bytes).write(to: URL(fileURLWithPath: path))
     defer { try? FileManager.default.removeItem(atPath: path) }
     var stream = try ArchiveReader(path: path).stream()
     _ = try stream.next()
@@ -204,6 +209,6 @@ struct MalformedTests {
     let error = #expect(throws: ArchiveError.self) {
       while let entry = try stream.next() { if entry.hasContent { _ = try stream.extract() } }
     }
-    #expect([.truncated, .corrupt].contains(error?.code))
+    #expect(error?.code == .truncated)
   }
 }

@@ -45,7 +45,7 @@ struct SweepTests {
     let whole = try Fixture.bytes(subject.file)
     let known = try Self.contents(whole, onError: .stop).union([[]])
     for count in whole.indices {
-      let found = try Self.contents(Bytes(whole.prefix(count)), onError: .keepGoing)
+      let found = try Self.contents(Bytes(whole.prefix(count)), onError: .stop)
       // Without a length or a checksum, the beginning of a content is all that can be told.
       let isWrong = found.contains { part in
         !known.contains(part) && (subject.isChecked || !known.contains { $0.starts(with: part) })
@@ -60,10 +60,12 @@ struct SweepTests {
   ) throws {
     let whole = try Fixture.bytes(subject.file)
     let known = try Self.contents(whole, onError: .stop).union([[]])
+    // A checksum around a whole archive is known to be wrong only at its end: what is kept all the same may be wrong.
+    let hasOneForEachEntry = subject.file.hasSuffix(".zip") || subject.file.hasSuffix(".7z")
     for position in whole.indices {
       var bytes = whole
       bytes[position] ^= 0xFF
-      let found = try Self.contents(bytes, onError: .keepGoing)
+      let found = try Self.contents(bytes, onError: hasOneForEachEntry ? .keepGoing : .stop)
       if subject.isChecked { #expect(found.isSubset(of: known), "byte \(position)") }
     }
   }
