@@ -13,6 +13,8 @@ final class EntryReader {
   private var failures = 0
   private var entriesSeen = 0
   private var contradiction: String?
+  /// Whether a zip does not end like one: what its local headers tell may not be all there was.
+  private let lacksZipEnd: Bool
   private var isEmptyFileGiven = false
   private(set) var isFinished = false
 
@@ -27,6 +29,7 @@ final class EntryReader {
     if choice.isGuess { try Choice.refuseDiskImage(content, layers.head) }
     do throws(ArchiveError) {
       parser = try Self.parser(of: content, layers, choice, options: options, warnings: warnings)
+      lacksZipEnd = choice.formats == .zip ? try ZipEnd.isMissing(in: content) : false
     } catch {
       if error.code == .unrecognizedFormat, let format = choice.disallowed { throw .disallowed(format) }
       throw error
@@ -69,6 +72,7 @@ final class EntryReader {
       try cancellation?.check()
       guard let header = try nextHeader() else {
         isFinished = true
+        if lacksZipEnd { throw .truncated("the zip has no end record") }
         if entriesSeen == 0, failures == 0 { try Emptiness.check(content, layers.head) }
         // GNU tar and POSIX end with two blocks of zeros; without them, nobody can tell whether entries are missing.
         if parser.isTar, parser.sourceEnded { warnings.add("the end-of-archive marker is missing") }

@@ -23,14 +23,18 @@ final class FileSource: SeekableSource {
   var progress: SourceProgress { SourceProgress(read: min(bytesRead, size), total: size) }
 
   func read(into buffer: inout MutableRawSpan) throws(ArchiveError) -> Int {
+    let count: Int
     do {
-      let count = try SystemCalls.read(descriptor, at: position, into: &buffer)
-      position += Int64(count)
-      bytesRead += Int64(count)
-      return count
+      count = try SystemCalls.read(descriptor, at: position, into: &buffer)
     } catch {
       throw .system("pread", error, doing: "reading the archive")
     }
+    guard count > 0 || position >= size else {
+      throw .truncated("the archive has become shorter while it was read")
+    }
+    position += Int64(count)
+    bytesRead += Int64(count)
+    return count
   }
 }
 

@@ -51,6 +51,12 @@ struct ZipEnd {
     prefix = directory.lowerBound - Int64(values[2])
   }
 
+  /// Whether no end record is to be found where one must be.
+  static func isMissing(in content: any ByteSource) throws(ArchiveError) -> Bool {
+    guard let tail = try (content as? any SeekableSource)?.tail(length + 65_535) else { return false }
+    return lastRecord(in: tail) == nil
+  }
+
   private static func lastRecord(in tail: [UInt8]) -> Int? {
     guard tail.count >= length else { return nil }
     return stride(from: tail.count - length, through: 0, by: -1).first {

@@ -23,7 +23,7 @@ struct SweepTests {
     + [
       "tar-ustar-prefix.tar", "tar-pax-xattr.tar", "cpio-newc.cpio", "cpio-crc.cpio", "cpio-odc.cpio",
       "cpio-bin.cpio", "ar-gnu-long.a", "ar-bsd-long.a", "ar-package.deb", "tree.tar.zst", "tree.tar.lzma",
-      "tree.tar.Z", "lz4-legacy.txt.lz4",
+      "hello.txt.Z", "lz4-legacy.txt.lz4",
     ].map { Subject(file: $0, isChecked: false) }
 
   /// No machine-dependent budget, and no bomb made by accident.
@@ -40,17 +40,24 @@ struct SweepTests {
     }
   }
 
+  /// What may come out of a changed archive. A zip's attributes, under no checksum, make a link of a file and a file of a
+  /// link.
+  private static func known(_ bytes: Bytes) throws -> Set<Bytes> {
+    let links = try ArchiveReader(bytes: bytes).entries(options: options).compactMap(\.link)
+    return try contents(bytes, onError: .stop).union([[]]).union(links.map { Bytes($0.utf8) })
+  }
+
   @Test(.timeLimit(.minutes(10)), arguments: subjects)
   func `Cut anywhere, an archive gives nothing that was not in it`(_ subject: Subject) throws {
     let whole = try Fixture.bytes(subject.file)
-    let known = try Self.contents(whole, onError: .stop).union([[]])
+    let known = try Self.known(whole)
     for count in whole.indices {
       let found = try Self.contents(Bytes(whole.prefix(count)), onError: .stop)
       // Without a length or a checksum, the beginning of a content is all that can be told.
-      let isWrong = found.contains { part in
+      let wrong = found.filter { part in
         !known.contains(part) && (subject.isChecked || !known.contains { $0.starts(with: part) })
       }
-      #expect(!isWrong, "cut at \(count)")
+      #expect(wrong.isEmpty, "cut at \(count)")
     }
   }
 
@@ -59,14 +66,19 @@ struct SweepTests {
     _ subject: Subject
   ) throws {
     let whole = try Fixture.bytes(subject.file)
-    let known = try Self.contents(whole, onError: .stop).union([[]])
+    let known = try Self.known(whole)
     // A checksum around a whole archive is known to be wrong only at its end: what is kept all the same may be wrong.
     let hasOneForEachEntry = subject.file.hasSuffix(".zip") || subject.file.hasSuffix(".7z")
     for position in whole.indices {
       var bytes = whole
       bytes[position] ^= 0xFF
       let found = try Self.contents(bytes, onError: hasOneForEachEntry ? .keepGoing : .stop)
-      if subject.isChecked { #expect(found.isSubset(of: known), "byte \(position)") }
+      if subject.isChecked {
+        #expect(
+          found.isSubset(of: known),
+          "byte \(position): \(found.subtracting(known).map { String(decoding: $0.prefix(60), as: UTF8.self) })"
+        )
+      }
     }
   }
 }
