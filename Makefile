@@ -89,7 +89,7 @@ conformance:
 docs:
 	$(call need,$(BUILD_PACKAGES))
 	$(SWIFT) package --allow-writing-to-directory docs generate-documentation --target MemArchive \
-	  --warnings-as-errors --disable-indexing --transform-for-static-hosting --output-path docs
+	  --target MemArchiveFoundation --enable-experimental-combined-documentation --warnings-as-errors --disable-indexing --transform-for-static-hosting --output-path docs
 
 install:
 	$(call need,$(BUILD_PACKAGES))

@@ -26,6 +26,9 @@ public struct ArchiveStream: ~Copyable {
   /// What was odd so far.
   public var warnings: [ArchiveWarning] { log.all }
 
+  /// The comment on the archive as a whole: of a zip whose headers agree with each other (APPNOTE 4.3.16).
+  public var comment: String? { reader.comment }
+
   /// The next entry, or `nil` at the end. What was left of the entry before is skipped.
   ///
   /// - Throws: ``ArchiveError``. After an error that concerns one entry the next call goes on behind it; after one that

@@ -3,9 +3,9 @@ public import MemArchive
 internal import SystemPackage
 
 extension ArchiveReader {
-  /// An archive in a file, as ``ArchiveReader/init(path:)-(String)``.
+  /// An archive in a file, as `ArchiveReader.init(path:)`.
   ///
-  /// - Throws: ``ArchiveError`` with ``ArchiveError/Code/system`` when the URL is not one of a file.
+  /// - Throws: `ArchiveError` with `ArchiveError/Code/system` when the URL is not one of a file.
   public init(url: URL) throws(ArchiveError) {
     guard url.isFileURL else {
       throw ArchiveError(
@@ -19,7 +19,7 @@ extension ArchiveReader {
   public init(data: Data) { self.init(bytes: Array(data)) }
 
   /// An archive behind a handle, which stays the caller's and must stay open while it is read; see
-  /// ``ArchiveReader/init(descriptor:)``.
+  /// `ArchiveReader/init(descriptor:)`.
   public init(fileHandle: FileHandle) {
     self.init(descriptor: FileDescriptor(rawValue: fileHandle.fileDescriptor))
   }

@@ -7,7 +7,7 @@ extension MemFile {
   ///
   /// Changing the `Data` copies it first; the file cannot change.
   ///
-  /// - Throws: ``ArchiveError`` as ``MemFile/withBytes(_:)``.
+  /// - Throws: `ArchiveError` as `MemFile/withBytes(_:)`.
   public func data() throws -> Data {
     let address = unsafe try withBytes { bytes in
       unsafe bytes.withUnsafeBytes { unsafe UnsafeMutableRawPointer(mutating: $0.baseAddress) }
@@ -20,14 +20,14 @@ extension MemFile {
 
   /// A handle for reading with an offset of its own, at the beginning; its descriptor closes with it.
   ///
-  /// - Throws: ``ArchiveError`` as ``MemFile/reopen()``.
+  /// - Throws: `ArchiveError` as `MemFile/reopen()`.
   public func fileHandle() throws(ArchiveError) -> FileHandle {
     FileHandle(fileDescriptor: try reopen().rawValue, closeOnDealloc: true)
   }
 
   /// Makes a sealed file in memory from data, which is copied.
   ///
-  /// - Throws: ``ArchiveError`` as ``MemFile/init(name:bytes:executable:)-(_,[UInt8],_)``.
+  /// - Throws: `ArchiveError` as `MemFile/init(name:bytes:executable:)-(_,[UInt8],_)`.
   public convenience init(name: String, data: Data, executable: Bool = false) throws(ArchiveError) {
     try self.init(name: name, bytes: data.bytes, executable: executable)
   }

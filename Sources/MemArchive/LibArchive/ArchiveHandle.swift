@@ -249,6 +249,9 @@ internal import SystemPackage
     unsafe archive_format_name(archive).map { unsafe String(cString: $0) } ?? "no format"
   }
 
+  /// libarchive has no call for it.
+  var comment: [UInt8]? { nil }
+
   /// Whether it is a tar of any dialect.
   var isTar: Bool { unsafe archive_format(archive) & ARCHIVE_FORMAT_BASE_MASK == ARCHIVE_FORMAT_TAR }
 

@@ -9,6 +9,8 @@ protocol EntryParser: AnyObject {
     declared: Int64?, _ body: (RawSpan, Int64) throws(ArchiveError) -> Void
   ) throws(ArchiveError) -> Int64
 
+  /// The comment on the archive as a whole, where the format has one and it can be had.
+  var comment: [UInt8]? { get }
   /// Whether reading cannot go on behind the last error.
   var isExhausted: Bool { get }
   /// Whether it is a tar of any dialect.

@@ -42,6 +42,9 @@ final class EntryReader {
     meter = ProgressMeter(options.onProgress)
   }
 
+  /// The comment on the archive as a whole.
+  var comment: String? { parser.comment.map { names.decode($0).name } }
+
   /// Zip is read by ourselves wherever its headers agree with each other, everything else by libarchive.
   private static func parser(
     of content: any ByteSource, _ layers: Layers, _ choice: Choice, options: ExtractionOptions,

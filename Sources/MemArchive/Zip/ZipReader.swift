@@ -30,6 +30,7 @@ final class ZipReader: EntryParser {
       } : nil
   }
 
+  var comment: [UInt8]? { directory.comment.isEmpty ? nil : directory.comment }
   var isTar: Bool { false }
   var isRaw: Bool { false }
   var sourceEnded: Bool { false }

@@ -18,8 +18,8 @@ struct MalformedTests {
   static let tar = Tar.archive(Tar.entry("hello", hello))
 
   /// A tar entry whose size field holds these twelve bytes.
-  static func tarClaiming(_ size: Bytes) -> Bytes {
-    var header = Tar.entry("a")
+  static func tarClaiming(_ size: Bytes, type: Character = "0") -> Bytes {
+    var header = Tar.entry("a", type: type)
     header.replaceSubrange(124..<136, with: size)
     header.replaceSubrange(148..<156, with: Bytes("        ".utf8))
     let sum = String(header.reduce(0) { $0 + Int($1) }, radix: 8)
@@ -56,6 +56,13 @@ struct MalformedTests {
     Case(
       "tar: a size of 2^62", tarClaiming([0x80, 0, 0, 0, 0x40] + Bytes(repeating: 0, count: 7)),
       .limitExceeded),
+    Case("tar: a negative size", tarClaiming(Bytes(repeating: 0xFF, count: 12)), .corrupt),
+    Case(
+      "tar: a long name of 1 TiB",
+      tarClaiming([0x80, 0, 0, 0, 0, 0, 1] + Bytes(repeating: 0, count: 5), type: "L"), .corrupt),
+    Case(
+      "tar: a pax header of 1 TiB",
+      tarClaiming([0x80, 0, 0, 0, 0, 0, 1] + Bytes(repeating: 0, count: 5), type: "x"), .corrupt),
     Case("lz4: a wrong header checksum", [0x04, 0x22, 0x4D, 0x18, 0x64, 0x40, 0] + hello, .corrupt),
     Case("zip: unknown method", Zip.archive(.init("a", hello, method: 77)), .unsupportedFeature, entry: "a"),
     Case(
@@ -210,5 +217,17 @@ struct MalformedTests {
       while let entry = try stream.next() { if entry.hasContent { _ = try stream.extract() } }
     }
     #expect(error?.code == .truncated)
+  }
+
+  @Test func `A hundred thousand entries without content are that many keys`() throws {
+    let entries = (0..<100_000).flatMap { Tar.entry("f\($0)") }
+    var count = 0
+    var stream = try ArchiveReader(bytes: Gzip.deflated(entries + Tar.end)).stream()
+    while try stream.next() != nil { count += 1 }
+    #expect(count == 100_000)
+    let error = #expect(throws: ArchiveError.self) {
+      try ArchiveReader(bytes: entries + Tar.end).entries(options: ExtractionOptions(limits: .strict))
+    }
+    #expect(error?.code == .limitExceeded)
   }
 }

@@ -65,6 +65,8 @@ struct ZipReaderTests {
       bytes: Zip.archive(.init("a", hello, comment: "what it is"), .init("b", hello))
     ).entries()
     #expect(entries.map(\.comment) == ["what it is", nil])
+    #expect(try ArchiveReader(bytes: Fixture.bytes("zip-comment.zip")).stream().comment != nil)
+    #expect(try ArchiveReader(bytes: Fixture.bytes("zip-stored.zip")).stream().comment == nil)
     let gzip = try ArchiveReader(bytes: Gzip.member(hello, name: "a", comment: "by hand")).entries()
     #expect(gzip.map(\.comment) == ["by hand"])
   }
@@ -110,6 +112,23 @@ struct ZipReaderTests {
     let end = bytes.count - 22
     bytes.replaceSubrange((end - 5)..<(end - 1), with: [0, 0, 0, 0])
     let files = try ArchiveReader(bytes: bytes).extract()
+    #expect(files.names == ["a"])
+    #expect(files.warnings.contains { $0.text == "the zip has entries that overlap" })
+  }
+
+  @Test func `Two thousand entries over one body are no more than that body`() throws {
+    let one = Zip.archive(.init("a", Bytes(repeating: 1, count: 10_000)))
+    let local = one.count - 22 - 47
+    let record = Bytes(one[local..<local + 47])
+    let directory = (0..<2000).flatMap { _ in record }
+    var end = Bytes(one.suffix(22))
+    for (offset, value) in [(8, 2000), (10, 2000), (12, directory.count)] {
+      end[offset] = UInt8(value & 0xFF)
+      end[offset + 1] = UInt8(value >> 8 & 0xFF)
+      if offset == 12 { end[14] = UInt8(value >> 16) }
+    }
+    let reader = ArchiveReader(bytes: Bytes(one[..<local]) + directory + end)
+    let files = try reader.extract(options: ExtractionOptions(limits: Limits(totalBytes: 20_000)))
     #expect(files.names == ["a"])
     #expect(files.warnings.contains { $0.text == "the zip has entries that overlap" })
   }
