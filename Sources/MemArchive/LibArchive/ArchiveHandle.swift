@@ -181,19 +181,30 @@ internal import SystemPackage
 
   /// The next entry's header, or nil at the archive's end.
   func nextHeader() throws(ArchiveError) -> Header? {
+    var header = try nextEntry()
+    while let name = header?.name, isTable(name) { header = try nextEntry() }
+    return header
+  }
+
+  private func nextEntry() throws(ArchiveError) -> Header? {
     var entry: OpaquePointer?
     return try withNameLocale { () throws(ArchiveError) -> Header? in
       let status = unsafe archive_read_next_header(archive, &entry)
+      let warning: String?
       switch try outcome(of: status, call: "archive_read_next_header") {
       case .end: return nil
-      case .ok:
-        guard let entry = unsafe entry else { return nil }
-        return unsafe Header(entry, isTar: isTar, warning: nil)
-      case .warning(let text):
-        guard let entry = unsafe entry else { return nil }
-        return unsafe Header(entry, isTar: isTar, warning: text)
+      case .ok: warning = nil
+      case .warning(let text): warning = text
       }
+      guard let entry = unsafe entry else { return nil }
+      return unsafe Header(entry, isTar: isTar, warning: warning)
     }
+  }
+
+  /// Whether this is one of the tables that ar keeps among its members, and ar(1) never shows.
+  private func isTable(_ name: [UInt8]) -> Bool {
+    guard unsafe archive_format(archive) & ARCHIVE_FORMAT_BASE_MASK == ARCHIVE_FORMAT_AR else { return false }
+    return ["/", "//", "/SYM64/", "__.SYMDEF", "__.SYMDEF SORTED"].contains { name.elementsEqual($0.utf8) }
   }
 
   /// Calls `body` with each block of the current entry's content and its offset; returns the content's exact size,

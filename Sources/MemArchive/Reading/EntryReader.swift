@@ -9,6 +9,9 @@ final class EntryReader {
   private let names: NameDecoder
   private let rejectsInsecureNames: Bool
   private let cancellation: Cancellation?
+  /// The encrypted entries that libarchive takes for plain ones.
+  private let encryptedPositions: Set<Int>
+  private var position = -1
   private var meter: ProgressMeter
   private var failures = 0
   private var entriesSeen = 0
@@ -29,6 +32,10 @@ final class EntryReader {
     if choice.isGuess { try Choice.refuseDiskImage(content, layers.head) }
     do throws(ArchiveError) {
       parser = try Self.parser(of: content, layers, choice, options: options, warnings: warnings)
+      encryptedPositions =
+        if choice.formats == .rar5, let content = content as? any SeekableSource {
+          try RAR5Headers(content).encryptedFiles
+        } else { [] }
       lacksZipEnd = choice.formats == .zip ? try ZipEnd.isMissing(in: content) : false
     } catch {
       if error.code == .unrecognizedFormat, let format = choice.disallowed { throw .disallowed(format) }
@@ -73,6 +80,7 @@ final class EntryReader {
     guard !isFinished else { return nil }
     do throws(ArchiveError) {
       try cancellation?.check()
+      position += 1
       guard let header = try nextHeader() else {
         isFinished = true
         if lacksZipEnd { throw .truncated("the zip has no end record") }
@@ -111,6 +119,11 @@ final class EntryReader {
     _ entry: ArchiveEntry, _ body: (RawSpan, Int64) throws(ArchiveError) -> Void
   ) throws(ArchiveError) -> Int64 {
     if isEmptyFileGiven { return 0 }
+    if encryptedPositions.contains(position) {
+      throw ArchiveError(
+        .unsupportedFeature, entry: entry.name, "encrypted RAR 5 content is not decrypted",
+        advice: "Unpack it with RAR's own program, and pack it again as zip.")
+    }
     if let contradiction {
       throw .corrupt(contradiction, entry: entry.name, call: "archive_read_next_header")
     }
@@ -162,7 +175,7 @@ final class EntryReader {
       mode: isLone ? nil : header.mode,
       link: header.link.map { names.decode($0).name },
       linkCount: header.linkCount,
-      isEncrypted: header.isEncrypted,
+      isEncrypted: header.isEncrypted || encryptedPositions.contains(position),
       box: details.map { ArchiveEntry.DetailsBox($0) })
   }
 
