@@ -62,8 +62,8 @@ public struct ExtractionOptions: Sendable {
   /// their bytes, see ``ArchiveEntry/name``.
   public var encoding: String?
   /// Who reads zip: tests compare the two.
-  enum Engine { case own, libarchive }
-  var engine = Engine.own
+  package enum Engine { case own, libarchive }
+  package var engine = Engine.own
   /// Stops the extraction from elsewhere.
   var cancellation: Cancellation?
   /// Called while an archive is read, at most ten times a second, on the thread that reads.

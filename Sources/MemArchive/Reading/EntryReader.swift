@@ -36,7 +36,7 @@ final class EntryReader {
         if choice.formats == .rar5, let content = content as? any SeekableSource {
           try RAR5Headers(content).encryptedFiles
         } else { [] }
-      lacksZipEnd = choice.formats == .zip ? try ZipEnd.isMissing(in: content) : false
+      lacksZipEnd = choice.formats == .zip ? try ZipEnd.count(in: content) == nil : false
     } catch {
       if error.code == .unrecognizedFormat, let format = choice.disallowed { throw .disallowed(format) }
       throw error
@@ -59,13 +59,14 @@ final class EntryReader {
   ) throws(ArchiveError) -> any EntryParser {
     if options.engine == .own, choice.formats.contains(.zip), let content = content as? any SeekableSource {
       do throws(ZipDirectory.Refusal) {
-        if let directory = try ZipDirectory(content) {
+        // What might be anything, such as a program, is a zip if there is something in it.
+        if let directory = try ZipDirectory(content), !choice.isGuess || !directory.places.isEmpty {
           return try ZipReader(directory, of: content, options: options)
         }
       } catch {
         switch error {
         case .source(let error): throw error
-        case .contradiction(let text): warnings.add("the zip \(text)")
+        case .contradiction(let text): if !choice.isGuess { warnings.add("the zip \(text)") }
         }
       }
     }

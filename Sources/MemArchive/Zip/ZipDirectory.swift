@@ -89,7 +89,7 @@ struct ZipDirectory {
     _ content: any SeekableSource, at offset: Int64, nameLength: Int
   ) throws(Refusal) -> (ZipRecord, [UInt8]) {
     // Most extra fields fit into what is read at once.
-    let expected = ZipRecord.localLength + nameLength + 64
+    let expected = ZipRecord.localFixedLength + nameLength + 64
     var bytes = try reading { () throws(ArchiveError) in try content.bytes(expected, at: offset) }
     if let length = ZipRecord.localLength(bytes), length > bytes.count {
       bytes = try reading { () throws(ArchiveError) in try content.bytes(length, at: offset) }

@@ -51,10 +51,10 @@ struct ZipEnd {
     prefix = directory.lowerBound - Int64(values[2])
   }
 
-  /// Whether no end record is to be found where one must be.
-  static func isMissing(in content: any ByteSource) throws(ArchiveError) -> Bool {
-    guard let tail = try (content as? any SeekableSource)?.tail(length + 65_535) else { return false }
-    return lastRecord(in: tail) == nil
+  /// The number of entries in the last end record (modulo 65,536), whatever else is wrong; nil where there is none.
+  static func count(in content: any ByteSource) throws(ArchiveError) -> Int? {
+    guard let tail = try (content as? any SeekableSource)?.tail(length + 65_535) else { return nil }
+    return lastRecord(in: tail).map { Int(tail.little(UInt16.self, at: $0 + 10)) }
   }
 
   private static func lastRecord(in tail: [UInt8]) -> Int? {

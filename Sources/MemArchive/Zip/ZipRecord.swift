@@ -17,8 +17,9 @@ struct ZipRecord {
   /// The bytes that the header takes.
   let length: Int
 
-  static let centralLength = 46
-  static let localLength = 30
+  /// The fixed part of either header.
+  private static let centralFixedLength = 46
+  static let localFixedLength = 30
 
   var isEncrypted: Bool { flags & 1 != 0 }
   /// The sizes and the checksum follow the content.
@@ -29,12 +30,13 @@ struct ZipRecord {
 
   /// Reads the central header at `offset`; nil where there is none, or a broken one.
   init?(central bytes: [UInt8], at offset: Int) {
-    guard offset + Self.centralLength <= bytes.count, bytes.little(UInt32.self, at: offset) == 0x0201_4B50
+    guard offset + Self.centralFixedLength <= bytes.count,
+      bytes.little(UInt32.self, at: offset) == 0x0201_4B50
     else { return nil }
     let nameLength = Int(bytes.little(UInt16.self, at: offset + 28))
     let extraLength = Int(bytes.little(UInt16.self, at: offset + 30))
     let commentLength = Int(bytes.little(UInt16.self, at: offset + 32))
-    let nameEnd = offset + Self.centralLength + nameLength
+    let nameEnd = offset + Self.centralFixedLength + nameLength
     let extraEnd = nameEnd + extraLength
     guard extraEnd + commentLength <= bytes.count else { return nil }
     rawName = bytes[(nameEnd - nameLength)..<nameEnd]
@@ -58,11 +60,13 @@ struct ZipRecord {
 
   /// Reads a local header; nil where there is none, or a broken one.
   init?(local bytes: [UInt8]) {
-    guard bytes.count >= Self.localLength, bytes.little(UInt32.self, at: 0) == 0x0403_4B50 else { return nil }
-    let nameEnd = Self.localLength + Int(bytes.little(UInt16.self, at: 26))
+    guard bytes.count >= Self.localFixedLength, bytes.little(UInt32.self, at: 0) == 0x0403_4B50 else {
+      return nil
+    }
+    let nameEnd = Self.localFixedLength + Int(bytes.little(UInt16.self, at: 26))
     length = nameEnd + Int(bytes.little(UInt16.self, at: 28))
     guard length <= bytes.count else { return nil }
-    rawName = bytes[Self.localLength..<nameEnd]
+    rawName = bytes[Self.localFixedLength..<nameEnd]
     guard var extra = ZipExtraFields(bytes, nameEnd..<length, rawName: rawName) else { return nil }
     flags = bytes.little(UInt16.self, at: 6)
     method = bytes.little(UInt16.self, at: 8)
@@ -78,8 +82,8 @@ struct ZipRecord {
 
   /// The bytes that a local header at the front of `bytes` takes in all; nil where there is none.
   static func localLength(_ bytes: [UInt8]) -> Int? {
-    guard bytes.count >= localLength, bytes.little(UInt32.self, at: 0) == 0x0403_4B50 else { return nil }
-    return localLength + Int(bytes.little(UInt16.self, at: 26)) + Int(bytes.little(UInt16.self, at: 28))
+    guard bytes.count >= localFixedLength, bytes.little(UInt32.self, at: 0) == 0x0403_4B50 else { return nil }
+    return localFixedLength + Int(bytes.little(UInt16.self, at: 26)) + Int(bytes.little(UInt16.self, at: 28))
   }
 
   /// A number of 32 bits, or the zip64 one that stands for it where it is all ones (4.5.3).

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import MemArchive
+import MemArchive
 
 /// Zip by its central directory, and what is left to libarchive because its headers contradict each other.
 struct ZipReaderTests {
