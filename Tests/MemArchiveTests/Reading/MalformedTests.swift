@@ -28,6 +28,18 @@ struct MalformedTests {
     return header + hello + Tar.end
   }
 
+  /// A sparse file (GNU's format 1.0 in pax) of this size, all of it a hole.
+  static func sparseTar(_ size: Int64) -> Bytes {
+    let records = ["major=1", "minor=0", "name=big", "realsize=\(size)"].map { record in
+      let text = " GNU.sparse.\(record)\n"
+      // The length counts its own digits, two of them here.
+      return "\(text.utf8.count + 2)" + text
+    }
+    let map = Bytes("0\n".utf8) + Bytes(repeating: 0, count: 510)
+    return Tar.archive(
+      Tar.entry("pax", Bytes(records.joined().utf8), type: "x"), Tar.entry("GNUSparseFile.0/big", map))
+  }
+
   static let cases: [Case] = [
     Case(
       "garbage", Bytes("this is no archive at all, however long one looks at it".utf8), .unrecognizedFormat),
@@ -63,6 +75,8 @@ struct MalformedTests {
     Case(
       "tar: a pax header of 1 TiB",
       tarClaiming([0x80, 0, 0, 0, 0, 0, 1] + Bytes(repeating: 0, count: 5), type: "x"), .corrupt),
+    Case("tar: a hole of 100 GiB", sparseTar(100 << 30), .limitExceeded, entry: "big"),
+    Case("tar: a hole of 8 EiB", sparseTar(.max), .limitExceeded, entry: "big"),
     Case("lz4: a wrong header checksum", [0x04, 0x22, 0x4D, 0x18, 0x64, 0x40, 0] + hello, .corrupt),
     Case("zip: unknown method", Zip.archive(.init("a", hello, method: 77)), .unsupportedFeature, entry: "a"),
     Case(
