@@ -56,8 +56,8 @@ test:
 test-sanitized:
 	$(call need,$(TEST_PACKAGES))
 	$(SWIFT) build --build-tests --sanitize=address --scratch-path .build/address
-	$(SWIFT) test --skip-build --sanitize=address --scratch-path .build/address \
-	  --filter MemArchiveTests --filter FoundationTests
+	LSAN_OPTIONS=suppressions=$(CURDIR)/Tests/leaks.supp $(SWIFT) test --skip-build --sanitize=address \
+	  --scratch-path .build/address --filter MemArchiveTests --filter FoundationTests
 	$(SWIFT) build --build-tests --sanitize=thread --scratch-path .build/thread
 	$(SWIFT) test --skip-build --sanitize=thread --scratch-path .build/thread \
 	  --filter MemArchiveTests --filter FoundationTests --skip SweepTests

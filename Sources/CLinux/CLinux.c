@@ -34,6 +34,19 @@ int clinux_open_read_only(const char *path) {
   return open(path, O_RDONLY | O_CLOEXEC);
 }
 
+static int argument_count;
+static char **arguments;
+
+// glibc hands main's arguments to constructors too.
+__attribute__((constructor)) static void keep_arguments(int count, char **values) {
+  argument_count = count;
+  arguments = values;
+}
+
+int clinux_argument_count(void) { return argument_count; }
+
+const char *clinux_argument(int index) { return arguments[index]; }
+
 // One locale object each for the life of the process: newlocale(3) reads files, so it is asked once.
 static pthread_once_t locales_once = PTHREAD_ONCE_INIT;
 static locale_t utf8_locale, c_locale;

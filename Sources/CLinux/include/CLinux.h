@@ -36,6 +36,10 @@ int clinux_get_seals(int descriptor);
 int clinux_duplicate(int descriptor, int close_on_exec);
 int clinux_open_read_only(const char *path);
 
+// The program's arguments as they were when it started. Swift reads its own from /proc, which may be missing.
+int clinux_argument_count(void);
+const char *clinux_argument(int index);
+
 // Gives the calling thread, and it alone, the character set UTF-8 or that of "C"; returns the locale to
 // put back with clinux_restore_locale, or NULL where no UTF-8 locale is installed (nothing was changed).
 void *clinux_enter_utf8_locale(void);

@@ -1,0 +1,24 @@
+import Testing
+
+/// Without /proc there are bytes, and no paths.
+struct NoProcTests {
+  private func run(_ arguments: Bytes...) throws -> Outcome {
+    var command = Command(
+      ["bwrap", "--ro-bind", "/", "/", "--tmpfs", "/proc", "--dev", "/dev", "--", Program.path] + arguments)
+    command.directory = Fixture.directory
+    return try command.run()
+  }
+
+  @Test func `digest works without /proc`() throws {
+    let outcome = try run("digest", "hello.txt.gz")
+    #expect(outcome.end == .exit(0))
+    #expect(outcome.output == Content.hello.line("hello.txt"))
+  }
+
+  @Test func `run says that there are no paths without /proc`() throws {
+    let outcome = try run("run", "hello.txt.gz", "--", "cat", "{hello.txt}")
+    #expect(outcome.end == .exit(125))
+    #expect(outcome.output == "")
+    #expect(outcome.errors.text.contains("/proc"), "\(outcome.errors)")
+  }
+}
