@@ -26,15 +26,6 @@ enum Container {
     return nil
   }
 
-  /// Whether the last bytes are the end record of a zip without a comment (APPNOTE, 4.3.16): another format in front may
-  /// hide a whole zip.
-  static func endsLikeZip(_ content: any ByteSource) throws(ArchiveError) -> Bool {
-    guard let record = try (content as? any SeekableSource)?.tail(22), record.count == 22 else {
-      return false
-    }
-    return record.starts(with: "PK\u{5}\u{6}".utf8) && record.suffix(2) == [0, 0]
-  }
-
   /// Whether the first block is a tar header of any dialect: the sum of its bytes is in it, the eight bytes of the sum
   /// counting as spaces (POSIX.1, pax, "ustar Interchange Format").
   private static func isTar(_ head: [UInt8]) -> Bool {

@@ -16,8 +16,8 @@ final class EntryReader {
   private var failures = 0
   private var entriesSeen = 0
   private var contradiction: String?
-  /// Whether a zip does not end like one: what its local headers tell may not be all there was.
-  private let lacksZipEnd: Bool
+  /// Whether it is a zip that libarchive reads: by its local headers, where it does not end like one.
+  private let isLeftZip: Bool
   private var isEmptyFileGiven = false
   private(set) var isFinished = false
 
@@ -36,7 +36,7 @@ final class EntryReader {
         if choice.formats == .rar5, let content = content as? any SeekableSource {
           try RAR5Headers(content).encryptedFiles
         } else { [] }
-      lacksZipEnd = choice.formats == .zip ? try ZipEnd.count(in: content) == nil : false
+      isLeftZip = choice.formats == .zip && parser is ArchiveHandle
     } catch {
       if error.code == .unrecognizedFormat, let format = choice.disallowed { throw .disallowed(format) }
       throw error
@@ -84,11 +84,12 @@ final class EntryReader {
       position += 1
       guard let header = try nextHeader() else {
         isFinished = true
-        if lacksZipEnd { throw .truncated("the zip has no end record") }
+        // What the local headers tell may not be all there was.
+        if isLeftZip, try ZipEnd.count(in: content) == nil { throw .truncated("the zip has no end record") }
         if entriesSeen == 0, failures == 0 { try Emptiness.check(content, layers.head) }
         // GNU tar and POSIX end with two blocks of zeros; without them, nobody can tell whether entries are missing.
         if parser.isTar, parser.sourceEnded { warnings.add("the end-of-archive marker is missing") }
-        if parser.isTar, try Container.endsLikeZip(content) {
+        if parser.isTar, try ZipEnd.isAtEnd(of: content) {
           warnings.add("it ends like a zip archive: pin formats to .zip to read it as one")
         }
         try drain()

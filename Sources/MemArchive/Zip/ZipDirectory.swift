@@ -46,7 +46,7 @@ struct ZipDirectory {
     for index in places.indices {
       let next = index + 1 < places.count ? places[index + 1].localHeader : end.directory.lowerBound
       guard let record = ZipRecord(central: bytes, at: places[index].record) else { continue }
-      let (local, _) = try Self.local(
+      let local = try Self.local(
         content, at: places[index].localHeader, nameLength: record.rawName.count)
       try Self.compare(record, local)
       places[index].content = places[index].localHeader + Int64(local.length)
@@ -84,10 +84,10 @@ struct ZipDirectory {
     return places
   }
 
-  /// The local header at `offset`, and its bytes.
+  /// The local header at `offset`.
   static func local(
     _ content: any SeekableSource, at offset: Int64, nameLength: Int
-  ) throws(Refusal) -> (ZipRecord, [UInt8]) {
+  ) throws(Refusal) -> ZipRecord {
     // Most extra fields fit into what is read at once.
     let expected = ZipRecord.localFixedLength + nameLength + 64
     var bytes = try reading { () throws(ArchiveError) in try content.bytes(expected, at: offset) }
@@ -97,7 +97,7 @@ struct ZipDirectory {
     guard let local = ZipRecord(local: bytes) else {
       throw .contradiction("has no entry at \(offset), where its directory says one is")
     }
-    return (local, bytes)
+    return local
   }
 
   /// Refuses an entry whose two headers tell different stories.

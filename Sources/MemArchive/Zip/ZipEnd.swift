@@ -57,6 +57,13 @@ struct ZipEnd {
     return lastRecord(in: tail).map { Int(tail.little(UInt16.self, at: $0 + 10)) }
   }
 
+  /// Whether the last bytes are an end record without a comment: another format in front may hide a whole zip.
+  static func isAtEnd(of content: any ByteSource) throws(ArchiveError) -> Bool {
+    guard let record = try (content as? any SeekableSource)?.tail(length), lastRecord(in: record) == 0
+    else { return false }
+    return record.little(UInt16.self, at: 20) == 0
+  }
+
   private static func lastRecord(in tail: [UInt8]) -> Int? {
     guard tail.count >= length else { return nil }
     return stride(from: tail.count - length, through: 0, by: -1).first {

@@ -92,7 +92,7 @@ final class ZipReader: EntryParser {
     // The local header has more times than the directory.
     var local: ZipExtraFields?
     do throws(ZipDirectory.Refusal) {
-      local = try ZipDirectory.local(content, at: place.localHeader, nameLength: record.rawName.count).0.extra
+      local = try ZipDirectory.local(content, at: place.localHeader, nameLength: record.rawName.count).extra
     } catch {
       if case .source(let error) = error { throw error }
       throw .truncated("the archive has changed while it was read", entry: EntryName.key(record.name))

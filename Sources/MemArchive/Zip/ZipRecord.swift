@@ -24,7 +24,6 @@ struct ZipRecord {
   var isEncrypted: Bool { flags & 1 != 0 }
   /// The sizes and the checksum follow the content.
   var hasDataDescriptor: Bool { flags & 1 << 3 != 0 }
-  var isUTF8: Bool { flags & 1 << 11 != 0 }
   /// The name's bytes.
   var name: [UInt8] { extra.name ?? Array(rawName) }
 
