@@ -25,6 +25,10 @@ int clinux_get_seals(int descriptor) {
   return fcntl(descriptor, F_GET_SEALS);
 }
 
+int clinux_punch_hole(int descriptor, off_t offset, off_t count) {
+  return fallocate(descriptor, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, count);
+}
+
 // Never 0, 1 or 2, which a caller that was started without them would take for its standard streams.
 int clinux_duplicate(int descriptor, int close_on_exec) {
   return fcntl(descriptor, close_on_exec ? F_DUPFD_CLOEXEC : F_DUPFD, 3);

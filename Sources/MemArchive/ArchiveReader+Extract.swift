@@ -31,6 +31,7 @@ extension ArchiveReader {
         collector.note(error)
       }
     }
+    try stream.finish()
     try readAgain(for: &collector, options: options, ledger: ledger)
     return try collector.finish(warnings: stream.warnings)
   }
@@ -46,7 +47,7 @@ extension ArchiveReader {
     var position = 0
     while true {
       do throws(ArchiveError) {
-        guard let entry = try stream.next() else { return }
+        guard let entry = try stream.next() else { return try stream.finish() }
         defer { position += 1 }
         if missing.contains(position) { try collector.fill(stream.extract(), for: entry, position: position) }
       } catch {

@@ -32,8 +32,9 @@ extension MemFile {
   /// Whether the content begins like an archive, or like something compressed in which one may lie.
   package var mayBeArchive: Bool {
     get throws(ArchiveError) {
-      // By position, and not through a mapping: many files would need many of these.
-      let content = BufferedSource(FileSource(fileDescriptor, size: Int64(size), isOwned: false))
+      // By position, and not through a mapping: many files would need many of these. A slab is mapped already.
+      let content = BufferedSource(
+        isPacked ? MemorySource(self) : FileSource(try fileDescriptor, size: Int64(size), isOwned: false))
       let head = try content.peek(Filter.headSize)
       if case .filter = Filter.recognise(head) { return true }
       if Container.recognise(head) != nil { return true }

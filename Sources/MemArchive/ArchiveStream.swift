@@ -13,6 +13,7 @@ public struct ArchiveStream: ~Copyable {
   private let reader: EntryReader
   private let options: ExtractionOptions
   private let ledger: Ledger
+  private let store: Store
   private let log: WarningLog
   private var current: ArchiveEntry?
 
@@ -20,6 +21,7 @@ public struct ArchiveStream: ~Copyable {
     self.reader = reader
     self.options = options
     self.ledger = ledger
+    store = Store(options, ledger: ledger)
     log = warnings
   }
 
@@ -48,14 +50,15 @@ public struct ArchiveStream: ~Copyable {
   ///   ``ArchiveError/Code/outOfMemory``. Nothing of the entry is left then.
   public mutating func extract() throws(ArchiveError) -> MemFile {
     let entry = try takeCurrent()
-    var region = try Region.create(
-      name: entry.name, declaredSize: entry.size, fill: options.fill, executable: options.executable,
-      ledger: ledger)
+    var region = try Region.create(store, name: entry.name, declaredSize: entry.size)
     let size = try reader.read(entry) { block, offset throws(ArchiveError) in
       try region.write(block, at: offset)
     }
     return MemFile(try region.seal(size: size), name: entry.name, entry: entry)
   }
+
+  /// Seals what was extracted; otherwise that is done when it is looked at first.
+  func finish() throws(ArchiveError) { try store.finish() }
 
   /// Calls `body` with each block of the content of the entry that ``next()`` returned last, and the block's offset in
   /// bytes, without keeping any: to hash or to copy what need not be a file. Bytes between blocks are zero.

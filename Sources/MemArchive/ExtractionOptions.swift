@@ -10,6 +10,19 @@ public struct ExtractionOptions: Sendable {
     case written
   }
 
+  /// Where the content of each entry is kept.
+  public enum Storage: Hashable, Sendable, CaseIterable {
+    /// In a memory file of its own while descriptors are to be had (``ExtractionOptions/descriptorBudget``), packed from
+    /// there on: no archive fails because it has many files.
+    case automatic
+    /// In a sealed memory file of its own: a descriptor each.
+    case dedicated
+    /// With others in a sealed memory file of up to 16 MiB, a slab, which has no descriptor; content of more than 1 MiB
+    /// has one to itself. Three to eight times as fast for small files. A file gets a memory file of its own when it is
+    /// first asked for its descriptor or path; a slab lives as long as any file in it, see ``MemFiles/compact()``.
+    case packed
+  }
+
   /// What to do when two entries share a name. Each entry that gives way is in ``MemFiles/warnings``.
   public enum Duplicates: Hashable, Sendable {
     /// The later entry wins, as it would when unpacking to disk.
@@ -42,8 +55,13 @@ public struct ExtractionOptions: Sendable {
   public var limits: Limits
   /// The formats that may be read. One alone pins it, for files that are valid in several.
   public var formats: ArchiveFormats
-  /// How memory is filled.
+  /// How memory is filled. Slabs are filled in huge folios with `automatic`, and otherwise written.
   public var fill: Fill
+  /// Whether files have memory of their own or share it.
+  public var storage: Storage
+  /// How many descriptors the files of one extraction may have with ``Storage/automatic``. `nil`: as many as
+  /// RLIMIT_NOFILE's soft limit leaves, less 64 for everybody else. Descriptors of paths that are asked for later come on top.
+  public var descriptorBudget: Int?
   /// Which of two entries with one name wins.
   public var duplicates: Duplicates
   /// Whether the files may be executed (execve(2)); without it they carry F_SEAL_EXEC from Linux 6.3 on. A shared
@@ -73,7 +91,8 @@ public struct ExtractionOptions: Sendable {
   /// executable, nothing handed out when something is wrong.
   public init(
     limits: Limits = Limits(), formats: ArchiveFormats = .standard, fill: Fill = .automatic,
-    duplicates: Duplicates = .last, executable: Bool = false, strictLinks: Bool = false,
+    storage: Storage = .automatic, descriptorBudget: Int? = nil, duplicates: Duplicates = .last,
+    executable: Bool = false, strictLinks: Bool = false,
     insecureNames: InsecureNames = .keep, passphrases: [String] = [],
     onError: ErrorPolicy = .stop, encoding: String? = nil,
     onProgress: (@Sendable (ExtractionProgress) -> Void)? = nil
@@ -81,6 +100,8 @@ public struct ExtractionOptions: Sendable {
     self.limits = limits
     self.formats = formats
     self.fill = fill
+    self.storage = storage
+    self.descriptorBudget = descriptorBudget
     self.duplicates = duplicates
     self.executable = executable
     self.strictLinks = strictLinks

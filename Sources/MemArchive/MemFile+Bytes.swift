@@ -1,7 +1,7 @@
 extension MemFile {
   /// Calls `body` with the content, mapped into memory on first use and kept so until the file is released.
   ///
-  /// Nothing is copied: pages are read when they are touched. The bytes cannot change while they are looked at,
+  /// A packed file is seen in its slab, which is sealed then. Nothing is copied: pages are read when they are touched. The bytes cannot change while they are looked at,
   /// whatever other process holds the file.
   ///
   /// - Returns: What `body` returns.
@@ -10,6 +10,6 @@ extension MemFile {
   ///
   /// Calls mmap(2).
   public func withBytes<Result: ~Copyable>(_ body: (RawSpan) throws -> Result) throws -> Result {
-    try mapping().withBytes(body)
+    try withContent(body).get()
   }
 }

@@ -9,7 +9,8 @@ extension MemFile {
   ///
   /// Calls fcntl(2) with F_DUPFD_CLOEXEC or F_DUPFD.
   public func duplicate(closeOnExec: Bool = true) throws(ArchiveError) -> FileDescriptor {
-    do { return try SystemCalls.duplicate(fileDescriptor, closeOnExec: closeOnExec) } catch {
+    let descriptor = try fileDescriptor
+    do { return try SystemCalls.duplicate(descriptor, closeOnExec: closeOnExec) } catch {
       throw .system("fcntl", error, doing: "duplicating a descriptor", entry: name)
     }
   }

@@ -8,7 +8,7 @@ extension MemFile {
   /// closure runs. A library that opens it later, or again later, needs the `MemFile` held for as long.
   ///
   /// - Returns: What `body` returns.
-  /// - Throws: What `body` throws; ``ArchiveError`` with ``ArchiveError/Code/pathUnavailable`` when /proc is not mounted.
+  /// - Throws: What `body` throws; otherwise as ``path``.
   public func withPath<Result: ~Copyable>(_ body: (String) throws -> Result) throws -> Result {
     let path = try path
     return try withExtendedLifetime(self) { try body(path) }
@@ -45,13 +45,15 @@ extension MemFile {
   ///
   /// A child process has another /proc/self: give it the descriptor (``duplicate(closeOnExec:)``) first.
   ///
-  /// - Throws: ``ArchiveError`` with ``ArchiveError/Code/pathUnavailable`` when /proc is not mounted.
+  /// - Throws: ``ArchiveError`` with ``ArchiveError/Code/pathUnavailable`` when /proc is not mounted; for a packed file
+  ///   also as ``fileDescriptor``.
   public var path: String {
     get throws(ArchiveError) {
-      let path = "/proc/self/fd/\(fileDescriptor.rawValue)"
+      let descriptor = try fileDescriptor
+      let path = "/proc/self/fd/\(descriptor.rawValue)"
       do throws(Errno) {
         let opened = try SystemCalls.status(of: path)
-        let own = try SystemCalls.status(of: fileDescriptor)
+        let own = try SystemCalls.status(of: descriptor)
         guard opened.device == own.device, opened.inode == own.inode else { throw .noSuchFileOrDirectory }
         return path
       } catch {

@@ -14,19 +14,16 @@ public final class MemFile: Sendable {
   public let name: String
   /// The size in bytes, exactly.
   public let size: Int
-  /// The seals, as the kernel confirmed them after sealing.
-  public let seals: Seals
   /// The entry whose content this is; `nil` when it was made from bytes.
   public let entry: ArchiveEntry?
 
-  private let memory: SealedMemory
-  private let shared = Mutex<SharedMapping?>(nil)
+  let memory: FileMemory
+  private let onDemand = Mutex(OnDemand())
 
-  init(_ memory: consuming SealedMemory, name: String, entry: ArchiveEntry?) {
+  init(_ memory: consuming FileMemory, name: String, entry: ArchiveEntry?) {
     self.name = name
     self.entry = entry
     size = memory.size
-    seals = memory.seals
     self.memory = memory
   }
 
@@ -41,10 +38,9 @@ public final class MemFile: Sendable {
   ///
   /// Calls memfd_create(2), pwrite(2), fcntl(2) with F_ADD_SEALS.
   public convenience init(name: String, bytes: RawSpan, executable: Bool = false) throws(ArchiveError) {
-    let ledger = Ledger(Limits(heldBytes: .max))
-    var region = try Region.create(
-      name: name, declaredSize: Int64(bytes.byteCount), fill: .automatic, executable: executable,
-      ledger: ledger)
+    let options = ExtractionOptions(storage: .dedicated, executable: executable)
+    let store = Store(options, ledger: Ledger(Limits(heldBytes: .max)))
+    var region = try Region.create(store, name: name, declaredSize: Int64(bytes.byteCount))
     try region.write(bytes, at: 0)
     self.init(try region.seal(size: Int64(bytes.byteCount)), name: name, entry: nil)
   }
@@ -68,25 +64,121 @@ public final class MemFile: Sendable {
     self.init(try Spool.memory(source, name: name, ledger: Ledger(limits)), name: name, entry: nil)
   }
 
+  /// Whether the content lies in a slab that other files share: until somebody asks for a descriptor or a path.
+  public var isPacked: Bool {
+    switch memory {
+    case .own: false
+    case .packed: onDemand.withLock { $0.unpacked == nil }
+    }
+  }
+
   /// The descriptor, **borrowed**: this object closes it. It is valid only while a reference to this object is
   /// held beyond the last use of the descriptor (`withExtendedLifetime`); for one of your own, ``duplicate(closeOnExec:)``.
   ///
-  /// Its file offset is shared by everybody who uses it, so read by position (pread(2)).
-  public var fileDescriptor: FileDescriptor { memory.memfd.descriptor }
+  /// Its file offset is shared by everybody who uses it, so read by position (pread(2)). A packed file gets a sealed
+  /// memory file of its own when it is asked for one first, by whatever thread, and keeps it.
+  ///
+  /// - Throws: ``ArchiveError``, for a packed file only, with ``ArchiveError/Code/descriptorLimit``,
+  ///   ``ArchiveError/Code/limitExceeded`` when its copy exceeds ``Limits/heldBytes``, or ``ArchiveError/Code/outOfMemory``.
+  public var fileDescriptor: FileDescriptor {
+    get throws(ArchiveError) {
+      switch memory {
+      case .own(let memory): memory.memfd.descriptor
+      case .packed(let slab, let range): try unpacked(from: slab, range).memfd.descriptor
+      }
+    }
+  }
+
+  /// The seals, as the kernel confirmed them after sealing: of the file, or of the slab that it is packed into.
+  ///
+  /// - Throws: ``ArchiveError``, for a packed file only, when its slab could not be sealed.
+  public var seals: Seals {
+    get throws(ArchiveError) {
+      switch memory {
+      case .own(let memory): return memory.seals
+      case .packed(let slab, _):
+        if let own = onDemand.withLock({ $0.unpacked }) { return own.seals }
+        return try slab.sealed().seals
+      }
+    }
+  }
+
+  /// Calls `body` with the content.
+  func withContent<Result: ~Copyable, Failure: Error>(
+    _ body: (RawSpan) throws(Failure) -> Result
+  ) throws(ArchiveError) -> Swift.Result<Result, Failure> {
+    func outcome(_ bytes: RawSpan) -> Swift.Result<Result, Failure> {
+      do throws(Failure) { return .success(try body(bytes)) } catch { return .failure(error) }
+    }
+    switch memory {
+    case .own(let memory): return try mapping(of: memory).withBytes(outcome)
+    case .packed(let slab, let range): return try slab.sealed().withBytes(range, outcome)
+    }
+  }
 
   /// The content mapped into memory, on first use; one mapping for all readers, until this object goes.
-  func mapping() throws(ArchiveError) -> SharedMapping {
-    let result: Result<SharedMapping, ArchiveError> = shared.withLock { shared in
-      if let shared { return .success(shared) }
+  private func mapping(of memory: borrowing SealedMemory) throws(ArchiveError) -> SharedMapping {
+    let descriptor = memory.memfd.descriptor
+    let result: Result<SharedMapping, ArchiveError> = onDemand.withLock { onDemand in
+      if let mapping = onDemand.mapping { return .success(mapping) }
       do throws(Errno) {
-        let mapping = SharedMapping(try Mapping(memory.memfd.descriptor, count: size, writable: false))
-        shared = mapping
+        let mapping = SharedMapping(try Mapping(descriptor, count: size, writable: false))
+        onDemand.mapping = mapping
         return .success(mapping)
       } catch {
         return .failure(.system("mmap", error, doing: "mapping a file in memory", entry: name))
       }
     }
     return try result.get()
+  }
+
+  /// The slab that the content was packed into.
+  var slab: Slab? {
+    switch memory {
+    case .own: nil
+    case .packed(let slab, _): slab
+    }
+  }
+
+  /// A further file with the same content.
+  func copy(in store: Store) throws(ArchiveError) -> MemFile {
+    var region = try Region.create(store, name: name, declaredSize: Int64(size))
+    try withContent { bytes throws(ArchiveError) in try region.write(bytes, at: 0) }.get()
+    return MemFile(try region.seal(size: Int64(size)), name: name, entry: entry)
+  }
+
+  /// A memory file with the content of a packed file, made once.
+  private func unpacked(from slab: Slab, _ range: Range<Int>) throws(ArchiveError) -> UnpackedMemory {
+    let result: Result<UnpackedMemory, ArchiveError> = onDemand.withLock { onDemand in
+      if let unpacked = onDemand.unpacked { return .success(unpacked) }
+      do throws(ArchiveError) {
+        let unpacked = try slab.copy(range, name: name)
+        onDemand.unpacked = unpacked
+        return .success(unpacked)
+      } catch {
+        return .failure(error)
+      }
+    }
+    return try result.get()
+  }
+
+  /// What is made when it is asked for first.
+  private struct OnDemand {
+    var mapping: SharedMapping?
+    var unpacked: UnpackedMemory?
+  }
+}
+
+/// The memory file that a packed file got when it was asked for one.
+final class UnpackedMemory: Sendable {
+  let memfd: Memfd
+  let seals: MemFile.Seals
+  private let charge: Charge
+
+  init(_ memory: consuming SealedMemory) {
+    seals = memory.seals
+    memfd = memory.memfd
+    charge = memory.charge
   }
 }
 
@@ -95,9 +187,5 @@ final class SharedMapping: Sendable {
   private let mapping: Mapping
   init(_ mapping: consuming Mapping) { self.mapping = mapping }
 
-  func withBytes<Result: ~Copyable, Failure: Error>(
-    _ body: (RawSpan) throws(Failure) -> Result
-  ) throws(Failure) -> Result {
-    try mapping.withBytes(body)
-  }
+  func withBytes<Result: ~Copyable>(_ body: (RawSpan) -> Result) -> Result { mapping.withBytes(body) }
 }

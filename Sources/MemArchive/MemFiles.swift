@@ -48,6 +48,40 @@ public struct MemFiles: Sendable {
     }
   }
 
+  /// Removes the files for which `shouldBeRemoved` returns true; ``entries`` stays as it is.
+  public mutating func removeAll(where shouldBeRemoved: (String, MemFile) throws -> Bool) rethrows {
+    try files.removeAll { try shouldBeRemoved($0.name, $0.file) }
+    positions = Dictionary(
+      files.indices.map { (NameKey(files[$0].name), $0) }, uniquingKeysWith: { _, later in later })
+  }
+
+  /// Copies packed files into new slabs, so that those whose other files were released can go.
+  ///
+  /// A file that is copied is another object afterwards: paths and descriptors of the one before end with it, and whoever
+  /// still holds that keeps its slab. Takes as much further memory as one slab at a time, if nobody does.
+  ///
+  /// - Throws: ``ArchiveError`` with ``ArchiveError/Code/limitExceeded`` or ``ArchiveError/Code/outOfMemory``; each file is
+  ///   then the old or the new one.
+  public mutating func compact() throws(ArchiveError) {
+    var stores: [ObjectIdentifier: Store] = [:]
+    var copies: [ObjectIdentifier: MemFile] = [:]
+    for index in files.indices {
+      let file = files[index].file
+      guard let slab = file.slab else { continue }
+      if let copy = copies[ObjectIdentifier(file)] {
+        files[index].file = copy
+        continue
+      }
+      let options = ExtractionOptions(storage: .packed, executable: slab.executable)
+      let store = stores[ObjectIdentifier(slab.ledger)] ?? Store(options, ledger: slab.ledger)
+      stores[ObjectIdentifier(slab.ledger)] = store
+      let copy = try file.copy(in: store)
+      copies[ObjectIdentifier(file)] = copy
+      files[index].file = copy
+    }
+    for store in stores.values { try store.finish() }
+  }
+
   /// Puts another file under a name that exists.
   mutating func replace(_ file: MemFile, named name: String) {
     if let position = positions[NameKey(name)] { files[position].file = file }

@@ -67,8 +67,12 @@ struct Archive {
 
   /// Calls `visit` for each entry that the options admit, one after another. What is wrong is reported where it is met;
   /// it ends the walk unless --keep-going says otherwise.
-  func walk(_ options: WalkOptions, _ visit: (ArchiveEntry, Content) throws -> Void) throws -> ExitStatus {
-    let reading = try options.reading.extractionOptions()
+  func walk(
+    _ options: WalkOptions, storage: ExtractionOptions.Storage = .automatic,
+    _ visit: (ArchiveEntry, Content) throws -> Void
+  ) throws -> ExitStatus {
+    var reading = try options.reading.extractionOptions()
+    reading.storage = storage
     return try walk(options, reader, reading, Ledger(reading.limits), inside: nil, level: 0, visit)
   }
 

@@ -11,6 +11,8 @@ struct TestCommand: ParsableCommand {
   var archives: [String]
   @Flag(name: .long, help: "Keep all entries of all archives in memory until the end.")
   var hold = false
+  @Option(help: "Whether each entry has a descriptor of its own; automatic: as long as there are any.")
+  var storage = Storage.automatic
   @OptionGroup var options: WalkOptions
 
   func validate() throws {
@@ -23,7 +25,7 @@ struct TestCommand: ParsableCommand {
     var worst = ExitStatus.done
     for argument in archives {
       var (entries, files, bytes) = (0, 0, Int64(0))
-      let status = try Archive(argument).walk(options) { entry, content in
+      let status = try Archive(argument).walk(options, storage: storage.option) { entry, content in
         entries += 1
         guard entry.hasContent else { return }
         let file = try content()
@@ -39,5 +41,20 @@ struct TestCommand: ParsableCommand {
     }
     withExtendedLifetime(held) {}
     if worst != .done { throw worst }
+  }
+}
+
+extension TestCommand {
+  /// The values of --storage.
+  enum Storage: String, CaseIterable, ExpressibleByArgument {
+    case automatic, dedicated, packed
+
+    var option: ExtractionOptions.Storage {
+      switch self {
+      case .automatic: .automatic
+      case .dedicated: .dedicated
+      case .packed: .packed
+      }
+    }
   }
 }

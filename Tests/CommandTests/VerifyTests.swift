@@ -31,8 +31,16 @@ struct VerifyTests {
     #expect(outcome == .done(expected))
   }
 
-  @Test func `When descriptors run out while holding, that is said with exit 4`() throws {
-    let outcome = try Program.shell("ulimit -n 64; exec $m test --hold tar-300-entries.tar.gz")
+  @Test(arguments: ["automatic", "packed"])
+  func `When descriptors run out while holding, files are packed`(storage: String) throws {
+    let script: Bytes = "ulimit -n 64; exec $m test --hold --storage \(storage) tar-300-entries.tar.gz"
+    let expected: Bytes = "tar-300-entries.tar.gz: OK, 300 entries, 300 with content, 2890 bytes held\n"
+    #expect(try Program.shell(script) == .done(expected))
+  }
+
+  @Test func `When descriptors run out and each entry is to have one, that is said with exit 4`() throws {
+    let outcome = try Program.shell(
+      "ulimit -n 64; exec $m test --hold --storage dedicated tar-300-entries.tar.gz")
     #expect(outcome.end == .exit(4))
     #expect(outcome.output.text.hasPrefix("tar-300-entries.tar.gz: FAILED, "), "\(outcome.output)")
     #expect(outcome.errors.lines.count == 1 && outcome.errors.text.contains("no descriptor is left"))

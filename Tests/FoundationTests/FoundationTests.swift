@@ -56,7 +56,7 @@ struct FoundationTests {
 
   @Test func `Data becomes a sealed file, a slice of it too`() throws {
     let file = try MemFile(name: "x", data: Data(content)[7...])
-    #expect(file.seals.isSuperset(of: .final))
+    #expect(try file.seals.isSuperset(of: .final))
     #expect(try file.data() == Data("world".utf8))
   }
 

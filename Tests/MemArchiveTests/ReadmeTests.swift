@@ -7,7 +7,7 @@ import MemArchive
 
 func greet() throws -> UInt32 {
   let files = try ArchiveReader(path: "Fixtures/demo/demo.zip").extract()  // name → MemFile
-  for (name, file) in files { print(name, file.size, "bytes,", file.seals) }
+  for (name, file) in files { print(name, file.size, "bytes,", try file.seals) }
 
   return try files["lib/libgreet.so"]!.withPath { path in  // "/proc/self/fd/7", in memory, sealed
     let library = dlopen(path, RTLD_NOW)  // a C function that only takes a path

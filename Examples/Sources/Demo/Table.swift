@@ -4,9 +4,10 @@ import MemArchive
 func printTable(of files: MemFiles) throws {
   let width = files.map(\.name.count).max() ?? 0
   for (name, file) in files {
-    guard file.seals.isSuperset(of: .final) else { throw Failure("\(name) is not sealed: \(file.seals)") }
+    let seals = try file.seals
+    guard seals.isSuperset(of: .final) else { throw Failure("\(name) is not sealed: \(seals)") }
     let path = try file.withPath { $0 }
-    print("     \(padded(name, to: width))  \(aligned(file.size, to: 6)) bytes  \(path)  \(file.seals)")
+    print("     \(padded(name, to: width))  \(aligned(file.size, to: 6)) bytes  \(path)  \(seals)")
   }
 }
 

@@ -33,6 +33,8 @@ enum {
 int clinux_memfd_create(const char *name, unsigned int flags);
 int clinux_add_seals(int descriptor, int seals);
 int clinux_get_seals(int descriptor);
+// fallocate(2) with FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE.
+int clinux_punch_hole(int descriptor, off_t offset, off_t count);
 int clinux_duplicate(int descriptor, int close_on_exec);
 int clinux_open_read_only(const char *path);
 

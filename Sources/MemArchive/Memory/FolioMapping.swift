@@ -15,7 +15,7 @@ internal import SystemPackage
   private let mappedCount: Int
   private let size: Int
   /// Everything before this offset is backed by huge folios.
-  private var prepared = 0
+  private(set) var prepared = 0
   private var isRefused = false
 
   /// Maps `descriptor`, which is `size` bytes long already: a file that is truncated afterwards loses its folios.
@@ -54,13 +54,17 @@ internal import SystemPackage
 
   /// Copies as much of the front of `block` as lies in huge folios, and returns how many bytes that were; the rest is to
   /// be written (pwrite(2)).
-  mutating func copy(_ block: RawSpan, to offset: Int) -> Int {
+  ///
+  /// - Parameter contentEnd: What lies before it was written (pwrite(2)), and a step that it reaches into is collapsed as
+  ///   it is.
+  mutating func copy(_ block: RawSpan, to offset: Int, contentEnd: Int = 0) -> Int {
     // A block behind a hole: the hole is to stay one.
-    guard offset <= prepared else {
+    guard offset <= max(prepared, (contentEnd + 7) & -8) else {
       isRefused = true
       return 0
     }
-    while prepared < offset + block.byteCount, !isRefused { prepareStep() }
+    while prepared < offset + block.byteCount, !isRefused { prepareStep(isEmpty: prepared >= contentEnd) }
+    guard offset < prepared else { return 0 }
     // The last folio may reach past the end of the file, where bytes would be lost.
     let count = min(block.byteCount, min(prepared, size) - offset)
     guard count > 0 else { return 0 }
@@ -71,21 +75,22 @@ internal import SystemPackage
     return count
   }
 
-  private mutating func prepareStep() {
+  /// - Parameter isEmpty: Whether nothing was written to it yet.
+  private mutating func prepareStep(isEmpty: Bool) {
     // The last folio may reach past the file's end, but not by more than an eighth of the file.
     guard prepared < size, (prepared + Self.step - size) * 8 <= size else {
       isRefused = true
       return
     }
-    let start = ContinuousClock.now
-    unsafe base.storeBytes(of: 0, toByteOffset: prepared, as: UInt8.self)
+    let start = SystemCalls.threadTime()
+    if isEmpty { unsafe base.storeBytes(of: 0, toByteOffset: prepared, as: UInt8.self) }
     // An older kernel, no free huge page, a policy against them: small pages will do.
     guard unsafe madvise(base + prepared, Self.step, CInt(CLINUX_MADV_COLLAPSE)) == 0 else {
       isRefused = true
       return
     }
     prepared = min(prepared + Self.step, mappedCount)
-    isRefused = !FolioSupply.isStillGood(after: ContinuousClock.now - start)
+    isRefused = !FolioSupply.isStillGood(after: SystemCalls.threadTime() - start)
   }
 }
 

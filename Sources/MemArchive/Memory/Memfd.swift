@@ -40,7 +40,7 @@ struct Memfd: ~Copyable {
   deinit { SystemCalls.close(descriptor) }
 
   /// Makes the content final and reads the seals back: what the kernel does not confirm is not promised.
-  func seal(entry name: String) throws(ArchiveError) -> MemFile.Seals {
+  func seal(entry name: String?) throws(ArchiveError) -> MemFile.Seals {
     do {
       try addSealsOutwaitingPins()
     } catch {

@@ -1,42 +1,40 @@
-internal import SystemPackage
-
-/// The writable memory that one entry streams into, block by block at its offset. `seal()` consumes it and a
-/// MemFile's content comes out; a region that is dropped gives back its descriptor, memory and charge.
+/// The writable memory that one entry streams into, block by block at its offset. `seal` consumes it and a MemFile's
+/// content comes out; a region that is dropped exposes nothing.
+///
+/// It is a memory file of its own, or a part of its store's open slab. What goes to a slab and does not come in one block
+/// is staged on the heap first, so that a slab is only ever appended to.
 struct Region: ~Copyable {
-  private let memfd: Memfd
+  private let store: Store
   private let name: String
-  private let fill: ExtractionOptions.Fill
+  private let declaredSize: Int64?
   private var charge: Charge
-  private var mapping: Mapping?
-  private var folios: FolioMapping?
-  /// The end of the file as the kernel knows it.
-  private var fileSize: Int64 = 0
+  private var file: MemoryFile?
+  /// Whether the content ends up in a slab.
+  private let isPacked: Bool
+  /// Where the content lies in a slab already.
+  private var place: Slab.Place?
+  /// How much of the content is on the heap.
+  private var staged = 0
   /// The end of the content so far: the last block's, or a hole's behind it.
   private var end: Int64 = 0
 
   /// - Parameter declaredSize: believed as a hint only, and only once it has passed the limits.
-  static func create(
-    name: String, declaredSize: Int64?, fill: ExtractionOptions.Fill, executable: Bool, ledger: Ledger
-  ) throws(ArchiveError) -> Self {
-    if let declaredSize { try ledger.check(declared: declaredSize, entry: name) }
-    var region = Self(
-      memfd: try Memfd.create(name: name, executable: executable), name: name,
-      fill: fill, charge: Charge(ledger, entry: name))
-    if let declaredSize, declaredSize > 0 {
-      switch fill {
-      case .mapped: try region.grow(to: declaredSize)
-      case .automatic where declaredSize >= FolioMapping.step: try region.mapFolios(size: declaredSize)
-      case .automatic, .written: break
-      }
+  static func create(_ store: Store, name: String, declaredSize: Int64?) throws(ArchiveError) -> Self {
+    if let declaredSize { try store.ledger.check(declared: declaredSize, entry: name) }
+    guard let memfd = try store.ownMemfd(name: name) else {
+      return Self(store, name: name, declaredSize: declaredSize, file: nil)
     }
-    return region
+    let file = try MemoryFile.create(memfd, name: name, declaredSize: declaredSize, fill: store.fill)
+    return Self(store, name: name, declaredSize: declaredSize, file: file)
   }
 
-  private init(memfd: consuming Memfd, name: String, fill: ExtractionOptions.Fill, charge: consuming Charge) {
-    self.memfd = memfd
+  private init(_ store: Store, name: String, declaredSize: Int64?, file: consuming MemoryFile?) {
+    self.store = store
     self.name = name
-    self.fill = fill
-    self.charge = charge
+    self.declaredSize = declaredSize
+    isPacked = file == nil
+    charge = Charge(store.ledger, entry: name, hasDescriptor: file != nil)
+    self.file = file
   }
 
   /// Puts `block` at `offset`. Bytes never written read as zero.
@@ -46,34 +44,35 @@ struct Region: ~Copyable {
       throw .corrupt("a block lies at the impossible offset \(offset)", entry: name)
     }
     try extend(to: blockEnd)
-    switch fill {
-    case .mapped:
-      if blockEnd > fileSize { try grow(to: max(blockEnd, min(fileSize * 2, fileSize + Self.largestStep))) }
-      mapping!.copy(block, to: Int(offset))
-    case .written, .automatic:
-      // Measured: from 2 MiB on, huge folios take a quarter of the time of pwrite; below, pwrite from a warm buffer
-      // takes half the time of faulting 4 KiB pages into a mapping.
-      let copied = folios?.copy(block, to: Int(offset)) ?? 0
-      guard copied < block.byteCount else { return }
-      do {
-        let rest = block.extracting(copied..<block.byteCount)
-        try SystemCalls.write(rest, to: memfd.descriptor, at: offset + Int64(copied))
-      } catch {
-        throw .system("pwrite", error, doing: "filling a file in memory", entry: name)
+    if file == nil {
+      if staged == 0, offset == 0, place == nil, blockEnd == declaredSize, blockEnd <= Store.largestPacked {
+        place = try store.pack(block, charge: &charge)
+        return
       }
-      fileSize = max(fileSize, blockEnd)
+      if blockEnd <= Store.largestPacked {
+        store.stage(block, at: Int(offset), behind: staged)
+        staged = max(staged, Int(blockEnd))
+        return
+      }
+      try leaveStage()
     }
+    try file!.write(block, at: offset)
   }
 
   /// Makes the content final at exactly `size` bytes; a hole reaches from the last block to there.
-  consuming func seal(size: Int64) throws(ArchiveError) -> SealedMemory {
+  consuming func seal(size: Int64) throws(ArchiveError) -> FileMemory {
     try extend(to: size)
-    // F_SEAL_WRITE is refused while a writable mapping exists.
-    mapping = nil
-    folios = nil
-    if fileSize != size { try truncate(to: size) }
-    let seals = try memfd.seal(entry: name)
-    return SealedMemory(memfd: memfd, size: Int(size), seals: seals, charge: charge)
+    if file == nil, place == nil {
+      if size <= Store.largestPacked {
+        store.stageZeros(from: staged, to: Int(size))
+        place = try store.packStaged(Int(size), charge: &charge)
+      } else {
+        try leaveStage()
+      }
+    }
+    if let place { return .packed(place.slab, place.offset..<place.offset + Int(size)) }
+    let sealed = try file!.seal(size: size, charge: charge)
+    return isPacked ? .packed(try Slab(sealed, executable: store.executable), 0..<Int(size)) : .own(sealed)
   }
 
   private mutating func extend(to newEnd: Int64) throws(ArchiveError) {
@@ -82,38 +81,28 @@ struct Region: ~Copyable {
     end = newEnd
   }
 
-  /// Makes the file as long as it is declared to be, which takes no memory, and maps it; where that is refused, the
-  /// content is written.
-  private mutating func mapFolios(size: Int64) throws(ArchiveError) {
-    try truncate(to: size)
-    // Far below what an address can hold, so that rounding it up cannot overflow.
-    guard size < 1 << 46 else { return }
-    folios = try? FolioMapping.create(memfd.descriptor, size: Int(size))
-  }
-
-  private static var largestStep: Int64 { 64 << 20 }
-
-  private mutating func grow(to size: Int64) throws(ArchiveError) {
-    mapping = nil
-    try truncate(to: size)
-    do { mapping = try Mapping(memfd.descriptor, count: Int(size), writable: true) } catch {
-      throw .system("mmap", error, doing: "filling a file in memory", entry: name)
-    }
-  }
-
-  private mutating func truncate(to size: Int64) throws(ArchiveError) {
-    do { try SystemCalls.truncate(memfd.descriptor, to: size) } catch {
-      throw .system("ftruncate", error, doing: "sizing a file in memory", entry: name)
-    }
-    fileSize = size
+  /// Goes on in a memory file: what is larger than a good part of a slab becomes a slab by itself.
+  private mutating func leaveStage() throws(ArchiveError) {
+    var file = try MemoryFile.create(
+      try store.memfd(name: name), name: name, declaredSize: declaredSize, fill: store.fill)
+    if staged > 0 { try file.write(store.staged(staged), at: 0) }
+    staged = 0
+    self.file = consume file
   }
 }
 
-/// What a sealed region leaves: the descriptor, its exact size in bytes, the seals the kernel confirmed, and the
-/// charge that is given back when it is closed.
-struct SealedMemory: ~Copyable {
-  let memfd: Memfd
-  let size: Int
-  let seals: MemFile.Seals
-  let charge: Charge
+/// Where the content of a MemFile is.
+enum FileMemory: ~Copyable {
+  /// In a memory file of its own.
+  case own(SealedMemory)
+  /// In a part of a slab.
+  case packed(Slab, Range<Int>)
+
+  /// The content's size in bytes.
+  var size: Int {
+    switch self {
+    case .own(let memory): memory.size
+    case .packed(_, let range): range.count
+    }
+  }
 }

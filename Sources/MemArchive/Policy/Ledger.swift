@@ -6,6 +6,7 @@ package final class Ledger: Sendable {
     var produced: Int64 = 0
     var held: Int64 = 0
     var entries = 0
+    var descriptors = 0
   }
 
   private let limits: Limits
@@ -70,9 +71,17 @@ package final class Ledger: Sendable {
     release(count)
   }
 
-  fileprivate func release(_ count: Int64) {
-    account.withLock { $0.held -= count }
+  /// How many descriptors of extracted files are open.
+  var descriptors: Int { account.withLock { $0.descriptors } }
+
+  fileprivate func release(_ count: Int64, descriptors: Int = 0) {
+    account.withLock { account in
+      account.held -= count
+      account.descriptors -= descriptors
+    }
   }
+
+  fileprivate func addDescriptor() { account.withLock { $0.descriptors += 1 } }
 
   private func refusal(of count: Int64, to account: Account, end: Int64, entry: String) -> ArchiveError? {
     // Written so that no sum can overflow, whatever size an archive claims.
@@ -89,15 +98,18 @@ package final class Ledger: Sendable {
   }
 }
 
-/// The bytes that one entry holds of its ledger; given back when its owner goes.
+/// The bytes, and the descriptor, that one entry or slab holds of its ledger; given back when its owner goes.
 struct Charge: ~Copyable {
-  private let ledger: Ledger
+  let ledger: Ledger
   private let entry: String
+  private let hasDescriptor: Bool
   private var bytes: Int64 = 0
 
-  init(_ ledger: Ledger, entry: String) {
+  init(_ ledger: Ledger, entry: String, hasDescriptor: Bool) {
     self.ledger = ledger
     self.entry = entry
+    self.hasDescriptor = hasDescriptor
+    if hasDescriptor { ledger.addDescriptor() }
   }
 
   /// Raises the charge to `end` bytes in all, before they are committed.
@@ -107,5 +119,11 @@ struct Charge: ~Copyable {
     bytes = end
   }
 
-  deinit { ledger.release(bytes) }
+  /// Hands all bytes over to `other`, which is of the same ledger.
+  mutating func move(to other: inout Charge) {
+    other.bytes += bytes
+    bytes = 0
+  }
+
+  deinit { ledger.release(bytes, descriptors: hasDescriptor ? 1 : 0) }
 }

@@ -7,12 +7,12 @@ enum Spool {
     return MemorySource(MemFile(try memory(source, name: name, ledger: ledger), name: name, entry: nil))
   }
 
-  /// Reads all of `source` into sealed memory.
+  /// Reads all of `source` into a sealed file in memory.
   static func memory(
     _ source: any ByteSource, name: String, ledger: Ledger
-  ) throws(ArchiveError) -> SealedMemory {
-    var region = try Region.create(
-      name: name, declaredSize: nil, fill: .automatic, executable: false, ledger: ledger)
+  ) throws(ArchiveError) -> FileMemory {
+    let store = Store(ExtractionOptions(storage: .dedicated), ledger: ledger)
+    var region = try Region.create(store, name: name, declaredSize: nil)
     var size: Int64 = 0
     var buffer = [UInt8](repeating: 0, count: 256 << 10)
     while true {

@@ -29,7 +29,7 @@ final class MemorySource: SeekableSource {
     switch storage {
     case .bytes(let bytes): unsafe buffer.copy(bytes.span.bytes.extracting(start..<start + count))
     case .file(let file):
-      try file.mapping().withBytes { buffer.copy($0.extracting(start..<start + count)) }
+      _ = try file.withContent { buffer.copy($0.extracting(start..<start + count)) }
     }
     position += Int64(count)
     bytesRead += Int64(count)

@@ -52,6 +52,11 @@ enum SystemCalls {
     _ = try valueOrErrno { ftruncate(descriptor.rawValue, off_t(size)) }
   }
 
+  /// fallocate(2), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE
+  static func punchHole(_ descriptor: FileDescriptor, at offset: Int64, count: Int64) throws(Errno) {
+    _ = try valueOrErrno { clinux_punch_hole(descriptor.rawValue, off_t(offset), off_t(count)) }
+  }
+
   /// fchmod(2)
   static func changeMode(_ descriptor: FileDescriptor, to mode: UInt32) throws(Errno) {
     _ = try valueOrErrno { fchmod(descriptor.rawValue, mode_t(mode)) }
@@ -126,6 +131,20 @@ enum SystemCalls {
   /// lseek(2) to the end: the size of a block device, which fstat(2) does not tell.
   static func end(of descriptor: FileDescriptor) throws(Errno) -> Int64 {
     Int64(try valueOrErrno { lseek(descriptor.rawValue, 0, SEEK_END) })
+  }
+
+  /// How many descriptors the process may have open, getrlimit(2); at most what a descriptor's number can be.
+  static func descriptorLimit() -> Int {
+    var limit = rlimit()
+    guard unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return 1024 }
+    return Int(min(limit.rlim_cur, rlim_t(CInt.max)))
+  }
+
+  /// The processor time of the calling thread, clock_gettime(2).
+  static func threadTime() -> Duration {
+    var time = timespec()
+    unsafe _ = clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+    return .seconds(time.tv_sec) + .nanoseconds(time.tv_nsec)
   }
 
   /// The kernel's name, release and machine, uname(2).

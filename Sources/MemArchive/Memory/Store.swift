@@ -1,0 +1,121 @@
+internal import SystemPackage
+
+/// Where the regions of one extraction are made, one at a time: in memory files of their own, or in slabs.
+///
+/// Each thread that fills has its own, so that none waits for another.
+@safe final class Store {
+  let ledger: Ledger
+  let fill: ExtractionOptions.Fill
+  let executable: Bool
+  private let storage: ExtractionOptions.Storage
+  private let budget: Int?
+  private var slab: Slab?
+  /// Content on its way to a slab.
+  private var heap: UnsafeMutableRawBufferPointer
+  /// How many of the extraction's descriptors were open when no further one was to be had.
+  private var spentAt: Int?
+
+  /// Larger content becomes a slab by itself: it fills huge folios well enough.
+  static let largestPacked: Int64 = 1 << 20
+  /// What is left to the process of its descriptors: for the archive, for a path on demand, for everybody else.
+  private static let reserve = 64
+
+  init(_ options: ExtractionOptions, ledger: Ledger) {
+    self.ledger = ledger
+    fill = options.fill
+    executable = options.executable
+    storage = options.storage
+    budget = options.descriptorBudget
+    unsafe heap = .allocate(byteCount: 0, alignment: 16)
+  }
+
+  deinit {
+    slab?.close()
+    unsafe heap.deallocate()
+  }
+
+  /// Ends the open slab: everything extracted so far is sealed.
+  func finish() throws(ArchiveError) {
+    defer { slab = nil }
+    try slab?.finish()
+  }
+
+  /// A memory file for one entry alone; nil where the entry is to be packed.
+  func ownMemfd(name: String) throws(ArchiveError) -> Memfd? {
+    guard storage != .dedicated else { return try memfd(name: name) }
+    guard storage != .packed else { return nil }
+    let open = ledger.descriptors
+    if let budget { return open < budget ? try memfd(name: name) : nil }
+    if let spentAt {
+      // Some may have been released meanwhile.
+      guard open < spentAt else { return nil }
+      self.spentAt = nil
+    }
+    do throws(ArchiveError) {
+      let memfd = try memfd(name: name)
+      // A new descriptor gets the lowest number that is free, open(2): so many are open at least.
+      if Int(memfd.descriptor.rawValue) < SystemCalls.descriptorLimit() - Self.reserve { return memfd }
+    } catch {
+      guard error.code == .descriptorLimit else { throw error }
+    }
+    spentAt = open
+    return nil
+  }
+
+  func memfd(name: String) throws(ArchiveError) -> Memfd {
+    try Memfd.create(name: name, executable: executable)
+  }
+
+  /// Appends a whole entry's content to the open slab; the slab takes over what it is charged with.
+  func pack(_ content: RawSpan, charge: inout Charge) throws(ArchiveError) -> Slab.Place {
+    if let place = try slab?.append(content, charge: &charge) { return place }
+    try finish()
+    let slab = try Slab(usesFolios: fill == .automatic, executable: executable, ledger: ledger)
+    self.slab = slab
+    guard let place = try slab.append(content, charge: &charge) else {
+      throw .corrupt("an entry of \(content.byteCount) bytes does not fit into a slab")
+    }
+    return place
+  }
+
+  // MARK: The stage
+
+  /// Keeps a block of the entry at hand, of which `count` bytes are staged.
+  func stage(_ block: RawSpan, at offset: Int, behind count: Int) {
+    stageZeros(from: count, to: offset)
+    let end = offset + block.byteCount
+    reserve(end)
+    unsafe block.withUnsafeBytes {
+      unsafe UnsafeMutableRawBufferPointer(rebasing: heap[offset..<end]).copyMemory(from: $0)
+    }
+  }
+
+  /// Content without bytes reads as zero.
+  func stageZeros(from start: Int, to end: Int) {
+    guard start < end else { return }
+    reserve(end)
+    unsafe UnsafeMutableRawBufferPointer(rebasing: heap[start..<end]).initializeMemory(
+      as: UInt8.self, repeating: 0)
+  }
+
+  /// The first bytes of the stage.
+  @_lifetime(borrow self)
+  func staged(_ count: Int) -> RawSpan {
+    let span = unsafe UnsafeRawBufferPointer(heap).bytes.extracting(0..<count)
+    return unsafe _overrideLifetime(span, borrowing: self)
+  }
+
+  func packStaged(_ count: Int, charge: inout Charge) throws(ArchiveError) -> Slab.Place {
+    try pack(staged(count), charge: &charge)
+  }
+
+  private func reserve(_ count: Int) {
+    guard unsafe heap.count < count else { return }
+    // Doubled, so that content of unknown size is not copied again and again.
+    let size = max(count, min(unsafe heap.count * 2, Int(Self.largestPacked)), 64 << 10)
+    let larger = UnsafeMutableRawBufferPointer.allocate(byteCount: size, alignment: 16)
+    unsafe larger.copyMemory(from: UnsafeRawBufferPointer(heap))
+    unsafe heap.deallocate()
+    unsafe heap = larger
+  }
+}
