@@ -1,5 +1,6 @@
 # demo   the main job on real input            test   all tests        check  lint, warnings as errors, fast tests
 # bench  the benchmark                         docs   the documentation as a web site, in docs/
+# test-minimal   the library's tests without the fast decoders
 # test-sanitized   the library's tests under the address and the thread sanitizer
 # appliance   the program in a bare root, statically linked with Swift
 # conformance CORPUS=DIR   every archive of a corpus against its manifest
@@ -14,7 +15,8 @@ SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 # One set of flags for all targets, so that no target makes another build again.
 export MEMARCHIVE_WARNINGS_AS_ERRORS = 1
 
-BUILD_PACKAGES = libarchive-dev zlib1g-dev
+MINIMAL_PACKAGES = libarchive-dev zlib1g-dev
+BUILD_PACKAGES = $(MINIMAL_PACKAGES) libisal-dev
 TEST_PACKAGES = $(BUILD_PACKAGES) bubblewrap libarchive-tools openssl p7zip-full python3 strace xz-utils zip
 DEMO_PACKAGES = $(BUILD_PACKAGES) bubblewrap fluidsynth fontconfig libfluidsynth-dev libfreetype-dev openssl python3 strace
 
@@ -33,7 +35,7 @@ endef
 complete = .build/release/memarchive --generate-completion-script $(1) > .build/completions.$(1) \
   && install -D -m 644 .build/completions.$(1) $(DESTDIR)$(PREFIX)/share/$(2)
 
-.PHONY: demo test test-sanitized appliance check bench conformance docs lint install clean
+.PHONY: demo test test-minimal test-sanitized appliance check bench conformance docs lint install clean
 
 demo:
 	$(call need,$(DEMO_PACKAGES))
@@ -51,6 +53,13 @@ test:
 	$(SWIFT) test -c release --skip-build --filter LifetimeTests
 	bwrap --ro-bind / / --die-with-parent \
 	  .build/debug/MemArchivePackageTests.xctest --testing-library swift-testing --filter ReadOnlyTests
+
+# Without the trait FastDecoders: zlib and libarchive alone.
+test-minimal:
+	$(call need,$(TEST_PACKAGES))
+	$(SWIFT) build --build-tests --disable-default-traits --scratch-path .build/minimal
+	$(SWIFT) test --skip-build --disable-default-traits --scratch-path .build/minimal --filter MemArchiveTests \
+	  --skip SweepTests
 
 # The program's tests start it as a process of its own, where the sanitizers' exit status would be taken for its.
 test-sanitized:

@@ -9,6 +9,12 @@ let package = Package(
     .library(name: "MemArchiveFoundation", targets: ["MemArchiveFoundation"]),
     .executable(name: "memarchive", targets: ["MemArchiveCommand"]),
   ],
+  traits: [
+    .trait(
+      name: "FastDecoders",
+      description: "Decodes by ISA-L, liblzma and libzstd; without it, zlib and libarchive do."),
+    .default(enabledTraits: ["FastDecoders"]),
+  ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
@@ -18,11 +24,13 @@ let package = Package(
   targets: [
     .systemLibrary(name: "CLibArchive", pkgConfig: "libarchive", providers: [.apt(["libarchive-dev"])]),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+    .systemLibrary(name: "CISAL", pkgConfig: "libisal", providers: [.apt(["libisal-dev"])]),
     .target(name: "CLinux"),
     .target(
       name: "MemArchive",
       dependencies: [
         "CLibArchive", "CLinux", "CZlib",
+        .target(name: "CISAL", condition: .when(traits: ["FastDecoders"])),
         .product(name: "SystemPackage", package: "swift-system"),
       ]),
     .target(

@@ -1,13 +1,21 @@
-internal import CZlib
+#if FastDecoders
+  internal import CISAL
+#else
+  internal import CZlib
+#endif
 
-/// CRC-32 as gzip and zip have it (ISO 3309; RFC 1952, 8), by zlib.
+/// CRC-32 as gzip and zip have it (ISO 3309; RFC 1952, 8), by ISA-L or zlib.
 struct CRC32 {
   private(set) var value: UInt32 = 0
 
   mutating func update(_ bytes: RawSpan) {
     value = UInt32(
       unsafe bytes.withUnsafeBytes {
-        unsafe crc32_z(UInt(value), $0.baseAddress?.assumingMemoryBound(to: UInt8.self), $0.count)
+        #if FastDecoders
+          unsafe cisal_crc32(value, $0.baseAddress, UInt64($0.count))
+        #else
+          unsafe crc32_z(UInt(value), $0.baseAddress?.assumingMemoryBound(to: UInt8.self), $0.count)
+        #endif
       })
   }
 }

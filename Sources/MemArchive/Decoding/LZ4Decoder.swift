@@ -5,11 +5,8 @@ internal import Glibc
 /// Frames that depend on each other's blocks, legacy frames, skippable frames and any number of frames in a row are read;
 /// dictionaries are not.
 @safe final class LZ4Decoder: ByteSource {
-  private let upstream: any ByteSource
   private let warnings: WarningLog
-  private var input = [UInt8](repeating: 0, count: 64 << 10)
-  private var inputRange = 0..<0
-  private var upstreamEnded = false
+  private var input: InputBuffer
   private var frame: Frame?
   private var isFirstFrame = true
   private var atEnd = false
@@ -37,14 +34,14 @@ internal import Glibc
   private static let reach = 64 << 10
 
   init(_ upstream: any ByteSource, warnings: WarningLog) {
-    self.upstream = upstream
     self.warnings = warnings
+    input = InputBuffer(upstream)
     unsafe window = .allocate(capacity: 0)
   }
 
   deinit { unsafe window.deallocate() }
 
-  var progress: SourceProgress { upstream.progress }
+  var progress: SourceProgress { input.progress }
 
   func read(into buffer: inout MutableRawSpan) throws(ArchiveError) -> Int {
     while ready.isEmpty {
@@ -67,28 +64,28 @@ internal import Glibc
   // MARK: Frames
 
   private func beginFrame() throws(ArchiveError) {
-    guard try has(4) else {
-      if !inputRange.isEmpty { try endInGarbage() }
+    guard try input.has(4) else {
+      if input.count > 0 { try endInGarbage() }
       atEnd = true
       return
     }
-    let magic = word()
+    let magic = input.little(UInt32.self)
     switch magic {
     case Self.magic:
-      drop(4)
+      input.drop(4)
       frame = try header()
     case Self.legacyMagic:
-      drop(4)
+      input.drop(4)
       frame = Frame(isLegacy: true)
     case 0x184D_2A50...0x184D_2A5F:
-      drop(4)
-      guard try has(4) else { throw cut() }
-      var size = Int(word())
-      drop(4)
+      input.drop(4)
+      guard try input.has(4) else { throw cut() }
+      var size = Int(input.little(UInt32.self))
+      input.drop(4)
       while size > 0 {
-        guard try has(1) else { throw cut() }
-        let count = min(size, inputRange.count)
-        drop(count)
+        guard try input.has(1) else { throw cut() }
+        let count = min(size, input.count)
+        input.drop(count)
         size -= count
       }
       return
@@ -111,20 +108,19 @@ internal import Glibc
   }
 
   private func header() throws(ArchiveError) -> Frame {
-    guard try has(2) else { throw cut() }
-    let flags = input[inputRange.lowerBound]
-    let sizeCode = Int(input[inputRange.lowerBound + 1] >> 4 & 7)
-    guard flags >> 6 == 1, flags & 2 == 0, input[inputRange.lowerBound + 1] & 0x8F == 0, sizeCode >= 4 else {
+    guard try input.has(2) else { throw cut() }
+    let flags = input[0]
+    let sizeCode = Int(input[1] >> 4 & 7)
+    guard flags >> 6 == 1, flags & 2 == 0, input[1] & 0x8F == 0, sizeCode >= 4 else {
       throw .corrupt("the lz4 frame's header is not one of version 1")
     }
     let hasSize = flags & 8 != 0
     let hasDictionary = flags & 1 != 0
     let length = 2 + (hasSize ? 8 : 0) + (hasDictionary ? 4 : 0)
-    guard try has(length + 1) else { throw cut() }
-    let start = inputRange.lowerBound
+    guard try input.has(length + 1) else { throw cut() }
     var checksum = XXH32()
-    unsafe checksum.update(input.span.bytes.extracting(start..<start + length))
-    guard UInt8(truncatingIfNeeded: checksum.value >> 8) == input[start + length] else {
+    input.withBytes(length) { checksum.update($0) }
+    guard UInt8(truncatingIfNeeded: checksum.value >> 8) == input[length] else {
       throw .corrupt("the lz4 frame's header does not match its checksum")
     }
     guard !hasDictionary else {
@@ -132,8 +128,8 @@ internal import Glibc
         .unsupportedFeature, "the lz4 frame needs a dictionary",
         advice: "Compress it again without a dictionary.")
     }
-    let contentSize = hasSize ? input.little(UInt64.self, at: start + 2) : nil
-    drop(length + 1)
+    let contentSize = hasSize ? input.little(UInt64.self, at: 2) : nil
+    input.drop(length + 1)
     return Frame(
       blockSize: 1 << (8 + 2 * sizeCode), blocksAreLinked: flags & 0x20 == 0,
       blocksHaveChecksums: flags & 0x10 != 0, hasChecksum: flags & 4 != 0, contentSize: contentSize)
@@ -145,49 +141,48 @@ internal import Glibc
       throw .corrupt("the lz4 frame holds \(frame.size) bytes, and its header declares \(declared)")
     }
     guard frame.hasChecksum else { return }
-    guard try has(4) else { throw cut() }
-    guard word() == frame.checksum.value else {
+    guard try input.has(4) else { throw cut() }
+    guard input.little(UInt32.self) == frame.checksum.value else {
       throw .corrupt("the lz4 frame's content does not match its checksum")
     }
-    drop(4)
+    input.drop(4)
   }
 
   // MARK: Blocks
 
   private func decodeBlock() throws(ArchiveError) {
     guard var frame else { return }
-    guard try has(4) else {
+    guard try input.has(4) else {
       // A legacy frame has no end but the file's.
-      guard frame.isLegacy, inputRange.isEmpty else { throw cut() }
+      guard frame.isLegacy, input.count == 0 else { throw cut() }
       self.frame = nil
       return
     }
-    let head = word()
+    let head = input.little(UInt32.self)
     if frame.isLegacy, head > UInt32(Self.largestCompressed(frame.blockSize)) {
       self.frame = nil
       return
     }
-    drop(4)
+    input.drop(4)
     if head == 0, !frame.isLegacy { return try endFrame(frame) }
     let isStored = !frame.isLegacy && head >> 31 != 0
     let size = Int(head & (frame.isLegacy ? .max : 0x7FFF_FFFF))
     guard size <= (frame.isLegacy ? Self.largestCompressed(frame.blockSize) : frame.blockSize) else {
       throw .corrupt("an lz4 block is larger than its frame allows")
     }
-    guard try has(size + (frame.blocksHaveChecksums ? 4 : 0)) else { throw cut() }
-    let start = inputRange.lowerBound
+    guard try input.has(size + (frame.blocksHaveChecksums ? 4 : 0)) else { throw cut() }
     if frame.blocksHaveChecksums {
       var checksum = XXH32()
-      unsafe checksum.update(input.span.bytes.extracting(start..<start + size))
-      guard checksum.value == input.little(UInt32.self, at: start + size) else {
+      input.withBytes(size) { checksum.update($0) }
+      guard checksum.value == input.little(UInt32.self, at: size) else {
         throw .corrupt("an lz4 block does not match its checksum")
       }
     }
     keepHistory(frame)
-    let bytes = input
-    let block = unsafe bytes.span.bytes.extracting(start..<start + size)
-    let produced = isStored ? store(block) : try decode(block, limit: history + frame.blockSize)
-    drop(size + (frame.blocksHaveChecksums ? 4 : 0))
+    let produced = try input.withBytes(size) { block throws(ArchiveError) in
+      isStored ? store(block) : try decode(block, limit: history + frame.blockSize)
+    }
+    input.drop(size + (frame.blocksHaveChecksums ? 4 : 0))
     ready = history..<history + produced
     if frame.hasChecksum { frame.checksum.update(decoded(ready)) }
     frame.size += UInt64(produced)
@@ -273,28 +268,6 @@ internal import Glibc
   // MARK: Input
 
   private func cut() -> ArchiveError { .truncated("the lz4 stream ends inside a frame") }
-
-  private func word() -> UInt32 { input.little(UInt32.self, at: inputRange.lowerBound) }
-
-  private func drop(_ count: Int) { inputRange = (inputRange.lowerBound + count)..<inputRange.upperBound }
-
-  /// Whether `count` bytes of input are at hand, reading more where needed.
-  private func has(_ count: Int) throws(ArchiveError) -> Bool {
-    if inputRange.count < count, !upstreamEnded {
-      let rest = Array(input[inputRange])
-      input.replaceSubrange(0..<rest.count, with: rest)
-      inputRange = 0..<rest.count
-      if input.count < count {
-        input.append(contentsOf: repeatElement(0, count: count - input.count))
-      }
-    }
-    while inputRange.count < count, !upstreamEnded {
-      let read = try upstream.read(into: &input, from: inputRange.upperBound)
-      inputRange = inputRange.lowerBound..<inputRange.upperBound + read
-      upstreamEnded = read == 0
-    }
-    return inputRange.count >= count
-  }
 
   private func reserve(_ size: Int) {
     guard unsafe window.count < size else { return }

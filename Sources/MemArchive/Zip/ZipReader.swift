@@ -184,6 +184,7 @@ final class ZipReader: EntryParser {
     var input = buffer(for: record.compressedSize)
     var output = buffer(for: record.size)
     var done: UInt64 = 0
+    var used: Int64 = 0
     var rest = 0..<0
     while true {
       if rest.isEmpty, done < record.compressedSize {
@@ -194,14 +195,18 @@ final class ZipReader: EntryParser {
       var elements = output.mutableSpan
       var free = unsafe elements.mutableBytes
       let step = try unsafe inflater.inflate(input.span.bytes.extracting(rest), into: &free)
-      rest = (rest.lowerBound + step.used)..<rest.upperBound
+      used += Int64(step.used)
       if step.produced > 0 { try unsafe take(output.span.bytes.extracting(0..<step.produced)) }
+      if let damage = step.damage {
+        throw .corrupt("the deflate stream is damaged: \(damage)", call: "inflate")
+      }
       if step.isLast {
-        guard rest.isEmpty, done == record.compressedSize else {
+        guard used == Int64(record.compressedSize) else {
           throw .corrupt("the deflate stream ends before its \(record.compressedSize) bytes do")
         }
         return
       }
+      rest = (rest.lowerBound + step.used)..<rest.upperBound
       if step.used == 0, step.produced == 0, done == record.compressedSize {
         throw .corrupt("the deflate stream goes on behind its \(record.compressedSize) bytes")
       }
