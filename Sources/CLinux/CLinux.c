@@ -25,6 +25,12 @@ int clinux_get_seals(int descriptor) {
   return fcntl(descriptor, F_GET_SEALS);
 }
 
+int clinux_processor_count(void) {
+  cpu_set_t set;
+  if (sched_getaffinity(0, sizeof set, &set) != 0) return 1;
+  return CPU_COUNT(&set);
+}
+
 int clinux_punch_hole(int descriptor, off_t offset, off_t count) {
   return fallocate(descriptor, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, count);
 }

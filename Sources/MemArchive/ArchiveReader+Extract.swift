@@ -20,20 +20,70 @@ extension ArchiveReader {
   func extract(
     _ selection: Selection, options: ExtractionOptions, ledger: Ledger
   ) throws(ArchiveError) -> MemFiles {
-    var stream = try stream(options: options, ledger: ledger)
     var collector = FileCollector(selection, options: options)
-    while true {
-      do throws(ArchiveError) {
-        guard let entry = try stream.next() else { break }
-        if try collector.wants(entry) { collector.add(try stream.extract(), for: entry) }
-      } catch {
-        guard options.onError == .keepGoing, error.concernsArchive else { throw error }
-        collector.note(error)
+    try visit(&collector, options: options, ledger: ledger)
+    try readAgain(for: &collector, options: options, ledger: ledger)
+    return try collector.finish()
+  }
+
+  /// Goes through all entries, and extracts those that the visitor wants, on several threads where the format allows.
+  package func visit(
+    _ visitor: inout some EntryVisitor, options: ExtractionOptions, ledger: Ledger
+  ) throws(ArchiveError) {
+    var stream = try stream(options: options, ledger: ledger)
+    let crew = stream.crew()
+    defer { crew?.stop() }
+    /// The first that ends the reading, in the archive's order, and its entry's position.
+    var failure: ArchiveError?
+    var failedPosition = 0
+    func deliver(_ job: EntryCrew.Job, _ outcome: EntryCrew.Outcome) {
+      guard failure == nil else { return }
+      switch outcome {
+      case .success(let file): visitor.add(file, for: job.entry, position: job.position)
+      case .failure(let error):
+        if options.goesOn(after: error) {
+          visitor.note(error)
+        } else {
+          failure = error
+          failedPosition = job.position
+        }
       }
     }
+    var position = -1
+    var isAtEnd = false
+    while !isAtEnd {
+      do throws(ArchiveError) {
+        if let entry = try stream.next() {
+          position += 1
+          if try visitor.wants(entry) {
+            if let crew, let content = try stream.detach() {
+              try crew.submit(entry, content, position: position, deliver)
+            } else {
+              visitor.add(try stream.extract(), for: entry, position: position)
+            }
+          }
+        } else {
+          isAtEnd = true
+          crew?.drain(deliver)
+        }
+      } catch {
+        // What is wrong with an earlier entry comes first.
+        crew?.drain(deliver)
+        if failure == nil, options.goesOn(after: error) {
+          visitor.note(error)
+        } else if failure == nil {
+          failure = error
+          failedPosition = position
+        }
+      }
+      if let failure {
+        visitor.end(warnings: stream.warnings, failedPosition: failedPosition)
+        throw failure
+      }
+    }
+    visitor.end(warnings: stream.warnings, failedPosition: nil)
+    try crew?.finish()
     try stream.finish()
-    try readAgain(for: &collector, options: options, ledger: ledger)
-    return try collector.finish(warnings: stream.warnings)
   }
 
   /// A selected link may lead to an entry that was not selected and has gone by: a file is read a second time for it.
@@ -52,9 +102,28 @@ extension ArchiveReader {
         if missing.contains(position) { try collector.fill(stream.extract(), for: entry, position: position) }
       } catch {
         // What is damaged was noted when it was met first.
-        guard options.onError == .keepGoing, error.concernsArchive else { throw error }
+        guard options.goesOn(after: error) else { throw error }
       }
     }
+  }
+}
+
+/// Who goes through an archive with ``ArchiveReader/visit(_:options:ledger:)``.
+package protocol EntryVisitor {
+  /// Notes an entry; whether its content is to be extracted and then given to `add`.
+  mutating func wants(_ entry: ArchiveEntry) throws(ArchiveError) -> Bool
+  /// Takes the content of an entry that was wanted, which stands at `position` among all.
+  mutating func add(_ file: MemFile, for entry: ArchiveEntry, position: Int)
+  /// Notes what is wrong with an entry; the reading goes on.
+  mutating func note(_ error: ArchiveError)
+  /// The reading is over: at the end, or at an error in an entry; later ones may have been noted by then.
+  mutating func end(warnings: [ArchiveWarning], failedPosition: Int?)
+}
+
+extension ExtractionOptions {
+  /// Whether what is intact is still wanted.
+  fileprivate func goesOn(after error: ArchiveError) -> Bool {
+    onError == .keepGoing && error.concernsArchive
   }
 }
 

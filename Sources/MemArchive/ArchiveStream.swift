@@ -57,6 +57,21 @@ public struct ArchiveStream: ~Copyable {
     return MemFile(try region.seal(size: size), name: entry.name, entry: entry)
   }
 
+  /// The threads that extract its entries; nil where one thread does.
+  func crew() -> EntryCrew? {
+    let size = options.parallelism ?? SystemCalls.processorCount()
+    // A ratio is asked of what was read and produced so far: by one thread.
+    guard size > 1, options.limits.ratio == nil, let source = reader.sharedContent else { return nil }
+    return EntryCrew(size: size, source, options: options, ledger: ledger)
+  }
+
+  /// The content of the entry that ``next()`` returned last, for a crew; nil where ``extract()`` is to be called.
+  mutating func detach() throws(ArchiveError) -> ZipContent? {
+    guard let content = reader.detachedContent else { return nil }
+    _ = try takeCurrent()
+    return content
+  }
+
   /// Seals what was extracted; otherwise that is done when it is looked at first.
   func finish() throws(ArchiveError) { try store.finish() }
 

@@ -62,6 +62,9 @@ public struct ExtractionOptions: Sendable {
   /// How many descriptors the files of one extraction may have with ``Storage/automatic``. `nil`: as many as
   /// RLIMIT_NOFILE's soft limit leaves, less 64 for everybody else. Descriptors of paths that are asked for later come on top.
   public var descriptorBudget: Int?
+  /// How many threads may work on one extraction, the calling one among them; 1 starts none. `nil`: as many as the process
+  /// has processors (sched_getaffinity(2)). With ``Limits/ratio`` it is one. Entries, errors and limits are the same.
+  public var parallelism: Int?
   /// Which of two entries with one name wins.
   public var duplicates: Duplicates
   /// Whether the files may be executed (execve(2)); without it they carry F_SEAL_EXEC from Linux 6.3 on. A shared
@@ -91,7 +94,8 @@ public struct ExtractionOptions: Sendable {
   /// executable, nothing handed out when something is wrong.
   public init(
     limits: Limits = Limits(), formats: ArchiveFormats = .standard, fill: Fill = .automatic,
-    storage: Storage = .automatic, descriptorBudget: Int? = nil, duplicates: Duplicates = .last,
+    storage: Storage = .automatic, descriptorBudget: Int? = nil, parallelism: Int? = nil,
+    duplicates: Duplicates = .last,
     executable: Bool = false, strictLinks: Bool = false,
     insecureNames: InsecureNames = .keep, passphrases: [String] = [],
     onError: ErrorPolicy = .stop, encoding: String? = nil,
@@ -102,6 +106,7 @@ public struct ExtractionOptions: Sendable {
     self.fill = fill
     self.storage = storage
     self.descriptorBudget = descriptorBudget
+    self.parallelism = parallelism
     self.duplicates = duplicates
     self.executable = executable
     self.strictLinks = strictLinks

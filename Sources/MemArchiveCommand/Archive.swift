@@ -120,6 +120,57 @@ struct Archive {
     return status
   }
 
+  /// Extracts the entries that the options admit, on several threads where the format allows, and tells how many these
+  /// are, up to the one that ended it.
+  func visit(
+    _ options: WalkOptions, storage: ExtractionOptions.Storage, take: @escaping (MemFile) -> Void
+  ) throws -> (ExitStatus, entries: Int) {
+    var reading = try options.reading.extractionOptions()
+    reading.storage = storage
+    reading.onError = options.keepGoing ? .keepGoing : .stop
+    var visitor = Visitor(archive: self, options: options, take: take)
+    do {
+      try reader.visit(&visitor, options: reading, ledger: Ledger(reading.limits))
+    } catch {
+      visitor.status = visitor.status.and(report(error))
+    }
+    report(visitor.warnings, options.reading)
+    return (visitor.status, visitor.entries)
+  }
+
+  /// Says what it meets in the command line's words.
+  private struct Visitor: EntryVisitor {
+    let archive: Archive
+    let options: WalkOptions
+    let take: (MemFile) -> Void
+    /// Whether each entry so far was admitted.
+    private var admitted: [Bool] = []
+    var entries: Int { admitted.count { $0 } }
+    var status = ExitStatus.done
+    var warnings: [ArchiveWarning] = []
+
+    init(archive: Archive, options: WalkOptions, take: @escaping (MemFile) -> Void) {
+      (self.archive, self.options, self.take) = (archive, options, take)
+    }
+
+    mutating func wants(_ entry: ArchiveEntry) -> Bool {
+      if options.reading.verbose {
+        Diagnostics.report("\(archive.argument): \(entry.kind) \(entry.name)")
+      }
+      admitted.append(options.admits(entry))
+      return admitted[admitted.count - 1] && entry.hasContent
+    }
+
+    func add(_ file: MemFile, for _: ArchiveEntry, position _: Int) { take(file) }
+
+    mutating func note(_ error: ArchiveError) { status = status.and(archive.report(error)) }
+
+    mutating func end(warnings: [ArchiveWarning], failedPosition: Int?) {
+      self.warnings = warnings
+      if let failedPosition { admitted.removeSubrange(min(failedPosition + 1, admitted.count)...) }
+    }
+  }
+
   /// Calls `body` with the content that each of these links leads to, fetched in a second reading; what cannot be had is
   /// reported, and the others are tried.
   func forEachLink(

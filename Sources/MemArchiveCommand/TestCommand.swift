@@ -22,25 +22,44 @@ struct TestCommand: ParsableCommand {
   func run() throws {
     if hold { DescriptorLimit.raise() }
     var held: [MemFile] = []
+    func keep(_ file: MemFile) { if hold { held.append(file) } }
     var worst = ExitStatus.done
     for argument in archives {
-      var (entries, files, bytes) = (0, 0, Int64(0))
-      let status = try Archive(argument).walk(options, storage: storage.option) { entry, content in
-        entries += 1
-        guard entry.hasContent else { return }
-        let file = try content()
-        files += 1
-        bytes += Int64(file.size)
-        if hold { held.append(file) }
+      var tally = Tally()
+      let status: ExitStatus
+      if options.recursive {
+        status = try Archive(argument).walk(options, storage: storage.option) { entry, content in
+          tally.entries += 1
+          if entry.hasContent { keep(tally.count(try content())) }
+        }
+      } else {
+        (status, tally.entries) = try Archive(argument).visit(options, storage: storage.option) { file in
+          keep(tally.count(file))
+        }
       }
       let verdict = status == .done ? "OK" : "FAILED"
       Output.write(NameText.escaped(argument).bytes)
       Output.write(
-        ": \(verdict), \(entries) entries, \(files) with content, \(bytes) bytes\(hold ? " held" : "")\n")
+        ": \(verdict), \(tally)\(hold ? " held" : "")\n")
       worst = worst.and(status)
     }
     withExtendedLifetime(held) {}
     if worst != .done { throw worst }
+  }
+}
+
+/// What an archive turned out to hold.
+private struct Tally: CustomStringConvertible {
+  var entries = 0
+  private var files = 0
+  private var bytes: Int64 = 0
+
+  var description: String { "\(entries) entries, \(files) with content, \(bytes) bytes" }
+
+  mutating func count(_ file: MemFile) -> MemFile {
+    files += 1
+    bytes += Int64(file.size)
+    return file
   }
 }
 

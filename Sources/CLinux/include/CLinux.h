@@ -35,6 +35,8 @@ int clinux_add_seals(int descriptor, int seals);
 int clinux_get_seals(int descriptor);
 // fallocate(2) with FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE.
 int clinux_punch_hole(int descriptor, off_t offset, off_t count);
+// The processors that the calling thread may run on, 1 where that cannot be told.
+int clinux_processor_count(void);
 int clinux_duplicate(int descriptor, int close_on_exec);
 int clinux_open_read_only(const char *path);
 

@@ -260,6 +260,10 @@ internal import SystemPackage
     unsafe archive_format_name(archive).map { unsafe String(cString: $0) } ?? "no format"
   }
 
+  /// libarchive reads on one thread.
+  var detachedContent: ZipContent? { nil }
+  var sharedContent: SharedSource? { nil }
+
   /// libarchive has no call for it.
   var comment: [UInt8]? { nil }
 

@@ -18,22 +18,30 @@ struct Region: ~Copyable {
   /// The end of the content so far: the last block's, or a hole's behind it.
   private var end: Int64 = 0
 
-  /// - Parameter declaredSize: believed as a hint only, and only once it has passed the limits.
-  static func create(_ store: Store, name: String, declaredSize: Int64?) throws(ArchiveError) -> Self {
-    if let declaredSize { try store.ledger.check(declared: declaredSize, entry: name) }
+  /// - Parameters:
+  ///   - declaredSize: believed as a hint only, and only once it has passed the limits.
+  ///   - reserved: the bytes that the ledger was charged with for it before.
+  static func create(
+    _ store: Store, name: String, declaredSize: Int64?, reserved: Int64? = nil
+  ) throws(ArchiveError) -> Self {
+    var charge = Charge(store.ledger, entry: name, reserved: reserved ?? 0)
+    if let declaredSize, reserved == nil { try store.ledger.check(declared: declaredSize, entry: name) }
     guard let memfd = try store.ownMemfd(name: name) else {
-      return Self(store, name: name, declaredSize: declaredSize, file: nil)
+      return Self(store, name: name, declaredSize: declaredSize, charge: charge, file: nil)
     }
+    charge.addDescriptor()
     let file = try MemoryFile.create(memfd, name: name, declaredSize: declaredSize, fill: store.fill)
-    return Self(store, name: name, declaredSize: declaredSize, file: file)
+    return Self(store, name: name, declaredSize: declaredSize, charge: charge, file: file)
   }
 
-  private init(_ store: Store, name: String, declaredSize: Int64?, file: consuming MemoryFile?) {
+  private init(
+    _ store: Store, name: String, declaredSize: Int64?, charge: consuming Charge, file: consuming MemoryFile?
+  ) {
     self.store = store
     self.name = name
     self.declaredSize = declaredSize
     isPacked = file == nil
-    charge = Charge(store.ledger, entry: name, hasDescriptor: file != nil)
+    self.charge = charge
     self.file = file
   }
 

@@ -27,7 +27,7 @@ final class Slab: Sendable {
     self.executable = executable
     self.ledger = ledger
     let writer = try SlabWriter.create(usesFolios: usesFolios)
-    let charge = Charge(ledger, entry: SlabWriter.name, hasDescriptor: false)
+    let charge = Charge(ledger, entry: SlabWriter.name)
     state = Mutex(State(writer: writer, sealed: nil, failure: nil, charge: charge))
   }
 
@@ -65,7 +65,8 @@ final class Slab: Sendable {
 
   /// A sealed memory file with a copy of one file's content. The slab stays open if it is.
   func copy(_ range: Range<Int>, name: String) throws(ArchiveError) -> UnpackedMemory {
-    var charge = Charge(ledger, entry: name, hasDescriptor: true)
+    var charge = Charge(ledger, entry: name)
+    charge.addDescriptor()
     try charge.grow(to: Int64(range.count))
     let memfd = try Memfd.create(name: name, executable: executable)
     var file = try MemoryFile.create(

@@ -1,5 +1,5 @@
 /// Gathers extracted files under their names: selection, duplicates and links are decided here.
-struct FileCollector {
+struct FileCollector: EntryVisitor {
   /// What stands under a name so far.
   fileprivate enum Content {
     case file(MemFile)
@@ -69,14 +69,18 @@ struct FileCollector {
   }
 
   /// Takes the content of an entry that was wanted.
-  mutating func add(_ file: MemFile, for entry: ArchiveEntry) {
-    nodes[NameKey(entry.name)]?.content = .file(file)
+  mutating func add(_ file: MemFile, for entry: ArchiveEntry, position: Int) {
+    let key = NameKey(entry.name)
+    // Another entry of the same name may have come meanwhile.
+    if nodes[key]?.position == position { nodes[key]?.content = .file(file) }
     guard entry.kind == .hardlink, let target = entry.link.map({ NameKey($0) }) else { return }
     for key in linked[target, default: []] + [target] { nodes[key]?.content = .file(file) }
   }
 
   /// Notes what could not be extracted.
   mutating func note(_ error: ArchiveError) { files.errors.append(error) }
+
+  mutating func end(warnings: [ArchiveWarning], failedPosition _: Int?) { files.warnings += warnings }
 
   /// The entries, by position, whose content selected links lead to and that were not taken.
   func missing() -> Set<Int> {
@@ -103,7 +107,7 @@ struct FileCollector {
   }
 
   /// The files under their names, in the archive's order.
-  mutating func finish(warnings noted: [ArchiveWarning]) throws(ArchiveError) -> MemFiles {
+  mutating func finish() throws(ArchiveError) -> MemFiles {
     lazy var resolver = LinkResolver(nodes.mapValues { $0.linkNode })
     for (key, node) in nodes.sorted(by: { $0.value.position < $1.value.position }) where node.isSelected {
       if case .file(let file) = node.content {
@@ -131,7 +135,7 @@ struct FileCollector {
     {
       throw .noSuchEntry(name)
     }
-    files.warnings = noted + warnings
+    files.warnings += warnings
     files.warnAboutEquivalentNames()
     return files
   }

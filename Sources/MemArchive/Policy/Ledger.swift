@@ -65,6 +65,11 @@ package final class Ledger: Sendable {
     if let refusal { throw refusal }
   }
 
+  /// Adds bytes of an entry that is to be extracted, or throws and adds nothing; a charge takes them over.
+  func reserve(_ count: Int64, entry: String) throws(ArchiveError) {
+    try add(count, end: count, entry: entry)
+  }
+
   /// Adds bytes that are produced and not kept, or throws and adds nothing. `end` is the entry's size so far.
   func pass(_ count: Int64, end: Int64, entry: String) throws(ArchiveError) {
     try add(count, end: end, entry: entry)
@@ -102,14 +107,20 @@ package final class Ledger: Sendable {
 struct Charge: ~Copyable {
   let ledger: Ledger
   private let entry: String
-  private let hasDescriptor: Bool
-  private var bytes: Int64 = 0
+  private var hasDescriptor = false
+  private var bytes: Int64
 
-  init(_ ledger: Ledger, entry: String, hasDescriptor: Bool) {
+  /// - Parameter reserved: The bytes that were added for the entry before.
+  init(_ ledger: Ledger, entry: String, reserved: Int64 = 0) {
     self.ledger = ledger
     self.entry = entry
-    self.hasDescriptor = hasDescriptor
-    if hasDescriptor { ledger.addDescriptor() }
+    bytes = reserved
+  }
+
+  /// Counts a descriptor; once.
+  mutating func addDescriptor() {
+    hasDescriptor = true
+    ledger.addDescriptor()
   }
 
   /// Raises the charge to `end` bytes in all, before they are committed.

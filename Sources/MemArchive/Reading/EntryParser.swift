@@ -9,6 +9,11 @@ protocol EntryParser: AnyObject {
     declared: Int64?, _ body: (RawSpan, Int64) throws(ArchiveError) -> Void
   ) throws(ArchiveError) -> Int64
 
+  /// The current entry's content, where it can be read without this parser, on any thread.
+  var detachedContent: ZipContent? { get }
+  /// What detached content is read from; nil where none can be detached.
+  var sharedContent: SharedSource? { get }
+
   /// The comment on the archive as a whole, where the format has one and it can be had.
   var comment: [UInt8]? { get }
   /// Whether reading cannot go on behind the last error.

@@ -129,25 +129,28 @@ final class EntryReader {
     if let contradiction {
       throw .corrupt(contradiction, entry: entry.name, call: "archive_read_next_header")
     }
+    let declared = DeclaredSize(size: entry.size)
     do throws(ArchiveError) {
       let size = try parser.forEachBlock(declared: entry.size) { (block, offset) throws(ArchiveError) in
-        if let declared = entry.size, offset + Int64(block.byteCount) > declared {
-          throw .corrupt("the entry holds more than the \(declared) bytes that its header declares")
-        }
+        try declared.check(blockEnd: offset + Int64(block.byteCount))
         try body(block, offset)
         try ledger.checkRatio(of: content.progress, entry: entry.name)
         try cancellation?.check()
         meter.tick(content.progress)
       }
-      if let declared = entry.size, size != declared {
-        throw .corrupt("the entry holds \(size) bytes, and its header declares \(declared)")
-      }
+      try declared.check(total: size)
       return size
     } catch {
       isFinished = isFinished || parser.isExhausted || error.code == .cancelled
       throw error.naming(entry.name)
     }
   }
+
+  /// The content of the current entry, where it can be read on another thread.
+  var detachedContent: ZipContent? { contradiction == nil ? parser.detachedContent : nil }
+
+  /// What detached content is read from; nil where none can be detached.
+  var sharedContent: SharedSource? { parser.sharedContent }
 
   /// libarchive takes a compressed file without a byte for an archive without an entry; gunzip makes an empty file.
   private func nextHeader() throws(ArchiveError) -> Header? {

@@ -23,21 +23,27 @@ protocol SeekableSource: ByteSource {
   var size: Int64 { get }
   /// Where the next `read` begins; may lie beyond the end, where `read` returns 0.
   var position: Int64 { get set }
+  /// Fills the front of `buffer` from `offset` on and returns how many bytes; 0 only at the end and beyond. Several
+  /// threads may call it at once; reading goes on where it was.
+  func read(at offset: Int64, into buffer: inout MutableRawSpan) throws(ArchiveError) -> Int
 }
 
 extension SeekableSource {
+  func read(into buffer: inout MutableRawSpan) throws(ArchiveError) -> Int {
+    let count = try read(at: position, into: &buffer)
+    position += Int64(count)
+    return count
+  }
+
   /// Fills the front of `array` with up to `count` bytes from `offset` on and returns how many, fewer only at the end.
   /// Reading goes on where it was.
   func read(into array: inout [UInt8], count: Int, at offset: Int64) throws(ArchiveError) -> Int {
-    let before = position
-    defer { position = before }
-    position = offset
     var filled = 0
     while filled < count {
       var elements = array.mutableSpan
       var bytes = unsafe elements.mutableBytes
       var free = bytes._mutatingExtracting(filled..<count)
-      let more = try read(into: &free)
+      let more = try read(at: offset + Int64(filled), into: &free)
       guard more > 0 else { break }
       filled += more
     }
@@ -57,6 +63,18 @@ extension SeekableSource {
     let length = Int(min(size, Int64(count)))
     let tail = try bytes(length, at: size - Int64(length))
     return tail.count == length ? tail : nil
+  }
+}
+
+/// A source as several threads may use it: by position alone.
+struct SharedSource: @unchecked Sendable {
+  private let source: any SeekableSource
+
+  init(_ source: any SeekableSource) { self.source = source }
+
+  /// As ``SeekableSource/read(into:count:at:)``.
+  func read(into array: inout [UInt8], count: Int, at offset: Int64) throws(ArchiveError) -> Int {
+    try source.read(into: &array, count: count, at: offset)
   }
 }
 

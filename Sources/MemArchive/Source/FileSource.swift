@@ -1,3 +1,4 @@
+internal import Synchronization
 internal import SystemPackage
 
 /// A regular file or block device, read by position: the descriptor's own offset is neither used nor moved.
@@ -7,7 +8,7 @@ final class FileSource: SeekableSource {
   private let isOwned: Bool
   let size: Int64
   var position: Int64 = 0
-  private var bytesRead: Int64 = 0
+  private let bytesRead = Atomic<Int64>(0)
 
   /// Takes over `descriptor` when `isOwned`.
   init(_ descriptor: FileDescriptor, size: Int64, isOwned: Bool) {
@@ -20,20 +21,21 @@ final class FileSource: SeekableSource {
     if isOwned { SystemCalls.close(descriptor) }
   }
 
-  var progress: SourceProgress { SourceProgress(read: min(bytesRead, size), total: size) }
+  var progress: SourceProgress {
+    SourceProgress(read: min(bytesRead.load(ordering: .relaxed), size), total: size)
+  }
 
-  func read(into buffer: inout MutableRawSpan) throws(ArchiveError) -> Int {
+  func read(at offset: Int64, into buffer: inout MutableRawSpan) throws(ArchiveError) -> Int {
     let count: Int
     do {
-      count = try SystemCalls.read(descriptor, at: position, into: &buffer)
+      count = try SystemCalls.read(descriptor, at: offset, into: &buffer)
     } catch {
       throw .system("pread", error, doing: "reading the archive")
     }
-    guard count > 0 || position >= size else {
+    guard count > 0 || offset >= size else {
       throw .truncated("the archive has become shorter while it was read")
     }
-    position += Int64(count)
-    bytesRead += Int64(count)
+    bytesRead.add(Int64(count), ordering: .relaxed)
     return count
   }
 }

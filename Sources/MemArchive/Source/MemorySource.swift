@@ -1,3 +1,5 @@
+internal import Synchronization
+
 /// An archive that is in memory already: bytes of the caller, or a sealed MemFile, which alone may be mapped.
 final class MemorySource: SeekableSource {
   private enum Storage {
@@ -8,7 +10,7 @@ final class MemorySource: SeekableSource {
   private let storage: Storage
   let size: Int64
   var position: Int64 = 0
-  private var bytesRead: Int64 = 0
+  private let bytesRead = Atomic<Int64>(0)
 
   init(_ bytes: [UInt8]) {
     storage = .bytes(bytes)
@@ -20,19 +22,20 @@ final class MemorySource: SeekableSource {
     size = Int64(file.size)
   }
 
-  var progress: SourceProgress { SourceProgress(read: min(bytesRead, size), total: size) }
+  var progress: SourceProgress {
+    SourceProgress(read: min(bytesRead.load(ordering: .relaxed), size), total: size)
+  }
 
-  func read(into buffer: inout MutableRawSpan) throws(ArchiveError) -> Int {
-    let count = Int(max(0, min(Int64(buffer.byteCount), size - position)))
+  func read(at offset: Int64, into buffer: inout MutableRawSpan) throws(ArchiveError) -> Int {
+    let count = Int(max(0, min(Int64(buffer.byteCount), size - offset)))
     guard count > 0 else { return 0 }
-    let start = Int(position)
+    let start = Int(offset)
     switch storage {
     case .bytes(let bytes): unsafe buffer.copy(bytes.span.bytes.extracting(start..<start + count))
     case .file(let file):
       _ = try file.withContent { buffer.copy($0.extracting(start..<start + count)) }
     }
-    position += Int64(count)
-    bytesRead += Int64(count)
+    bytesRead.add(Int64(count), ordering: .relaxed)
     return count
   }
 }

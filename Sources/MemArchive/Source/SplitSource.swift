@@ -20,15 +20,11 @@ final class SplitSource: SeekableSource {
     SourceProgress(read: min(size, parts.reduce(0) { $0 + $1.progress.read }), total: size)
   }
 
-  func read(into buffer: inout MutableRawSpan) throws(ArchiveError) -> Int {
+  func read(at offset: Int64, into buffer: inout MutableRawSpan) throws(ArchiveError) -> Int {
     // Parts without a byte are passed over, and one that has shrunk meanwhile ends the reading.
-    guard let index = parts.indices.last(where: { starts[$0] <= position && parts[$0].size > 0 }),
-      position < size
+    guard let index = parts.indices.last(where: { starts[$0] <= offset && parts[$0].size > 0 }),
+      offset < size
     else { return 0 }
-    let part = parts[index]
-    part.position = position - starts[index]
-    let count = try part.read(into: &buffer)
-    position += Int64(count)
-    return count
+    return try parts[index].read(at: offset - starts[index], into: &buffer)
   }
 }

@@ -140,6 +140,9 @@ enum SystemCalls {
     return Int(min(limit.rlim_cur, rlim_t(CInt.max)))
   }
 
+  /// How many processors the calling thread may run on, sched_getaffinity(2).
+  static func processorCount() -> Int { Int(clinux_processor_count()) }
+
   /// The processor time of the calling thread, clock_gettime(2).
   static func threadTime() -> Duration {
     var time = timespec()

@@ -43,11 +43,12 @@ struct ZipDirectory {
       places.sort { ($0.localHeader, $0.record) < ($1.localHeader, $1.record) }
     }
     var needsLibArchive = false
+    var headers = HeaderWindow(content)
     for index in places.indices {
       let next = index + 1 < places.count ? places[index + 1].localHeader : end.directory.lowerBound
       guard let record = ZipRecord(central: bytes, at: places[index].record) else { continue }
       let local = try Self.local(
-        content, at: places[index].localHeader, nameLength: record.rawName.count)
+        &headers, at: places[index].localHeader, nameLength: record.rawName.count)
       try Self.compare(record, local)
       places[index].content = places[index].localHeader + Int64(local.length)
       guard record.compressedSize <= UInt64(max(0, next - places[index].content)) else {
@@ -86,13 +87,13 @@ struct ZipDirectory {
 
   /// The local header at `offset`.
   static func local(
-    _ content: any SeekableSource, at offset: Int64, nameLength: Int
+    _ headers: inout HeaderWindow, at offset: Int64, nameLength: Int
   ) throws(Refusal) -> ZipRecord {
     // Most extra fields fit into what is read at once.
     let expected = ZipRecord.localFixedLength + nameLength + 64
-    var bytes = try reading { () throws(ArchiveError) in try content.bytes(expected, at: offset) }
+    var bytes = try reading { () throws(ArchiveError) in try headers.bytes(expected, at: offset) }
     if let length = ZipRecord.localLength(bytes), length > bytes.count {
-      bytes = try reading { () throws(ArchiveError) in try content.bytes(length, at: offset) }
+      bytes = try reading { () throws(ArchiveError) in try headers.bytes(length, at: offset) }
     }
     guard let local = ZipRecord(local: bytes) else {
       throw .contradiction("has no entry at \(offset), where its directory says one is")

@@ -10,11 +10,10 @@ final class ZipReader: EntryParser {
   private let libArchive: ArchiveHandle?
   private var next = 0
   private var current: (record: ZipRecord, content: Int64)?
-  private var inflater: RawInflater?
+  private let contentReader: ZipContentReader
+  private var localHeaders: HeaderWindow
   private(set) var isExhausted = false
 
-  /// Large enough to make system calls rare, small enough to stay in the second-level cache.
-  private static let blockSize = 256 << 10
   /// Longer link targets do not exist: PATH_MAX is 4096.
   private static let longestLink: UInt64 = 64 << 10
 
@@ -23,6 +22,8 @@ final class ZipReader: EntryParser {
   ) throws(ZipDirectory.Refusal) {
     self.directory = directory
     self.content = content
+    contentReader = ZipContentReader(SharedSource(content))
+    localHeaders = HeaderWindow(content)
     libArchive =
       directory.needsLibArchive
       ? try ZipDirectory.reading { () throws(ArchiveError) in
@@ -92,7 +93,8 @@ final class ZipReader: EntryParser {
     // The local header has more times than the directory.
     var local: ZipExtraFields?
     do throws(ZipDirectory.Refusal) {
-      local = try ZipDirectory.local(content, at: place.localHeader, nameLength: record.rawName.count).extra
+      local = try ZipDirectory.local(&localHeaders, at: place.localHeader, nameLength: record.rawName.count)
+        .extra
     } catch {
       if case .source(let error) = error { throw error }
       throw .truncated("the archive has changed while it was read", entry: EntryName.key(record.name))
@@ -141,97 +143,15 @@ final class ZipReader: EntryParser {
         throw error
       }
     }
-    var checksum = CRC32()
-    var end: Int64 = 0
-    func take(_ block: RawSpan) throws(ArchiveError) {
-      checksum.update(block)
-      try body(block, end)
-      end += Int64(block.byteCount)
-    }
-    if record.method == 0 {
-      try copy(record, from: start, take)
-    } else if record.compressedSize > 0 || record.size > 0 {
-      // Nothing is stored as nothing by some writers, without even the mark of a stream's end.
-      try inflate(record, from: start, take)
-    }
-    guard checksum.value == record.checksum else {
-      throw .corrupt(
-        "the content's CRC-32 is \(hexadecimal(checksum.value)), and the archive says \(hexadecimal(record.checksum))"
-      )
-    }
-    return end
+    return try contentReader.forEachBlock(of: ZipContent(record, start: start), body)
   }
 
-  private func copy(
-    _ record: ZipRecord, from start: Int64, _ take: (RawSpan) throws(ArchiveError) -> Void
-  ) throws(ArchiveError) {
-    var input = buffer(for: record.compressedSize)
-    var done: UInt64 = 0
-    while done < record.compressedSize {
-      let count = try fill(&input, from: start + Int64(done), left: record.compressedSize - done)
-      try unsafe take(input.span.bytes.extracting(0..<count))
-      done += UInt64(count)
-    }
+  var detachedContent: ZipContent? {
+    guard let (record, start) = current, record.isReadHere else { return nil }
+    return ZipContent(record, start: start)
   }
 
-  private func inflate(
-    _ record: ZipRecord, from start: Int64, _ take: (RawSpan) throws(ArchiveError) -> Void
-  ) throws(ArchiveError) {
-    let inflater: RawInflater
-    if let existing = self.inflater { inflater = existing } else { inflater = try RawInflater() }
-    self.inflater = inflater
-    inflater.reset()
-    var input = buffer(for: record.compressedSize)
-    var output = buffer(for: record.size)
-    var done: UInt64 = 0
-    var used: Int64 = 0
-    var rest = 0..<0
-    while true {
-      if rest.isEmpty, done < record.compressedSize {
-        let count = try fill(&input, from: start + Int64(done), left: record.compressedSize - done)
-        done += UInt64(count)
-        rest = 0..<count
-      }
-      var elements = output.mutableSpan
-      var free = unsafe elements.mutableBytes
-      let step = try unsafe inflater.inflate(input.span.bytes.extracting(rest), into: &free)
-      used += Int64(step.used)
-      if step.produced > 0 { try unsafe take(output.span.bytes.extracting(0..<step.produced)) }
-      if let damage = step.damage {
-        throw .corrupt("the deflate stream is damaged: \(damage)", call: "inflate")
-      }
-      if step.isLast {
-        guard used == Int64(record.compressedSize) else {
-          throw .corrupt("the deflate stream ends before its \(record.compressedSize) bytes do")
-        }
-        return
-      }
-      rest = (rest.lowerBound + step.used)..<rest.upperBound
-      if step.used == 0, step.produced == 0, done == record.compressedSize {
-        throw .corrupt("the deflate stream goes on behind its \(record.compressedSize) bytes")
-      }
-    }
-  }
-
-  /// Room for so many bytes at most; small entries need little.
-  private func buffer(for size: UInt64) -> [UInt8] {
-    [UInt8](repeating: 0, count: Int(min(UInt64(Self.blockSize), max(1, size))))
-  }
-
-  /// Reads the next bytes of an entry, of which `left` are left.
-  private func fill(
-    _ input: inout [UInt8], from offset: Int64, left: UInt64
-  ) throws(ArchiveError) -> Int {
-    let wanted = Int(min(UInt64(input.count), left))
-    let count = try content.read(into: &input, count: wanted, at: offset)
-    guard count == wanted else { throw .truncated("the archive has become shorter while it was read") }
-    return count
-  }
-
-  private func hexadecimal(_ value: UInt32) -> String {
-    let digits = String(value, radix: 16)
-    return String(repeating: "0", count: 8 - digits.count) + digits
-  }
+  var sharedContent: SharedSource? { SharedSource(content) }
 }
 
 extension ZipRecord {

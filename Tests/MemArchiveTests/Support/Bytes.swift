@@ -112,6 +112,10 @@ enum Zip {
 
   /// - Parameter counting: what the end record counts, where that is not the number of entries.
   static func archive(_ entries: Entry..., withDirectory: Bool = true, counting: Int? = nil) -> Bytes {
+    archive(entries, withDirectory: withDirectory, counting: counting)
+  }
+
+  static func archive(_ entries: [Entry], withDirectory: Bool = true, counting: Int? = nil) -> Bytes {
     var bytes: Bytes = []
     var directory: Bytes = []
     for entry in entries {

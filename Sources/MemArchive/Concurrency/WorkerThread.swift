@@ -1,0 +1,43 @@
+internal import Glibc
+internal import SystemPackage
+
+/// A thread of the library's own, to be joined or detached once.
+struct WorkerThread: ~Copyable {
+  private let thread: pthread_t
+
+  /// Runs `body` on a new thread. The host's signals are not delivered to it.
+  static func start(_ body: @escaping @Sendable () -> Void) throws(ArchiveError) -> Self {
+    var all = sigset_t()
+    var before = sigset_t()
+    unsafe sigfillset(&all)
+    unsafe pthread_sigmask(SIG_SETMASK, &all, &before)
+    defer { unsafe _ = pthread_sigmask(SIG_SETMASK, &before, nil) }
+    var thread = pthread_t()
+    let context = unsafe Unmanaged.passRetained(Body(body)).toOpaque()
+    let status = unsafe pthread_create(
+      &thread, nil,
+      { context in
+        guard let context = unsafe context else { return nil }
+        unsafe Unmanaged<Body>.fromOpaque(context).takeRetainedValue().run()
+        return nil
+      }, context)
+    guard status == 0 else {
+      unsafe Unmanaged<Body>.fromOpaque(context).release()
+      throw .system("pthread_create", Errno(rawValue: status), doing: "starting a thread")
+    }
+    return Self(thread: thread)
+  }
+
+  private init(thread: pthread_t) { self.thread = thread }
+
+  /// Waits until it has ended.
+  consuming func join() { pthread_join(thread, nil) }
+
+  /// Lets it end when it may.
+  consuming func detach() { pthread_detach(thread) }
+
+  private final class Body: Sendable {
+    let run: @Sendable () -> Void
+    init(_ run: @escaping @Sendable () -> Void) { self.run = run }
+  }
+}

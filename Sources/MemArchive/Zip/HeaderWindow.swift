@@ -1,0 +1,20 @@
+/// Local headers, read in the order in which they lie in the file: those of small neighbours come with one call.
+struct HeaderWindow {
+  private let source: any SeekableSource
+  private var bytes: [UInt8] = []
+  private var start: Int64 = 0
+  private static let size = 64 << 10
+
+  init(_ source: any SeekableSource) { self.source = source }
+
+  /// `count` bytes from `offset` on, fewer only at the end.
+  mutating func bytes(_ count: Int, at offset: Int64) throws(ArchiveError) -> [UInt8] {
+    if offset < start || offset + Int64(count) > start + Int64(bytes.count) {
+      let isNear = offset >= start && offset - start < 2 * Int64(Self.size)
+      bytes = try source.bytes(isNear ? max(count, Self.size) : count, at: offset)
+      start = offset
+    }
+    let first = Int(offset - start)
+    return Array(bytes[first..<min(first + count, bytes.count)])
+  }
+}

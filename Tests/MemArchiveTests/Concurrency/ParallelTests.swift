@@ -1,0 +1,110 @@
+import Foundation
+import MemArchive
+import Testing
+
+/// However many threads work, entries, bytes, errors and limits are the same.
+struct ParallelTests {
+  private static let words = Bytes("one two three four five six seven eight nine ten ".utf8)
+
+  private static func content(_ index: Int) -> Bytes {
+    let size = index % 7 == 0 ? 700_000 : index * 37 % 20_000
+    return Bytes((0..<size / words.count + 1).flatMap { _ in words }.prefix(size)) + [UInt8(index & 255)]
+  }
+
+  /// 400 entries, some of more than one block; those that are damaged have a wrong checksum.
+  private static func archive(damaged: Set<Int> = []) -> Bytes {
+    Zip.archive(
+      (0..<400).map { .init("entry-\($0)", content($0), crc: damaged.contains($0) ? 1 : nil) })
+  }
+
+  private static let whole = archive()
+
+  private func extract(_ bytes: Bytes, _ options: ExtractionOptions, _ parallelism: Int) throws -> MemFiles {
+    var options = options
+    options.parallelism = parallelism
+    return try ArchiveReader(bytes: bytes).extract(options: options)
+  }
+
+  @Test(arguments: [2, 5], ExtractionOptions.Storage.allCases)
+  func `Entries come in their order with their bytes`(
+    _ parallelism: Int, _ storage: ExtractionOptions.Storage
+  ) throws {
+    let files = try extract(Self.whole, ExtractionOptions(storage: storage), parallelism)
+    #expect(files.names == (0..<400).map { "entry-\($0)" })
+    for (index, (_, file)) in files.enumerated() { #expect(try file.content == Self.content(index)) }
+  }
+
+  @Test func `The first damaged entry is the error`() throws {
+    let bytes = Self.archive(damaged: [123, 124, 301])
+    for _ in 0..<20 {
+      #expect { try extract(bytes, ExtractionOptions(), 4) } throws: {
+        ($0 as? ArchiveError)?.code == .corrupt && ($0 as? ArchiveError)?.entry == "entry-123"
+      }
+    }
+  }
+
+  @Test func `What is damaged is left out, in the archive's order`() throws {
+    let files = try extract(
+      Self.archive(damaged: [0, 123, 399]), ExtractionOptions(onError: .keepGoing), 4)
+    #expect(files.errors.map(\.entry) == ["entry-0", "entry-123", "entry-399"])
+    #expect(files.count == 397)
+    #expect(files.entries.count == 400)
+  }
+
+  @Test func `A limit strikes at the same entry, to the byte`() throws {
+    let total = (0..<400).reduce(Int64(0)) { $0 + Int64(Self.content($1).count) }
+    for limit in [total - 1, total / 2, 1_000_000, 0] {
+      for limits in [Limits(totalBytes: limit), Limits(heldBytes: limit)] {
+        let options = ExtractionOptions(limits: limits)
+        let expected = #expect(throws: ArchiveError.self) { try extract(Self.whole, options, 1) }
+        let error = #expect(throws: ArchiveError.self) { try extract(Self.whole, options, 4) }
+        #expect("\(try #require(error))" == "\(try #require(expected))")
+      }
+    }
+    let exact = ExtractionOptions(limits: Limits(totalBytes: total, heldBytes: total))
+    #expect(try extract(Self.whole, exact, 4).count == 400)
+  }
+
+  @Test func `The last of two entries with one name wins, whoever is ready first`() throws {
+    let large = Bytes(repeating: 7, count: 3_000_000)
+    for _ in 0..<20 {
+      let archive = Zip.archive(
+        [.init("same", large), .init("same", [1])] + (0..<300).map { .init("x\($0)", [2]) })
+      #expect(try extract(archive, ExtractionOptions(), 3)["same"]?.content == [1])
+      #expect(try extract(archive, ExtractionOptions(duplicates: .first), 3)["same"]?.content == large)
+    }
+  }
+
+  /// In a process of its own: other tests have threads too.
+  @Test func `No thread is left, however an extraction ends`() async {
+    await #expect(processExitsWith: .success) {
+      func threads() throws -> Int {
+        try FileManager.default.contentsOfDirectory(atPath: "/proc/self/task").count
+      }
+      let before = try threads()
+      let damaged = ParallelTests.archive(damaged: [200])
+      for round in 0..<30 {
+        let bytes = round.isMultiple(of: 2) ? damaged : ParallelTests.whole
+        let limits = round.isMultiple(of: 3) ? Limits(totalBytes: 5_000_000) : Limits()
+        _ = try? ArchiveReader(bytes: bytes).extract(
+          options: ExtractionOptions(limits: limits, parallelism: 4))
+        // A thread that was joined is shown until the kernel has done away with it.
+        for _ in 0..<100_000 where try threads() != before { sched_yield() }
+        guard try threads() == before else { exit(1) }
+      }
+    }
+  }
+
+  @Test func `A cancelled extraction is whole or gone`() async throws {
+    let path = try MemFile(name: "parallel-cancelled", bytes: Self.whole)
+    for delay in 0..<20 {
+      let task = Task { try await ArchiveReader(path).extract(options: ExtractionOptions(parallelism: 4)) }
+      try await Task.sleep(nanoseconds: UInt64(delay) * 1_000_000)
+      task.cancel()
+      switch await task.result {
+      case .success(let files): #expect(files.count == 400)
+      case .failure(let error): #expect((error as? ArchiveError)?.code == .cancelled)
+      }
+    }
+  }
+}
