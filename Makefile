@@ -16,7 +16,7 @@ SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 export MEMARCHIVE_WARNINGS_AS_ERRORS = 1
 
 MINIMAL_PACKAGES = libarchive-dev zlib1g-dev
-BUILD_PACKAGES = $(MINIMAL_PACKAGES) libisal-dev
+BUILD_PACKAGES = $(MINIMAL_PACKAGES) libisal-dev liblzma-dev libzstd-dev
 TEST_PACKAGES = $(BUILD_PACKAGES) bubblewrap libarchive-tools openssl p7zip-full python3 strace xz-utils zip
 DEMO_PACKAGES = $(BUILD_PACKAGES) bubblewrap fluidsynth fontconfig libfluidsynth-dev libfreetype-dev openssl python3 strace
 

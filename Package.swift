@@ -25,12 +25,16 @@ let package = Package(
     .systemLibrary(name: "CLibArchive", pkgConfig: "libarchive", providers: [.apt(["libarchive-dev"])]),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "CISAL", pkgConfig: "libisal", providers: [.apt(["libisal-dev"])]),
+    .systemLibrary(name: "CLZMA", pkgConfig: "liblzma", providers: [.apt(["liblzma-dev"])]),
+    .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
     .target(name: "CLinux"),
     .target(
       name: "MemArchive",
       dependencies: [
         "CLibArchive", "CLinux", "CZlib",
         .target(name: "CISAL", condition: .when(traits: ["FastDecoders"])),
+        .target(name: "CLZMA", condition: .when(traits: ["FastDecoders"])),
+        .target(name: "CZstd", condition: .when(traits: ["FastDecoders"])),
         .product(name: "SystemPackage", package: "swift-system"),
       ]),
     .target(

@@ -2,6 +2,7 @@
 #ifndef CISAL_SHIM_H
 #define CISAL_SHIM_H
 
+#include <isa-l.h>
 #include <isa-l/crc.h>
 #include <isa-l/igzip_lib.h>
 #include <stdlib.h>

@@ -31,6 +31,10 @@ int clinux_processor_count(void) {
   return CPU_COUNT(&set);
 }
 
+void clinux_name_thread(const char *name) {
+  pthread_setname_np(pthread_self(), name);
+}
+
 int clinux_punch_hole(int descriptor, off_t offset, off_t count) {
   return fallocate(descriptor, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, count);
 }

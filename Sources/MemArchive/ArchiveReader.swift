@@ -82,8 +82,10 @@ public struct ArchiveReader: Sendable {
 
   package func stream(options: ExtractionOptions, ledger: Ledger) throws(ArchiveError) -> ArchiveStream {
     let warnings = WarningLog()
+    let stop = Cancellation()
+    let source = try open([options.cancellation, stop].compactMap { $0 })
     let reader = try EntryReader(
-      try open(options.cancellation), name: fileName, options: options, ledger: ledger, warnings: warnings)
+      source, name: fileName, options: options, ledger: ledger, warnings: warnings, stop: stop)
     return ArchiveStream(reader, options: options, ledger: ledger, warnings: warnings)
   }
 }

@@ -59,10 +59,11 @@ public struct ArchiveStream: ~Copyable {
 
   /// The threads that extract its entries; nil where one thread does.
   func crew() -> EntryCrew? {
-    let size = options.parallelism ?? SystemCalls.processorCount()
     // A ratio is asked of what was read and produced so far: by one thread.
-    guard size > 1, options.limits.ratio == nil, let source = reader.sharedContent else { return nil }
-    return EntryCrew(size: size, source, options: options, ledger: ledger)
+    guard options.threads > 1, options.limits.ratio == nil, let source = reader.sharedContent else {
+      return nil
+    }
+    return EntryCrew(size: options.threads, source, options: options, ledger: ledger)
   }
 
   /// The content of the entry that ``next()`` returned last, for a crew; nil where ``extract()`` is to be called.

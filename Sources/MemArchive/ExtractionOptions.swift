@@ -90,6 +90,9 @@ public struct ExtractionOptions: Sendable {
   /// Called while an archive is read, at most ten times a second, on the thread that reads.
   public var onProgress: (@Sendable (ExtractionProgress) -> Void)?
 
+  /// The threads that may work.
+  var threads: Int { max(1, parallelism ?? SystemCalls.processorCount()) }
+
   /// The defaults: the limits' defaults, the standard formats, the fastest fill, the last of two duplicates, not
   /// executable, nothing handed out when something is wrong.
   public init(

@@ -60,7 +60,7 @@ public final class MemFile: Sendable {
   public convenience init(
     name: String, reading descriptor: FileDescriptor, limits: Limits = Limits()
   ) throws(ArchiveError) {
-    let source = PipeSource(descriptor, isOwned: false, cancellation: nil)
+    let source = PipeSource(descriptor, isOwned: false, cancellations: [])
     self.init(try Spool.memory(source, name: name, ledger: Ledger(limits)), name: name, entry: nil)
   }
 

@@ -26,7 +26,13 @@ public struct PlatformReport: Sendable {
   /// Asks the libraries and the kernel. Starts one short-lived child process (for user namespaces), unseen by the
   /// host's SIGCHLD.
   public init() {
-    libraries = [ArchiveHandle.libraryVersion, GzipDecoder.libraryVersion]
+    let always = [ArchiveHandle.libraryVersion, GzipDecoder.libraryVersion]
+    #if FastDecoders
+      let fast = [RawInflater.libraryVersion, LZMADecoder.libraryVersion, ZstdDecoder.libraryVersion]
+      libraries = always + fast
+    #else
+      libraries = always
+    #endif
     kernel = SystemCalls.kernel()
     let memfd = try? MemFile(name: "probe", bytes: [0])
     let landlock = clinux_landlock_abi()

@@ -24,11 +24,15 @@ struct TruncationTests {
       #expect(outcome.end == .exit(1))
       let names = try JSONLines(outcome.output).objects.map { $0["name"] }
       let lines = theirs.output.lines
-      withKnownIssue("libarchive's xz filter gives nothing of a block that is cut") {
+      #if FastDecoders
         #expect(names == lines.map { .text($0.text) })
-      } when: {
-        fixture == "tree.tar.xz"
-      }
+      #else
+        withKnownIssue("libarchive's xz filter gives nothing of a block that is cut") {
+          #expect(names == lines.map { .text($0.text) })
+        } when: {
+          fixture == "tree.tar.xz"
+        }
+      #endif
       let start = "memarchive: \(fixture): "
       #expect(outcome.errors.lines.count == 1 && outcome.errors.text.hasPrefix(start), "\(outcome.errors)")
       #expect(

@@ -37,6 +37,8 @@ int clinux_get_seals(int descriptor);
 int clinux_punch_hole(int descriptor, off_t offset, off_t count);
 // The processors that the calling thread may run on, 1 where that cannot be told.
 int clinux_processor_count(void);
+// Names the calling thread, in at most 15 bytes.
+void clinux_name_thread(const char *name);
 int clinux_duplicate(int descriptor, int close_on_exec);
 int clinux_open_read_only(const char *path);
 

@@ -1,9 +1,13 @@
+internal import CLinux
 internal import Glibc
 internal import SystemPackage
 
 /// A thread of the library's own, to be joined or detached once.
 struct WorkerThread: ~Copyable {
   private let thread: pthread_t
+
+  /// Shown in /proc/PID/task/TID/comm.
+  static let name = "memarchive"
 
   /// Runs `body` on a new thread. The host's signals are not delivered to it.
   static func start(_ body: @escaping @Sendable () -> Void) throws(ArchiveError) -> Self {
@@ -18,6 +22,7 @@ struct WorkerThread: ~Copyable {
       &thread, nil,
       { context in
         guard let context = unsafe context else { return nil }
+        unsafe clinux_name_thread(WorkerThread.name)
         unsafe Unmanaged<Body>.fromOpaque(context).takeRetainedValue().run()
         return nil
       }, context)

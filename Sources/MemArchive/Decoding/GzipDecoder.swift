@@ -103,7 +103,8 @@ final class GzipDecoder: ByteSource {
       }
     }
     let header = try GzipHeader(&input)
-    first = first ?? header
+    // Written once: others read it while further members are decoded on another thread.
+    if first == nil { first = header }
     inflater.reset()
     checksum = CRC32()
     length = 0

@@ -12,9 +12,13 @@ struct Layers {
   private let outerName: String?
 
   /// Recognises and takes off one layer after another, at most `depth`.
-  /// - Parameter name: the archive's own file name, from which a lone compressed file's is derived.
+  /// - Parameters:
+  ///   - name: the archive's own file name, from which a lone compressed file's is derived.
+  ///   - threads: with more than one, decoding goes on while what was decoded is read.
+  ///   - stop: ends a read of `source` that waits.
   init(
-    peeling source: any ByteSource, name: String?, depth: Int, warnings: WarningLog
+    peeling source: any ByteSource, name: String?, depth: Int, threads: Int, warnings: WarningLog,
+    stop: Cancellation
   ) throws(ArchiveError) {
     var content = source
     var filters: [Filter] = []
@@ -32,6 +36,11 @@ struct Layers {
           switch filter {
           case .gzip: gzip ?? buffered
           case .lz4: LZ4Decoder(buffered, warnings: warnings)
+          #if FastDecoders
+            case .xz, .lzma, .lzip:
+              try LZMADecoder(filter, of: buffered, threads: threads, warnings: warnings)
+            case .zstd: try ZstdDecoder(buffered)
+          #endif
           default: try FilterDecoder(filter, of: buffered)
           }
       case .none:
@@ -39,8 +48,10 @@ struct Layers {
         if filters.isEmpty, let seekable = source as? any SeekableSource {
           seekable.position = 0
           self.content = seekable
-        } else {
+        } else if filters.isEmpty || threads == 1 {
           self.content = buffered
+        } else {
+          self.content = ReadAheadSource(buffered, stop: stop)
         }
         self.head = head
         self.filters = filters

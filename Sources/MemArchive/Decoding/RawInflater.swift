@@ -38,6 +38,13 @@ internal import SystemPackage
     #endif
   }
 
+  #if FastDecoders
+    /// ISA-L's version.
+    static var libraryVersion: String {
+      "ISA-L \(ISAL_MAJOR_VERSION).\(ISAL_MINOR_VERSION).\(ISAL_PATCH_VERSION)"
+    }
+  #endif
+
   /// Begins a new stream.
   func reset() {
     #if FastDecoders

@@ -22,9 +22,12 @@ final class EntryReader {
   private(set) var isFinished = false
 
   init(
-    _ source: any ByteSource, name: String?, options: ExtractionOptions, ledger: Ledger, warnings: WarningLog
+    _ source: any ByteSource, name: String?, options: ExtractionOptions, ledger: Ledger, warnings: WarningLog,
+    stop: Cancellation
   ) throws(ArchiveError) {
-    layers = try Layers(peeling: source, name: name, depth: options.limits.depth, warnings: warnings)
+    layers = try Layers(
+      peeling: source, name: name, depth: options.limits.depth, threads: options.threads, warnings: warnings,
+      stop: stop)
     let choice = try Choice(layers, allowed: options.formats)
     content =
       layers.content is any SeekableSource || !choice.needsSeeking

@@ -28,16 +28,16 @@ extension ArchiveReader {
   }
 
   /// Begins to read from the first byte.
-  func open(_ cancellation: Cancellation?) throws(ArchiveError) -> any ByteSource {
+  func open(_ cancellations: [Cancellation]) throws(ArchiveError) -> any ByteSource {
     switch origin {
     case .bytes(let bytes): return MemorySource(bytes)
     case .file(let file): return MemorySource(file)
-    case .descriptor(let descriptor): return try source(descriptor, isOwned: false, cancellation)
-    case .path(let path): return try open(path, cancellation)
+    case .descriptor(let descriptor): return try source(descriptor, isOwned: false, cancellations)
+    case .path(let path): return try open(path, cancellations)
     case .parts(let paths):
       var parts: [any SeekableSource] = []
       for path in paths {
-        guard let part = try open(path, cancellation) as? any SeekableSource else {
+        guard let part = try open(path, cancellations) as? any SeekableSource else {
           throw .open("\(path)", .illegalSeek)
         }
         parts.append(part)
@@ -46,16 +46,17 @@ extension ArchiveReader {
     }
   }
 
-  private func open(_ path: FilePath, _ cancellation: Cancellation?) throws(ArchiveError) -> any ByteSource {
+  private func open(_ path: FilePath, _ cancellations: [Cancellation]) throws(ArchiveError) -> any ByteSource
+  {
     // Opening a named pipe again would wait for somebody to write to it, for ever.
     if pipe?.isTaken ?? false { throw .consumed("\"\(path)\"") }
     let descriptor: FileDescriptor
     do { descriptor = try SystemCalls.openReadOnly(path) } catch { throw .open("\(path)", error) }
-    return try source(descriptor, path: path, isOwned: true, cancellation)
+    return try source(descriptor, path: path, isOwned: true, cancellations)
   }
 
   private func source(
-    _ descriptor: FileDescriptor, path: FilePath? = nil, isOwned: Bool, _ cancellation: Cancellation?
+    _ descriptor: FileDescriptor, path: FilePath? = nil, isOwned: Bool, _ cancellations: [Cancellation]
   ) throws(ArchiveError) -> any ByteSource {
     do throws(Errno) {
       let status = try SystemCalls.status(of: descriptor)
@@ -69,7 +70,7 @@ extension ArchiveReader {
       throw .open(path.map { "\($0)" } ?? "descriptor \(descriptor.rawValue)", error)
     }
     guard pipe?.take() ?? true else { throw .consumed("descriptor \(descriptor.rawValue)") }
-    return PipeSource(descriptor, isOwned: isOwned, cancellation: cancellation)
+    return PipeSource(descriptor, isOwned: isOwned, cancellations: cancellations)
   }
 }
 

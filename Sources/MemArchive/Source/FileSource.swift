@@ -44,14 +44,14 @@ final class FileSource: SeekableSource {
 final class PipeSource: ByteSource {
   private let descriptor: FileDescriptor
   private let isOwned: Bool
-  private let cancellation: Cancellation?
+  private let cancellations: [Cancellation]
   private var bytesRead: Int64 = 0
 
   /// Takes over `descriptor` when `isOwned`.
-  init(_ descriptor: FileDescriptor, isOwned: Bool, cancellation: Cancellation?) {
+  init(_ descriptor: FileDescriptor, isOwned: Bool, cancellations: [Cancellation]) {
     self.descriptor = descriptor
     self.isOwned = isOwned
-    self.cancellation = cancellation
+    self.cancellations = cancellations
   }
 
   deinit {
@@ -62,10 +62,10 @@ final class PipeSource: ByteSource {
 
   func read(into buffer: inout MutableRawSpan) throws(ArchiveError) -> Int {
     while true {
-      try cancellation?.check()
+      for cancellation in cancellations { try cancellation.check() }
       do throws(Errno) {
         // A pipe may stall for ever: whoever can cancel is heard ten times a second.
-        let isReady = try SystemCalls.waitForInput(descriptor, milliseconds: cancellation == nil ? -1 : 100)
+        let isReady = try SystemCalls.waitForInput(descriptor, milliseconds: cancellations.isEmpty ? -1 : 100)
         guard isReady else { continue }
         let count = try SystemCalls.read(descriptor, at: nil, into: &buffer)
         bytesRead += Int64(count)

@@ -1,5 +1,6 @@
 import Foundation
 import MemArchive
+import SystemPackage
 import Testing
 
 /// However many threads work, entries, bytes, errors and limits are the same.
@@ -79,20 +80,50 @@ struct ParallelTests {
   @Test func `No thread is left, however an extraction ends`() async {
     await #expect(processExitsWith: .success) {
       func threads() throws -> Int {
-        try FileManager.default.contentsOfDirectory(atPath: "/proc/self/task").count
+        try FileManager.default.contentsOfDirectory(atPath: "/proc/self/task").count {
+          (try? String(contentsOfFile: "/proc/self/task/\($0)/comm", encoding: .utf8)) == "memarchive\n"
+        }
       }
-      let before = try threads()
       let damaged = ParallelTests.archive(damaged: [200])
+      let compressed = Gzip.member(
+        Tar.archive(Bytes((0..<32).flatMap { Tar.entry("\($0)", Bytes(repeating: 9, count: $0 * 100_001)) })))
       for round in 0..<30 {
         let bytes = round.isMultiple(of: 2) ? damaged : ParallelTests.whole
         let limits = round.isMultiple(of: 3) ? Limits(totalBytes: 5_000_000) : Limits()
-        _ = try? ArchiveReader(bytes: bytes).extract(
-          options: ExtractionOptions(limits: limits, parallelism: 4))
+        let options = ExtractionOptions(limits: limits, parallelism: 4)
+        _ = try? ArchiveReader(bytes: bytes).extract(options: options)
+        // Large enough for a decoder's thread; it waits with full blocks when the stream is dropped.
+        var stream = try ArchiveReader(bytes: compressed).stream(options: options)
+        while let entry = try? stream.next() {
+          guard entry.name != "\(round)", (try? stream.extract()) != nil else { break }
+        }
+        _ = consume stream
         // A thread that was joined is shown until the kernel has done away with it.
-        for _ in 0..<100_000 where try threads() != before { sched_yield() }
-        guard try threads() == before else { exit(1) }
+        var tries = 0
+        while try threads() > 0, tries < 100_000 {
+          sched_yield()
+          tries += 1
+        }
+        guard try threads() == 0 else { exit(1) }
       }
     }
+  }
+
+  @Test func `A pipe that gives no more does not keep a dropped stream`() throws {
+    // Runs of nine: deflate makes less than a tenth of it.
+    let bits = Bytes((0..<6_000_000).map { UInt8(truncatingIfNeeded: ($0 / 9 &* 2_654_435_761) >> 24) & 1 })
+    let start = Gzip.member(Tar.archive(Tar.entry("first", bits))).prefix(64_000)
+    let ends = Pipe()
+    try ends.fileHandleForWriting.write(contentsOf: Data(start))
+    let descriptor = FileDescriptor(rawValue: ends.fileHandleForReading.fileDescriptor)
+    var stream = try ArchiveReader(descriptor: descriptor).stream(options: ExtractionOptions(parallelism: 2))
+    #expect(try stream.next()?.name == "first")
+    let enough = ArchiveError(.cancelled, "so much was read that the decoder has a thread", advice: "")
+    let error = #expect(throws: ArchiveError.self) {
+      try stream.forEachBlock { (_, offset) throws(ArchiveError) in if offset > 270_000 { throw enough } }
+    }
+    #expect(error?.reason == enough.reason)
+    _ = consume stream
   }
 
   @Test func `A cancelled extraction is whole or gone`() async throws {
