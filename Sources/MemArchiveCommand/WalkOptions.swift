@@ -27,6 +27,8 @@ struct WalkOptions: ParsableArguments {
 
   /// Whether --include and --exclude let the entry through.
   func admits(_ entry: ArchiveEntry) -> Bool {
+    // Most often everything is wanted, and a name costs something to convert.
+    guard !include.isEmpty || !exclude.isEmpty else { return true }
     let name = Glob.cString(entry.name)
     return (include.isEmpty || include.contains { $0.matches(name) })
       && !exclude.contains { $0.matches(name) }
