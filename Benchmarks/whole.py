@@ -16,7 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
-ROUNDS = 5
+ROUNDS = int(os.environ.get("ROUNDS", 5))
 SHARED = "/dev/shm"
 
 
