@@ -56,9 +56,9 @@ extension ArchiveReader {
         if let entry = try stream.next() {
           position += 1
           if try visitor.wants(entry) {
-            if let crew, let content = try stream.detach() {
-              try crew.submit(entry, content, position: position, deliver)
-            } else {
+            if try crew.map({ crew throws(ArchiveError) in
+              try stream.extract(with: crew, position: position, deliver)
+            }) != true {
               visitor.add(try stream.extract(), for: entry, position: position)
             }
           }

@@ -59,18 +59,26 @@ public struct ArchiveStream: ~Copyable {
 
   /// The threads that extract its entries; nil where one thread does.
   func crew() -> EntryCrew? {
-    // A ratio is asked of what was read and produced so far: by one thread.
-    guard options.threads > 1, options.limits.ratio == nil, let source = reader.sharedContent else {
-      return nil
-    }
-    return EntryCrew(size: options.threads, source, options: options, ledger: ledger)
+    guard options.threads > 1 else { return nil }
+    return EntryCrew(size: options.threads, reader.sharedContent, store, options: options, ledger: ledger)
   }
 
-  /// The content of the entry that ``next()`` returned last, for a crew; nil where ``extract()`` is to be called.
-  mutating func detach() throws(ArchiveError) -> ZipContent? {
-    guard let content = reader.detachedContent else { return nil }
-    _ = try takeCurrent()
-    return content
+  /// Has a crew extract the entry that ``next()`` returned last; false where ``extract()`` is to be called.
+  mutating func extract(
+    with crew: EntryCrew, position: Int, _ deliver: EntryCrew.Delivery
+  ) throws(ArchiveError) -> Bool {
+    // A ratio is asked of what was read and produced so far: by one thread.
+    if options.limits.ratio == nil, let content = reader.detachedContent {
+      try crew.submit(try takeCurrent(), content, position: position, deliver)
+      return true
+    }
+    // Small content that goes to a slab is copied once in any case.
+    guard options.storage != .packed, let size = current?.size, size <= EntryCrew.largestCopy else { return false }
+    let entry = try takeCurrent()
+    try crew.submit(entry, position: position, deliver) { take throws(ArchiveError) in
+      try reader.read(entry, take)
+    }
+    return true
   }
 
   /// Seals what was extracted; otherwise that is done when it is looked at first.

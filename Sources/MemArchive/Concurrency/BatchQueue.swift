@@ -2,8 +2,16 @@
 final class Batch: @unchecked Sendable {
   // Belongs to the thread that has it: the queue hands it from one to the other.
   private(set) var jobs: [EntryCrew.Job] = []
+  /// The content of the jobs that bring theirs with them.
+  private(set) var copies: [UInt8]
   private var outcomes: [EntryCrew.Outcome] = []
   private var bytes: UInt64 = 0
+
+  /// - Parameter buffer: An array whose memory may be used for the copies.
+  init(reusing buffer: [UInt8] = []) {
+    copies = buffer
+    copies.removeAll(keepingCapacity: true)
+  }
 
   var isEmpty: Bool { jobs.isEmpty }
   /// Whether there is work for a good part of a millisecond.
@@ -11,12 +19,30 @@ final class Batch: @unchecked Sendable {
 
   func append(_ job: EntryCrew.Job) {
     jobs.append(job)
-    bytes += max(job.content.size, job.content.compressedSize)
+    bytes += job.weight
   }
 
-  func run(_ body: (EntryCrew.Job) -> EntryCrew.Outcome) {
+  /// Writes a block of content behind the first `start` copied bytes, at `offset`; zeros fill what is between.
+  func copy(_ block: RawSpan, at offset: Int, from start: Int) {
+    let gap = start + offset - copies.count
+    if gap > 0 { copies.append(contentsOf: repeatElement(0, count: gap)) }
+    // A block that goes back overwrites what is there.
+    let overlap = min(block.byteCount, max(0, -gap))
+    unsafe block.withUnsafeBytes { bytes in
+      for index in 0..<overlap { copies[start + offset + index] = unsafe bytes[index] }
+      unsafe copies.append(contentsOf: UnsafeRawBufferPointer(rebasing: bytes[overlap...]))
+    }
+  }
+
+  /// Sets where the copied content ends; zeros fill what is missing.
+  func endCopies(at count: Int) {
+    if copies.count < count { copies.append(contentsOf: repeatElement(0, count: count - copies.count)) }
+    copies.removeSubrange(count...)
+  }
+
+  func run(_ body: (EntryCrew.Job, _ copies: [UInt8]) -> EntryCrew.Outcome) {
     outcomes.reserveCapacity(jobs.count)
-    for job in jobs { outcomes.append(body(job)) }
+    for job in jobs { outcomes.append(body(job, copies)) }
   }
 
   func deliver(_ body: (EntryCrew.Job, EntryCrew.Outcome) -> Void) {

@@ -1,62 +1,128 @@
-/// Extracts entries whose content can be read by itself, on several threads, and gives the files in the entries' order.
+/// Extracts entries on several threads, and gives the files in the entries' order: those whose content can be read by
+/// itself, and small ones whose content was read already, so that only a file is left to be made of it.
 ///
 /// The thread that submits takes part: it works while it would have to wait, so that one processor more is busy and an
 /// archive with little in it starts no thread at all.
 final class EntryCrew {
-  /// One entry to be extracted; its declared size is charged to the ledger.
+  /// One entry to be extracted.
   struct Job {
+    enum Content {
+      case zip(ZipContent)
+      /// A part of the batch's copies.
+      case copied(Range<Int>)
+    }
+
     let entry: ArchiveEntry
     let position: Int
-    let content: ZipContent
+    let content: Content
+    /// What the ledger was charged with for it.
+    let reservation: Reservation
+
+    /// What there is to do for it, in bytes.
+    var weight: UInt64 {
+      switch content {
+      case .zip(let content): max(content.size, content.compressedSize)
+      case .copied(let range): UInt64(range.count)
+      }
+    }
   }
 
   typealias Outcome = Result<MemFile, ArchiveError>
+  typealias Delivery = (Job, Outcome) -> Void
 
   private let size: Int
   private let ledger: Ledger
   private let queue: BatchQueue
-  private let makeWorker: () -> EntryWorker
+  private let makeWorker: (Store) -> EntryWorker
+  private let makeStore: () -> Store
   private let own: EntryWorker
   private var workers: [EntryWorker] = []
   private var threads = ThreadGroup()
   private var pending = Batch()
+  /// Memory of batches that were delivered.
+  private var buffers: [[UInt8]] = []
 
-  /// - Parameter size: The threads that may work, the one that submits among them.
-  init(size: Int, _ source: SharedSource, options: ExtractionOptions, ledger: Ledger) {
+  /// The largest content that is copied: making a file of it takes as long as the copying at least.
+  static let largestCopy: Int64 = 128 << 10
+
+  /// - Parameters:
+  ///   - size: The threads that may work, the one that submits among them.
+  ///   - source: What zip content is read from.
+  ///   - store: The store of the thread that submits.
+  init(
+    size: Int, _ source: SharedSource?, _ store: Store, options: ExtractionOptions, ledger: Ledger
+  ) {
     self.size = size
     self.ledger = ledger
     let queue = BatchQueue()
     self.queue = queue
-    makeWorker = {
-      EntryWorker(source, Store(options, ledger: ledger), options.cancellation, stop: queue.stop)
-    }
-    own = makeWorker()
+    makeStore = { Store(options, ledger: ledger) }
+    makeWorker = { EntryWorker(source, $0, options.cancellation, stop: queue.stop) }
+    own = makeWorker(store)
   }
 
   deinit { stop() }
 
-  /// Takes an entry on. `deliver` is called for earlier ones that are ready.
+  /// Takes an entry on whose content can be read by itself. `deliver` is called for earlier ones that are ready.
   func submit(
-    _ entry: ArchiveEntry, _ content: ZipContent, position: Int, _ deliver: (Job, Outcome) -> Void
+    _ entry: ArchiveEntry, _ content: ZipContent, position: Int, _ deliver: Delivery
   ) throws(ArchiveError) {
+    var charge = Charge(ledger, entry: entry.name)
     // Charged here, in the archive's order, so that the limits strike at the same entry as with one thread.
     do throws(ArchiveError) {
-      try ledger.reserve(Int64(content.size), entry: entry.name)
+      try charge.grow(to: Int64(content.size))
     } catch {
       // What was charged for others may not be held any more.
       drain(deliver)
-      try ledger.reserve(Int64(content.size), entry: entry.name)
+      try charge.grow(to: Int64(content.size))
     }
-    pending.append(Job(entry: entry, position: position, content: content))
+    submit(entry, position: position, .zip(content), charge, deliver)
+  }
+
+  /// Takes an entry on whose content `read` hands over in blocks with their offsets, before it returns its size.
+  func submit(
+    _ entry: ArchiveEntry, position: Int, _ deliver: Delivery,
+    read: ((RawSpan, Int64) throws(ArchiveError) -> Void) throws(ArchiveError) -> Int64
+  ) throws(ArchiveError) {
+    do throws(ArchiveError) {
+      try ledger.check(declared: entry.size ?? 0, entry: entry.name)
+    } catch {
+      drain(deliver)
+      try ledger.check(declared: entry.size ?? 0, entry: entry.name)
+    }
+    var charge = Charge(ledger, entry: entry.name)
+    let start = pending.copies.count
+    let size: Int64
+    do throws(ArchiveError) {
+      // No block reaches beyond the declared size, nor is the size returned another.
+      size = try read { (block, offset) throws(ArchiveError) in
+        try charge.grow(to: offset + Int64(block.byteCount))
+        pending.copy(block, at: Int(offset), from: start)
+      }
+      try charge.grow(to: size)
+    } catch {
+      pending.endCopies(at: start)
+      throw error
+    }
+    pending.endCopies(at: start + Int(size))
+    submit(entry, position: position, .copied(start..<start + Int(size)), charge, deliver)
+  }
+
+  private func submit(
+    _ entry: ArchiveEntry, position: Int, _ content: Job.Content, _ charge: consuming Charge, _ deliver: Delivery
+  ) {
+    own.store.reserveDescriptor(&charge)
+    pending.append(
+      Job(entry: entry, position: position, content: content, reservation: charge.handOver()))
     guard pending.isFull else { return }
     let count = queue.append(take())
     if count > 1 { startThreads() }
-    while let batch = queue.removeFirstIfDone() { batch.deliver(deliver) }
+    while let batch = queue.removeFirstIfDone() { self.deliver(batch, deliver) }
     while queue.count > 8 * size { advance(deliver) }
   }
 
   /// Waits for all entries, working on them meanwhile.
-  func drain(_ deliver: (Job, Outcome) -> Void) {
+  func drain(_ deliver: Delivery) {
     if !pending.isEmpty { _ = queue.append(take()) }
     while queue.count > 0 { advance(deliver) }
   }
@@ -76,14 +142,14 @@ final class EntryCrew {
   }
 
   private func take() -> Batch {
-    defer { pending = Batch() }
+    defer { pending = Batch(reusing: buffers.popLast() ?? []) }
     return pending
   }
 
   /// Delivers the first batch, or works until it is done.
-  private func advance(_ deliver: (Job, Outcome) -> Void) {
+  private func advance(_ deliver: Delivery) {
     if let batch = queue.removeFirstIfDone() {
-      batch.deliver(deliver)
+      self.deliver(batch, deliver)
     } else if let batch = queue.nextWaiting() {
       own.run(batch)
       queue.finish(batch)
@@ -92,10 +158,15 @@ final class EntryCrew {
     }
   }
 
+  private func deliver(_ batch: Batch, _ deliver: Delivery) {
+    batch.deliver(deliver)
+    buffers.append(batch.copies)
+  }
+
   /// As many as the crew may have; fewer where the system refuses.
   private func startThreads() {
     while workers.count + 1 < size {
-      let worker = makeWorker()
+      let worker = makeWorker(makeStore())
       let queue = queue
       guard
         (try? threads.start {

@@ -70,6 +70,7 @@ struct Memfd: ~Copyable {
 
   /// memfd_create(2) takes at most 249 bytes; control characters would garble /proc/PID/maps.
   static func label(_ name: String) -> String {
+    if name.utf8.count <= 249, name.utf8.allSatisfy({ $0 >= 0x20 && $0 < 0x7F }) { return name }
     var label = ""
     for scalar in name.unicodeScalars {
       let shown: Unicode.Scalar = scalar.value < 0x20 || scalar.value == 0x7F ? "?" : scalar

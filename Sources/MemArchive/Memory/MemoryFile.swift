@@ -34,6 +34,7 @@ struct MemoryFile: ~Copyable {
 
   /// Puts `block` at `offset`; the end of it is a number that can be had. Bytes never written read as zero.
   mutating func write(_ block: RawSpan, at offset: Int64) throws(ArchiveError) {
+    guard block.byteCount > 0 else { return }
     let end = offset + Int64(block.byteCount)
     switch fill {
     case .mapped:

@@ -20,16 +20,15 @@ struct Region: ~Copyable {
 
   /// - Parameters:
   ///   - declaredSize: believed as a hint only, and only once it has passed the limits.
-  ///   - reserved: the bytes that the ledger was charged with for it before.
+  ///   - reserved: what the ledger was charged with for it before.
   static func create(
-    _ store: Store, name: String, declaredSize: Int64?, reserved: Int64? = nil
+    _ store: Store, name: String, declaredSize: Int64?, reserved: Reservation? = nil
   ) throws(ArchiveError) -> Self {
-    var charge = Charge(store.ledger, entry: name, reserved: reserved ?? 0)
+    var charge = Charge(store.ledger, entry: name, reserved ?? Reservation())
     if let declaredSize, reserved == nil { try store.ledger.check(declared: declaredSize, entry: name) }
-    guard let memfd = try store.ownMemfd(name: name) else {
+    guard let memfd = try store.ownMemfd(name: name, &charge) else {
       return Self(store, name: name, declaredSize: declaredSize, charge: charge, file: nil)
     }
-    charge.addDescriptor()
     let file = try MemoryFile.create(memfd, name: name, declaredSize: declaredSize, fill: store.fill)
     return Self(store, name: name, declaredSize: declaredSize, charge: charge, file: file)
   }

@@ -40,12 +40,29 @@ internal import SystemPackage
     try slab?.finish()
   }
 
+  /// Decides whether an entry gets a memory file of its own, where a number of these was set: to be called in the
+  /// archive's order, so that it is the first entries that get one.
+  func reserveDescriptor(_ charge: inout Charge) {
+    if storage == .automatic, let budget { charge.addDescriptor(within: budget) }
+  }
+
   /// A memory file for one entry alone; nil where the entry is to be packed.
-  func ownMemfd(name: String) throws(ArchiveError) -> Memfd? {
-    guard storage != .dedicated else { return try memfd(name: name) }
-    guard storage != .packed else { return nil }
+  func ownMemfd(name: String, _ charge: inout Charge) throws(ArchiveError) -> Memfd? {
+    switch storage {
+    case .packed: return nil
+    case .automatic where budget == nil:
+      guard let memfd = try affordableMemfd(name: name) else { return nil }
+      charge.addDescriptor()
+      return memfd
+    case .automatic, .dedicated:
+      guard charge.addDescriptor(within: storage == .automatic ? budget ?? .max : .max) else { return nil }
+      return try memfd(name: name)
+    }
+  }
+
+  /// A memory file unless descriptors are running out.
+  private func affordableMemfd(name: String) throws(ArchiveError) -> Memfd? {
     let open = ledger.descriptors
-    if let budget { return open < budget ? try memfd(name: name) : nil }
     if let spentAt {
       // Some may have been released meanwhile.
       guard open < spentAt else { return nil }

@@ -65,11 +65,6 @@ package final class Ledger: Sendable {
     if let refusal { throw refusal }
   }
 
-  /// Adds bytes of an entry that is to be extracted, or throws and adds nothing; a charge takes them over.
-  func reserve(_ count: Int64, entry: String) throws(ArchiveError) {
-    try add(count, end: count, entry: entry)
-  }
-
   /// Adds bytes that are produced and not kept, or throws and adds nothing. `end` is the entry's size so far.
   func pass(_ count: Int64, end: Int64, entry: String) throws(ArchiveError) {
     try add(count, end: end, entry: entry)
@@ -86,7 +81,13 @@ package final class Ledger: Sendable {
     }
   }
 
-  fileprivate func addDescriptor() { account.withLock { $0.descriptors += 1 } }
+  fileprivate func addDescriptor(within budget: Int) -> Bool {
+    account.withLock { account in
+      guard account.descriptors < budget else { return false }
+      account.descriptors += 1
+      return true
+    }
+  }
 
   private func refusal(of count: Int64, to account: Account, end: Int64, entry: String) -> ArchiveError? {
     // Written so that no sum can overflow, whatever size an archive claims.
@@ -103,24 +104,36 @@ package final class Ledger: Sendable {
   }
 }
 
+/// What a ledger has counted for an entry, on the way from one thread to another.
+struct Reservation {
+  /// Bytes of content.
+  var bytes: Int64 = 0
+  /// Whether a descriptor; nil where that was not decided.
+  var descriptor: Bool?
+}
+
 /// The bytes, and the descriptor, that one entry or slab holds of its ledger; given back when its owner goes.
 struct Charge: ~Copyable {
   let ledger: Ledger
   private let entry: String
-  private var hasDescriptor = false
   private var bytes: Int64
+  /// Whether a descriptor is counted; nil as long as nobody asked for one.
+  private var hasDescriptor: Bool?
 
-  /// - Parameter reserved: The bytes that were added for the entry before.
-  init(_ ledger: Ledger, entry: String, reserved: Int64 = 0) {
+  /// - Parameter reservation: What was counted for the entry before.
+  init(_ ledger: Ledger, entry: String, _ reservation: Reservation = Reservation()) {
     self.ledger = ledger
     self.entry = entry
-    bytes = reserved
+    bytes = reservation.bytes
+    hasDescriptor = reservation.descriptor
   }
 
-  /// Counts a descriptor; once.
-  mutating func addDescriptor() {
-    hasDescriptor = true
-    ledger.addDescriptor()
+  /// Counts a descriptor unless as many as the budget are counted already; decided once.
+  @discardableResult mutating func addDescriptor(within budget: Int = .max) -> Bool {
+    if let hasDescriptor { return hasDescriptor }
+    let isCounted = ledger.addDescriptor(within: budget)
+    hasDescriptor = isCounted
+    return isCounted
   }
 
   /// Raises the charge to `end` bytes in all, before they are committed.
@@ -130,11 +143,17 @@ struct Charge: ~Copyable {
     bytes = end
   }
 
+  /// Gives what is counted to whoever makes a charge of it.
+  consuming func handOver() -> Reservation {
+    defer { (bytes, hasDescriptor) = (0, false) }
+    return Reservation(bytes: bytes, descriptor: hasDescriptor)
+  }
+
   /// Hands all bytes over to `other`, which is of the same ledger.
   mutating func move(to other: inout Charge) {
     other.bytes += bytes
     bytes = 0
   }
 
-  deinit { ledger.release(bytes, descriptors: hasDescriptor ? 1 : 0) }
+  deinit { ledger.release(bytes, descriptors: hasDescriptor == true ? 1 : 0) }
 }

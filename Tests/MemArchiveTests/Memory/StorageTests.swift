@@ -10,13 +10,17 @@ struct StorageTests {
     [0, 1, 7, 8, 4095, 4096, 65_536, 262_143, 262_144, 262_145, 1 << 20, 1 << 20 + 1, 3 << 20 + 5]
     + Array(repeating: 900_001, count: 24)
 
-  private static func content(_ index: Int) -> Bytes {
+  private static let contents: [Bytes] = sizes.enumerated().map { index, size in
     let noise = Bytes((0..<4099).map { UInt8(truncatingIfNeeded: $0 * (2 * index + 1) + $0 >> 8) })
-    return Bytes((0..<sizes[index] / noise.count + 1).flatMap { _ in noise }.prefix(sizes[index]))
+    var content = Bytes()
+    while content.count < size { content += noise.prefix(size - content.count) }
+    return content
   }
 
+  private static func content(_ index: Int) -> Bytes { contents[index] }
+
   private static let archive = Tar.archive(
-    Bytes(sizes.indices.flatMap { Tar.entry("file-\($0)", content($0)) }))
+    sizes.indices.reduce(into: []) { $0 += Tar.entry("file-\($1)", content($1)) })
 
   private func extract(
     _ bytes: Bytes, _ storage: ExtractionOptions.Storage, fill: ExtractionOptions.Fill = .automatic

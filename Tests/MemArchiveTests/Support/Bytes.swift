@@ -31,7 +31,7 @@ enum Tar {
 
   static let end = Bytes(repeating: 0, count: 1024)
 
-  static func archive(_ entries: Bytes...) -> Bytes { entries.flatMap { $0 } + end }
+  static func archive(_ entries: Bytes...) -> Bytes { entries.reduce(into: []) { $0 += $1 } + end }
 
   private static func padded(_ body: Bytes) -> Bytes {
     body + Bytes(repeating: 0, count: (512 - body.count % 512) % 512)
