@@ -3,19 +3,13 @@ final class Batch: @unchecked Sendable {
   // Belongs to the thread that has it: the queue hands it from one to the other.
   private(set) var jobs: [EntryCrew.Job] = []
   /// The content of the jobs that bring theirs with them.
-  private(set) var copies: [UInt8]
+  private(set) var copies: [UInt8] = []
   private var outcomes: [EntryCrew.Outcome] = []
   private var bytes: UInt64 = 0
 
-  /// - Parameter buffer: An array whose memory may be used for the copies.
-  init(reusing buffer: [UInt8] = []) {
-    copies = buffer
-    copies.removeAll(keepingCapacity: true)
-  }
-
   var isEmpty: Bool { jobs.isEmpty }
   /// Whether there is work for a good part of a millisecond.
-  var isFull: Bool { bytes >= 512 << 10 || jobs.count >= 128 }
+  var isFull: Bool { bytes >= 256 << 10 || jobs.count >= 128 }
 
   func append(_ job: EntryCrew.Job) {
     jobs.append(job)
@@ -45,8 +39,13 @@ final class Batch: @unchecked Sendable {
     for job in jobs { outcomes.append(body(job, copies)) }
   }
 
+  /// Hands out what became of the jobs, and is empty afterwards; its memory serves again.
   func deliver(_ body: (EntryCrew.Job, EntryCrew.Outcome) -> Void) {
     for (job, outcome) in zip(jobs, outcomes) { body(job, outcome) }
+    jobs.removeAll(keepingCapacity: true)
+    outcomes.removeAll(keepingCapacity: true)
+    copies.removeAll(keepingCapacity: true)
+    bytes = 0
   }
 }
 

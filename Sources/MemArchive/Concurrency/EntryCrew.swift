@@ -39,8 +39,8 @@ final class EntryCrew {
   private var workers: [EntryWorker] = []
   private var threads = ThreadGroup()
   private var pending = Batch()
-  /// Memory of batches that were delivered.
-  private var buffers: [[UInt8]] = []
+  /// Batches that were delivered.
+  private var spare: [Batch] = []
 
   /// The largest content that is copied: making a file of it takes as long as the copying at least.
   static let largestCopy: Int64 = 128 << 10
@@ -142,7 +142,7 @@ final class EntryCrew {
   }
 
   private func take() -> Batch {
-    defer { pending = Batch(reusing: buffers.popLast() ?? []) }
+    defer { pending = spare.popLast() ?? Batch() }
     return pending
   }
 
@@ -160,7 +160,7 @@ final class EntryCrew {
 
   private func deliver(_ batch: Batch, _ deliver: Delivery) {
     batch.deliver(deliver)
-    buffers.append(batch.copies)
+    spare.append(batch)
   }
 
   /// As many as the crew may have; fewer where the system refuses.

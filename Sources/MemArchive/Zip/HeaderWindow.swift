@@ -1,20 +1,19 @@
 /// Local headers, read in the order in which they lie in the file: those of small neighbours come with one call.
 struct HeaderWindow {
   private let source: any SeekableSource
-  private var bytes: [UInt8] = []
+  private(set) var bytes: [UInt8] = []
   private var start: Int64 = 0
   private static let size = 64 << 10
 
   init(_ source: any SeekableSource) { self.source = source }
 
-  /// `count` bytes from `offset` on, fewer only at the end.
-  mutating func bytes(_ count: Int, at offset: Int64) throws(ArchiveError) -> [UInt8] {
+  /// Reads `count` bytes from `offset` on, fewer only at the end, and returns where they begin in `bytes`.
+  mutating func place(_ count: Int, at offset: Int64) throws(ArchiveError) -> Int {
     if offset < start || offset + Int64(count) > start + Int64(bytes.count) {
       let isNear = offset >= start && offset - start < 2 * Int64(Self.size)
       bytes = try source.bytes(isNear ? max(count, Self.size) : count, at: offset)
       start = offset
     }
-    let first = Int(offset - start)
-    return Array(bytes[first..<min(first + count, bytes.count)])
+    return Int(offset - start)
   }
 }

@@ -91,11 +91,11 @@ struct ZipDirectory {
   ) throws(Refusal) -> ZipRecord {
     // Most extra fields fit into what is read at once.
     let expected = ZipRecord.localFixedLength + nameLength + 64
-    var bytes = try reading { () throws(ArchiveError) in try headers.bytes(expected, at: offset) }
-    if let length = ZipRecord.localLength(bytes), length > bytes.count {
-      bytes = try reading { () throws(ArchiveError) in try headers.bytes(length, at: offset) }
+    var start = try reading { () throws(ArchiveError) in try headers.place(expected, at: offset) }
+    if let length = ZipRecord.localLength(headers.bytes, at: start), length > headers.bytes.count - start {
+      start = try reading { () throws(ArchiveError) in try headers.place(length, at: offset) }
     }
-    guard let local = ZipRecord(local: bytes) else {
+    guard let local = ZipRecord(local: headers.bytes, at: start) else {
       throw .contradiction("has no entry at \(offset), where its directory says one is")
     }
     return local

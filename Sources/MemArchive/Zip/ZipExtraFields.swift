@@ -45,7 +45,7 @@ struct ZipExtraFields {
     case 0x7855 where field.count >= 4:
       setOwner(
         UInt64(bytes.little(UInt16.self, at: start)), UInt64(bytes.little(UInt16.self, at: start + 2)))
-    case 0x7875: readOwner(bytes[field])
+    case 0x7875: readOwner(bytes, field)
     case 0x7075 where field.count > 5 && bytes[start] == 1:
       // The field is out of date when somebody has changed the name without knowing of it.
       var checksum = CRC32()
@@ -73,13 +73,14 @@ struct ZipExtraFields {
   /// Info-ZIP's extended timestamp: flags say which times follow, and a central directory has the first only.
   private mutating func readTimestamps(_ bytes: [UInt8], _ field: Range<Int>) {
     var offset = field.lowerBound + 1
-    let times = (0..<3).map { bit -> ArchiveEntry.Time? in
+    func takeTime(_ bit: UInt8) -> ArchiveEntry.Time? {
       guard bytes[field.lowerBound] & 1 << bit != 0, offset + 4 <= field.upperBound else { return nil }
       defer { offset += 4 }
       let seconds = Int32(bitPattern: bytes.little(UInt32.self, at: offset))
       return ArchiveEntry.Time(seconds: Int64(seconds))
     }
-    setTimes(rank: 2, modified: times[0], accessed: times[1], created: times[2])
+    let (modified, accessed) = (takeTime(0), takeTime(1))
+    setTimes(rank: 2, modified: modified, accessed: accessed, created: takeTime(2))
   }
 
   /// Info-ZIP's first Unix field: access and modification time, owner and group.
@@ -96,14 +97,18 @@ struct ZipExtraFields {
   }
 
   /// Info-ZIP's Unix owners: version 1, then two numbers, each with its length.
-  private mutating func readOwner(_ field: ArraySlice<UInt8>) {
-    var rest = field.dropFirst()
+  private mutating func readOwner(_ bytes: [UInt8], _ field: Range<Int>) {
+    var offset = field.lowerBound + 1
     func takeNumber() -> UInt64? {
-      guard let count = rest.popFirst(), (1...8).contains(count), rest.count >= count else { return nil }
-      defer { rest = rest.dropFirst(Int(count)) }
-      return rest.prefix(Int(count)).reversed().reduce(0) { $0 << 8 | UInt64($1) }
+      guard offset < field.upperBound, case let count = Int(bytes[offset]), (1...8).contains(count),
+        offset + count < field.upperBound
+      else { return nil }
+      defer { offset += 1 + count }
+      return stride(from: count, to: 0, by: -1).reduce(0) { $0 << 8 | UInt64(bytes[offset + $1]) }
     }
-    guard field.first == 1, let user = takeNumber(), let group = takeNumber() else { return }
+    guard !field.isEmpty, bytes[field.lowerBound] == 1, let user = takeNumber(), let group = takeNumber() else {
+      return
+    }
     setOwner(user, group)
   }
 

@@ -57,32 +57,33 @@ struct ZipRecord {
     self.extra = extra
   }
 
-  /// Reads a local header; nil where there is none, or a broken one.
-  init?(local bytes: [UInt8]) {
-    guard bytes.count >= Self.localFixedLength, bytes.little(UInt32.self, at: 0) == 0x0403_4B50 else {
-      return nil
-    }
-    let nameEnd = Self.localFixedLength + Int(bytes.little(UInt16.self, at: 26))
-    length = nameEnd + Int(bytes.little(UInt16.self, at: 28))
-    guard length <= bytes.count else { return nil }
-    rawName = bytes[Self.localFixedLength..<nameEnd]
-    guard var extra = ZipExtraFields(bytes, nameEnd..<length, rawName: rawName) else { return nil }
-    flags = bytes.little(UInt16.self, at: 6)
-    method = bytes.little(UInt16.self, at: 8)
-    date = bytes.little(UInt32.self, at: 10)
-    checksum = bytes.little(UInt32.self, at: 14)
-    guard let size = Self.wide(bytes.little(UInt32.self, at: 22), &extra),
-      let compressedSize = Self.wide(bytes.little(UInt32.self, at: 18), &extra)
+  /// Reads the local header at `offset`; nil where there is none, or a broken one.
+  init?(local bytes: [UInt8], at offset: Int) {
+    guard let length = Self.localLength(bytes, at: offset), length <= bytes.count - offset else { return nil }
+    self.length = length
+    let nameStart = offset + Self.localFixedLength
+    let nameEnd = nameStart + Int(bytes.little(UInt16.self, at: offset + 26))
+    rawName = bytes[nameStart..<nameEnd]
+    guard var extra = ZipExtraFields(bytes, nameEnd..<offset + length, rawName: rawName) else { return nil }
+    flags = bytes.little(UInt16.self, at: offset + 6)
+    method = bytes.little(UInt16.self, at: offset + 8)
+    date = bytes.little(UInt32.self, at: offset + 10)
+    checksum = bytes.little(UInt32.self, at: offset + 14)
+    guard let size = Self.wide(bytes.little(UInt32.self, at: offset + 22), &extra),
+      let compressedSize = Self.wide(bytes.little(UInt32.self, at: offset + 18), &extra)
     else { return nil }
     (self.size, self.compressedSize) = (size, compressedSize)
     (localOffset, disk, madeBy, externalAttributes, comment) = (0, 0, 0, 0, [])
     self.extra = extra
   }
 
-  /// The bytes that a local header at the front of `bytes` takes in all; nil where there is none.
-  static func localLength(_ bytes: [UInt8]) -> Int? {
-    guard bytes.count >= localFixedLength, bytes.little(UInt32.self, at: 0) == 0x0403_4B50 else { return nil }
-    return localFixedLength + Int(bytes.little(UInt16.self, at: 26)) + Int(bytes.little(UInt16.self, at: 28))
+  /// The bytes that the local header at `offset` takes in all; nil where there is none.
+  static func localLength(_ bytes: [UInt8], at offset: Int) -> Int? {
+    guard bytes.count - offset >= localFixedLength, bytes.little(UInt32.self, at: offset) == 0x0403_4B50 else {
+      return nil
+    }
+    return localFixedLength + Int(bytes.little(UInt16.self, at: offset + 26))
+      + Int(bytes.little(UInt16.self, at: offset + 28))
   }
 
   /// A number of 32 bits, or the zip64 one that stands for it where it is all ones (4.5.3).
