@@ -55,6 +55,15 @@ public struct MemFiles: Sendable {
       files.indices.map { (NameKey(files[$0].name), $0) }, uniquingKeysWith: { _, later in later })
   }
 
+  /// Lets go of all files, on several threads where there are many; ``entries``, ``errors`` and ``warnings`` stay. What
+  /// somebody else holds stays open.
+  public mutating func removeAll() {
+    let released = files.map(\.file)
+    files = []
+    positions = [:]
+    MemFile.release(consume released)
+  }
+
   /// Copies packed files into new slabs, so that those whose other files were released can go.
   ///
   /// A file that is copied is another object afterwards: paths and descriptors of the one before end with it, and whoever

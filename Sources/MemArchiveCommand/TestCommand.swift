@@ -43,7 +43,9 @@ struct TestCommand: ParsableCommand {
         ": \(verdict), \(tally)\(hold ? " held" : "")\n")
       worst = worst.and(status)
     }
-    withExtendedLifetime(held) {}
+    let files = held
+    held = []
+    MemFile.release(consume files)
     if worst != .done { throw worst }
   }
 }

@@ -180,23 +180,3 @@ final class EntryCrew {
     }
   }
 }
-
-/// Threads that end together.
-private struct ThreadGroup: ~Copyable {
-  private var handles: [Handle] = []
-
-  private final class Handle {
-    private var thread: WorkerThread?
-    init(_ thread: consuming WorkerThread) { self.thread = consume thread }
-    func join() { thread.take()?.join() }
-  }
-
-  mutating func start(_ body: @escaping @Sendable () -> Void) throws(ArchiveError) {
-    handles.append(Handle(try WorkerThread.start(body)))
-  }
-
-  mutating func join() {
-    for handle in handles { handle.join() }
-    handles = []
-  }
-}
