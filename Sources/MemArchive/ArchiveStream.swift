@@ -73,7 +73,9 @@ public struct ArchiveStream: ~Copyable {
       return true
     }
     // Small content that goes to a slab is copied once in any case.
-    guard options.storage != .packed, let size = current?.size, size <= EntryCrew.largestCopy else { return false }
+    guard options.storage != .packed, let size = current?.size, size <= EntryCrew.largestCopy else {
+      return false
+    }
     let entry = try takeCurrent()
     try crew.submit(entry, position: position, deliver) { take throws(ArchiveError) in
       try reader.read(entry, take)

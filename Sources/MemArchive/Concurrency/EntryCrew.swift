@@ -109,7 +109,8 @@ final class EntryCrew {
   }
 
   private func submit(
-    _ entry: ArchiveEntry, position: Int, _ content: Job.Content, _ charge: consuming Charge, _ deliver: Delivery
+    _ entry: ArchiveEntry, position: Int, _ content: Job.Content, _ charge: consuming Charge,
+    _ deliver: Delivery
   ) {
     own.store.reserveDescriptor(&charge)
     pending.append(

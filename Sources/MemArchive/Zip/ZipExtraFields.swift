@@ -106,7 +106,8 @@ struct ZipExtraFields {
       defer { offset += 1 + count }
       return stride(from: count, to: 0, by: -1).reduce(0) { $0 << 8 | UInt64(bytes[offset + $1]) }
     }
-    guard !field.isEmpty, bytes[field.lowerBound] == 1, let user = takeNumber(), let group = takeNumber() else {
+    guard !field.isEmpty, bytes[field.lowerBound] == 1, let user = takeNumber(), let group = takeNumber()
+    else {
       return
     }
     setOwner(user, group)

@@ -79,7 +79,8 @@ struct ZipRecord {
 
   /// The bytes that the local header at `offset` takes in all; nil where there is none.
   static func localLength(_ bytes: [UInt8], at offset: Int) -> Int? {
-    guard bytes.count - offset >= localFixedLength, bytes.little(UInt32.self, at: offset) == 0x0403_4B50 else {
+    guard bytes.count - offset >= localFixedLength, bytes.little(UInt32.self, at: offset) == 0x0403_4B50
+    else {
       return nil
     }
     return localFixedLength + Int(bytes.little(UInt16.self, at: offset + 26))
