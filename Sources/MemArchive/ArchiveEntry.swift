@@ -83,3 +83,14 @@ public struct ArchiveEntry: Hashable, Sendable {
   /// Whether the name stays below the directory it would be unpacked in: relative, not empty, no `..`, no NUL.
   public var isSafeRelative: Bool { EntryName.isSafeRelative(rawName) }
 }
+
+extension ArchiveEntry {
+  /// A symbolic link that no archive holds.
+  init(linkNamed name: String, to target: String, modified: Time?) {
+    self.name = name
+    kind = .symlink
+    (size, mode, linkCount, isEncrypted, box) = (nil, nil, 1, false, nil)
+    self.modified = modified
+    link = target
+  }
+}

@@ -93,6 +93,61 @@ extension ArchiveError {
       advice: "Allow it with ExtractionOptions.insecureNames if its entries are not unpacked to a disk.")
   }
 
+  static func noProc(_ path: String, _ errno: Errno) -> Self {
+    Self(
+      .pathUnavailable, "\(path) does not lead to the tree", call: "stat", errno: errno,
+      advice: "Mount /proc, or open files below MemTree.fileDescriptor (openat(2)), which needs no path.")
+  }
+
+  static func insecureLink(_ name: String, to target: String) -> Self {
+    Self(
+      .insecureName, entry: name, "the link leads out of the tree, to \"\(target)\"",
+      advice: "Leave it out with ExtractionOptions.insecureNames = .keep, which lists it in MemTree.skipped.")
+  }
+
+  static func conflict(_ name: String, _ reason: String) -> Self {
+    Self(
+      .nameConflict, entry: name, reason,
+      advice:
+        "Extract it with extract(), which needs no directories, or leave the entry out with a selection.")
+  }
+
+  static func nameTooLong(_ name: String) -> Self {
+    Self(
+      .nameTooLong, entry: name,
+      "more than \(TreePath.longestComponent) bytes stand between two slashes, or \(TreePath.longest) in all",
+      advice: "Extract it with extract(), which takes any name, or leave the entry out with a selection.")
+  }
+
+  /// A system that forbids what a tree is made of, in its many ways.
+  static func treeUnavailable(call: String, _ errno: Errno) -> Self {
+    let advice =
+      switch (call, errno) {
+      case (_, .noFunction):
+        "It takes Linux 5.12, and a seccomp filter that knows this call: use files of their own (extract()) here."
+      case ("clone", .noSpace), ("unshare", .noSpace), ("clone", .tooManyUsers), ("unshare", .tooManyUsers):
+        "Raise user.max_user_namespaces with sysctl(8), or run as root."
+      case ("clone", _), ("unshare", _):
+        "Allow user namespaces (sysctl kernel.unprivileged_userns_clone=1, user.max_user_namespaces, Docker's "
+          + "--security-opt seccomp=…), or run as root."
+      case ("setgroups", .noSuchFileOrDirectory), ("uid_map", .noSuchFileOrDirectory),
+        ("gid_map", .noSuchFileOrDirectory):
+        "Mount /proc."
+      case ("uid_map", .notPermitted):
+        "Let user 0 keep CAP_SETFCAP, without which the kernel maps it nowhere, or run as another user; on Ubuntu, allow "
+          + "user namespaces in AppArmor."
+      case ("mount_setattr", .resourceBusy):
+        "A child process that was forked meanwhile holds files of the tree open: let it execute its program first."
+      case ("fsconfig", .invalidArgument): "The kernel's tmpfs does not take these limits: see heldBytes."
+      default:
+        "Allow mounting inside user namespaces (sysctl kernel.apparmor_restrict_unprivileged_userns=0, or a profile "
+          + "with \"userns,\"), or run with CAP_SYS_ADMIN."
+      }
+    return Self(
+      .treeUnavailable, "the system refuses a private file system in memory", call: call, errno: errno,
+      advice: advice)
+  }
+
   /// libarchive converts names by the thread's locale, and "C.UTF-8" is a file of the system.
   static func unconvertible(_ reason: String) -> Self {
     guard clinux_has_utf8_locale() == 0 else { return .corrupt(reason, call: "archive_read_next_header") }

@@ -14,7 +14,8 @@ public struct ArchiveError: Error, Hashable, Sendable {
       case limitExceeded, tooManyLayers
       case noSuchEntry, notAFile, duplicateEntry, linkTargetUnavailable, insecureName
       case cancelled
-      case descriptorLimit, outOfMemory, pathUnavailable, sourceConsumed
+      case nameConflict, nameTooLong
+      case descriptorLimit, outOfMemory, pathUnavailable, treeUnavailable, sourceConsumed
       case system
     }
 
@@ -58,6 +59,12 @@ public struct ArchiveError: Error, Hashable, Sendable {
     public static var outOfMemory: Self { Self(.outOfMemory) }
     /// `/proc` is not mounted, so that a descriptor has no path.
     public static var pathUnavailable: Self { Self(.pathUnavailable) }
+    /// In a ``MemTree``, a file stands where a directory must be, or a directory where a file.
+    public static var nameConflict: Self { Self(.nameConflict) }
+    /// A name is longer than a file system takes: 255 bytes between slashes, 4,000 bytes in all.
+    public static var nameTooLong: Self { Self(.nameTooLong) }
+    /// The system refuses a ``MemTree``; ``ArchiveError/call`` says which call, and the advice what to change.
+    public static var treeUnavailable: Self { Self(.treeUnavailable) }
     /// A pipe was read to its end before; it cannot be read a second time.
     public static var sourceConsumed: Self { Self(.sourceConsumed) }
     /// A system call failed; ``ArchiveError/call`` and ``ArchiveError/errno`` say which and why.

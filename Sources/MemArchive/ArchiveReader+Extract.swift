@@ -31,7 +31,9 @@ extension ArchiveReader {
     _ visitor: inout some EntryVisitor, options: ExtractionOptions, ledger: Ledger
   ) throws(ArchiveError) {
     var stream = try stream(options: options, ledger: ledger)
-    let crew = stream.crew()
+    let destinations = visitor.destinations
+    let own = destinations?(options, ledger)
+    let crew = stream.crew(own, destinations)
     defer { crew?.stop() }
     /// The first that ends the reading, in the archive's order, and its entry's position.
     var failure: ArchiveError?
@@ -56,9 +58,14 @@ extension ArchiveReader {
         if let entry = try stream.next() {
           position += 1
           if try visitor.wants(entry) {
-            if try crew.map({ crew throws(ArchiveError) in
+            let isTaken = try crew.map { crew throws(ArchiveError) in
               try stream.extract(with: crew, position: position, deliver)
-            }) != true {
+            }
+            if isTaken == true {
+              // It is delivered later.
+            } else if let own {
+              visitor.add(try stream.extract(to: own, position: position), for: entry, position: position)
+            } else {
               visitor.add(try stream.extract(), for: entry, position: position)
             }
           }
@@ -112,13 +119,41 @@ extension ArchiveReader {
 package protocol EntryVisitor {
   /// Notes an entry; whether its content is to be extracted and then given to `add`.
   mutating func wants(_ entry: ArchiveEntry) throws(ArchiveError) -> Bool
-  /// Takes the content of an entry that was wanted, which stands at `position` among all.
-  mutating func add(_ file: MemFile, for entry: ArchiveEntry, position: Int)
+  /// Takes the content of an entry that was wanted, which stands at `position` among all; nil where a destination of the
+  /// visitor's own has it.
+  mutating func add(_ file: MemFile?, for entry: ArchiveEntry, position: Int)
   /// Notes what is wrong with an entry; the reading goes on.
   mutating func note(_ error: ArchiveError)
   /// The reading is over: at the end, or at an error in an entry; later ones may have been noted by then.
   mutating func end(warnings: [ArchiveWarning], failedPosition: Int?)
+  /// Makes what each thread puts content to; nil: files in memory.
+  var destinations: MakeDestination? { get }
 }
+
+extension EntryVisitor {
+  package var destinations: MakeDestination? { nil }
+}
+
+package typealias MakeDestination = @Sendable (ExtractionOptions, Ledger) -> any EntryDestination
+
+/// Where one thread puts the content of entries, one at a time.
+package protocol EntryDestination: AnyObject {
+  /// Puts the content somewhere: calls `content` with what takes its blocks, each at its offset, and finishes at the size
+  /// that this returns. When anything throws, nothing of the entry is left.
+  ///
+  /// - Parameter reserved: What the ledger was charged with for it before.
+  func take(
+    _ entry: ArchiveEntry, position: Int, reserved: Reservation?,
+    _ content: (Blocks) throws(ArchiveError) -> Int64
+  ) throws(ArchiveError) -> MemFile?
+  /// Counts the descriptor that an entry is going to have, if it is.
+  func reserveDescriptor(_ charge: inout Charge)
+  /// Everything taken so far is finished.
+  func finish() throws(ArchiveError)
+}
+
+/// Takes a block of content at its offset; it lives during the call.
+package typealias Blocks = (RawSpan, Int64) throws(ArchiveError) -> Void
 
 extension ExtractionOptions {
   /// Whether what is intact is still wanted.
@@ -132,7 +167,7 @@ extension ArchiveError {
   var concernsArchive: Bool {
     [
       .corrupt, .truncated, .unsupportedFeature, .unsupportedFormat, .passphraseRequired, .wrongPassphrase,
-      .duplicateEntry, .insecureName,
+      .duplicateEntry, .insecureName, .nameConflict, .nameTooLong,
     ].contains(code)
   }
 }

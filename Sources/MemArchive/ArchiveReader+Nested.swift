@@ -33,13 +33,20 @@ extension MemFile {
   package var mayBeArchive: Bool {
     get throws(ArchiveError) {
       // By position, and not through a mapping: many files would need many of these. A slab is mapped already.
-      let content = BufferedSource(
+      try ArchiveReader.mayBeArchive(
         isPacked ? MemorySource(self) : FileSource(try fileDescriptor, size: Int64(size), isOwned: false))
-      let head = try content.peek(Filter.headSize)
-      if case .filter = Filter.recognise(head) { return true }
-      if Container.recognise(head) != nil { return true }
-      return Container.recognise(try content.peek(Container.headSize)) != nil
     }
+  }
+}
+
+extension ArchiveReader {
+  /// Whether content begins like an archive, or like something compressed in which one may lie.
+  static func mayBeArchive(_ source: any ByteSource) throws(ArchiveError) -> Bool {
+    let content = BufferedSource(source)
+    let head = try content.peek(Filter.headSize)
+    if case .filter = Filter.recognise(head) { return true }
+    if Container.recognise(head) != nil { return true }
+    return Container.recognise(try content.peek(Container.headSize)) != nil
   }
 }
 

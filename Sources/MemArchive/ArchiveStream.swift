@@ -50,17 +50,30 @@ public struct ArchiveStream: ~Copyable {
   ///   ``ArchiveError/Code/outOfMemory``. Nothing of the entry is left then.
   public mutating func extract() throws(ArchiveError) -> MemFile {
     let entry = try takeCurrent()
-    var region = try Region.create(store, name: entry.name, declaredSize: entry.size)
-    let size = try reader.read(entry) { block, offset throws(ArchiveError) in
-      try region.write(block, at: offset)
+    return try store.file(entry, reserved: nil) { take throws(ArchiveError) in try reader.read(entry, take) }
+  }
+
+  /// Puts the content of the entry that ``next()`` returned last, which stands at `position` among all, to a destination.
+  mutating func extract(to destination: any EntryDestination, position: Int) throws(ArchiveError) -> MemFile?
+  {
+    let entry = try takeCurrent()
+    return try destination.take(entry, position: position, reserved: nil) { take throws(ArchiveError) in
+      try reader.read(entry, take)
     }
-    return MemFile(try region.seal(size: size), name: entry.name, entry: entry)
   }
 
   /// The threads that extract its entries; nil where one thread does.
-  func crew() -> EntryCrew? {
+  ///
+  /// - Parameters:
+  ///   - own: Where the calling thread puts content; nil: files in memory.
+  ///   - destinations: Makes the same for other threads.
+  func crew(_ own: (any EntryDestination)?, _ destinations: MakeDestination?) -> EntryCrew? {
     guard options.threads > 1 else { return nil }
-    return EntryCrew(size: options.threads, reader.sharedContent, store, options: options, ledger: ledger)
+    return EntryCrew(
+      size: options.threads, reader.sharedContent, own ?? store, options: options, ledger: ledger,
+      // Small content that goes to a slab is copied once in any case.
+      takesCopies: own != nil || options.storage != .packed,
+      makeDestination: destinations ?? { Store($0, ledger: $1) })
   }
 
   /// Has a crew extract the entry that ``next()`` returned last; false where ``extract()`` is to be called.
@@ -72,8 +85,7 @@ public struct ArchiveStream: ~Copyable {
       try crew.submit(try takeCurrent(), content, position: position, deliver)
       return true
     }
-    // Small content that goes to a slab is copied once in any case.
-    guard options.storage != .packed, let size = current?.size, size <= EntryCrew.largestCopy else {
+    guard crew.takesCopies, let size = current?.size, size <= EntryCrew.largestCopy else {
       return false
     }
     let entry = try takeCurrent()

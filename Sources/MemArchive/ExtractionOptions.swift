@@ -85,6 +85,9 @@ public struct ExtractionOptions: Sendable {
   /// Who reads zip: tests compare the two.
   package enum Engine { case own, libarchive }
   package var engine = Engine.own
+  /// Who makes a tree's file system: tests compare the two.
+  package enum TreeWay { case automatic, own, helper }
+  package var treeWay = TreeWay.automatic
   /// Stops the extraction from elsewhere.
   var cancellation: Cancellation?
   /// Called while an archive is read, at most ten times a second, on the thread that reads.

@@ -161,7 +161,7 @@ struct Archive {
       return admitted[admitted.count - 1] && entry.hasContent
     }
 
-    func add(_ file: MemFile, for _: ArchiveEntry, position _: Int) { take(file) }
+    func add(_ file: MemFile?, for _: ArchiveEntry, position _: Int) { file.map(take) }
 
     mutating func note(_ error: ArchiveError) { status = status.and(archive.report(error)) }
 

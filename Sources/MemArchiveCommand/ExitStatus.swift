@@ -22,7 +22,8 @@ struct ExitStatus: Error, Equatable {
       switch error.code {
       case .limitExceeded, .tooManyLayers: .limit
       case .noSuchEntry, .notAFile: .usage
-      case .system, .descriptorLimit, .outOfMemory, .pathUnavailable, .sourceConsumed: .system
+      case .system, .descriptorLimit, .outOfMemory, .pathUnavailable, .treeUnavailable, .sourceConsumed:
+        .system
       default: .damaged
       }
   }

@@ -10,6 +10,11 @@ enum MemoryText {
     }
   }
 
+  /// The raw bytes of a path.
+  static func bytes(_ path: FilePath) -> [UInt8] {
+    unsafe path.withPlatformString { unsafe Array(UnsafeRawBufferPointer(start: $0, count: strlen($0))) }
+  }
+
   /// The text of a small file.
   static func read(_ path: [UInt8]) throws -> String {
     let descriptor = try FileDescriptor.open(self.path(path), .readOnly, options: .closeOnExec)

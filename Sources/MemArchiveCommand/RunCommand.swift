@@ -13,6 +13,10 @@ struct RunCommand: ParsableCommand {
       takes the place of this process: same process id, and its exit status is its own. It inherits one descriptor for \
       each entry that is named, besides those that this program was started with.
 
+      With --tree, all entries are files at real paths, under their own names, in a read-only file system that only the \
+      command sees: {NAME} becomes such a path, and the variable MEMARCHIVE_ROOT the directory's. Names and links that \
+      lead out of it are left out. With --also, each archive is a directory of its own there: {a.zip/entry}. Without root, users other than yourself show as 65534 in the command, and groups as nogroup.
+
       Exit status before the command runs: 2 no such entry; 125 the archive could not be read; 126 the command cannot be \
       executed; 127 it was not found.
       """)
@@ -25,15 +29,18 @@ struct RunCommand: ParsableCommand {
   var command: [String] = []
   @Flag(name: .shortAndLong, help: "Names may lead into archives inside the archive: {inner.tar/entry}.")
   var recursive = false
+  @OptionGroup var tree: RunTreeOptions
   @OptionGroup var options: ReadingOptions
 
   func validate() throws {
+    try tree.validate(archive)
     if command.isEmpty { throw ValidationError("Give the command behind --.") }
     for argument in command { _ = try PathTemplate(argument) }
   }
 
   func run() throws {
     let arguments = try command.map { try PathTemplate($0) }
+    if tree.isWanted { return try runInTree(arguments) }
     let names = arguments.flatMap(\.names)
     DescriptorLimit.raise()
     let archive: Archive
@@ -47,11 +54,11 @@ struct RunCommand: ParsableCommand {
     }
     do {
       // Duplicates without close-on-exec outlive this program; everything else closes when the command starts.
-      var paths: [String.UTF8Key: String] = [:]
+      var paths: [String.UTF8Key: [UInt8]] = [:]
       for name in names where paths[.init(name)] == nil {
         guard let file = files[name] else { continue }
         _ = try file.path
-        paths[.init(name)] = "/proc/self/fd/\(try file.duplicate(closeOnExec: false).rawValue)"
+        paths[.init(name)] = Array("/proc/self/fd/\(try file.duplicate(closeOnExec: false).rawValue)".utf8)
       }
       try execute(arguments.map { $0.filled(with: paths) })
     } catch let error as ArchiveError {
@@ -83,7 +90,7 @@ struct RunCommand: ParsableCommand {
   }
 
   /// execvp(3): returns only when it fails.
-  private func execute(_ arguments: [[UInt8]]) throws {
+  func execute(_ arguments: [[UInt8]]) throws {
     Output.flush()
     var pointers: [UnsafeMutablePointer<CChar>?] = unsafe arguments.map { argument in
       unsafe strdup((argument.map { CChar(bitPattern: $0) } + [0]))
@@ -132,11 +139,11 @@ struct PathTemplate {
   }
 
   /// The argument's bytes with each name's path in its place.
-  func filled(with paths: [String.UTF8Key: String]) -> [UInt8] {
+  func filled(with paths: [String.UTF8Key: [UInt8]]) -> [UInt8] {
     parts.flatMap { part in
       switch part {
       case .text(let text): ArchiveEntry.rawName(of: text)
-      case .name(let name): Array((paths[.init(name)] ?? "").utf8)
+      case .name(let name): paths[.init(name)] ?? []
       }
     }
   }

@@ -27,14 +27,16 @@ final class EntryCrew {
     }
   }
 
-  typealias Outcome = Result<MemFile, ArchiveError>
+  typealias Outcome = Result<MemFile?, ArchiveError>
   typealias Delivery = (Job, Outcome) -> Void
 
   private let size: Int
   private let ledger: Ledger
   private let queue: BatchQueue
-  private let makeWorker: (Store) -> EntryWorker
-  private let makeStore: () -> Store
+  private let makeWorker: (any EntryDestination) -> EntryWorker
+  private let makeDestination: () -> any EntryDestination
+  /// Whether content that was read already is worth a copy for other threads.
+  let takesCopies: Bool
   private let own: EntryWorker
   private var workers: [EntryWorker] = []
   private var threads = ThreadGroup()
@@ -48,17 +50,20 @@ final class EntryCrew {
   /// - Parameters:
   ///   - size: The threads that may work, the one that submits among them.
   ///   - source: What zip content is read from.
-  ///   - store: The store of the thread that submits.
+  ///   - destination: That of the thread that submits.
+  ///   - makeDestination: Makes that of another thread.
   init(
-    size: Int, _ source: SharedSource?, _ store: Store, options: ExtractionOptions, ledger: Ledger
+    size: Int, _ source: SharedSource?, _ destination: any EntryDestination, options: ExtractionOptions,
+    ledger: Ledger, takesCopies: Bool, makeDestination: @escaping MakeDestination
   ) {
     self.size = size
     self.ledger = ledger
     let queue = BatchQueue()
     self.queue = queue
-    makeStore = { Store(options, ledger: ledger) }
+    self.takesCopies = takesCopies
+    self.makeDestination = { makeDestination(options, ledger) }
     makeWorker = { EntryWorker(source, $0, options.cancellation, stop: queue.stop) }
-    own = makeWorker(store)
+    own = makeWorker(destination)
   }
 
   deinit { stop() }
@@ -112,7 +117,7 @@ final class EntryCrew {
     _ entry: ArchiveEntry, position: Int, _ content: Job.Content, _ charge: consuming Charge,
     _ deliver: Delivery
   ) {
-    own.store.reserveDescriptor(&charge)
+    own.destination.reserveDescriptor(&charge)
     pending.append(
       Job(entry: entry, position: position, content: content, reservation: charge.handOver()))
     guard pending.isFull else { return }
@@ -131,7 +136,7 @@ final class EntryCrew {
   /// To be called after `drain`: ends the threads and seals everything.
   func finish() throws(ArchiveError) {
     stop()
-    for worker in workers + [own] { try worker.store.finish() }
+    for worker in workers + [own] { try worker.destination.finish() }
   }
 
   /// Ends the threads at once; what was not extracted by then is not.
@@ -167,7 +172,7 @@ final class EntryCrew {
   /// As many as the crew may have; fewer where the system refuses.
   private func startThreads() {
     while workers.count + 1 < size {
-      let worker = makeWorker(makeStore())
+      let worker = makeWorker(makeDestination())
       let queue = queue
       guard
         (try? threads.start {

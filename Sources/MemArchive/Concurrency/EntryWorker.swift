@@ -1,14 +1,17 @@
-/// Extracts entries on one thread, into a store of its own.
+/// Extracts entries on one thread, to a destination of its own.
 final class EntryWorker: @unchecked Sendable {
   // Used by one thread at a time: the one that works, and after its end the one that seals.
-  let store: Store
+  let destination: any EntryDestination
   /// For zip content; nil where there is none.
   private let reader: ZipContentReader?
   private let cancellation: Cancellation?
   private let stop: Cancellation
 
-  init(_ source: SharedSource?, _ store: Store, _ cancellation: Cancellation?, stop: Cancellation) {
-    self.store = store
+  init(
+    _ source: SharedSource?, _ destination: any EntryDestination, _ cancellation: Cancellation?,
+    stop: Cancellation
+  ) {
+    self.destination = destination
     self.cancellation = cancellation
     self.stop = stop
     reader = source.map { ZipContentReader($0) }
@@ -27,26 +30,25 @@ final class EntryWorker: @unchecked Sendable {
     Charge(ledger, entry: job.entry.name, job.reservation)
   }
 
-  private func extract(_ job: EntryCrew.Job, _ copies: [UInt8]) throws(ArchiveError) -> MemFile {
-    let entry = job.entry
-    var region = try Region.create(
-      store, name: entry.name, declaredSize: entry.size, reserved: job.reservation)
-    let size: Int64
-    switch job.content {
-    case .copied(let range):
-      try checkCancellation()
-      try unsafe region.write(copies.span.bytes.extracting(range), at: 0)
-      size = Int64(range.count)
-    case .zip(let content):
-      let declared = DeclaredSize(size: entry.size)
-      size = try reader!.forEachBlock(of: content) { (block, offset) throws(ArchiveError) in
+  private func extract(_ job: EntryCrew.Job, _ copies: [UInt8]) throws(ArchiveError) -> MemFile? {
+    try destination.take(job.entry, position: job.position, reserved: job.reservation) {
+      take throws(ArchiveError) in
+      switch job.content {
+      case .copied(let range):
         try checkCancellation()
-        try declared.check(blockEnd: offset + Int64(block.byteCount))
-        try region.write(block, at: offset)
+        try unsafe take(copies.span.bytes.extracting(range), 0)
+        return Int64(range.count)
+      case .zip(let content):
+        let declared = DeclaredSize(size: job.entry.size)
+        let size = try reader!.forEachBlock(of: content) { (block, offset) throws(ArchiveError) in
+          try checkCancellation()
+          try declared.check(blockEnd: offset + Int64(block.byteCount))
+          try take(block, offset)
+        }
+        try declared.check(total: size)
+        return size
       }
-      try declared.check(total: size)
     }
-    return MemFile(try region.seal(size: size), name: entry.name, entry: entry)
   }
 
   private func checkCancellation() throws(ArchiveError) {

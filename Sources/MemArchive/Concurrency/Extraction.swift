@@ -28,6 +28,10 @@ actor Extraction {
     try reader.extract(selection, nested: nested, options: options)
   }
 
+  func tree(nested: NestedArchives) throws(ArchiveError) -> MemTree {
+    try reader.tree(selection, nested: nested, options: options)
+  }
+
   func entries() throws(ArchiveError) -> [ArchiveEntry] { try reader.entries(options: options) }
 
   /// The next selected file, or nil at the end and after an error.

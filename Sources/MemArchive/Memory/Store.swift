@@ -3,7 +3,7 @@ internal import SystemPackage
 /// Where the regions of one extraction are made, one at a time: in memory files of their own, or in slabs.
 ///
 /// Each thread that fills has its own, so that none waits for another.
-@safe final class Store {
+@safe package final class Store {
   let ledger: Ledger
   let fill: ExtractionOptions.Fill
   let executable: Bool
@@ -35,14 +35,14 @@ internal import SystemPackage
   }
 
   /// Ends the open slab: everything extracted so far is sealed.
-  func finish() throws(ArchiveError) {
+  package func finish() throws(ArchiveError) {
     defer { slab = nil }
     try slab?.finish()
   }
 
   /// Decides whether an entry gets a memory file of its own, where a number of these was set: to be called in the
   /// archive's order, so that it is the first entries that get one.
-  func reserveDescriptor(_ charge: inout Charge) {
+  package func reserveDescriptor(_ charge: inout Charge) {
     if storage == .automatic, let budget { charge.addDescriptor(within: budget) }
   }
 
@@ -134,5 +134,23 @@ internal import SystemPackage
     unsafe larger.copyMemory(from: UnsafeRawBufferPointer(heap))
     unsafe heap.deallocate()
     unsafe heap = larger
+  }
+}
+
+extension Store: EntryDestination {
+  package func take(
+    _ entry: ArchiveEntry, position: Int, reserved: Reservation?,
+    _ content: (Blocks) throws(ArchiveError) -> Int64
+  ) throws(ArchiveError) -> MemFile? {
+    try file(entry, reserved: reserved, content)
+  }
+
+  /// A sealed file in memory with the content that `content` gives block by block.
+  func file(
+    _ entry: ArchiveEntry, reserved: Reservation?, _ content: (Blocks) throws(ArchiveError) -> Int64
+  ) throws(ArchiveError) -> MemFile {
+    var region = try Region.create(self, name: entry.name, declaredSize: entry.size, reserved: reserved)
+    let size = try content { block, offset throws(ArchiveError) in try region.write(block, at: offset) }
+    return MemFile(try region.seal(size: size), name: entry.name, entry: entry)
   }
 }

@@ -25,6 +25,8 @@ enum EntryName {
 
   /// The raw bytes of a key.
   static func raw(_ key: String) -> [UInt8] {
+    // An escape begins with the byte 0xEF.
+    if key.utf8.allSatisfy({ $0 != 0xEF }) { return Array(key.utf8) }
     var raw: [UInt8] = []
     raw.reserveCapacity(key.utf8.count)
     for scalar in key.unicodeScalars {

@@ -69,7 +69,8 @@ struct FileCollector: EntryVisitor {
   }
 
   /// Takes the content of an entry that was wanted.
-  mutating func add(_ file: MemFile, for entry: ArchiveEntry, position: Int) {
+  mutating func add(_ file: MemFile?, for entry: ArchiveEntry, position: Int) {
+    guard let file else { return }
     let key = NameKey(entry.name)
     // Another entry of the same name may have come meanwhile.
     if nodes[key]?.position == position { nodes[key]?.content = .file(file) }

@@ -10,7 +10,8 @@ package final class Ledger: Sendable {
   }
 
   private let limits: Limits
-  private let heldLimit: Int64
+  /// What may be alive at once, in bytes.
+  let heldLimit: Int64
   private let account = Mutex(Account())
 
   package init(_ limits: Limits) {
@@ -71,6 +72,18 @@ package final class Ledger: Sendable {
     release(count)
   }
 
+  /// Adds memory that is no content, such as a file system's own, or throws and adds nothing.
+  fileprivate func hold(_ count: Int64, entry: String) throws(ArchiveError) {
+    let fits = account.withLock { account in
+      guard count <= heldLimit - account.held else { return false }
+      account.held += count
+      return true
+    }
+    guard fits else {
+      throw .limit("heldBytes", heldLimit, entry: entry, "what is kept in memory at once")
+    }
+  }
+
   /// How many descriptors of extracted files are open.
   var descriptors: Int { account.withLock { $0.descriptors } }
 
@@ -105,7 +118,7 @@ package final class Ledger: Sendable {
 }
 
 /// What a ledger has counted for an entry, on the way from one thread to another.
-struct Reservation {
+package struct Reservation {
   /// Bytes of content.
   var bytes: Int64 = 0
   /// Whether a descriptor; nil where that was not decided.
@@ -113,7 +126,7 @@ struct Reservation {
 }
 
 /// The bytes, and the descriptor, that one entry or slab holds of its ledger; given back when its owner goes.
-struct Charge: ~Copyable {
+package struct Charge: ~Copyable {
   let ledger: Ledger
   private let entry: String
   private var bytes: Int64
@@ -147,6 +160,18 @@ struct Charge: ~Copyable {
   consuming func handOver() -> Reservation {
     defer { (bytes, hasDescriptor) = (0, false) }
     return Reservation(bytes: bytes, descriptor: hasDescriptor)
+  }
+
+  /// Adds memory that is no content.
+  mutating func hold(_ count: Int64, entry: String) throws(ArchiveError) {
+    try ledger.hold(count, entry: entry)
+    bytes += count
+  }
+
+  /// Gives some of it back.
+  mutating func giveBack(_ count: Int64) {
+    ledger.release(count)
+    bytes -= count
   }
 
   /// Hands all bytes over to `other`, which is of the same ledger.

@@ -5,7 +5,7 @@ internal import SystemPackage
 /// The system calls that the library makes: one small function each, and the only place that reads errno.
 enum SystemCalls {
   /// Runs `call` again while a signal interrupts it; -1 becomes the `Errno`.
-  private static func valueOrErrno<Value: FixedWidthInteger & SignedInteger>(
+  static func valueOrErrno<Value: FixedWidthInteger & SignedInteger>(
     _ call: () -> Value
   ) throws(Errno) -> Value {
     while true {
@@ -102,15 +102,18 @@ enum SystemCalls {
     let inode: UInt64
     let mode: UInt32
     let size: Int64
+    let linkCount: UInt64
     var isRegular: Bool { mode & S_IFMT == S_IFREG }
     var isBlockDevice: Bool { mode & S_IFMT == S_IFBLK }
     var isDirectory: Bool { mode & S_IFMT == S_IFDIR }
+    var isLink: Bool { mode & S_IFMT == S_IFLNK }
 
-    fileprivate init(_ status: stat) {
+    init(_ status: stat) {
       device = UInt64(status.st_dev)
       inode = UInt64(status.st_ino)
       mode = UInt32(status.st_mode)
       size = Int64(status.st_size)
+      linkCount = UInt64(status.st_nlink)
     }
   }
 

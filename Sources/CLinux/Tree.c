@@ -1,0 +1,242 @@
+#define _GNU_SOURCE
+#include "CLinux.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+// <linux/mount.h> and <linux/openat2.h>, which clash with or are missing from some C libraries' headers. The numbers
+// of the calls are the same on every architecture.
+enum {
+  NR_OPEN_TREE = 428,
+  NR_MOVE_MOUNT = 429,
+  NR_FSOPEN = 430,
+  NR_FSCONFIG = 431,
+  NR_FSMOUNT = 432,
+  NR_OPENAT2 = 437,
+  NR_MOUNT_SETATTR = 442,
+
+  FS_CLOEXEC = 1,
+  SET_STRING = 1,
+  CREATE = 6,
+  ATTR_RDONLY = 1,
+  ATTR_NOSUID = 2,
+  ATTR_NODEV = 4,
+  CLONE_TREE = 1,
+  FROM_EMPTY_PATH = 4,
+
+  BENEATH_NO_MAGICLINKS = 0x08 | 0x02,
+  NO_SYMLINKS = 0x04,
+};
+
+struct attributes {
+  uint64_t set, clear, propagation, user_namespace;
+};
+
+struct open_how {
+  uint64_t flags, mode, resolve;
+};
+
+// What the helper is given: everything that needs formatting is formatted before it starts.
+struct plan {
+  char bytes[24];
+  char inodes[24];
+  char mode[16];
+  char user[40];
+  char group[40];
+  // Whether the helper has memory of its own.
+  int is_copy;
+  struct clinux_tree *tree;
+};
+
+static void prepare(struct plan *plan, const struct clinux_tree_options *options, struct clinux_tree *tree) {
+  snprintf(plan->bytes, sizeof plan->bytes, "%llu", (unsigned long long)options->bytes);
+  snprintf(plan->inodes, sizeof plan->inodes, "%llu", (unsigned long long)options->inodes);
+  snprintf(plan->mode, sizeof plan->mode, "%o", options->mode);
+  snprintf(plan->user, sizeof plan->user, "%u %u 1", geteuid(), geteuid());
+  snprintf(plan->group, sizeof plan->group, "%u %u 1", getegid(), getegid());
+  plan->is_copy = 0;
+  *tree = (struct clinux_tree){.writable = -1, .readonly = -1};
+  plan->tree = tree;
+}
+
+static int refused(struct clinux_tree *tree, const char *call) {
+  tree->error = errno;
+  tree->call = call;
+  return -1;
+}
+
+static int set_option(int context, const char *key, const char *value) {
+  return (int)syscall(NR_FSCONFIG, context, SET_STRING, key, value, 0);
+}
+
+// A tmpfs; a descriptor of its only mount. Async-signal-safe.
+static int make_tmpfs(const struct plan *plan) {
+  struct clinux_tree *tree = plan->tree;
+  int context = (int)syscall(NR_FSOPEN, "tmpfs", FS_CLOEXEC);
+  if (context < 0) return refused(tree, "fsopen");
+  int mount = -1;
+  if (set_option(context, "size", plan->bytes) < 0 || set_option(context, "nr_inodes", plan->inodes) < 0 ||
+      set_option(context, "mode", plan->mode) < 0 || set_option(context, "source", "memarchive") < 0) {
+    refused(tree, "fsconfig");
+  } else {
+    // A kernel without huge pages does not know the option; small ones do.
+    set_option(context, "huge", "within_size");
+    if (syscall(NR_FSCONFIG, context, CREATE, NULL, NULL, 0) < 0) {
+      refused(tree, "fsconfig");
+    } else {
+      mount = (int)syscall(NR_FSMOUNT, context, FS_CLOEXEC, ATTR_NOSUID | ATTR_NODEV);
+      if (mount < 0) refused(tree, "fsmount");
+    }
+  }
+  close(context);
+  return mount;
+}
+
+void clinux_tree_make(const struct clinux_tree_options *options, struct clinux_tree *tree) {
+  struct plan plan;
+  prepare(&plan, options, tree);
+  tree->writable = make_tmpfs(&plan);
+}
+
+int clinux_make_readonly(int mount) {
+  struct attributes attributes = {.set = ATTR_RDONLY};
+  return (int)syscall(NR_MOUNT_SETATTR, mount, "", AT_EMPTY_PATH, &attributes, sizeof attributes);
+}
+
+int clinux_clone_mount(int mount, const char *path) {
+  return (int)syscall(NR_OPEN_TREE, mount, path, CLONE_TREE | O_CLOEXEC | (*path ? 0 : AT_EMPTY_PATH));
+}
+
+int clinux_attach_mount(int mount, const char *path) {
+  return (int)syscall(NR_MOVE_MOUNT, mount, "", AT_FDCWD, path, FROM_EMPTY_PATH);
+}
+
+int clinux_detach_mount(const char *path) { return umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW); }
+
+static int write_file(const char *path, const char *text) {
+  int file = open(path, O_WRONLY | O_CLOEXEC);
+  if (file < 0) return -1;
+  ssize_t written = write(file, text, strlen(text));
+  int error = errno;
+  close(file);
+  errno = error;
+  return written < 0 ? -1 : 0;
+}
+
+// A user namespace begins without identities: the one user and group that the process has are itself. A group can be
+// mapped without privilege only where setgroups(2) is given up, user_namespaces(7).
+static const char *map_identity(const char *user, const char *group) {
+  if (write_file("/proc/self/setgroups", "deny") < 0) return "setgroups";
+  if (write_file("/proc/self/uid_map", user) < 0) return "uid_map";
+  if (write_file("/proc/self/gid_map", group) < 0) return "gid_map";
+  return NULL;
+}
+
+// The helper shares this process's memory and descriptors, while the thread that started it stands still (as with
+// vfork(2)); it makes system calls and nothing else. It leaves two mounts of one tmpfs behind, and only such a mount can
+// be copied as has a place in the helper's own namespace: the place is of no use afterwards, and goes with the helper.
+static int helper(void *argument) {
+  const struct plan *plan = argument;
+  struct clinux_tree *tree = plan->tree;
+  if (plan->is_copy) prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+  const char *call = map_identity(plan->user, plan->group);
+  if (call) return refused(tree, call);
+  int mount = make_tmpfs(plan);
+  if (mount < 0) return -1;
+  if (clinux_attach_mount(mount, "/") < 0) {
+    refused(tree, "move_mount");
+  } else if ((tree->writable = clinux_clone_mount(mount, "")) < 0) {
+    refused(tree, "open_tree");
+  } else if ((tree->readonly = clinux_clone_mount(mount, "")) < 0) {
+    refused(tree, "open_tree");
+  } else if (clinux_make_readonly(tree->readonly) < 0) {
+    refused(tree, "mount_setattr");
+  }
+  close(mount);
+  return 0;
+}
+
+// Starts the helper and waits for its end; -1 where it could not be started.
+static int run_helper(struct plan *plan) {
+  char stack[32 << 10] __attribute__((aligned(16)));
+  // No handler of the host's may run in the helper, which has its memory and not its process id. The raw call blocks
+  // those signals too that the C library keeps for itself.
+  uint64_t all = ~(uint64_t)0, before = 0;
+  syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, &before, sizeof all);
+  // No exit signal: the host's SIGCHLD is none of our business, and neither is its wait(2), which leaves such children
+  // alone.
+  int flags = CLONE_VFORK | CLONE_FILES | CLONE_NEWUSER | CLONE_NEWNS | (plan->is_copy ? 0 : CLONE_VM);
+  pid_t child = clone(helper, stack + sizeof stack, flags, plan);
+  int error = errno;
+  syscall(SYS_rt_sigprocmask, SIG_SETMASK, &before, NULL, sizeof before);
+  errno = error;
+  if (child < 0) return -1;
+  // A host that waits for all children (__WALL) may have been first: ECHILD.
+  while (waitpid(child, NULL, __WCLONE) < 0 && errno == EINTR) {}
+  return 0;
+}
+
+void clinux_tree_make_in_helper(const struct clinux_tree_options *options, struct clinux_tree *tree) {
+  struct plan plan;
+  prepare(&plan, options, tree);
+  // A process that has changed its user is not dumpable, and then its files in /proc belong to root, prctl(2). Its helper
+  // gets a copy of the memory, where that can be changed without changing the host.
+  plan.is_copy = prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) != 1;
+  if (plan.is_copy) {
+    plan.tree = mmap(NULL, sizeof *tree, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (plan.tree == MAP_FAILED) {
+      refused(tree, "mmap");
+      return;
+    }
+    *plan.tree = *tree;
+  }
+  if (run_helper(&plan) < 0) {
+    refused(plan.tree, "clone");
+  } else if (!plan.tree->call && plan.tree->readonly < 0) {
+    // Somebody killed it.
+    errno = EINTR;
+    refused(plan.tree, "clone");
+  }
+  if (plan.is_copy) {
+    *tree = *plan.tree;
+    munmap(plan.tree, sizeof *tree);
+  }
+  if (!tree->call) return;
+  if (tree->writable >= 0) close(tree->writable);
+  if (tree->readonly >= 0) close(tree->readonly);
+  tree->writable = tree->readonly = -1;
+}
+
+int clinux_enter_mount_namespace(const char **call) {
+  char user[40], group[40];
+  snprintf(user, sizeof user, "%u %u 1", geteuid(), geteuid());
+  snprintf(group, sizeof group, "%u %u 1", getegid(), getegid());
+  *call = "unshare";
+  if (unshare(CLONE_NEWNS) < 0) {
+    if (errno != EPERM || unshare(CLONE_NEWUSER | CLONE_NEWNS) < 0) return -1;
+    *call = map_identity(user, group);
+    if (*call) return -1;
+  }
+  // What is mounted here is not to show up anywhere else.
+  *call = "mount";
+  return mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL);
+}
+
+int clinux_open_beneath(int directory, const char *path, uint64_t flags, mode_t mode, int follows_links) {
+  struct open_how how = {
+      .flags = flags | O_CLOEXEC,
+      .mode = flags & O_CREAT ? mode : 0,
+      .resolve = BENEATH_NO_MAGICLINKS | (follows_links ? 0 : NO_SYMLINKS),
+  };
+  return (int)syscall(NR_OPENAT2, directory, path, &how, sizeof how);
+}

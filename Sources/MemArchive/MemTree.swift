@@ -1,0 +1,158 @@
+public import SystemPackage
+
+/// An archive's entries under their real names, in a read-only file system in memory that has no mount point: for code
+/// that looks at a file's extension, opens its siblings or lists its directory.
+///
+/// It is a tmpfs that this process alone can reach, through one descriptor for any number of files. ``path`` opens its top
+/// directory, and below that everything has the name that the archive gives it. It vanishes with the last reference to
+/// this object, if no file in it is open or mapped then.
+///
+/// ```swift
+/// let tree = try ArchiveReader(path: "map.zip").tree()
+/// let features = try tree.withPath(of: "roads.shp") { path in read(path) }  // finds roads.dbf beside it
+/// ```
+///
+/// As with ``MemFile``, an optimised build releases the object after its last use in the program text:
+/// ``withPath(of:_:)`` and ``withPath(_:)`` keep it alive. Paths in it have no place in the file system that the process
+/// sees: getcwd(3) and realpath(3) fail there. A command that needs them gets a real mount by `memarchive run --tree`.
+public final class MemTree: Sendable {
+  /// All entries of the archive, of every kind, made or not, in its order. Empty for a tree of links.
+  public let entries: [ArchiveEntry]
+  /// What was left out of the tree, each with the reason: names and links that lead out of it, devices, pipes.
+  public let skipped: [ArchiveWarning]
+  /// What was odd and did not prevent the extraction.
+  public let warnings: [ArchiveWarning]
+  /// What could not be extracted and why, when ``ExtractionOptions/ErrorPolicy/keepGoing`` was asked for.
+  public let errors: [ArchiveError]
+
+  private let mount: OwnedDescriptor
+  private let topName: String
+  /// Gives memory back to the ledger when the tree goes.
+  private let account: TreeAccount
+  /// What links lead to.
+  private let files: [MemFile]
+
+  init(_ builder: TreeBuilder) throws(ArchiveError) {
+    mount = try builder.space.finish()
+    topName = builder.space.topName
+    account = builder.space.account
+    files = []
+    (entries, skipped) = (builder.entries, builder.skipped)
+    (warnings, errors) = (builder.warnings, builder.errors)
+  }
+
+  /// A tree of symbolic links: the names of `files`, each leading to its sealed file.
+  ///
+  /// For code that needs names and for content that nobody, not even this process, may ever change. Each file takes a
+  /// descriptor of its own, which a packed one gets now, and is held by this object. What resolves links finds a name like
+  /// `/memfd:x (deleted)`.
+  ///
+  /// - Throws: ``ArchiveError`` with ``ArchiveError/Code/treeUnavailable``, ``ArchiveError/Code/pathUnavailable``,
+  ///   ``ArchiveError/Code/descriptorLimit``, ``ArchiveError/Code/nameConflict`` or ``ArchiveError/Code/nameTooLong``.
+  ///   Names that lead out of a directory are left out and listed in ``skipped``.
+  public convenience init(linking files: MemFiles) throws(ArchiveError) {
+    try self.init(linking: files.map { ($0.name, $0.file) })
+  }
+
+  init(linking files: [(name: String, file: MemFile)]) throws(ArchiveError) {
+    let space = try TreeSpace(Ledger(Limits()))
+    let top = try space.openTop()
+    let writer = TreeWriter(TreeArea(space, top: top), options: ExtractionOptions()) { _ in true }
+    let directory = try Self.descriptorDirectory()
+    for (position, (name, file)) in files.enumerated() {
+      let target = "\(directory)/\(try file.fileDescriptor.rawValue)"
+      let link = ArchiveEntry(linkNamed: name, to: target, modified: file.entry?.modified)
+      _ = try writer.make(link, position)
+    }
+    mount = try space.finish()
+    topName = space.topName
+    account = space.account
+    self.files = files.map(\.file)
+    (entries, skipped, warnings, errors) = ([], writer.skipped, writer.warnings, [])
+  }
+
+  /// The descriptor of the mount, **borrowed**: this object closes it. It opens nothing but paths below it (O_PATH), of
+  /// which the first component is the last one of ``path``.
+  public var fileDescriptor: FileDescriptor { mount.descriptor }
+
+  /// The path of the top directory: `/proc/self/fd/N/` and a random name, valid **only while this object is alive**; see
+  /// ``withPath(_:)``.
+  ///
+  /// Nobody else's `/proc/self` has it: a child process needs the descriptor, or ``externalPath``.
+  ///
+  /// - Throws: ``ArchiveError`` with ``ArchiveError/Code/pathUnavailable`` when /proc is not mounted.
+  public var path: String {
+    get throws(ArchiveError) {
+      let path = "/proc/self/fd/\(mount.descriptor.rawValue)/\(topName)"
+      do throws(Errno) {
+        let opened = try SystemCalls.status(of: path)
+        let own = try SystemCalls.status(of: TreePath.cString(Array(topName.utf8)), in: mount.descriptor)
+        guard opened.device == own.device, opened.inode == own.inode else { throw .noSuchFileOrDirectory }
+        return path
+      } catch {
+        throw .noProc(path, error)
+      }
+    }
+  }
+
+  /// The path of the top directory for other processes of the same user: `/proc/PID/fd/N/` and a random name, valid while
+  /// this object and this process are alive. proc(5) lets those in that may trace this process.
+  ///
+  /// - Throws: As ``path``.
+  public var externalPath: String {
+    get throws(ArchiveError) {
+      _ = try path
+      return "\(try Self.descriptorDirectory())/\(mount.descriptor.rawValue)/\(topName)"
+    }
+  }
+
+  /// The path of an entry, below ``path`` and valid as long as that is.
+  ///
+  /// - Parameter name: The entry's name; "./", doubled slashes and one at the end make no difference. Directories that an
+  ///   entry lies in have paths too, and "." is the top.
+  /// - Throws: ``ArchiveError`` with ``ArchiveError/Code/noSuchEntry`` when the tree has no such name; otherwise as ``path``.
+  public func path(of name: String) throws(ArchiveError) -> FilePath {
+    let raw = EntryName.raw(name)
+    let path = TreePath(raw: raw)
+    guard EntryName.isSafeRelative(raw), path.fits else { throw .noSuchEntry(name) }
+    let below = Array((topName + "/").utf8) + path.raw
+    do throws(Errno) { _ = try SystemCalls.status(of: TreePath.cString(below), in: mount.descriptor) } catch {
+      throw .noSuchEntry(name)
+    }
+    let whole = Array(try self.path.utf8) + (path.isTop ? [] : [UInt8(ascii: "/")] + path.raw)
+    return unsafe TreePath.cString(whole).withUnsafeBufferPointer { bytes in
+      unsafe bytes.baseAddress.map { unsafe FilePath(platformString: $0) } ?? FilePath()
+    }
+  }
+
+  /// Calls `body` with the path of the top directory, and keeps the tree alive until `body` returns.
+  ///
+  /// - Throws: What `body` throws; otherwise as ``path``.
+  public func withPath<Result: ~Copyable>(_ body: (String) throws -> Result) throws -> Result {
+    let path = try path
+    return try withExtendedLifetime(self) { try body(path) }
+  }
+
+  /// Calls `body` with the path of an entry, and keeps the tree alive until `body` returns.
+  ///
+  /// - Throws: What `body` throws; otherwise as ``path(of:)``, and ``ArchiveError/Code/pathUnavailable`` for a name that is
+  ///   not UTF-8, which only ``path(of:)`` can express.
+  public func withPath<Result: ~Copyable>(
+    of name: String, _ body: (String) throws -> Result
+  ) throws -> Result {
+    let path = try path(of: name)
+    guard let text = String(validating: path) else {
+      throw ArchiveError(
+        .pathUnavailable, entry: name, "the name is not UTF-8, and a String can only hold what is",
+        advice: "Use path(of:), whose FilePath holds any bytes.")
+    }
+    return try withExtendedLifetime(self) { try body(text) }
+  }
+
+  /// `/proc/PID/fd`, with the number that this process has in the /proc that is mounted.
+  private static func descriptorDirectory() throws(ArchiveError) -> String {
+    do throws(Errno) { return "/proc/\(try SystemCalls.processNumberInProc())/fd" } catch {
+      throw .noProc("/proc/self", error)
+    }
+  }
+}

@@ -1,0 +1,97 @@
+internal import CLinux
+package import SystemPackage
+
+/// A tree at a real path, in a mount namespace that this process and what it executes have to themselves.
+///
+/// It goes with the last process in that namespace, however these end.
+package struct MountedTree: ~Copyable {
+  /// Where the tree is going to be: an absolute path with no link in it.
+  package let place: FilePath
+  package private(set) var entries: [ArchiveEntry] = []
+  /// What was left out, and what was odd.
+  package private(set) var warnings: [ArchiveWarning] = []
+  private let space: TreeSpace
+  private let options: ExtractionOptions
+  private let nested: NestedArchives
+
+  /// Enters the namespace, which works while the process has one thread; the user stays who he is.
+  ///
+  /// - Throws: ``ArchiveError`` with ``ArchiveError/Code/treeUnavailable``.
+  ///
+  /// Calls unshare(2).
+  package static func enterNamespace() throws(ArchiveError) {
+    var call: UnsafePointer<CChar>?
+    do throws(Errno) {
+      _ = try SystemCalls.valueOrErrno { unsafe clinux_enter_mount_namespace(&call) }
+    } catch {
+      throw .treeUnavailable(call: unsafe call.map { unsafe String(cString: $0) } ?? "unshare", error)
+    }
+  }
+
+  /// An empty tree that is nowhere yet.
+  package init(
+    at place: FilePath, nested: NestedArchives, options: ExtractionOptions
+  ) throws(ArchiveError) {
+    self.place = place
+    self.options = options
+    self.nested = nested
+    space = try TreeSpace(Ledger(options.limits), mode: 0o755, way: .own)
+  }
+
+  /// Puts an archive's entries in the tree's top directory, or in one of this name in it.
+  package mutating func add(_ reader: ArchiveReader, named name: String?) throws(ArchiveError) {
+    var builder = TreeBuilder(space, .all, nested: nested, options: options)
+    try builder.build(reader, below: try directory(name))
+    entries += name == nil ? builder.entries : builder.entries.map { $0.inside(name) }
+    warnings += (builder.skipped.map(\.asLeftOut) + builder.warnings).map { $0.inside(name) }
+  }
+
+  /// Ends the filling and puts the tree, read-only, over what is at its place.
+  package func attach() throws(ArchiveError) {
+    let mount = try space.finish()
+    let (number, path, top) = (mount.descriptor.rawValue, SystemCalls.raw(place), space.topName)
+    // A mount can be copied from a directory below its top only while it has a place in this namespace.
+    _ = try mounting("move_mount") { unsafe clinux_attach_mount(number, path) }
+    let copy = OwnedDescriptor(
+      FileDescriptor(rawValue: try mounting("open_tree") { unsafe clinux_clone_mount(number, top) }))
+    _ = try mounting("umount2") { unsafe clinux_detach_mount(path) }
+    let copyNumber = copy.descriptor.rawValue
+    _ = try mounting("move_mount") { unsafe clinux_attach_mount(copyNumber, path) }
+  }
+
+  /// Where an entry of this name is, if anything is there.
+  package func path(of name: String) -> FilePath? {
+    let raw = EntryName.raw(name)
+    guard EntryName.isSafeRelative(raw) else { return nil }
+    var path = place
+    for component in TreePath(raw: raw).components {
+      let next = unsafe TreePath.cString(component).withUnsafeBufferPointer { bytes in
+        unsafe bytes.baseAddress.flatMap { unsafe FilePath.Component(platformString: $0) }
+      }
+      guard let next else { return nil }
+      path.append(next)
+    }
+    return SystemCalls.isThere(path) ? path : nil
+  }
+
+  private func directory(_ name: String?) throws(ArchiveError) -> OwnedDescriptor {
+    let top = try space.openTop()
+    guard let name else { return top }
+    do throws(Errno) {
+      return try TreeSpace.makeDirectory(name, mode: 0o755, in: top.descriptor)
+    } catch {
+      throw .system("mkdirat", error, doing: "making a directory in a tree", entry: name)
+    }
+  }
+
+  private func mounting(_ call: String, _ body: () -> CInt) throws(ArchiveError) -> CInt {
+    do throws(Errno) { return try SystemCalls.valueOrErrno(body) } catch {
+      throw .treeUnavailable(call: call, error)
+    }
+  }
+}
+
+extension ArchiveWarning {
+  /// The warning about what was skipped.
+  fileprivate var asLeftOut: Self { Self(entry: entry, text: "left out: " + text) }
+}

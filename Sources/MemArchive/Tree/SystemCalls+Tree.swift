@@ -1,0 +1,111 @@
+internal import CLinux
+internal import Glibc
+internal import SystemPackage
+
+/// A path as the kernel takes it: bytes that end with a zero.
+typealias RawPath = [CChar]
+
+extension SystemCalls {
+  /// openat2(2), RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS, with RESOLVE_NO_SYMLINKS unless links are followed; always
+  /// close-on-exec.
+  static func open(
+    beneath directory: FileDescriptor, _ path: RawPath, _ flags: Int32, mode: UInt32 = 0,
+    followsLinks: Bool = false
+  ) throws(Errno) -> OwnedDescriptor {
+    let number = try valueOrErrno {
+      unsafe clinux_open_beneath(directory.rawValue, path, UInt64(flags), mode, followsLinks ? 1 : 0)
+    }
+    return OwnedDescriptor(FileDescriptor(rawValue: number))
+  }
+
+  /// mkdirat(2), and fchmodat(2) because the process's umask(2) may leave nothing of the mode.
+  static func makeDirectory(_ name: RawPath, in directory: FileDescriptor, mode: UInt32) throws(Errno) {
+    _ = try valueOrErrno { unsafe mkdirat(directory.rawValue, name, mode) }
+    _ = try valueOrErrno { unsafe fchmodat(directory.rawValue, name, mode, 0) }
+  }
+
+  /// symlinkat(2)
+  static func makeLink(_ name: RawPath, in directory: FileDescriptor, to target: RawPath) throws(Errno) {
+    _ = try valueOrErrno { unsafe symlinkat(target, directory.rawValue, name) }
+  }
+
+  /// linkat(2); a symbolic link is linked itself.
+  static func link(
+    _ name: RawPath, in directory: FileDescriptor, to target: RawPath, in targetDirectory: FileDescriptor
+  ) throws(Errno) {
+    _ = try valueOrErrno {
+      unsafe linkat(targetDirectory.rawValue, target, directory.rawValue, name, 0)
+    }
+  }
+
+  /// renameat(2)
+  static func rename(
+    _ name: RawPath, in directory: FileDescriptor, to newName: RawPath, in newDirectory: FileDescriptor
+  ) throws(Errno) {
+    _ = try valueOrErrno {
+      unsafe renameat(directory.rawValue, name, newDirectory.rawValue, newName)
+    }
+  }
+
+  /// unlinkat(2)
+  static func remove(
+    _ name: RawPath, in directory: FileDescriptor, isDirectory: Bool = false
+  ) throws(Errno) {
+    _ = try valueOrErrno { unsafe unlinkat(directory.rawValue, name, isDirectory ? AT_REMOVEDIR : 0) }
+  }
+
+  /// futimens(2)
+  static func setTimes(
+    of descriptor: FileDescriptor, accessed: ArchiveEntry.Time, modified: ArchiveEntry.Time
+  ) throws(Errno) {
+    let times = [timespec(accessed), timespec(modified)]
+    _ = try valueOrErrno { unsafe futimens(descriptor.rawValue, times) }
+  }
+
+  /// utimensat(2) of a symbolic link itself.
+  static func setTimes(
+    ofLink name: RawPath, in directory: FileDescriptor, modified: ArchiveEntry.Time
+  ) throws(Errno) {
+    let times = [timespec(modified), timespec(modified)]
+    _ = try valueOrErrno { unsafe utimensat(directory.rawValue, name, times, AT_SYMLINK_NOFOLLOW) }
+  }
+
+  /// fstatat(2), AT_SYMLINK_NOFOLLOW
+  static func status(of path: RawPath, in directory: FileDescriptor) throws(Errno) -> Status {
+    var status = stat()
+    _ = try valueOrErrno { unsafe fstatat(directory.rawValue, path, &status, AT_SYMLINK_NOFOLLOW) }
+    return Status(status)
+  }
+
+  /// A path's bytes, with the zero.
+  static func raw(_ path: FilePath) -> RawPath {
+    unsafe path.withPlatformString { unsafe Array(UnsafeBufferPointer(start: $0, count: strlen($0) + 1)) }
+  }
+
+  /// lstat(2)
+  static func isThere(_ path: FilePath) -> Bool {
+    var status = stat()
+    return unsafe path.withPlatformString { unsafe lstat($0, &status) } == 0
+  }
+
+  /// This process's number as the /proc that is mounted has it, which need not be getpid(2)'s: readlink(2).
+  static func processNumberInProc() throws(Errno) -> String {
+    var text = [CChar](repeating: 0, count: 32)
+    let count = try valueOrErrno { unsafe readlink("/proc/self", &text, text.count) }
+    return String(decoding: text[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+  }
+}
+
+extension timespec {
+  /// Nanoseconds that are none make the call fail; what they claim is an archive's.
+  fileprivate init(_ time: ArchiveEntry.Time) {
+    self.init(tv_sec: Int(time.seconds), tv_nsec: max(0, min(999_999_999, time.nanoseconds)))
+  }
+}
+
+/// A descriptor that is closed with its owner.
+struct OwnedDescriptor: ~Copyable {
+  let descriptor: FileDescriptor
+  init(_ descriptor: FileDescriptor) { self.descriptor = descriptor }
+  deinit { SystemCalls.close(descriptor) }
+}

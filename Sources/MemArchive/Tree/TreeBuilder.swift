@@ -1,0 +1,96 @@
+internal import SystemPackage
+
+/// Fills a tree from an archive, and from those inside it.
+struct TreeBuilder {
+  let space: TreeSpace
+  let selection: Selection
+  let options: ExtractionOptions
+  private let nested: NestedArchives
+  /// All that a wanted name could lie in, when entries are wanted by name.
+  private let waysToNames: Set<NameKey>
+  private(set) var entries: [ArchiveEntry] = []
+  private(set) var skipped: [ArchiveWarning] = []
+  private(set) var warnings: [ArchiveWarning] = []
+  var errors: [ArchiveError] = []
+
+  init(_ space: TreeSpace, _ selection: Selection, nested: NestedArchives, options: ExtractionOptions) {
+    self.space = space
+    self.selection = selection
+    self.nested = nested
+    self.options = options
+    waysToNames = nested == .expand ? selection.waysToNames : []
+  }
+
+  /// Makes the archive's entries below a directory.
+  ///
+  /// - Parameters:
+  ///   - outer: The name of the archive that this one is an entry of, in full.
+  ///   - level: How many archives this one lies in.
+  mutating func build(
+    _ reader: ArchiveReader, below top: consuming OwnedDescriptor, inside outer: String? = nil, level: Int = 0
+  ) throws(ArchiveError) {
+    var options = options
+    // A compressed file alone is a file that somebody compressed; the outermost one was asked for.
+    if level > 0 { options.formats.subtract(.loneFile) }
+    let (selection, nested, ways) = (selection, nested, waysToNames)
+    let writer = TreeWriter(TreeArea(space, top: top), options: options) { entry in
+      let entry = entry.inside(outer)
+      return selection.includes(entry)
+        || (nested == .expand && entry.kind == .file && selection.mayLie(in: entry, ways))
+    }
+    do throws(ArchiveError) {
+      try read(reader, writer, options)
+      try writer.settle()
+    } catch {
+      // The rest of the tree may still be wanted.
+      if level > 0 { try writer.removeAll() }
+      throw error.inside(outer)
+    }
+    entries += outer == nil ? writer.entries : writer.entries.map { $0.inside(outer) }
+    skipped += outer == nil ? writer.skipped : writer.skipped.map { $0.inside(outer) }
+    warnings += outer == nil ? writer.warnings : writer.warnings.map { $0.inside(outer) }
+    errors += outer == nil ? writer.errors : writer.errors.map { $0.inside(outer) }
+    if nested == .expand { try expand(writer, inside: outer, level: level) }
+    try writer.close()
+  }
+
+  /// Every name that was asked for has to be there.
+  func requireNames() throws(ArchiveError) {
+    guard case .names(_, let names) = selection.rule else { return }
+    let known = Set(entries.map { NameKey($0.name) } + errors.compactMap { $0.entry.map { NameKey($0) } })
+    for name in names where !known.contains(NameKey(name)) { throw .noSuchEntry(name) }
+  }
+
+  private func read(
+    _ reader: ArchiveReader, _ writer: TreeWriter, _ options: ExtractionOptions
+  ) throws(ArchiveError) {
+    var visitor = writer
+    try reader.visit(&visitor, options: options, ledger: space.ledger)
+    if case .all = selection.rule { return }
+    let missing = writer.missing()
+    guard !missing.isEmpty, reader.pipe?.isTaken != true else { return }
+    space.ledger.uncount(writer.entries.count)
+    var completion = TreeCompletion(writer, missing)
+    try reader.visit(&completion, options: options, ledger: space.ledger)
+  }
+}
+
+extension Selection {
+  /// The names that a name asked for begins with, up to a slash.
+  var waysToNames: Set<NameKey> {
+    guard case .names(_, let names) = rule else { return [] }
+    var ways: Set<NameKey> = []
+    for name in names {
+      for slash in name.utf8.indices where name.utf8[slash] == UInt8(ascii: "/") {
+        ways.insert(NameKey(String(name[..<slash])))
+      }
+    }
+    return ways
+  }
+
+  /// Whether a wanted entry may lie inside this file.
+  func mayLie(in entry: ArchiveEntry, _ waysToNames: Set<NameKey>) -> Bool {
+    guard case .names = rule else { return true }
+    return waysToNames.contains(NameKey(entry.name))
+  }
+}

@@ -1,0 +1,142 @@
+internal import CLinux
+internal import Glibc
+internal import Synchronization
+internal import SystemPackage
+
+/// The directory that one archive's entries lie in, and where each of those lies whose content is on its way.
+final class TreeArea: Sendable {
+  /// Where content is put: at its path, or on the stage until an entry of the same name gives way to it.
+  struct Target: Sendable {
+    let path: RawPath
+    let isStaged: Bool
+  }
+
+  let space: TreeSpace
+  let top: OwnedDescriptor
+  private let targets = Mutex<[Int: Target]>([:])
+
+  init(_ space: TreeSpace, top: consuming OwnedDescriptor) {
+    self.space = space
+    self.top = top
+  }
+
+  func expect(_ target: Target, at position: Int) { targets.withLock { $0[position] = target } }
+  func takeTarget(at position: Int) -> Target? { targets.withLock { $0.removeValue(forKey: position) } }
+
+  /// The directory below which a target's path is.
+  func directory(of target: Target) -> FileDescriptor {
+    target.isStaged ? space.stage.descriptor : top.descriptor
+  }
+}
+
+/// Writes the content of entries into a tree, on one thread.
+///
+/// The whole path is walked by the kernel beneath the area's top (openat2(2)), which takes less than keeping descriptors
+/// of directories would; every directory on it was made by the area's ``TreeWriter``.
+final class TreeFiller: EntryDestination {
+  private let area: TreeArea
+
+  init(_ area: TreeArea) { self.area = area }
+
+  func take(
+    _ entry: ArchiveEntry, position: Int, reserved: Reservation?,
+    _ content: (Blocks) throws(ArchiveError) -> Int64
+  ) throws(ArchiveError) -> MemFile? {
+    let ledger = area.space.ledger
+    var charge = Charge(ledger, entry: entry.name, reserved ?? Reservation())
+    if let declared = entry.size, reserved == nil { try ledger.check(declared: declared, entry: entry.name) }
+    guard let target = area.takeTarget(at: position) else {
+      throw .corrupt("the archive changed while it was read", entry: entry.name)
+    }
+    let directory = area.directory(of: target)
+    let file: OwnedDescriptor
+    do throws(Errno) {
+      file = try SystemCalls.open(
+        beneath: directory, target.path, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW, mode: 0o600)
+    } catch {
+      throw .system("openat2", error, doing: "making a file in a tree", entry: entry.name)
+    }
+    do throws(ArchiveError) {
+      let size = try fill(file.descriptor, entry, &charge, content)
+      try area.space.account.take(&charge, size: size, entry: entry.name)
+      return nil
+    } catch {
+      // Nothing is left of a file that is not whole; where even this fails the tree is not handed out.
+      try? Self.remove(target.path, beneath: directory)
+      throw error
+    }
+  }
+
+  // The file is closed before the next one is made.
+  func reserveDescriptor(_: inout Charge) {}
+
+  func finish() {}
+
+  private func fill(
+    _ file: FileDescriptor, _ entry: ArchiveEntry, _ charge: inout Charge,
+    _ content: (Blocks) throws(ArchiveError) -> Int64
+  ) throws(ArchiveError) -> Int64 {
+    var length: Int64 = 0
+    // tmpfs gives huge pages only to what lies within the file's size (huge=within_size).
+    if let declared = entry.size, declared >= Int64(FolioMapping.step) {
+      try truncate(file, to: declared, entry)
+      length = declared
+    }
+    var end: Int64 = 0
+    let size = try content { block, offset throws(ArchiveError) in
+      let (blockEnd, overflow) = offset.addingReportingOverflow(Int64(block.byteCount))
+      guard offset >= 0, !overflow else {
+        throw .corrupt("a block lies at the impossible offset \(offset)", entry: entry.name)
+      }
+      try charge.grow(to: max(end, blockEnd))
+      do throws(Errno) { try SystemCalls.write(block, to: file, at: offset) } catch {
+        throw .system("pwrite", error, doing: "filling a file in a tree", entry: entry.name)
+      }
+      end = max(end, blockEnd)
+      length = max(length, end)
+    }
+    try charge.grow(to: size)
+    // A hole may reach from the last block to the end.
+    if size != length { try truncate(file, to: size, entry) }
+    do throws(Errno) {
+      try SystemCalls.changeMode(file, to: entry.treeMode(or: 0o644))
+      if let modified = entry.modified {
+        try SystemCalls.setTimes(of: file, accessed: entry.accessed ?? modified, modified: modified)
+      }
+    } catch {
+      throw .system("fchmod", error, doing: "finishing a file in a tree", entry: entry.name)
+    }
+    return size
+  }
+
+  private func truncate(
+    _ file: FileDescriptor, to size: Int64, _ entry: ArchiveEntry
+  ) throws(ArchiveError) {
+    do throws(Errno) { try SystemCalls.truncate(file, to: size) } catch {
+      throw .system("ftruncate", error, doing: "sizing a file in a tree", entry: entry.name)
+    }
+  }
+
+  /// unlinkat(2) on the opened parent.
+  static func remove(_ path: RawPath, beneath top: FileDescriptor, isDirectory: Bool = false) throws(Errno) {
+    let path = TreePath(raw: path.dropLast().map { UInt8(bitPattern: $0) })
+    let parent = try SystemCalls.openDirectory(path.parent, beneath: top)
+    try SystemCalls.remove(path.last, in: parent.descriptor, isDirectory: isDirectory)
+  }
+}
+
+extension SystemCalls {
+  /// openat2(2), O_PATH | O_DIRECTORY, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS
+  static func openDirectory(_ path: TreePath, beneath top: FileDescriptor) throws(Errno) -> OwnedDescriptor {
+    try open(beneath: top, path.cString, CInt(CLINUX_O_PATH) | O_DIRECTORY)
+  }
+}
+
+extension ArchiveEntry {
+  /// The permissions that the entry gets in a tree: neither set-user-ID nor the sticky bit, and its owner, who is the
+  /// user, can always read it.
+  func treeMode(or other: UInt32) -> UInt32 {
+    let own: UInt32 = kind == .directory ? 0o500 : 0o400
+    return (mode.map { UInt32($0) } ?? other) & 0o777 | own
+  }
+}

@@ -1,0 +1,84 @@
+/// A path in a tree, from its top: a name without ".", doubled slashes and one at the end.
+struct TreePath: Hashable, Sendable {
+  /// The components with a slash between them; empty for the top.
+  private let bytes: [UInt8]
+
+  /// NAME_MAX: so many bytes may stand between slashes.
+  static let longestComponent = 255
+  /// What is left of PATH_MAX (4,096 bytes) when /proc/self/fd/N and the top directory stand in front.
+  static let longest = 4000
+
+  /// The tree's top.
+  static let top = TreePath(bytes: [])
+  private static let slash = UInt8(ascii: "/")
+
+  private init(bytes: [UInt8]) { self.bytes = bytes }
+
+  /// A raw name, which stays below the top (``ArchiveEntry/isSafeRelative``) unless it is a link's target.
+  init(raw: [UInt8]) {
+    if Self.isNormal(raw) {
+      bytes = raw
+    } else {
+      let components = raw.split(separator: Self.slash).filter { !$0.elementsEqual([UInt8(ascii: ".")]) }
+      bytes = Array(components.joined(separator: [Self.slash]))
+    }
+  }
+
+  /// Whether a raw name is a path as it is, as most are.
+  private static func isNormal(_ raw: [UInt8]) -> Bool {
+    var length = 0
+    var isDot = false
+    for byte in raw {
+      if byte == slash {
+        if length == 0 || (isDot && length == 1) { return false }
+        length = 0
+      } else {
+        isDot = length == 0 && byte == UInt8(ascii: ".")
+        length += 1
+      }
+    }
+    return length > 1 || (length == 1 && !isDot)
+  }
+
+  var isTop: Bool { bytes.isEmpty }
+  var components: [[UInt8]] { bytes.split(separator: Self.slash).map { Array($0) } }
+  /// The last component; empty for the top.
+  var lastComponent: [UInt8] { Array(bytes[(lastSlash.map { $0 + 1 } ?? 0)...]) }
+  var parent: Self { Self(bytes: Array(bytes[..<(lastSlash ?? 0)])) }
+  private var lastSlash: Int? { bytes.lastIndex(of: Self.slash) }
+
+  /// Whether a file system takes it.
+  var fits: Bool {
+    bytes.count <= Self.longest
+      && (bytes.count <= Self.longestComponent
+        || bytes.split(separator: Self.slash).allSatisfy { $0.count <= Self.longestComponent })
+  }
+
+  /// Whether this is the directory that `other` lies in.
+  func isParent(of other: Self) -> Bool {
+    other.lastSlash ?? 0 == bytes.count && !other.isTop && other.bytes.starts(with: bytes)
+  }
+
+  func appending(_ component: [UInt8]) -> Self {
+    Self(bytes: isTop ? component : bytes + [Self.slash] + component)
+  }
+
+  /// The first components.
+  func prefix(_ count: Int) -> Self {
+    Self(bytes: Array(components.prefix(count).joined(separator: [Self.slash])))
+  }
+
+  /// The path from the top, "." for the top itself.
+  var raw: [UInt8] { isTop ? [UInt8(ascii: ".")] : bytes }
+  var cString: RawPath { Self.cString(raw) }
+  /// The last component, "." for the top.
+  var last: RawPath { Self.cString(isTop ? raw : lastComponent) }
+
+  static func cString(_ raw: [UInt8]) -> RawPath {
+    unsafe RawPath(unsafeUninitializedCapacity: raw.count + 1) { buffer, count in
+      for index in raw.indices { unsafe buffer[index] = CChar(bitPattern: raw[index]) }
+      unsafe buffer[raw.count] = 0
+      count = raw.count + 1
+    }
+  }
+}

@@ -1,0 +1,86 @@
+internal import CLinux
+internal import Glibc
+internal import Synchronization
+internal import SystemPackage
+
+/// A tree's file system while it is filled: one top directory with a name that nobody can guess, and a stage beside it
+/// for what gets its name later.
+///
+/// `/proc/self/fd/N` of a mount without a mount point reads as "/", so a path below it that a consumer resolves would
+/// name the *host's* file, if the tree did not begin one unguessable level further down.
+final class TreeSpace: Sendable {
+  let ledger: Ledger
+  /// The name of the top directory.
+  let topName: String
+  let stage: OwnedDescriptor
+  private let stageName: String
+  private let mount: TreeMount
+  let account: TreeAccount
+  private let stageCount = Atomic<Int>(0)
+
+  /// - Parameter mode: Who may enter it besides the user.
+  init(_ ledger: Ledger, mode: UInt32 = 0o700, way: ExtractionOptions.TreeWay = .automatic)
+    throws(ArchiveError)
+  {
+    self.ledger = ledger
+    // The ledger refuses before memory is committed; the kernel's own bound is for what it does not see. tmpfs(5)
+    let bytes = ledger.heldLimit == .max ? 0 : UInt64(max(1, ledger.heldLimit)) + (64 << 20)
+    let inodes = UInt64(max(1, ledger.heldLimit)) / UInt64(TreeAccount.inodeSize) + 4096
+    mount = try TreeMount.create(bytes: bytes, inodes: inodes, mode: mode, way: way)
+    account = TreeAccount(ledger)
+    do throws(Errno) {
+      (topName, stageName) = (Self.randomName(), Self.randomName())
+      _ = try Self.makeDirectory(topName, mode: mode | 0o055, in: mount.writable.descriptor)
+      stage = try Self.makeDirectory(stageName, mode: 0o700, in: mount.writable.descriptor)
+    } catch {
+      throw .system("mkdirat", error, doing: "making a tree's top directory")
+    }
+  }
+
+  /// The top directory, to make entries below it.
+  func openTop() throws(ArchiveError) -> OwnedDescriptor {
+    do throws(Errno) {
+      return try SystemCalls.openDirectory(
+        TreePath(raw: Array(topName.utf8)), beneath: mount.writable.descriptor)
+    } catch {
+      throw .system("openat2", error, doing: "opening a tree's top directory")
+    }
+  }
+
+  /// Ends the filling: nothing can be written any more, through whatever descriptor of this object's.
+  ///
+  /// - Returns: A descriptor of the mount.
+  func finish() throws(ArchiveError) -> OwnedDescriptor {
+    do throws(Errno) {
+      let name = TreePath.cString(Array(stageName.utf8))
+      try SystemCalls.remove(name, in: mount.writable.descriptor, isDirectory: true)
+    } catch {
+      throw .system("unlinkat", error, doing: "removing a tree's stage")
+    }
+    return try mount.finish()
+  }
+
+  /// A name on the stage that nothing has.
+  func nextStageName() -> RawPath {
+    TreePath.cString(Array(String(stageCount.add(1, ordering: .relaxed).newValue).utf8))
+  }
+
+  /// The mount, for whoever gives it a mount point.
+  var descriptor: FileDescriptor { mount.writable.descriptor }
+
+  static func makeDirectory(
+    _ name: String, mode: UInt32, in directory: FileDescriptor
+  ) throws(Errno) -> OwnedDescriptor {
+    let name = TreePath.cString(Array(name.utf8))
+    try SystemCalls.makeDirectory(name, in: directory, mode: mode)
+    return try SystemCalls.open(beneath: directory, name, CInt(CLINUX_O_PATH) | O_DIRECTORY)
+  }
+
+  /// 128 bits of getrandom(2).
+  private static func randomName() -> String {
+    (0..<2).map { _ in
+      let digits = String(UInt64.random(in: 0 ... .max), radix: 16)
+      return String(repeating: "0", count: 16 - digits.count) + digits
+    }.joined()
+  }
+}

@@ -1,0 +1,189 @@
+internal import CLinux
+internal import Glibc
+internal import SystemPackage
+
+extension TreeWriter {
+  /// To be called when all content has come: makes hard links, lets later entries take their names, and takes away the
+  /// symbolic links that lead out.
+  func settle() throws(ArchiveError) {
+    var waiting: [(TreePath, TreePath, Int)] = []
+    for step in steps {
+      switch step {
+      case .place(let target, let path, let position):
+        guard filled.contains(position) else { continue }
+        try place(target, at: path, position)
+      case .link(let path, let target, let position):
+        guard try link(path, to: target, position) else {
+          waiting.append((path, target, position))
+          continue
+        }
+      case .share(let target, let paths, let position):
+        guard filled.contains(position) else { continue }
+        try share(target, among: paths, position)
+      }
+    }
+    // A hard link may stand in front of its target, even of another link that does.
+    var isChanged = true
+    while isChanged {
+      let before = waiting.count
+      var missing: [(TreePath, TreePath, Int)] = []
+      for (path, target, position) in waiting where try !link(path, to: target, position) {
+        missing.append((path, target, position))
+      }
+      waiting = missing
+      isChanged = waiting.count < before
+    }
+    for (_, target, position) in waiting {
+      try unavailable(entries[position], "the archive has no entry \"\(EntryName.key(target.raw))\"")
+    }
+    try takeAwayLinksThatLeadOut()
+  }
+
+  /// To be called last: directories get their modes and times, which making their entries has changed.
+  func close() throws(ArchiveError) {
+    if let entry = root.entry { try finish(area.top.descriptor, entry) }
+    try root.forEachBelow { node, path throws(ArchiveError) in
+      guard node.kind == .directory, let entry = node.entry else { return }
+      do throws(Errno) {
+        let directory = try SystemCalls.open(
+          beneath: area.top.descriptor, path.cString, O_RDONLY | O_DIRECTORY)
+        try Self.finish(directory.descriptor, entry)
+      } catch {
+        throw .system("fchmod", error, doing: "finishing a directory in a tree", entry: entry.name)
+      }
+    }
+  }
+
+  /// Removes everything that was made, for an archive that is not to be there after all.
+  func removeAll() throws(ArchiveError) {
+    try root.forEachBelow { node, path throws(ArchiveError) in
+      do throws(Errno) {
+        try TreeFiller.remove(
+          path.cString, beneath: area.top.descriptor, isDirectory: node.kind == .directory)
+      } catch .noSuchFileOrDirectory {
+        // Its content was not whole, or its link led nowhere.
+      } catch {
+        throw .system("unlinkat", error, doing: "removing a file from a tree", entry: node.entry?.name)
+      }
+    }
+  }
+
+  private func finish(_ top: FileDescriptor, _ entry: ArchiveEntry) throws(ArchiveError) {
+    do throws(Errno) {
+      let directory = try SystemCalls.open(beneath: top, TreePath.top.cString, O_RDONLY | O_DIRECTORY)
+      try Self.finish(directory.descriptor, entry)
+    } catch {
+      throw .system("fchmod", error, doing: "finishing a directory in a tree", entry: entry.name)
+    }
+  }
+
+  private static func finish(_ directory: FileDescriptor, _ entry: ArchiveEntry) throws(Errno) {
+    try SystemCalls.changeMode(directory, to: entry.treeMode(or: 0o755))
+    if let modified = entry.modified {
+      try SystemCalls.setTimes(of: directory, accessed: entry.accessed ?? modified, modified: modified)
+    }
+  }
+
+  // MARK: Steps
+
+  private func place(_ target: TreeArea.Target, at path: TreePath, _ position: Int) throws(ArchiveError) {
+    do throws(Errno) {
+      let parent = try SystemCalls.openDirectory(path.parent, beneath: area.top.descriptor)
+      try SystemCalls.rename(
+        target.path, in: area.space.stage.descriptor, to: path.last, in: parent.descriptor)
+    } catch {
+      throw .system("renameat", error, doing: "replacing a file in a tree", entry: entries[position].name)
+    }
+  }
+
+  /// Makes a hard link, in place of what has its name; whether the target was there.
+  private func link(_ path: TreePath, to target: TreePath, _ position: Int) throws(ArchiveError) -> Bool {
+    do throws(Errno) {
+      let source = try SystemCalls.openDirectory(target.parent, beneath: area.top.descriptor)
+      let status = try SystemCalls.status(of: target.last, in: source.descriptor)
+      guard !status.isDirectory else { return false }
+      let stage = area.space.stage.descriptor
+      let name = area.space.nextStageName()
+      try SystemCalls.link(name, in: stage, to: target.last, in: source.descriptor)
+      try replace(path, by: name)
+      if status.isLink { links.append((path, position)) }
+      return true
+    } catch {
+      switch error {
+      // No such entry, or none that is reached without following a link.
+      case .noSuchFileOrDirectory, .tooManySymbolicLinkLevels, .notDirectory: return false
+      default:
+        throw .system("linkat", error, doing: "making a hard link in a tree", entry: entries[position].name)
+      }
+    }
+  }
+
+  private func share(
+    _ target: TreeArea.Target, among paths: [TreePath], _ position: Int
+  ) throws(ArchiveError) {
+    do throws(Errno) {
+      let stage = area.space.stage.descriptor
+      for path in paths where root.node(path).map({ $0.kind != .directory }) ?? false {
+        let name = area.space.nextStageName()
+        try SystemCalls.link(name, in: stage, to: target.path, in: stage)
+        try replace(path, by: name)
+      }
+      try SystemCalls.remove(target.path, in: stage)
+    } catch {
+      throw .system("linkat", error, doing: "making a hard link in a tree", entry: entries[position].name)
+    }
+  }
+
+  /// Moves what is on the stage to its path.
+  private func replace(_ path: TreePath, by name: RawPath) throws(Errno) {
+    let parent = try SystemCalls.openDirectory(path.parent, beneath: area.top.descriptor)
+    let stage = area.space.stage.descriptor
+    try SystemCalls.rename(name, in: stage, to: path.last, in: parent.descriptor)
+    // rename(2) does nothing where both names are links to one file already.
+    do throws(Errno) { try SystemCalls.remove(name, in: stage) } catch .noSuchFileOrDirectory {}
+  }
+
+  // MARK: Symbolic links
+
+  /// The kernel decides, with all links in place: what a link's text says is not where it leads when there are others on
+  /// its way (openat2(2), RESOLVE_BENEATH).
+  private func takeAwayLinksThatLeadOut() throws(ArchiveError) {
+    var leadingOut: [(path: TreePath, entry: ArchiveEntry)] = []
+    for (path, position) in links where root.node(path)?.position == position {
+      let entry = entries[position]
+      do throws(Errno) {
+        _ = try SystemCalls.open(
+          beneath: area.top.descriptor, path.cString, CInt(CLINUX_O_PATH), followsLinks: true)
+      } catch {
+        switch error {
+        case .improperLink: leadingOut.append((path, entry))
+        case .noSuchFileOrDirectory, .notDirectory, .fileNameTooLong:
+          if options.strictLinks { try unavailable(entry, "it leads nowhere") }
+        case .tooManySymbolicLinkLevels:
+          if options.strictLinks { try unavailable(entry, "it leads round in a circle") }
+        default:
+          throw .system("openat2", error, doing: "following a link in a tree", entry: entry.name)
+        }
+      }
+    }
+    for (path, entry) in leadingOut {
+      if options.insecureNames == .reject { throw .insecureLink(entry.name, to: entry.link ?? "") }
+      do throws(Errno) { try TreeFiller.remove(path.cString, beneath: area.top.descriptor) } catch {
+        throw .system("unlinkat", error, doing: "removing a link from a tree", entry: entry.name)
+      }
+      root.node(path.parent)?.remove(path.lastComponent)
+      skip(entry.name, "it leads out of the tree, to \"\(entry.link ?? "")\"")
+    }
+  }
+
+  /// A link that leads to no content.
+  private func unavailable(_ entry: ArchiveEntry, _ why: String) throws(ArchiveError) {
+    guard options.strictLinks else {
+      warn(ArchiveWarning(entry: entry.name, text: "the link leads to no file: " + why))
+      return
+    }
+    throw ArchiveError(
+      .linkTargetUnavailable, entry: entry.name, "the link leads to no file: " + why,
+      advice: "Select the target itself, or give the archive as a file.")
+  }
+}

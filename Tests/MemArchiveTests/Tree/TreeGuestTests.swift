@@ -1,0 +1,149 @@
+import Foundation
+import Glibc
+import MemArchive
+import Testing
+
+/// A tree is made inside a host that has its own ideas, and leaves nothing there.
+struct TreeGuestTests {
+  private static let archive = Tar.archive(Tar.entry("a/b", Bytes("content".utf8)))
+
+  /// Makes a tree by the helper, and reads from it.
+  private static func isMade() -> Bool {
+    var options = ExtractionOptions()
+    options.treeWay = .helper
+    let tree = try? ArchiveReader(bytes: archive).tree(options: options)
+    return (try? tree?.withPath(of: "a/b") { try Bytes(contentsOfFile: $0) }) == Bytes("content".utf8)
+  }
+
+  // wait(2): __WALL, children that send no signal too.
+  private static let all: CInt = 0x4000_0000
+
+  @Test func `A host that ignores SIGCHLD gets its tree, and no child is left`() async {
+    await #expect(processExitsWith: .success) {
+      signal(SIGCHLD, SIG_IGN)
+      for _ in 0..<20 where !Self.isMade() { exit(1) }
+      guard waitpid(-1, nil, Self.all | WNOHANG) == -1, errno == ECHILD else { exit(2) }
+    }
+  }
+
+  @Test func `A host's handler of SIGCHLD is not called`() async {
+    await #expect(processExitsWith: .success) {
+      signal(SIGCHLD) { _ in _exit(3) }
+      for _ in 0..<20 where !Self.isMade() { exit(1) }
+    }
+  }
+
+  @Test func `A host that reaps every child is tolerated`() async {
+    await #expect(processExitsWith: .success) {
+      Thread.detachNewThread { while true { _ = waitpid(-1, nil, Self.all) } }
+      for _ in 0..<200 where !Self.isMade() { exit(1) }
+    }
+  }
+
+  @Test func `The mask of signals, the umask and the limits stay as they were`() async {
+    await #expect(processExitsWith: .success) {
+      umask(0o777)
+      var before = sigset_t()
+      sigemptyset(&before)
+      sigaddset(&before, SIGUSR1)
+      pthread_sigmask(SIG_SETMASK, &before, nil)
+      guard Self.isMade() else { exit(1) }
+      var after = sigset_t()
+      pthread_sigmask(SIG_SETMASK, nil, &after)
+      guard sigismember(&after, SIGUSR1) == 1, sigismember(&after, SIGTERM) == 0 else { exit(2) }
+      guard umask(0) == 0o777 else { exit(3) }
+    }
+  }
+
+  @Test func `An ordinary user gets a tree that belongs to him`() async {
+    await #expect(processExitsWith: .success) {
+      // A process that changed its user has files in /proc that are root's.
+      if geteuid() == 0 { guard setgid(65534) == 0, setuid(65534) == 0 else { exit(1) } }
+      let tree = try ArchiveReader(bytes: Self.archive).tree()
+      var status = stat()
+      guard stat(try tree.path + "/a/b", &status) == 0 else { exit(3) }
+      guard status.st_uid == geteuid(), status.st_gid == getegid() else { exit(4) }
+      guard open(try tree.path + "/a/b", O_WRONLY) == -1, errno == EROFS else { exit(5) }
+      withExtendedLifetime(tree) {}
+    }
+  }
+
+  @Test func `A user who may start no process is told which call was refused`() async {
+    await #expect(processExitsWith: .success) {
+      if geteuid() == 0 { guard setgid(65534) == 0, setuid(65534) == 0 else { exit(1) } }
+      var none = rlimit(rlim_cur: 0, rlim_max: 0)
+      guard setrlimit(__rlimit_resource_t(6 /* RLIMIT_NPROC */), &none) == 0 else { exit(2) }
+      do throws(ArchiveError) {
+        _ = try ArchiveReader(bytes: Self.archive).tree()
+        exit(3)
+      } catch {
+        guard error.code == .treeUnavailable, error.call == "clone", error.errno != nil else { exit(4) }
+        guard "\(error)".contains("user namespaces") else { exit(5) }
+      }
+    }
+  }
+
+  @Test func `Failed trees leave no descriptor`() async {
+    await #expect(processExitsWith: .success) {
+      let before = try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").count
+      let good = Tar.entry("good", Bytes(repeating: 1, count: 5000))
+      let failures: [Bytes] = [
+        Bytes((good + Tar.entry("cut", Bytes(repeating: 1, count: 5000))).dropLast(1000)),
+        Zip.archive(.init("a", [1]), .init("b", [2], crc: 1)),
+        Tar.archive(good, Tar.entry("good/x", [1])),
+        Gzip.member(Tar.archive(good), crc: 1),
+      ]
+      for way in TreeTests.ways {
+        for round in 0..<100 {
+          var options = ExtractionOptions()
+          options.treeWay = way
+          guard (try? ArchiveReader(bytes: failures[round % failures.count]).tree(options: options)) == nil
+          else {
+            exit(1)
+          }
+          _ = try ArchiveReader(bytes: Self.archive).tree(options: options)
+        }
+      }
+      guard try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").count == before else {
+        exit(2)
+      }
+      guard waitpid(-1, nil, Self.all | WNOHANG) == -1, errno == ECHILD else { exit(3) }
+    }
+  }
+
+  @Test func `What may be held bounds content, pages and names`() throws {
+    func error(_ archive: Bytes, _ limits: Limits) -> ArchiveError? {
+      #expect(throws: ArchiveError.self) {
+        try ArchiveReader(bytes: archive).tree(options: ExtractionOptions(limits: limits))
+      }
+    }
+    let large = Gzip.deflated(Tar.archive(Tar.entry("large", Bytes(repeating: 0, count: 2 << 20))))
+    #expect(error(large, Limits(heldBytes: 1 << 20))?.code == .limitExceeded)
+    let names = Zip.archive((0..<3000).map { Zip.Entry("\($0)", []) })
+    #expect(error(names, Limits(heldBytes: 1 << 20))?.code == .limitExceeded)
+    let pages = Zip.archive((0..<300).map { Zip.Entry("\($0)", [1]) })
+    #expect(error(pages, Limits(heldBytes: 1 << 20))?.code == .limitExceeded)
+    #expect(
+      try ArchiveReader(bytes: pages).extract(options: .init(limits: Limits(heldBytes: 1 << 20))).count == 300
+    )
+  }
+
+  /// With one thread: small content is copied for another one without its holes.
+  @Test func `Holes of a sparse entry stay holes`() throws {
+    for name in ["tar-sparse-pax-1.0.tar", "tar-sparse-old-gnu-all-hole.tar"] {
+      let files = try ArchiveReader(path: Fixture.path(name)).extract()
+      let tree = try ArchiveReader(path: Fixture.path(name)).tree(
+        options: ExtractionOptions(parallelism: 1))
+      #expect(files.contains { $0.file.size >= 16 << 10 })
+      for (name, file) in files where file.size >= 16 << 10 {
+        var status = stat()
+        try tree.withPath(of: name) { path throws in
+          _ = stat(path, &status)
+          #expect(try Bytes(contentsOfFile: path) == file.content)
+        }
+        #expect(Int(status.st_size) == file.size)
+        #expect(Int(status.st_blocks) * 512 < file.size)
+      }
+    }
+  }
+}

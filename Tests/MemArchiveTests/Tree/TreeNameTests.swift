@@ -1,0 +1,167 @@
+import Foundation
+import Glibc
+import MemArchive
+import Testing
+
+/// What an archive may not do with names and links.
+struct TreeNameTests {
+  private func tree(
+    _ entries: Bytes..., options: ExtractionOptions = ExtractionOptions()
+  ) throws -> MemTree {
+    try ArchiveReader(bytes: entries.flatMap { $0 } + Tar.end).tree(options: options)
+  }
+
+  private func content(_ tree: MemTree, _ name: String) throws -> String {
+    try tree.withPath(of: name) { String(decoding: try Bytes(contentsOfFile: $0), as: UTF8.self) }
+  }
+
+  private func error(_ entries: Bytes..., options: ExtractionOptions = ExtractionOptions()) -> ArchiveError? {
+    #expect(throws: ArchiveError.self) {
+      try ArchiveReader(bytes: entries.flatMap { $0 } + Tar.end).tree(options: options)
+    }
+  }
+
+  private let good = Tar.entry("good", Bytes("good".utf8))
+
+  @Test(arguments: ["/etc/passwd", "../x", "a/../../x", "a/.."])
+  func `A name that leads out is left out and listed, or refused`(_ name: String) throws {
+    let tree = try tree(Tar.entry(name, [1]), good)
+    #expect(tree.skipped.map(\.entry) == [name])
+    #expect(try content(tree, "good") == "good")
+    #expect(throws: ArchiveError.self) { try tree.path(of: name) }
+    let error = error(Tar.entry(name, [1]), good, options: ExtractionOptions(insecureNames: .reject))
+    #expect(error?.code == .insecureName)
+    #expect(error?.entry == name)
+  }
+
+  @Test(arguments: ["/", "/etc/passwd", "..", "../..", "d/../../x", "here/.."])
+  func `A symbolic link that leads out is left out and listed, or refused`(_ target: String) throws {
+    let entries = [
+      Tar.entry("d/x", [1]), Tar.entry("here", type: "2", link: "."), Tar.entry("l", type: "2", link: target),
+    ]
+    let tree = try tree(entries[0], entries[1], entries[2], good)
+    #expect(tree.skipped.map(\.entry) == ["l"])
+    #expect(throws: ArchiveError.self) { try tree.path(of: "l") }
+    let error = error(
+      entries[0], entries[1], entries[2], options: ExtractionOptions(insecureNames: .reject))
+    #expect(error?.code == .insecureName)
+    #expect(error?.entry == "l")
+  }
+
+  @Test func `A link leads out by way of another one and is found out`() throws {
+    // By its text alone, "a/b/../z" would stay inside.
+    let tree = try tree(
+      Tar.entry("a/x", [1]), Tar.entry("a/b", type: "2", link: ".."),
+      Tar.entry("out", type: "2", link: "a/b/../z"),
+      Tar.entry("in", type: "2", link: "a/b/good"), good)
+    #expect(tree.skipped.map(\.entry) == ["out"])
+    #expect(try content(tree, "in") == "good")
+  }
+
+  @Test func `A hard link to a symbolic link is judged where it stands`() throws {
+    let tree = try tree(
+      Tar.entry("a/b/l", type: "2", link: "../../good"), Tar.entry("l", type: "1", link: "a/b/l"), good)
+    #expect(tree.skipped.map(\.entry) == ["l"])
+    #expect(try content(tree, "a/b/l") == "good")
+  }
+
+  @Test func `An entry behind a symbolic link is refused and nothing is written through it`() throws {
+    let link = Tar.entry("l", type: "2", link: "/tmp")
+    let refused = error(link, Tar.entry("l/memarchive-escape", [1]))
+    #expect(refused?.code == .nameConflict)
+    #expect(refused?.entry == "l/memarchive-escape")
+    #expect(access("/tmp/memarchive-escape", F_OK) == -1)
+    let tree = try tree(
+      link, Tar.entry("l/memarchive-escape", [1]), good, options: ExtractionOptions(onError: .keepGoing))
+    #expect(tree.errors.map(\.code) == [.nameConflict])
+    #expect(try content(tree, "good") == "good")
+  }
+
+  @Test func `A file where a directory must be, and the other way round, are refused`() {
+    let file = Tar.entry("a", [1])
+    #expect(error(file, Tar.entry("a/b", [1]))?.code == .nameConflict)
+    #expect(error(Tar.entry("a/b", [1]), file)?.code == .nameConflict)
+    #expect(error(file, Tar.entry("a/", type: "5"))?.code == .nameConflict)
+    #expect(error(Tar.entry("./", [], type: "1", link: "a"))?.code == .nameConflict)
+  }
+
+  @Test func `255 bytes are a name and 256 are not`() throws {
+    func zip(_ name: String) -> ArchiveReader { ArchiveReader(bytes: Zip.archive(.init(name, [7]))) }
+    let longest = String(repeating: "n", count: 255)
+    #expect(try content(zip("d/" + longest).tree(), "d/" + longest) == "\u{7}")
+    for name in ["d/" + longest + "n", longest + "n/f", String(repeating: "d/", count: 2001) + "f"] {
+      let error = #expect(throws: ArchiveError.self) { try zip(name).tree() }
+      #expect(error?.code == .nameTooLong)
+      #expect(error?.entry == name)
+    }
+    let deep = String(repeating: "d/", count: 1990) + "f"
+    #expect(try content(zip(deep).tree(), deep) == "\u{7}")
+  }
+
+  @Test func `Of two entries of a name the policy's is made`() throws {
+    let twice = [
+      Tar.entry("a", Bytes("1".utf8)), Tar.entry("h", type: "1", link: "a"), Tar.entry("a", Bytes("2".utf8)),
+    ]
+    let last = try tree(twice[0], twice[1], twice[2])
+    #expect(try content(last, "a") == "2")
+    // The link was made when the name still meant the other file.
+    #expect(try content(last, "h") == "1")
+    #expect(last.warnings.map(\.entry) == ["a"])
+    let first = try tree(twice[0], twice[1], twice[2], options: ExtractionOptions(duplicates: .first))
+    #expect(try content(first, "a") == "1")
+    let rejected = error(twice[0], twice[2], options: ExtractionOptions(duplicates: .reject))
+    #expect(rejected?.code == .duplicateEntry)
+  }
+
+  @Test func `Of many zip entries of a name the last is made, on several threads`() throws {
+    let entries = (0..<2000).map { Zip.Entry("same", Bytes("\($0)".utf8)) }
+    let tree = try ArchiveReader(bytes: Zip.archive(entries)).tree(
+      options: ExtractionOptions(parallelism: 4))
+    #expect(try content(tree, "same") == "1999")
+  }
+
+  @Test func `Hard links share an inode, in front of their target too`() throws {
+    let tree = try tree(
+      Tar.entry("first", type: "1", link: "second"), Tar.entry("second", type: "1", link: "file"),
+      Tar.entry("file", Bytes("one".utf8)), Tar.entry("nowhere", type: "1", link: "none"))
+    var status = stat()
+    try tree.withPath(of: "first") { _ = stat($0, &status) }
+    #expect(status.st_nlink == 3)
+    #expect(tree.warnings.map(\.entry) == ["nowhere"])
+    let strict = error(
+      Tar.entry("nowhere", type: "1", link: "none"), options: ExtractionOptions(strictLinks: true))
+    #expect(strict?.code == .linkTargetUnavailable)
+  }
+
+  @Test func `A hard link with the content gives it to all its names`() throws {
+    for name in ["cpio-newc-hardlink.cpio", "cpio-odc-hardlink.cpio", "tar-pax-hardlink-body.tar"] {
+      let files = try ArchiveReader(path: Fixture.path(name)).extract()
+      let tree = try ArchiveReader(path: Fixture.path(name)).tree()
+      #expect(files.count > 1)
+      for (name, file) in files {
+        #expect(try tree.withPath(of: name) { try Bytes(contentsOfFile: $0) } == file.content)
+      }
+    }
+  }
+
+  @Test func `Devices and pipes are left out, and set-user-ID is taken away`() throws {
+    let tree = try ArchiveReader(path: Fixture.path("tar-all-kinds.tar")).tree()
+    #expect(tree.skipped.map(\.entry) == ["all/fifo", "all/character", "all/block"])
+    var status = stat()
+    try tree.withPath(of: "all/setuid") { _ = stat($0, &status) }
+    #expect(status.st_mode & 0o7000 == 0)
+    #expect(status.st_mode & 0o111 != 0)
+  }
+
+  @Test func `Every fixture unpacks into a tree or says what is in the way`() throws {
+    for fixture in Fixture.all {
+      do throws(ArchiveError) {
+        let tree = try ArchiveReader(path: fixture.path).tree(
+          options: ExtractionOptions(formats: .all, passphrases: ["secret"]))
+        #expect(tree.entries.count == fixture.entries.count, "\(fixture.file)")
+      } catch {
+        #expect([.nameConflict, .nameTooLong].contains(error.code), "\(fixture.file): \(error)")
+      }
+    }
+  }
+}
