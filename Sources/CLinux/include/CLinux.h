@@ -7,6 +7,9 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "Sandbox.h"
+#include "Worker.h"
+
 // memfd_create(2), <linux/memfd.h>. glibc 2.36 does not know the last two (kernel 6.3).
 enum {
   CLINUX_MFD_CLOEXEC = 0x1,
