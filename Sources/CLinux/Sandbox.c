@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <iconv.h>
 #include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -131,4 +132,14 @@ void clinux_try_forbidden(int what) {
   case 3: mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0); break;
   case 4: clinux_memfd_create("unsealed", CLINUX_MFD_CLOEXEC); break;
   }
+}
+
+void clinux_open_conversions(const char *encoding) {
+  // Kept open for the life of the process: a module that is in use is not looked for again.
+  static const char *const from[] = {"UTF-8", "UTF-16LE", "UTF-16BE", "ANSI_X3.4-1968"};
+  static const char *const to[] = {"UTF-8", "ANSI_X3.4-1968"};
+  for (size_t source = 0; source < sizeof from / sizeof *from; source++)
+    for (size_t target = 0; target < sizeof to / sizeof *to; target++)
+      if (strcmp(from[source], to[target]) != 0) (void)!iconv_open(to[target], from[source]);
+  if (encoding) (void)!iconv_open("UTF-8", encoding);
 }

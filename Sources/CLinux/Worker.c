@@ -16,6 +16,7 @@
 #include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 // The headers of older distributions lack them; the numbers are the same on every architecture.
@@ -194,14 +195,12 @@ ssize_t clinux_receive_packet(
   return result;
 }
 
-void clinux_exit_with_peer(int socket) {
+void clinux_exit_with_peer(int socket, int milliseconds) {
   // No event is asked for; what comes unasked is the peer's end (poll(2), POLLHUP).
   struct pollfd request = {.fd = socket, .events = 0};
-  for (;;) {
-    int count = ppoll(&request, 1, NULL, NULL);
-    if (count > 0 && request.revents != 0) _exit(0);
-    if (count < 0 && errno != EINTR) _exit(1);
-  }
+  struct timespec time = {.tv_sec = milliseconds / 1000, .tv_nsec = milliseconds % 1000 * 1000000L};
+  int count = ppoll(&request, 1, &time, NULL);
+  if (count > 0 && request.revents != 0) _exit(0);
 }
 
 const char *clinux_secure_environment(const char *name) { return secure_getenv(name); }

@@ -23,6 +23,9 @@ int clinux_landlock_nothing(int *abi);
 // One heap for all threads (mallopt(3), M_ARENA_MAX), and time zone `zone` (environ(7), TZ) read for good.
 void clinux_settle_heap_and_zone(const char *zone);
 
+// Opens the conversions between character sets that names may need, and that from `encoding` unless it is NULL.
+void clinux_open_conversions(const char *encoding);
+
 // The same filter is written for each architecture.
 enum { CLINUX_X86_64 = 0xC000003E, CLINUX_AARCH64 = 0xC00000B7 };
 

@@ -45,8 +45,8 @@ enum { CLINUX_PACKET_WHOLE, CLINUX_PACKET_CUT, CLINUX_PACKET_DESCRIPTORS_LOST };
 ssize_t clinux_receive_packet(
     int socket, void *bytes, size_t capacity, int *descriptors, size_t *descriptor_count, int *state);
 
-// Waits for nothing but the peer's end of the socket to go, and then ends this process.
-void clinux_exit_with_peer(int socket);
+// Ends this process as soon as the peer's end of the socket is closed. Returns after so many milliseconds otherwise.
+void clinux_exit_with_peer(int socket, int milliseconds);
 
 // getenv(3) where the program was not given other rights than its caller's, and NULL otherwise.
 const char *clinux_secure_environment(const char *name);

@@ -5,7 +5,7 @@ internal import SystemPackage
 /// The system calls that the library makes: one small function each, and the only place that reads errno.
 enum SystemCalls {
   /// Runs `call` again while a signal interrupts it; -1 becomes the `Errno`.
-  private static func valueOrErrno<Value: FixedWidthInteger & SignedInteger>(
+  static func valueOrErrno<Value: FixedWidthInteger & SignedInteger>(
     _ call: () -> Value
   ) throws(Errno) -> Value {
     while true {
@@ -104,6 +104,7 @@ enum SystemCalls {
     let size: Int64
     var isRegular: Bool { mode & S_IFMT == S_IFREG }
     var isBlockDevice: Bool { mode & S_IFMT == S_IFBLK }
+    var isPipe: Bool { mode & S_IFMT == S_IFIFO }
     var isDirectory: Bool { mode & S_IFMT == S_IFDIR }
 
     fileprivate init(_ status: stat) {
