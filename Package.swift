@@ -50,7 +50,8 @@ let package = Package(
         .product(name: "Crypto", package: "swift-crypto"),
         .product(name: "SystemPackage", package: "swift-system"),
       ]),
-    .executableTarget(name: "memarchive-worker", dependencies: ["MemArchive"], path: "Sources/MemArchiveWorker"),
+    .executableTarget(
+      name: "memarchive-worker", dependencies: ["MemArchive"], path: "Sources/MemArchiveWorker"),
     .testTarget(
       name: "MemArchiveTests",
       dependencies: [

@@ -37,7 +37,8 @@ extension ArchiveError {
   static func sandboxUnavailable(_ part: String, _ reason: String) -> Self {
     Self(
       .sandboxUnavailable, "\(part): \(reason)",
-      advice: "The sandbox needs it; read the archive without one (ExtractionOptions.sandbox) if it is trusted.")
+      advice:
+        "The sandbox needs it; read the archive without one (ExtractionOptions.sandbox) if it is trusted.")
   }
 
   static func sandboxViolation(_ reason: String) -> Self {

@@ -85,7 +85,8 @@ struct Archive {
   ///   - level: How many archives this one lies in.
   ///   - ledger: One for all of them, so that the limits hold for the whole.
   private func walk(
-    _ options: WalkOptions, _ demand: StreamDemand, _ reader: ArchiveReader, _ reading: ExtractionOptions, _ ledger: Ledger,
+    _ options: WalkOptions, _ demand: StreamDemand, _ reader: ArchiveReader, _ reading: ExtractionOptions,
+    _ ledger: Ledger,
     inside outer: String?, level: Int, _ visit: (ArchiveEntry, Content) throws -> Void
   ) throws -> ExitStatus {
     var status = ExitStatus.done
@@ -109,7 +110,8 @@ struct Archive {
           inner.formats.subtract(.loneFile)
           status = status.and(
             try walk(
-              options, demand, ArchiveReader(file), inner, ledger, inside: entry.name, level: level + 1, visit)
+              options, demand, ArchiveReader(file), inner, ledger, inside: entry.name, level: level + 1, visit
+            )
           )
           if status != .done, !options.keepGoing { break }
         } catch let error as ArchiveError {
@@ -216,7 +218,8 @@ struct Archive {
 
   /// Says what protected the extraction.
   func report(_ protection: Protection?) {
-    Diagnostics.report("\(argument): read by \(protection.map { "\($0)" } ?? "this process, without a sandbox")")
+    Diagnostics.report(
+      "\(argument): read by \(protection.map { "\($0)" } ?? "this process, without a sandbox")")
   }
 
   /// Says what is wrong with the archive, once, and what that means for the exit status.

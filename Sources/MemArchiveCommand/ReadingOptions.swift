@@ -53,7 +53,9 @@ struct ReadingOptions: ParsableArguments {
 
   func validate() throws {
     if let maxEntries, maxEntries < 0 { throw ValidationError("--max-entries must not be negative.") }
-    if let timeout, !(timeout > 0 && timeout <= 1e9) { throw ValidationError("--timeout must be a time to come.") }
+    if let timeout, !(timeout > 0 && timeout <= 1e9) {
+      throw ValidationError("--timeout must be a time to come.")
+    }
   }
 
   /// The library's options that these amount to.

@@ -19,6 +19,8 @@ final class Cancellation: Sendable {
   func check() throws(ArchiveError) {
     checks.wrappingAdd(1, ordering: .relaxed)
     if isRequested.load(ordering: .relaxed) { throw .cancelled() }
-    if let deadline, deadline.instant < .now { throw .timedOut("the extraction took longer than \(deadline.timeout)") }
+    if let deadline, deadline.instant < .now {
+      throw .timedOut("the extraction took longer than \(deadline.timeout)")
+    }
   }
 }

@@ -41,7 +41,8 @@ final class Slab: Sendable {
   }
 
   /// A slab that is one large file.
-  init(_ memory: consuming SealedMemory, executable: Bool, keepsDescriptor: Bool = false) throws(ArchiveError) {
+  init(_ memory: consuming SealedMemory, executable: Bool, keepsDescriptor: Bool = false) throws(ArchiveError)
+  {
     self.executable = executable
     self.keepsDescriptor = keepsDescriptor
     ledger = memory.charge.ledger

@@ -91,7 +91,8 @@ internal import SystemPackage
     if let place = try slab?.append(content, charge: &charge) { return place }
     try finish()
     let slab = try Slab(
-      usesFolios: fill == .automatic, executable: executable, keepsDescriptor: keepsDescriptors, ledger: ledger)
+      usesFolios: fill == .automatic, executable: executable, keepsDescriptor: keepsDescriptors,
+      ledger: ledger)
     self.slab = slab
     guard let place = try slab.append(content, charge: &charge) else {
       throw .corrupt("an entry of \(content.byteCount) bytes does not fit into a slab")

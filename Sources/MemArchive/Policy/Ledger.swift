@@ -31,7 +31,8 @@ package final class Ledger: Sendable {
   var snapshot: Snapshot {
     account.withLock {
       Snapshot(
-        limits: limits, heldLimit: heldLimit, produced: $0.produced, held: $0.held, entries: Int64($0.entries),
+        limits: limits, heldLimit: heldLimit, produced: $0.produced, held: $0.held,
+        entries: Int64($0.entries),
         descriptors: Int64($0.descriptors))
     }
   }

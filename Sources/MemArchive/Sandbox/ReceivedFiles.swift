@@ -57,7 +57,9 @@ struct ReceivedFiles {
   }
 
   /// A file in a slab; nil as long as that has not come.
-  func takePacked(slab number: UInt32, offset: Int, size: Int, _ entry: ArchiveEntry) throws(ArchiveError) -> MemFile? {
+  func takePacked(slab number: UInt32, offset: Int, size: Int, _ entry: ArchiveEntry) throws(ArchiveError)
+    -> MemFile?
+  {
     guard let received = slabs[number] else { return nil }
     guard size <= received.size, offset <= received.size - size else {
       throw session.violation("spoke of a file that lies beyond its slab")

@@ -61,7 +61,8 @@ final class SandboxedStream {
       switch demand {
       case .headers:
         throw ArchiveError(
-          .noSuchEntry, entry: entry.name, "no content was to be read", advice: "Open the archive as a stream.")
+          .noSuchEntry, entry: entry.name, "no content was to be read",
+          advice: "Open the archive as a stream.")
       case .ask:
         let account = ledger.snapshot
         session.send(.extract(held: account.held, descriptors: account.descriptors))

@@ -79,7 +79,9 @@ struct SandboxedVisit: ~Copyable {
     session.send(.answer(isWanted))
   }
 
-  private mutating func take(_ position: Int64, _ size: Int64, _ place: WorkerMessage.Place) throws(ArchiveError) {
+  private mutating func take(_ position: Int64, _ size: Int64, _ place: WorkerMessage.Place)
+    throws(ArchiveError)
+  {
     let position = Int(position)
     guard let entry = awaited.removeValue(forKey: position) else {
       throw session.violation("sent a file that nobody asked for")
@@ -124,7 +126,9 @@ struct SandboxedVisit: ~Copyable {
     _ failedPosition: Int64?, _ error: ArchiveError?, _ visitor: inout some EntryVisitor
   ) throws(ArchiveError) {
     try tell(&visitor)
-    guard error != nil || events.isEmpty else { throw session.violation("did not send a slab that it spoke of") }
+    guard error != nil || events.isEmpty else {
+      throw session.violation("did not send a slab that it spoke of")
+    }
     // What was wanted has come, or it was said why not.
     guard error != nil || awaited.count <= notes else {
       throw session.violation("left files out that were asked for")

@@ -110,7 +110,9 @@ struct WireReader {
     try optional { reader throws(Malformed) in try reader.text() }
   }
 
-  mutating func optionalNumber<Value: FixedWidthInteger>(_: Value.Type = Value.self) throws(Malformed) -> Value? {
+  mutating func optionalNumber<Value: FixedWidthInteger>(_: Value.Type = Value.self) throws(Malformed)
+    -> Value?
+  {
     try optional { reader throws(Malformed) in try reader.number(Value.self) }
   }
 

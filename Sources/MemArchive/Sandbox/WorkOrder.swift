@@ -197,7 +197,8 @@ enum ParentMessage: Equatable {
 
   init(_ reader: inout WireReader) throws(Malformed) {
     switch try reader.number(UInt8.self) {
-    case 2: self = .taken(packets: try reader.number(), held: try reader.number(), descriptors: try reader.number())
+    case 2:
+      self = .taken(packets: try reader.number(), held: try reader.number(), descriptors: try reader.number())
     case 3: self = .answer(try reader.bool())
     case 4: self = .next
     case 5: self = .extract(held: try reader.number(), descriptors: try reader.number())

@@ -58,7 +58,8 @@ enum WorkerMessage: Equatable {
       message = .entry(try reader.entry(), answer)
     case 5:
       let (position, size) = try (reader.size(), reader.size())
-      let place: Place = try reader.bool() ? .packed(slab: try reader.number(), offset: try reader.size()) : .own
+      let place: Place =
+        try reader.bool() ? .packed(slab: try reader.number(), offset: try reader.size()) : .own
       message = .file(position: position, size: size, place)
     case 6: message = .slab(try reader.number(), size: try reader.size())
     case 7: message = .note(try reader.error())

@@ -27,7 +27,9 @@ internal import SystemPackage
     var descriptor: CInt = -1
     let arguments = unsafe Self.pointers([path, WorkerLocator.argument])
     let variables = unsafe Self.pointers(environment)
-    defer { for pointer in unsafe arguments + variables { unsafe free(UnsafeMutablePointer(mutating: pointer)) } }
+    defer {
+      for pointer in unsafe arguments + variables { unsafe free(UnsafeMutablePointer(mutating: pointer)) }
+    }
     _ = try SystemCalls.valueOrErrno {
       unsafe clinux_spawn_worker(path, arguments, variables, theirs.rawValue, &descriptor)
     }

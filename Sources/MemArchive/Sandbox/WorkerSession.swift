@@ -104,7 +104,8 @@ final class WorkerSession {
     }
     switch answer {
     case .ready(PlatformReport.version, let protection): self.protection = protection
-    case .ready(let version, _), .unavailable(let version, _, _) where version != PlatformReport.version:
+    case .ready(let version, _),
+      .unavailable(let version, _, _) where version != PlatformReport.version:
       throw .sandboxUnavailable(
         "the worker", "\(path) is version \(version), and this is \(PlatformReport.version)")
     case .unavailable(_, let part, let reason): throw .sandboxUnavailable(part, reason)

@@ -20,7 +20,8 @@ struct WorkerSource {
     case .path(let path): try add(path, reader.pipe, options, ledger)
     case .parts(let paths):
       guard paths.count < PacketChannel.mostDescriptors else {
-        throw .sandboxUnavailable("the archive", "it lies in more than \(PacketChannel.mostDescriptors - 1) files")
+        throw .sandboxUnavailable(
+          "the archive", "it lies in more than \(PacketChannel.mostDescriptors - 1) files")
       }
       for path in paths {
         try add(path, nil, options, ledger)
@@ -95,7 +96,9 @@ struct WorkerSource {
       Self.copy(of: PipeSource(descriptor, isOwned: false, cancellations: cancellations), ledger))
   }
 
-  private static func reopened(_ descriptor: FileDescriptor?, _ status: SystemCalls.Status) -> OwnedDescriptor? {
+  private static func reopened(_ descriptor: FileDescriptor?, _ status: SystemCalls.Status)
+    -> OwnedDescriptor?
+  {
     guard let owner = descriptor.map({ OwnedDescriptor($0) }),
       let own = try? SystemCalls.status(of: FileDescriptor(rawValue: owner.rawValue)),
       own.device == status.device, own.inode == status.inode

@@ -78,7 +78,8 @@ enum Lockdown {
         clinux_exit_with_peer(CInt(CLINUX_WORKER_SOCKET), 1000)
         let now = cancellation.count
         if now != before {
-          try? PacketChannel.send(PacketChannel.header(PacketChannel.alive), [], on: CInt(CLINUX_WORKER_SOCKET))
+          try? PacketChannel.send(
+            PacketChannel.header(PacketChannel.alive), [], on: CInt(CLINUX_WORKER_SOCKET))
         }
         before = now
       }

@@ -123,7 +123,8 @@ final class WorkerDesk: @unchecked Sendable {
       guard let size = slab.sizeIfSealed, let descriptor = slab.takeDescriptor() else { return false }
       sentSlabs.insert(slab.number)
       outgoing.append(
-        Outgoing(descriptor: descriptor.rawValue, bytes: slab.handOverCharge(), isFile: false, owner: descriptor))
+        Outgoing(
+          descriptor: descriptor.rawValue, bytes: slab.handOverCharge(), isFile: false, owner: descriptor))
       send(.slab(slab.number, size: Int64(size)))
       return true
     }

@@ -73,7 +73,9 @@ struct WorkerService {
         case .entry(let entry) where entry.hasContent:
           // In step with the parent where much would be held at once.
           let room = min(32 << 20, ledger.snapshot.heldLimit / 4)
-          if desk.bytesOnTheWay > 0, (entry.size ?? .max) > room - min(room, desk.bytesOnTheWay) { desk.awaitAll() }
+          if desk.bytesOnTheWay > 0, (entry.size ?? .max) > room - min(room, desk.bytesOnTheWay) {
+            desk.awaitAll()
+          }
           pull.tellContent(&stream)
         default: continue
         }
