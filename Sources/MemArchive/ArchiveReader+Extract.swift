@@ -22,7 +22,8 @@ extension ArchiveReader {
   ) throws(ArchiveError) -> MemFiles {
     var collector = FileCollector(selection, options: options)
     let options = options.started
-    collector.setProtection(try visit(&collector, options: options, ledger: ledger))
+    let protection = try visit(&collector, options: options, ledger: ledger)
+    collector.setProtection(protection)
     try readAgain(for: &collector, options: options, ledger: ledger)
     return try collector.finish()
   }

@@ -148,7 +148,11 @@ final class SealedSlab: Sendable {
     do { mapping = try Mapping(memfd.descriptor, count: size, writable: false) } catch {
       throw .system("mmap", error, doing: "mapping files in memory")
     }
-    self.memfd = Mutex(keepsDescriptor ? consume memfd : nil)
+    if keepsDescriptor {
+      self.memfd = Mutex(consume memfd)
+    } else {
+      self.memfd = Mutex(nil)
+    }
   }
 
   fileprivate func takeDescriptor() -> OwnedDescriptor? {

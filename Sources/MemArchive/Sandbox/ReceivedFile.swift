@@ -36,10 +36,10 @@ enum ReceivedFile {
       throw Refusal(reason: "a file of \(status.size) bytes and spoke of \(size)")
     }
     // O_WRONLY is 1; such a descriptor gives nothing.
-    guard [0, 2].contains(clinux_access_mode(file.rawValue)), let file = descriptor.take() else {
+    guard [0, 2].contains(clinux_access_mode(file.rawValue)), let taken = descriptor.take() else {
       throw Refusal(reason: "a descriptor that cannot be read")
     }
-    return VerifiedMemory(memfd: Memfd(takingOver: file), size: Int(size), seals: seals)
+    return VerifiedMemory(memfd: Memfd(takingOver: taken), size: Int(size), seals: seals)
   }
 }
 

@@ -18,7 +18,7 @@ enum WorkerLocator {
     if let named = environment("MEMARCHIVE_WORKER") { return [named] }
     var candidates: [String] = []
     let own = ownProgram()
-    let directory = own.flatMap { $0.lastIndex(of: "/").map { slash in String(own![..<slash]) } }
+    let directory = own.map { path in String(path[..<(path.lastIndex(of: "/") ?? path.startIndex)]) }
     if let directory { candidates.append("\(directory)/\(programName)") }
     if let own, isOwnWorker.load(ordering: .relaxed) { candidates.append(own) }
     if let directory { candidates.append("\(directory)/../libexec/memarchive/\(programName)") }

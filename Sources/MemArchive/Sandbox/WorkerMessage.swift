@@ -171,3 +171,6 @@ extension WireWriter {
     put(error.advice)
   }
 }
+
+/// For a fuzzer: whether these bytes are something that a worker can say.
+package func isWorkerMessage(_ bytes: [UInt8]) -> Bool { (try? WorkerMessage.decode(bytes)) != nil }

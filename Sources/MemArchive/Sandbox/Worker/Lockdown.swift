@@ -20,7 +20,7 @@ enum Lockdown {
     _ order: WorkOrder, _ pipe: CInt?, _ cancellation: Cancellation
   ) throws(Failure) -> Protection {
     unsafe clinux_settle_heap_and_zone(order.timeZone)
-    _ = chdir("/")
+    unsafe _ = chdir("/")
     let diesFirst = clinux_prefer_for_oom() == 0
     try require("a process without dumps", clinux_forbid_dumps())
     // Rounded up by what a file is grown by at once.
@@ -78,7 +78,7 @@ enum Lockdown {
         clinux_exit_with_peer(CInt(CLINUX_WORKER_SOCKET), 1000)
         let now = cancellation.count
         if now != before {
-          try? PacketChannel.send(
+          _ = try? PacketChannel.send(
             PacketChannel.header(PacketChannel.alive), [], on: CInt(CLINUX_WORKER_SOCKET))
         }
         before = now

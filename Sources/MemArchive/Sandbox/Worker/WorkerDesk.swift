@@ -137,22 +137,16 @@ final class WorkerDesk: @unchecked Sendable {
     do throws(Errno) { try channel.send(writer.bytes, outgoing.map(\.descriptor)) } catch { _exit(0) }
     writer.removeAll()
     guard !outgoing.isEmpty else { return }
-    let sent = outgoing
-    // Closes the files, which gives their charges back; then the same stands to the parent's account.
-    outgoing = []
-    let files = sent.filter(\.isFile)
-    let fileBytes = files.reduce(Int64(0)) { $0 + $1.bytes }
-    let total = sent.reduce(Int64(0)) { $0 + $1.bytes }
-    unacknowledged.append((total, Int64(files.count)))
-    parent.held += total
-    parent.descriptors += Int64(files.count)
-    release(sent, fileBytes: fileBytes, descriptors: Int64(files.count))
+    let files = Int64(outgoing.count { $0.isFile })
+    let fileBytes = outgoing.reduce(Int64(0)) { $0 + ($1.isFile ? $1.bytes : 0) }
+    let bytes = outgoing.reduce(Int64(0)) { $0 + $1.bytes }
+    unacknowledged.append((bytes, files))
+    // Closes the files, which gives their charges back; now they stand to the parent's account.
+    outgoing.removeAll(keepingCapacity: true)
+    ledger.adjust(held: fileBytes, descriptors: files)
+    parent.held += bytes
+    parent.descriptors += files
     while bytesOnTheWay > Self.largestOnTheWay { awaitAcknowledgement() }
-  }
-
-  private func release(_ sent: consuming [Outgoing], fileBytes: Int64, descriptors: Int64) {
-    _ = consume sent
-    ledger.adjust(held: fileBytes, descriptors: descriptors)
   }
 
   var bytesOnTheWay: Int64 { unacknowledged.reduce(0) { $0 + $1.bytes } }
