@@ -3,5 +3,6 @@ import MemArchive
 
 // The worker that reads an archive for another process, and is of no use to anybody else.
 MemArchiveWorker.runIfRequested()
-fputs("memarchive-worker is started by programs that use MemArchive.\n", stderr)
+let text = "memarchive-worker is started by programs that use MemArchive.\n"
+unsafe _ = write(STDERR_FILENO, text, text.utf8.count)
 exit(2)

@@ -156,7 +156,10 @@ final class SealedSlab: Sendable {
   }
 
   fileprivate func takeDescriptor() -> OwnedDescriptor? {
-    memfd.withLock { memfd in memfd.take().map { OwnedDescriptor($0.release()) } }
+    memfd.withLock { memfd in
+      guard let taken = memfd.take() else { return nil }
+      return OwnedDescriptor(taken.release())
+    }
   }
 
   func withBytes<Result: ~Copyable, Failure: Error>(

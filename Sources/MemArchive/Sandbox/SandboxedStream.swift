@@ -10,6 +10,7 @@ final class SandboxedStream {
   private(set) var warnings: [ArchiveWarning] = []
   private(set) var comment: String?
   private var position: Int64 = -1
+  private var last: ArchiveEntry?
   private var isFinished = false
 
   init(
@@ -38,6 +39,7 @@ final class SandboxedStream {
         case .entry(let entry, .no):
           try ledger.count(entry)
           position += 1
+          last = entry
           return entry
         case .end:
           isFinished = true
@@ -46,7 +48,8 @@ final class SandboxedStream {
         case .failed(let error, isContent: false): throw error
         // What was extracted beforehand and not asked for.
         case .failed(_, isContent: true) where demand == .contents: continue
-        case .file(_, let size, let place) where demand == .contents: _ = try file(size, place, nil)
+        case .file(_, let size, let place) where demand == .contents:
+          if let last { _ = try file(size, place, last) }
         default: throw session.violation("sent a message that has no place here")
         }
       }
@@ -92,9 +95,8 @@ final class SandboxedStream {
   }
 
   private func file(
-    _ size: Int64, _ place: WorkerMessage.Place, _ entry: ArchiveEntry?
+    _ size: Int64, _ place: WorkerMessage.Place, _ entry: ArchiveEntry
   ) throws(ArchiveError) -> MemFile {
-    let entry = entry ?? ArchiveEntry(name: "", kind: .file)
     switch place {
     case .own: return try files.takeOwn(size: size, entry)
     case .packed(let slab, let offset):

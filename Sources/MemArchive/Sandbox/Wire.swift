@@ -1,3 +1,5 @@
+typealias WireNumber = FixedWidthInteger & BitwiseCopyable
+
 /// Bytes that are not what they must be.
 struct Malformed: Error {}
 
@@ -71,7 +73,7 @@ struct WireReader {
     return position
   }
 
-  mutating func number<Value: FixedWidthInteger & BitwiseCopyable>(_: Value.Type = Value.self) throws(Malformed) -> Value {
+  mutating func number<Value: WireNumber>(_: Value.Type = Value.self) throws(Malformed) -> Value {
     let start = try take(MemoryLayout<Value>.size)
     return unsafe Value(
       littleEndian: bytes.span.bytes.unsafeLoadUnaligned(fromByteOffset: start, as: Value.self))
@@ -110,7 +112,7 @@ struct WireReader {
     try optional { reader throws(Malformed) in try reader.text() }
   }
 
-  mutating func optionalNumber<Value: FixedWidthInteger & BitwiseCopyable>(_: Value.Type = Value.self) throws(Malformed)
+  mutating func optionalNumber<Value: WireNumber>(_: Value.Type = Value.self) throws(Malformed)
     -> Value?
   {
     try optional { reader throws(Malformed) in try reader.number(Value.self) }

@@ -28,7 +28,7 @@ internal import SystemPackage
     let arguments = unsafe Self.pointers([path, WorkerLocator.argument])
     let variables = unsafe Self.pointers(environment)
     defer {
-      for pointer in unsafe arguments + variables { unsafe free(UnsafeMutablePointer(mutating: pointer)) }
+      unsafe (arguments + variables).forEach { unsafe free(UnsafeMutablePointer(mutating: $0)) }
     }
     _ = try SystemCalls.valueOrErrno {
       unsafe clinux_spawn_worker(path, arguments, variables, theirs.rawValue, &descriptor)

@@ -68,9 +68,10 @@ final class PipeSource: ByteSource {
       for cancellation in cancellations { try cancellation.check() }
       do throws(Errno) {
         // A pipe may stall for ever: whoever can cancel is heard ten times a second.
-        let isReady =
-          try !waits || SystemCalls.waitForInput(descriptor, milliseconds: cancellations.isEmpty ? -1 : 100)
-        guard isReady else { continue }
+        if waits {
+          let time: CInt = cancellations.isEmpty ? -1 : 100
+          guard try SystemCalls.waitForInput(descriptor, milliseconds: time) else { continue }
+        }
         let count = try SystemCalls.read(descriptor, at: nil, into: &buffer)
         bytesRead += Int64(count)
         return count

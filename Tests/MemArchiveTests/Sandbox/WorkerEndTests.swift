@@ -9,7 +9,7 @@ import Testing
 /// However a worker ends, this process is as it was, and knows soon.
 @Suite(.serialized) struct WorkerEndTests {
   /// A pipe that holds `bytes`, stays open for writing, and gives no more.
-  private struct Stalled: ~Copyable {
+  private final class Stalled {
     let reading: FileDescriptor
     let writing: FileDescriptor
 

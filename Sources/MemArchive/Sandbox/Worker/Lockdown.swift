@@ -13,12 +13,16 @@ enum Lockdown {
   /// Descriptors for what is on its way to the parent, and for what threads have extracted and not handed over yet.
   private static let descriptors: UInt64 = 8192
 
+  /// What holds now, and how many threads may extract.
+  ///
   /// - Parameters:
   ///   - pipe: The descriptor of the archive where that is a pipe.
   ///   - cancellation: Counts what goes on.
   static func enter(
     _ order: WorkOrder, _ pipe: CInt?, _ cancellation: Cancellation
-  ) throws(Failure) -> Protection {
+  ) throws(Failure) -> (Protection, threads: Int) {
+    // Each thread has some descriptors of its own.
+    let threads = clinux_hard_descriptor_limit() < 4096 ? 1 : order.options.threads
     unsafe clinux_settle_heap_and_zone(order.timeZone)
     unsafe _ = chdir("/")
     let diesFirst = clinux_prefer_for_oom() == 0
@@ -31,14 +35,11 @@ enum Lockdown {
     var abi: CInt = 0
     let refused = unsafe clinux_landlock_nothing(&abi)
     if refused != 0, !order.isBestEffort { throw failure("Landlock", refused) }
-    try startThreads(order, cancellation)
-    return Protection(
-      landlock: refused == 0 ? Int(abi) : nil, seccomp: try lock(order, pipe), diesFirst: diesFirst)
-  }
-
-  /// How many threads may extract: fewer where descriptors are few, because each has some of its own.
-  static func threads(_ order: WorkOrder) -> Int {
-    clinux_hard_descriptor_limit() < 4096 ? 1 : order.options.threads
+    try startThreads(threads, cancellation)
+    let seccomp = try lock(order, pipe)
+    return (
+      Protection(landlock: refused == 0 ? Int(abi) : nil, seccomp: seccomp, diesFirst: diesFirst), threads
+    )
   }
 
   /// What libraries look up once they need it, in files that cannot be opened later.
@@ -50,15 +51,15 @@ enum Lockdown {
     if let encoding = order.options.encoding {
       unsafe clinux_open_conversions(encoding)
     } else {
-      unsafe clinux_open_conversions(nil)
+      clinux_open_conversions(nil)
     }
   }
 
-  private static func startThreads(_ order: WorkOrder, _ cancellation: Cancellation) throws(Failure) {
+  private static func startThreads(_ count: Int, _ cancellation: Cancellation) throws(Failure) {
     do throws(ArchiveError) {
       try watchParent(cancellation)
-      // One decodes while the others extract.
-      try ThreadSupply.fill(max(1, threads(order)))
+      // One decodes while the others extract, and the first is here.
+      try ThreadSupply.fill(count)
     } catch {
       throw Failure(part: "threads", reason: "\(error.reason)")
     }

@@ -1,5 +1,6 @@
 internal import CLinux
 internal import Glibc
+internal import Synchronization
 internal import SystemPackage
 
 /// The process that reads an archive for another one, locked in; see <doc:TheSandbox>.
@@ -23,11 +24,12 @@ public enum MemArchiveWorker {
   private static func serve() -> Never {
     let channel = PacketChannel(FileDescriptor(rawValue: CInt(CLINUX_WORKER_SOCKET)))
     let desk = WorkerDesk(channel)
-    guard let order = desk.receiveOrder() else { _exit(1) }
+    guard var order = desk.receiveOrder() else { _exit(1) }
     let cancellation = Cancellation()
     do throws(Lockdown.Failure) {
-      let protection = try Lockdown.enter(order, desk.pipe, cancellation)
-      desk.begin(order, protection)
+      let (protection, threads) = try Lockdown.enter(order, desk.pipe, cancellation)
+      order.options.parallelism = threads
+      desk.begin(protection)
     } catch {
       desk.refuse(error)
     }

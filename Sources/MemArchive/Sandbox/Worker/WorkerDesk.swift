@@ -73,7 +73,7 @@ final class WorkerDesk: @unchecked Sendable {
     _exit(1)
   }
 
-  func begin(_ order: WorkOrder, _ protection: Protection) {
+  func begin(_ protection: Protection) {
     send(.ready(version: PlatformReport.version, protection))
     flush()
   }

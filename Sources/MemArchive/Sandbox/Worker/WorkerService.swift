@@ -15,7 +15,6 @@ struct WorkerService {
     ledger = Ledger(order.account)
     desk.use(ledger)
     var options = order.options
-    options.parallelism = Lockdown.threads(order)
     options.keepsSlabDescriptors = true
     options.cancellation = cancellation
     if order.wantsProgress {
