@@ -109,14 +109,15 @@ import Testing
   @Test func `A hundred workers leave neither descriptor nor process`() throws {
     let options = try options
     defer { removeWorker() }
-    let reader = ArchiveReader(bytes: Self.archive)
-    _ = try reader.extract(options: options)
+    let reader = ArchiveReader(
+      bytes: Tar.archive(
+        Tar.entry("hundred-a", [1]), Tar.entry("hundred-b", Bytes(repeating: 2, count: 5000))))
     for _ in 0..<100 {
-      #expect(try reader.extract(options: options)["a"]?.content == [1, 2, 3])
+      #expect(try reader.extract(options: options)["hundred-a"]?.content == [1])
       #expect(throws: ArchiveError.self) { try ArchiveReader(bytes: [1, 2]).extract(options: options) }
     }
     #expect(workers().isEmpty)
-    #expect(OpenFiles(labelled: "the archive itself") == .none)
+    #expect(OpenFiles(labelled: "hundred") == .none)
   }
 
   @Test func `A host that reaps everything does no harm`() async {

@@ -19,10 +19,11 @@ struct WorkerMessageTests {
   private static let messages: [WorkerMessage] = [
     .ready(version: "1", Protection(landlock: 7, seccomp: true, diesFirst: false)),
     .unavailable(version: "1", part: "Landlock", reason: "no"), .opened(comment: nil), .opened(comment: "x"),
-    .entry(entry, .asks), 
+    .entry(entry, .asks),
     .entry(
       ArchiveEntry(
-        name: "", convertedFrom: nil, kind: .block, size: nil, modified: nil, mode: nil, link: nil, linkCount: 1,
+        name: "", convertedFrom: nil, kind: .block, size: nil, modified: nil, mode: nil, link: nil,
+        linkCount: 1,
         isEncrypted: false, box: nil), .no),
     .file(position: 7, size: .max, .own), .file(position: 0, size: 0, .packed(slab: .max, offset: 1)),
     .slab(3, size: 16 << 20), .note(.corrupt("x", entry: "y", call: "z")),
