@@ -39,6 +39,16 @@ struct start {
   volatile int failure;
 };
 
+// The same under a number that is no standard stream's: a program that was started without these must not take it for
+// one. Where there is no other, it stays what it is.
+static int above_streams(int descriptor) {
+  if (descriptor > 2) return descriptor;
+  int moved = fcntl(descriptor, F_DUPFD_CLOEXEC, 3);
+  if (moved < 0) return descriptor;
+  close(descriptor);
+  return moved;
+}
+
 // In the child, whose memory is the parent's until it executes: nothing but system calls.
 static int begin(void *argument) {
   struct start *start = argument;
@@ -100,7 +110,7 @@ pid_t clinux_spawn_worker(
     close(descriptor);
     pid = -1;
   }
-  if (pid >= 0) *process_descriptor = descriptor;
+  if (pid >= 0) *process_descriptor = above_streams(descriptor);
   errno = error;
   return pid;
 }
@@ -128,7 +138,9 @@ void clinux_await_process(int process_descriptor, int *how, int *status) {
 }
 
 int clinux_packet_sockets(int sockets[2]) {
-  return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets);
+  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) != 0) return -1;
+  for (int index = 0; index < 2; index++) sockets[index] = above_streams(sockets[index]);
+  return 0;
 }
 
 int clinux_is_packet_socket(int descriptor) {

@@ -93,7 +93,7 @@ struct Archive {
     do {
       guard level < reading.limits.depth else { throw ArchiveError.tooManyLayers(reading.limits.depth) }
       var stream = try reader.stream(options: reading, ledger: ledger, demand: demand)
-      if options.reading.verbose, level == 0 { report(stream.protection) }
+      if level == 0 { report(stream.protection, options.reading) }
       while true {
         do {
           guard let entry = try stream.next()?.inside(outer) else { break }
@@ -139,7 +139,7 @@ struct Archive {
     var visitor = Visitor(archive: self, options: options, take: take)
     do {
       let protection = try reader.visit(&visitor, options: reading, ledger: Ledger(reading.limits))
-      if options.reading.verbose { report(protection) }
+      report(protection, options.reading)
     } catch {
       visitor.status = visitor.status.and(report(error))
     }
@@ -217,7 +217,8 @@ struct Archive {
   }
 
   /// Says what protected the extraction.
-  func report(_ protection: Protection?) {
+  func report(_ protection: Protection?, _ options: ReadingOptions) {
+    guard options.verbose, !options.quiet else { return }
     Diagnostics.report(
       "\(argument): read by \(protection.map { "\($0)" } ?? "this process, without a sandbox")")
   }

@@ -38,8 +38,8 @@ final class PacketChannel {
     case ended
     /// The peer breaks the rules.
     case violation(String)
-    /// This process has no room for descriptors.
-    case descriptorsLost
+    /// Descriptors did not arrive, for want of room in this process's table or for another reason.
+    case descriptorsLost(isTableFull: Bool)
   }
 
   let socket: TakenDescriptor
@@ -100,7 +100,12 @@ final class PacketChannel {
       throw .system(error)
     }
     let descriptors = numbers[..<count].map { TakenDescriptor(FileDescriptor(rawValue: $0)) }
-    if state == CInt(CLINUX_PACKET_DESCRIPTORS_LOST) { throw .descriptorsLost }
+    if state == CInt(CLINUX_PACKET_DESCRIPTORS_LOST) {
+      // Asked while those that have arrived are still open.
+      let probe = try? Memfd.create(name: "probe", executable: false).descriptor.rawValue
+      withExtendedLifetime(descriptors) {}
+      throw .descriptorsLost(isTableFull: probe == nil)
+    }
     guard state == CInt(CLINUX_PACKET_WHOLE) else { throw .violation("sent a packet that is too long") }
     guard length > 0 else { return nil }
     guard length >= Self.headerSize else { throw .violation("sent a packet without a header") }

@@ -21,6 +21,8 @@ struct WorkOrder: Equatable {
   var options = ExtractionOptions()
   var timeZone = "UTC0"
   var wantsProgress = false
+  /// As many descriptors may go with one packet.
+  var mostDescriptors: UInt32 = 1
   /// Seconds of processor time; 0 for any number.
   var processorSeconds: UInt64 = 0
   /// Whether it is to go on where the kernel lacks some of the protection.
@@ -51,6 +53,7 @@ struct WorkOrder: Equatable {
       writer.put(options)
       writer.put(timeZone)
       writer.put(wantsProgress)
+      writer.put(mostDescriptors)
       writer.put(processorSeconds)
       writer.put(isBestEffort)
       writer.put(optional: forbidden)
@@ -83,6 +86,7 @@ struct WorkOrder: Equatable {
     options = try reader.options()
     timeZone = try reader.text()
     wantsProgress = try reader.bool()
+    mostDescriptors = try reader.number()
     processorSeconds = try reader.number()
     isBestEffort = try reader.bool()
     forbidden = try reader.optionalNumber()

@@ -5,6 +5,8 @@ internal import SystemPackage
 /// Dropping it kills the worker and closes everything that it had sent and nobody took.
 final class WorkerSession {
   private let process: WorkerProcess
+  /// Stays open here too, so that its number is no file's: it may be that of a standard stream.
+  private let source: WorkerSource
   private let ledger: Ledger
   private let cancellation: Cancellation?
   /// Whether a worker that shows no sign of life is ended; a pipe may give nothing for as long as its writer likes.
@@ -26,19 +28,20 @@ final class WorkerSession {
   ) throws(ArchiveError) -> WorkerSession {
     let process = try startProcess(options)
     let source = try WorkerSource(reader, options: options, ledger: ledger)
-    let session = WorkerSession(process, ledger, options.cancellation, watchesProgress: !source.hasPipe)
+    let session = WorkerSession(process, source, ledger, options.cancellation)
     try session.send(order(reader, source, task: task, options: options, ledger: ledger), source.descriptors)
     try session.awaitGreeting()
     return session
   }
 
   private init(
-    _ process: WorkerProcess, _ ledger: Ledger, _ cancellation: Cancellation?, watchesProgress: Bool
+    _ process: WorkerProcess, _ source: WorkerSource, _ ledger: Ledger, _ cancellation: Cancellation?
   ) {
     self.process = process
+    self.source = source
     self.ledger = ledger
     self.cancellation = cancellation
-    self.watchesProgress = watchesProgress
+    watchesProgress = !source.hasPipe
   }
 
   private static func startProcess(_ options: ExtractionOptions) throws(ArchiveError) -> WorkerProcess {
@@ -64,9 +67,12 @@ final class WorkerSession {
     order.name = reader.fileName
     order.account = ledger.snapshot
     order.options = options
+    let free = freeDescriptors()
     if options.storage == .automatic, options.descriptorBudget == nil {
-      order.options.descriptorBudget = descriptorBudget(ledger)
+      order.options.descriptorBudget = max(0, free - 64) + ledger.descriptors
     }
+    // One batch has come when the next one does, and there is something else to be opened.
+    order.mostDescriptors = UInt32(max(1, min(PacketChannel.mostDescriptors, free / 3)))
     order.timeZone = WorkerLocator.environment("TZ") ?? ":/etc/localtime"
     order.wantsProgress = options.onProgress != nil
     order.isBestEffort = options.sandbox == .bestEffort
@@ -77,11 +83,11 @@ final class WorkerSession {
     return order
   }
 
-  /// As many descriptors as the process may still open, less some for everybody else.
-  private static func descriptorBudget(_ ledger: Ledger) -> Int {
+  /// As many descriptors as the process may still open.
+  private static func freeDescriptors() -> Int {
     // A new descriptor gets the lowest number that is free.
     guard let probe = try? Memfd.create(name: "probe", executable: false) else { return 0 }
-    return max(0, SystemCalls.descriptorLimit() - 64 - Int(probe.descriptor.rawValue)) + ledger.descriptors
+    return max(0, SystemCalls.descriptorLimit() - Int(probe.descriptor.rawValue))
   }
 
   private func send(_ order: WorkOrder, _ descriptors: [CInt]) throws(ArchiveError) {
@@ -196,11 +202,9 @@ final class WorkerSession {
       return .workerFailed("\(process.endAfterSilence())")
     case .violation(let reason): return violation(reason)
     case .system(let error): return .system("recvmsg", error, doing: "receiving from the sandboxed worker")
-    case .descriptorsLost:
-      // Where there is room for another one, it was not for want of it.
-      if (try? Memfd.create(name: "probe", executable: false)) != nil {
-        return violation("sent more descriptors than a packet has")
-      }
+    case .descriptorsLost(isTableFull: false):
+      return violation("sent more descriptors than a packet has")
+    case .descriptorsLost(isTableFull: true):
       _ = process.end()
       return .system("recvmsg", .tooManyOpenFiles, doing: "receiving files from the sandboxed worker")
     }

@@ -68,6 +68,7 @@ final class PipeSource: ByteSource {
       for cancellation in cancellations { try cancellation.check() }
       do throws(Errno) {
         // A pipe may stall for ever: whoever can cancel is heard ten times a second.
+        Pause.begin()
         if waits {
           let time: CInt = cancellations.isEmpty ? -1 : 100
           guard try SystemCalls.waitForInput(descriptor, milliseconds: time) else { continue }

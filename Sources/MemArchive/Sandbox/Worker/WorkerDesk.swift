@@ -21,6 +21,7 @@ final class WorkerDesk: @unchecked Sendable {
   private var packetsTaken: UInt32 = 0
   /// What the ledger has been told of the parent's files.
   private var parent: (held: Int64, descriptors: Int64) = (0, 0)
+  private var mostDescriptors = 1
   private var lastFlush = ContinuousClock.now
 
   private struct Outgoing {
@@ -78,8 +79,9 @@ final class WorkerDesk: @unchecked Sendable {
     flush()
   }
 
-  func use(_ ledger: Ledger) {
+  func use(_ ledger: Ledger, mostDescriptors: UInt32) {
     self.ledger = ledger
+    self.mostDescriptors = max(1, min(Int(mostDescriptors), PacketChannel.mostDescriptors))
     let account = ledger.snapshot
     parent = (account.held, account.descriptors)
   }
@@ -88,7 +90,7 @@ final class WorkerDesk: @unchecked Sendable {
 
   func send(_ message: WorkerMessage) {
     message.encode(to: &writer)
-    if writer.bytes.count >= PacketChannel.largest || outgoing.count >= PacketChannel.mostDescriptors {
+    if writer.bytes.count >= PacketChannel.largest || outgoing.count >= mostDescriptors {
       flush()
     } else if ContinuousClock.now - lastFlush > .milliseconds(20) {
       // Slow archives are heard of too.

@@ -13,7 +13,7 @@ struct WorkerService {
     self.order = order
     reader = ArchiveReader(passed: desk.files(order), name: order.name)
     ledger = Ledger(order.account)
-    desk.use(ledger)
+    desk.use(ledger, mostDescriptors: order.mostDescriptors)
     var options = order.options
     options.keepsSlabDescriptors = true
     options.cancellation = cancellation
@@ -24,6 +24,7 @@ struct WorkerService {
       }
     }
     self.options = options
+    Pause.set { desk.flush() }
   }
 
   func run() {
