@@ -54,6 +54,7 @@ def zip_(path, entries, method=zipfile.ZIP_DEFLATED):
 
 INPUTS = {
     "one.zip": lambda path: zip_(path, tiny(1)),
+    "tiny-1k.zip": lambda path: zip_(path, tiny(1_000)),
     "tiny-10k.zip": lambda path: zip_(path, tiny(10_000)),
     "tiny-10k.tar": lambda path: tar(path, tiny(10_000)),
     "tiny-100k.zip": lambda path: zip_(path, tiny(100_000)),
