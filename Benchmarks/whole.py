@@ -1,13 +1,12 @@
 #!/usr/bin/python3
 """Whole processes: `memarchive test --hold` against what else unpacks an archive, into /dev/shm.
 
-    Benchmarks/whole.py MEMARCHIVE [ARCHIVE ...] [--json FILE]     by default those of Benchmarks/cache
+    Benchmarks/whole.py MEMARCHIVE ARCHIVE ...
 
 Each round runs all of them once, in another order; the first round warms up. ROUNDS=9 in the environment for more.
 """
 
 import argparse
-import json
 import os
 import shutil
 import statistics
@@ -18,6 +17,7 @@ import time
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+COMPARE = HERE / ".build/release/compare"
 ROUNDS = int(os.environ.get("ROUNDS", 5))
 STORAGES = ("dedicated", "packed", "automatic")
 ZIP, TAR = (".zip", ".whl"), (".tar", ".gz", ".zst", ".xz")
@@ -30,7 +30,8 @@ RIVALS = {
     "7z": (lambda archive, target: ["7z", "x", "-y", "-bd", f"-o{target}", archive], (*ZIP, ".7z")),
     "Python zipfile + memfd": (
         lambda archive, target: ["/usr/bin/python3", str(HERE / "zipfile_memfd.py"), archive], ZIP),
-    # Decodes and drops: less than all others do.
+    # These two decode and drop: less than all others do.
+    "limit": (lambda archive, target: [str(COMPARE), "limit", archive], ("",)),
     "xz -dc -T2": (lambda archive, target: ["xz", "-dc", "-T2", archive], (".xz",)),
 }
 
@@ -66,6 +67,8 @@ def busy():
 
 def compare(program, archive):
     """Medians by name, and the failures; with the share of the processors' time that others took meanwhile."""
+    # What takes a few milliseconds needs more rounds for a median that holds.
+    rounds = ROUNDS * 5 if os.path.getsize(archive) < 1 << 20 else ROUNDS
     commands = {storage: own(program, storage) for storage in STORAGES}
     for rival, (command, suffixes) in RIVALS.items():
         if archive.endswith(suffixes):
@@ -73,7 +76,7 @@ def compare(program, archive):
     trials = {name: [] for name in commands}
     failures = {}
     ours = others = passed = 0.0
-    for turn in range(ROUNDS + 1):
+    for turn in range(rounds + 1):
         names = [name for name in commands if name not in failures]
         # Neighbours change, so that what one leaves behind does not always fall on the same other.
         start = turn % len(names)
@@ -101,50 +104,42 @@ def compare(program, archive):
             result[name] = {
                 "seconds": seconds, "user": user, "system": system,
                 "min": min(v[0] for v in values), "max": max(v[0] for v in values)}
-    return {"archive": os.path.basename(archive), "rounds": ROUNDS, "ways": result}, others, passed
+    return {"archive": os.path.basename(archive), "rounds": rounds, "ways": result,
+            "othersPercent": round(100 * max(0, others) / max(passed, 1e-9), 1)}
 
 
-def markdown(rows):
-    """A row an archive: our times, and how many times as long each rival takes as dedicated, packed, automatic."""
+def heading():
+    columns = [*STORAGES, *RIVALS]
+    return f"| archive | {' | '.join(columns)} |\n" + "|---" * (1 + len(columns)) + "|"
+
+
+def line(row):
+    """Our times, and how many times as long each rival takes as dedicated, packed, automatic."""
     def cell(way):
         return f"{way['seconds'] * 1000:.{1 if way['seconds'] < 0.1 else 0}f} ms" if "seconds" in way else "fails"
 
-    lines = [f"| archive | {' | '.join(STORAGES)} | {' | '.join(RIVALS)} |", "|---" * (1 + len(STORAGES) + len(RIVALS)) + "|"]
-    for row in rows:
-        ways = row["ways"]
-        cells = [row["archive"]] + [cell(ways[storage]) for storage in STORAGES]
-        for rival in RIVALS:
-            if rival not in ways:
-                cells.append("–")
-                continue
-            ratios = [f"{ways[rival]['seconds'] / ways[storage]['seconds']:.2f}"
-                      if "seconds" in ways[rival] and "seconds" in ways[storage] else "–" for storage in STORAGES]
-            cells.append(f"{cell(ways[rival])}: {' · '.join(ratios)}")
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
+    ways = row["ways"]
+    cells = [row["archive"]] + [cell(ways[storage]) for storage in STORAGES]
+    for rival in RIVALS:
+        if rival not in ways:
+            cells.append("–")
+            continue
+        ratios = [f"{ways[rival]['seconds'] / ways[storage]['seconds']:.2f}"
+                  if "seconds" in ways[rival] and "seconds" in ways[storage] else "–" for storage in STORAGES]
+        cells.append(f"{cell(ways[rival])}: {' · '.join(ratios)}")
+    return f"| {' | '.join(cells)} |"
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("program", metavar="MEMARCHIVE")
-    parser.add_argument("archives", metavar="ARCHIVE", nargs="*")
-    parser.add_argument("--json", type=Path)
+    parser.add_argument("archives", metavar="ARCHIVE", nargs="+")
     arguments = parser.parse_args()
-    archives = arguments.archives or [
-        str(path) for path in sorted((HERE / "cache").iterdir())
-        if path.name.endswith((*ZIP, *TAR, ".7z")) and not path.name.startswith("size-")]
-    rows, others, passed = [], 0.0, 0.0
-    for archive in archives:
-        row, other, time_ = compare(os.path.abspath(arguments.program), archive)
-        rows.append(row)
-        others += other
-        passed += time_
-        print(f"{row['archive']}: others took {100 * other / max(time_, 1e-9):.0f} %", file=sys.stderr, flush=True)
-    report = {"othersPercent": round(100 * others / passed, 1), "rows": rows}
-    if arguments.json:
-        arguments.json.write_text(json.dumps(report, indent=1) + "\n")
-    print(markdown(rows))
-    print(f"\nOthers took {report['othersPercent']} % of the processors' time meanwhile.")
+    print(heading())
+    for archive in arguments.archives:
+        row = compare(os.path.abspath(arguments.program), archive)
+        print(line(row), flush=True)
+        print(f"{row['archive']}: others took {row['othersPercent']} % of the processors' time", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ private let one = cache + "one.zip"
 private let thousand = cache + "tiny-1k.zip"
 
 let benchmarks: @Sendable () -> Void = {
-  Benchmark.defaultConfiguration = .init(
+  unsafe Benchmark.defaultConfiguration = .init(
     metrics: [.wallClock, .cpuTotal, .mallocCountTotal, .peakMemoryResident],
     warmupIterations: 3, scalingFactor: .one, maxDuration: .seconds(2), maxIterations: 10_000)
 
