@@ -78,11 +78,18 @@ def machine():
 
 
 def micro():
-    """package-benchmark's own table, in Markdown."""
-    process = subprocess.run(
+    """What package-benchmark measures: the median and the 99th percentile, with their unit, by name."""
+    text = subprocess.run(
         ["swift", "package", "--package-path", str(HERE), "benchmark", "--target", "Micro", "--format", "markdown",
-         "--no-progress", "--quiet"], capture_output=True, text=True)
-    return process.stdout if process.returncode == 0 else process.stderr[-2000:]
+         "--no-progress"], stdout=subprocess.PIPE, text=True, check=True).stdout
+    found, name = {}, ""
+    for line in text.splitlines():
+        if line.startswith("### "):
+            name = line[4:]
+        elif line.startswith("| Time (wall clock)"):
+            cells = [cell.strip() for cell in line.split("|")]
+            found[name] = {"unit": cells[1].split("(")[2].split(")")[0], "p50": int(cells[4]), "p99": int(cells[7])}
+    return found
 
 
 def main():

@@ -8,7 +8,7 @@ private let thousand = cache + "tiny-1k.zip"
 
 let benchmarks: @Sendable () -> Void = {
   unsafe Benchmark.defaultConfiguration = .init(
-    metrics: [.wallClock, .cpuTotal, .mallocCountTotal, .peakMemoryResident],
+    metrics: [.wallClock], timeUnits: .nanoseconds,
     warmupIterations: 3, scalingFactor: .one, maxDuration: .seconds(2), maxIterations: 10_000)
 
   for (name, size) in [

@@ -11,7 +11,7 @@ struct TimesCommand: ParsableCommand {
   @Argument(help: "The archive.")
   var archive: String
 
-  @Option(name: .long, help: "Timed rounds; archives below 1 MiB get ten times as many.")
+  @Option(name: .long, help: "Timed rounds; archives of less than 64 KiB of content get ten times as many.")
   var rounds = 5
 
   @Option(name: .long, help: "Only the ways whose names begin like this. May be repeated; by default all.")
@@ -32,7 +32,7 @@ struct TimesCommand: ParsableCommand {
     var results = Dictionary(uniqueKeysWithValues: ways.map { ($0, Trials()) })
     for way in ways { results[way]?.attempt { _ in try way.verify(input) } }
     // What takes a few milliseconds needs more rounds for a median that holds.
-    let rounds = input.contentSize < 1 << 20 ? rounds * 10 : rounds
+    let rounds = input.contentSize < 64 << 10 ? rounds * 10 : rounds
     for round in 0..<rounds {
       for way in order(round) {
         results[way]?.attempt { times in times.append(try way.time(input)) }
