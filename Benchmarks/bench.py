@@ -92,20 +92,25 @@ def micro():
     return found
 
 
+def save(results):
+    # In one piece or not at all.
+    part = HERE / "results.json.part"
+    part.write_text(json.dumps(results, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
+    part.rename(HERE / "results.json")
+
+
 def main():
     names = sys.argv[1:] or INPUTS
-    results = {"machine": machine(), "rounds": ROUNDS, "inProcess": {}, "memory": {}, "whole": {}}
+    results = {"machine": machine(), "rounds": ROUNDS, "inProcess": {}, "memory": {}, "whole": {}, "micro": {}}
     for name in names:
         print(f"{name} …", file=sys.stderr, flush=True)
         results["inProcess"][name] = in_process(name)
         results["memory"][name] = memory(name)
         if not name.startswith(("tiny-", "size-")):
             results["whole"][name] = whole.compare(str(PROGRAM), str(HERE / "cache" / name))
+        save(results)
     results["micro"] = micro()
-    # In one piece or not at all.
-    part = HERE / "results.json.part"
-    part.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n")
-    part.rename(HERE / "results.json")
+    save(results)
 
 
 if __name__ == "__main__":

@@ -43,19 +43,20 @@ def own(program, storage):
 def run(command, archive):
     """Seconds that passed, and that the process and its children computed, in user and kernel mode."""
     target = tempfile.mkdtemp(dir="/dev/shm")
+    complaints = tempfile.TemporaryFile()
     try:
         start = time.perf_counter()
-        process = subprocess.Popen(
-            command(archive, target), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        process = subprocess.Popen(command(archive, target), stdout=subprocess.DEVNULL, stderr=complaints)
         _, status, usage = os.wait4(process.pid, 0)
         taken = time.perf_counter() - start
         process.returncode = os.waitstatus_to_exitcode(status)
-        complaint = process.stderr.read().decode(errors="replace").strip()
-        process.stderr.close()
+        complaints.seek(0)
+        complaint = complaints.read().decode(errors="replace").strip()
         if process.returncode != 0:
             raise RuntimeError(complaint.splitlines()[0] if complaint else f"exit status {process.returncode}")
         return taken, usage.ru_utime, usage.ru_stime
     finally:
+        complaints.close()
         shutil.rmtree(target)
 
 
@@ -75,26 +76,25 @@ def compare(program, archive):
             commands[rival] = command
     trials = {name: [] for name in commands}
     failures = {}
-    ours = others = passed = 0.0
+    others = passed = 0.0
     for turn in range(rounds + 1):
         names = [name for name in commands if name not in failures]
         # Neighbours change, so that what one leaves behind does not always fall on the same other.
         start = turn % len(names)
         names = names[start:] + names[:start]
         for name in names if turn % 2 == 0 else reversed(names):
-            before = busy()
+            before, own_before = busy(), time.process_time()
             try:
                 trial = run(commands[name], archive)
             except RuntimeError as failure:
                 # Such as dedicated files where there are more of them than descriptors.
                 failures[name] = str(failure)
                 continue
-            after = busy()
+            after, own_time = busy(), time.process_time() - own_before
             if turn > 0:
                 trials[name].append(trial)
-                # With what /dev/shm was cleared of meanwhile, which is this script's own.
                 passed += after[1] - before[1]
-                others += after[0] - before[0] - trial[1] - trial[2]
+                others += after[0] - before[0] - trial[1] - trial[2] - own_time
     result = {}
     for name, values in trials.items():
         if name in failures:
