@@ -88,7 +88,7 @@ def micro():
             name = line[4:]
         elif line.startswith("| Time (wall clock)"):
             cells = [cell.strip() for cell in line.split("|")]
-            found[name] = {"unit": cells[1].split("(")[2].split(")")[0], "p50": int(cells[4]), "p99": int(cells[7])}
+            found[name] = {"unit": cells[1].split("(")[2].split(")")[0], "p50": int(float(cells[4])), "p99": int(float(cells[7]))}
     return found
 
 
