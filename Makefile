@@ -18,6 +18,7 @@ export MEMARCHIVE_WARNINGS_AS_ERRORS = 1
 MINIMAL_PACKAGES = libarchive-dev zlib1g-dev
 BUILD_PACKAGES = $(MINIMAL_PACKAGES) libisal-dev liblzma-dev libzstd-dev
 TEST_PACKAGES = $(BUILD_PACKAGES) bubblewrap libarchive-tools openssl p7zip-full python3 strace xz-utils zip
+BENCH_PACKAGES = $(BUILD_PACKAGES) libarchive-tools libdeflate-dev p7zip-full python3-matplotlib python3-pip unzip xz-utils zip zstd
 DEMO_PACKAGES = $(BUILD_PACKAGES) bubblewrap fluidsynth fontconfig libfluidsynth-dev libfreetype-dev openssl python3 strace
 
 define need
@@ -83,11 +84,16 @@ check: lint
 
 lint:
 	$(SWIFT) format lint --strict --recursive --parallel Package.swift Sources Tests Examples/Package.swift \
-	  Examples/Sources Benchmarks/Package.swift Benchmarks/Sources
+	  Examples/Sources Benchmarks/Package.swift Benchmarks/Sources Benchmarks/Benchmarks
 
 bench:
-	$(call need,$(BUILD_PACKAGES) python3)
-	Benchmarks/run.sh
+	$(call need,$(BENCH_PACKAGES))
+	Benchmarks/packages.sh
+	Benchmarks/inputs.py
+	$(SWIFT) build -c release --product memarchive
+	$(SWIFT) build -c release --package-path Benchmarks
+	Benchmarks/bench.py
+	Benchmarks/report.py --readme
 
 # Every archive of a corpus directory against its MANIFEST.tsv; what differs is explained in Tests/Conformance.md.
 conformance:

@@ -1,40 +1,49 @@
 #!/bin/sh
-# Makes the inputs that come from Debian's packages, those that are missing: the kernel's sources and a SoundFont.
+# Makes the inputs that come from public packages, those that are missing: a wheel, the kernel's sources and a SoundFont.
 #
-#     Benchmarks/packages.sh [DIRECTORY]      by default Benchmarks/cache
+#     Benchmarks/packages.sh [DIRECTORY]      by default Benchmarks/cache; about 4 GB
 set -eu
 
+mkdir -p "${1:-"$(dirname "$0")/cache"}"
 cd "${1:-"$(dirname "$0")/cache"}"
 work=$(mktemp -d ./work.XXXXXX)
 trap 'rm -rf "$work"' EXIT
 
+# One file out of a Debian package, without installing it. The sandbox user of apt may not write here.
 fetch() {
-  (cd "$work" && apt-get download "$1" >/dev/null)
+  (cd "$work" && apt-get -qq -o APT::Sandbox::User=root download "$1")
   dpkg-deb --fsys-tarfile "$work/$1"_*.deb | tar -xf - -C "$work" --wildcards "*/$2"
+  rm "$work/$1"_*.deb
 }
 
-if [ ! -e linux.tar.xz ]; then
-  fetch linux-source-6.1 linux-source-6.1.tar.xz
-  mv "$work"/usr/src/linux-source-6.1.tar.xz linux.tar.xz
-fi
-if [ ! -e arch.zip ]; then
-  tar -xf linux.tar.xz -C "$work" --wildcards 'linux-source-*/arch'
-  (cd "$work"/linux-source-*/ && find arch | LC_ALL=C sort | zip -q -@ ../arch.zip \
-    && tar --sort=name -cf ../arch.tar arch)
-  gzip -k "$work"/arch.tar
-  zstd -q "$work"/arch.tar
-  xz -k -T2 "$work"/arch.tar
-  mv "$work"/arch.tar "$work"/arch.tar.* "$work"/arch.zip .
+# One wheel for all machines, whatever Python they have.
+if [ ! -e scipy.whl ]; then
+  /usr/bin/python3 -m pip download -q --no-deps --only-binary=:all: --platform manylinux_2_27_x86_64 \
+    --python-version 3.11 --dest "$work" scipy==1.17.1
+  mv "$work"/scipy-*.whl scipy.whl
 fi
 if [ ! -e soundfont.zip ]; then
   fetch fluid-soundfont-gm FluidR3_GM.sf2
   (cd "$work"/usr/share/sounds/sf2 && zip -q - FluidR3_GM.sf2) > "$work"/soundfont.zip
   mv "$work"/soundfont.zip .
 fi
+if [ ! -e linux.tar.xz ]; then
+  fetch linux-source-6.1 linux-source-6.1.tar.xz
+  mv "$work"/usr/src/linux-source-6.1.tar.xz linux.tar.xz
+fi
+if [ ! -e arch.7z ]; then
+  tar -xf linux.tar.xz -C "$work" --wildcards 'linux-source-*/arch'
+  (cd "$work"/linux-source-*/ && find arch | LC_ALL=C sort | zip -q -@ ../arch.zip \
+    && tar --sort=name -cf ../arch.tar arch && 7z a -bso0 -bsp0 ../arch.7z arch)
+  gzip -k "$work"/arch.tar
+  zstd -q "$work"/arch.tar
+  xz -k -T2 "$work"/arch.tar
+  mv "$work"/arch.* .
+fi
 for kind in tar tar.gz tar.zst; do
   [ -e linux.$kind ] && continue
   case $kind in
-    tar) xz -dc -T2 linux.tar.xz ;;
+    tar) xz -dc -T0 linux.tar.xz ;;
     tar.gz) gzip -c linux.tar ;;
     tar.zst) zstd -qc linux.tar ;;
   esac > "$work"/part

@@ -1,12 +1,12 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """Whole processes: `memarchive test --hold` against what else unpacks an archive, into /dev/shm.
 
-    Benchmarks/whole.py MEMARCHIVE [ARCHIVE ...]     by default those of Benchmarks/cache
+    Benchmarks/whole.py MEMARCHIVE ARCHIVE ...
 
-Each round runs all of them once, in turn; the first round is not counted. Prints medians as a Markdown table; a ratio
-above 1 says how many times as long the rival takes.
+Each round runs all of them once, in another order; the first round warms up. ROUNDS=9 in the environment for more.
 """
 
+import argparse
 import os
 import shutil
 import statistics
@@ -16,60 +16,131 @@ import tempfile
 import time
 from pathlib import Path
 
+HERE = Path(__file__).resolve().parent
+COMPARE = HERE / ".build/release/compare"
 ROUNDS = int(os.environ.get("ROUNDS", 5))
-SHARED = "/dev/shm"
+STORAGES = ("dedicated", "packed", "automatic")
+ZIP, TAR = (".zip", ".whl"), (".tar", ".gz", ".zst", ".xz")
 
-
-def own(program, storage):
-    return lambda archive, _: [program, "test", "-q", "--hold", "--storage", storage, archive]
-
-
+# What runs, and on which archives. None of them has more than its own defaults.
 RIVALS = {
     "bsdtar": (lambda archive, target: ["bsdtar", "-xf", archive, "-C", target], ("",)),
-    "GNU tar": (lambda archive, target: ["tar", "-xf", archive, "-C", target], (".tar", ".gz", ".zst", ".xz")),
-    "unzip": (lambda archive, target: ["unzip", "-q", archive, "-d", target], (".zip", ".whl")),
-    "7z": (lambda archive, target: ["7z", "x", "-y", "-bd", f"-o{target}", archive], (".zip", ".whl", ".7z")),
+    "GNU tar": (lambda archive, target: ["tar", "-xf", archive, "-C", target], TAR),
+    "unzip": (lambda archive, target: ["unzip", "-q", archive, "-d", target], ZIP),
+    "7z": (lambda archive, target: ["7z", "x", "-y", "-bd", f"-o{target}", archive], (*ZIP, ".7z")),
+    "Python zipfile + memfd": (
+        lambda archive, target: ["/usr/bin/python3", str(HERE / "zipfile_memfd.py"), archive], ZIP),
+    # These two decode and drop: less than all others do.
+    "limit": (lambda archive, target: [str(COMPARE), "limit", archive], ("",)),
+    "xz -dc -T2": (lambda archive, target: ["xz", "-dc", "-T2", archive], (".xz",)),
 }
 
 
-def seconds(command, archive):
-    target = tempfile.mkdtemp(dir=SHARED)
+def own(program, storage):
+    return lambda archive, target: [program, "test", "-q", "--hold", "--storage", storage, archive]
+
+
+def run(command, archive):
+    """Seconds that passed, and that the process and its children computed, in user and kernel mode."""
+    target = tempfile.mkdtemp(dir="/dev/shm")
+    complaints = tempfile.TemporaryFile()
     try:
         start = time.perf_counter()
-        subprocess.run(command(archive, target), check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        return time.perf_counter() - start
+        process = subprocess.Popen(command(archive, target), stdout=subprocess.DEVNULL, stderr=complaints)
+        _, status, usage = os.wait4(process.pid, 0)
+        taken = time.perf_counter() - start
+        process.returncode = os.waitstatus_to_exitcode(status)
+        complaints.seek(0)
+        complaint = complaints.read().decode(errors="replace").strip()
+        if process.returncode != 0:
+            raise RuntimeError(complaint.splitlines()[0] if complaint else f"exit status {process.returncode}")
+        return taken, usage.ru_utime, usage.ru_stime
     finally:
+        complaints.close()
         shutil.rmtree(target)
 
 
+def busy():
+    """Seconds that all processors computed since the system started, and seconds in all (proc_stat(5))."""
+    ticks = [int(word) / os.sysconf("SC_CLK_TCK") for word in Path("/proc/stat").read_text().split()[1:9]]
+    return sum(ticks) - ticks[3] - ticks[4], sum(ticks)
+
+
+def compare(program, archive):
+    """Medians by name, and the failures; with the share of the processors' time that others took meanwhile."""
+    # What takes a few milliseconds needs more rounds for a median that holds.
+    rounds = ROUNDS * 5 if os.path.getsize(archive) < 1 << 20 else ROUNDS
+    commands = {storage: own(program, storage) for storage in STORAGES}
+    for rival, (command, suffixes) in RIVALS.items():
+        if archive.endswith(suffixes):
+            commands[rival] = command
+    trials = {name: [] for name in commands}
+    failures = {}
+    others = passed = 0.0
+    for turn in range(rounds + 1):
+        names = [name for name in commands if name not in failures]
+        # Neighbours change, so that what one leaves behind does not always fall on the same other.
+        start = turn % len(names)
+        names = names[start:] + names[:start]
+        for name in names if turn % 2 == 0 else reversed(names):
+            before, own_before = busy(), time.process_time()
+            try:
+                trial = run(commands[name], archive)
+            except RuntimeError as failure:
+                # Such as dedicated files where there are more of them than descriptors.
+                failures[name] = str(failure)
+                continue
+            after, own_time = busy(), time.process_time() - own_before
+            if turn > 0:
+                trials[name].append(trial)
+                passed += after[1] - before[1]
+                others += after[0] - before[0] - trial[1] - trial[2] - own_time
+    result = {}
+    for name, values in trials.items():
+        if name in failures:
+            result[name] = {"failure": failures[name]}
+        else:
+            seconds, user, system = (statistics.median(column) for column in zip(*values))
+            result[name] = {
+                "seconds": seconds, "user": user, "system": system,
+                "min": min(v[0] for v in values), "max": max(v[0] for v in values)}
+    return {"archive": os.path.basename(archive), "rounds": rounds, "ways": result,
+            "othersPercent": round(100 * max(0, others) / max(passed, 1e-9), 1)}
+
+
+def heading():
+    columns = [*STORAGES, *RIVALS]
+    return f"| archive | {' | '.join(columns)} |\n" + "|---" * (1 + len(columns)) + "|"
+
+
+def line(row):
+    """Our times, and how many times as long each rival takes as dedicated, packed, automatic."""
+    def cell(way):
+        return f"{way['seconds'] * 1000:.{1 if way['seconds'] < 0.1 else 0}f} ms" if "seconds" in way else "fails"
+
+    ways = row["ways"]
+    cells = [row["archive"]] + [cell(ways[storage]) for storage in STORAGES]
+    for rival in RIVALS:
+        if rival not in ways:
+            cells.append("–")
+            continue
+        ratios = [f"{ways[rival]['seconds'] / ways[storage]['seconds']:.2f}"
+                  if "seconds" in ways[rival] and "seconds" in ways[storage] else "–" for storage in STORAGES]
+        cells.append(f"{cell(ways[rival])}: {' · '.join(ratios)}")
+    return f"| {' | '.join(cells)} |"
+
+
 def main():
-    program = os.path.abspath(sys.argv[1])
-    archives = sys.argv[2:] or sorted(map(str, (Path(__file__).parent / "cache").glob("[als]*.[tz]*")))
-    ways = {storage: own(program, storage) for storage in ("dedicated", "packed", "automatic")}
-    print(f"| archive | {' | '.join(ways)} | {' | '.join(f'{rival} ÷ dedicated, packed' for rival in RIVALS)} |")
-    print("|---" * (1 + len(ways) + len(RIVALS)) + "|")
-    for archive in archives:
-        commands = dict(ways)
-        for rival, (command, suffixes) in RIVALS.items():
-            if archive.endswith(suffixes) and shutil.which(command("", "")[0]):
-                commands[rival] = command
-        times = {name: [] for name in commands}
-        for turn in range(ROUNDS + 1):
-            for name, command in list(commands.items()):
-                try:
-                    taken = seconds(command, archive)
-                    if turn > 0:
-                        times[name].append(taken)
-                except subprocess.CalledProcessError:
-                    # As dedicated files where there are more of them than descriptors, for one.
-                    del commands[name], times[name]
-        medians = {name: statistics.median(values) for name, values in times.items()}
-        cells = [f"{medians[way] * 1000:.0f} ms" if way in medians else "fails" for way in ways]
-        for rival in RIVALS:
-            ratios = [f"{medians[rival] / medians[way]:.2f}" if way in medians and rival in medians else "–"
-                      for way in ("dedicated", "packed")]
-            cells.append(", ".join(ratios))
-        print(f"| {os.path.basename(archive)} | {' | '.join(cells)} |", flush=True)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("program", metavar="MEMARCHIVE")
+    parser.add_argument("archives", metavar="ARCHIVE", nargs="+")
+    arguments = parser.parse_args()
+    print(heading())
+    for archive in arguments.archives:
+        row = compare(os.path.abspath(arguments.program), archive)
+        print(line(row), flush=True)
+        print(f"{row['archive']}: others took {row['othersPercent']} % of the processors' time", file=sys.stderr)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -1,11 +1,10 @@
 import MemArchive
-import SystemPackage
 
 /// A file that has its content, of whatever kind; releasing it closes it.
 protocol FilledFile: AnyObject {
-  var fileDescriptor: FileDescriptor { get throws(ArchiveError) }
-  /// Size in bytes.
-  var size: Int { get }
+  func fingerprint() throws -> Fingerprint
 }
 
-extension MemFile: FilledFile {}
+extension MemFile: FilledFile {
+  func fingerprint() throws -> Fingerprint { try withBytes { Fingerprint(of: $0) } }
+}

@@ -1,13 +1,12 @@
-import SystemPackage
-
 /// What is compared of a file's content: its size, and a checksum that is cheap and heeds the order of the bytes.
 struct Fingerprint: Hashable {
   let size: Int
   private let checksum: UInt64
 
-  init(of content: [UInt8]) {
+  init(of content: [UInt8]) { self.init(of: unsafe content.span.bytes) }
+
+  init(of bytes: RawSpan) {
     var checksum: UInt64 = 0xCBF2_9CE4_8422_2325
-    let bytes = unsafe content.span.bytes
     let words = bytes.byteCount / 8
     for word in 0..<words {
       let value = unsafe bytes.unsafeLoadUnaligned(fromByteOffset: word * 8, as: UInt64.self)
@@ -15,24 +14,12 @@ struct Fingerprint: Hashable {
       // A product moves bits only upwards; without this the upper bytes of a word would hardly count.
       checksum ^= checksum >> 29
     }
-    for byte in content[(words * 8)...] { checksum = (checksum ^ UInt64(byte)) &* 0x100_0000_01B3 }
-    size = content.count
-    self.checksum = checksum
-  }
-
-  /// Reads a file from its first byte to its last by position, pread(2).
-  init(of file: some FilledFile) throws {
-    var content = [UInt8](repeating: 0, count: file.size + 1)
-    var count = 0
-    while true {
-      let read = try unsafe content.withUnsafeMutableBytes { buffer in
-        try unsafe file.fileDescriptor.read(
-          fromAbsoluteOffset: Int64(count), into: UnsafeMutableRawBufferPointer(rebasing: buffer[count...]))
-      }
-      count += read
-      // One byte more than the file says it has: a file that goes on behind its end is found out.
-      guard read > 0, count < content.count else { break }
+    for offset in words * 8..<bytes.byteCount {
+      checksum =
+        (checksum ^ UInt64(unsafe bytes.unsafeLoad(fromByteOffset: offset, as: UInt8.self)))
+        &* 0x100_0000_01B3
     }
-    self.init(of: Array(content[..<count]))
+    size = bytes.byteCount
+    self.checksum = checksum
   }
 }

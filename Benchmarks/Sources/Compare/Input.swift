@@ -3,22 +3,23 @@ import MemArchive
 /// One archive, and what its files must contain, which is learnt without making any.
 struct Input {
   let path: String
-  /// The size and checksum of each file, in the archive's order.
-  let files: [Fingerprint]
+  /// The name, size and checksum of each file, in the archive's order.
+  let files: [(name: String, content: Fingerprint)]
 
   init(path: String) throws {
     self.path = path
-    var files: [Fingerprint] = []
+    var files: [(name: String, content: Fingerprint)] = []
     var stream = try ArchiveReader(path: path).stream()
+    var content: [UInt8] = []
     while let entry = try stream.next() {
       guard entry.hasContent else { continue }
-      var content: [UInt8] = []
+      content.removeAll(keepingCapacity: true)
       let size = try stream.forEachBlock { block, offset in
         content.append(contentsOf: repeatElement(0, count: Int(offset) - content.count))
         unsafe block.withUnsafeBytes { unsafe content.append(contentsOf: $0) }
       }
       content.append(contentsOf: repeatElement(0, count: Int(size) - content.count))
-      files.append(Fingerprint(of: content))
+      files.append((entry.name, Fingerprint(of: content)))
     }
     self.files = files
   }
@@ -27,5 +28,5 @@ struct Input {
   var name: String { path.split(separator: "/").last.map(String.init) ?? path }
 
   /// Bytes in all files together.
-  var contentSize: Int { files.reduce(0) { $0 + $1.size } }
+  var contentSize: Int { files.reduce(0) { $0 + $1.content.size } }
 }

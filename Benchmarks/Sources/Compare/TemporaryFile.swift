@@ -54,6 +54,22 @@ final class TemporaryFile: FilledFile {
     self.size = Int(size)
   }
 
+  /// Reads it from its first byte to its last by position, pread(2).
+  func fingerprint() throws -> Fingerprint {
+    // One byte more than it has: a file that goes on behind its end is found out.
+    var content = [UInt8](repeating: 0, count: size + 1)
+    var count = 0
+    while count < content.count {
+      let read = try unsafe content.withUnsafeMutableBytes { buffer in
+        try unsafe fileDescriptor.read(
+          fromAbsoluteOffset: Int64(count), into: UnsafeMutableRawBufferPointer(rebasing: buffer[count...]))
+      }
+      guard read > 0 else { break }
+      count += read
+    }
+    return Fingerprint(of: Array(content[..<count]))
+  }
+
   private func write(_ block: RawSpan, at offset: Int64) throws(Errno) {
     var written = 0
     while written < block.byteCount {

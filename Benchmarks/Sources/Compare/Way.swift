@@ -1,61 +1,107 @@
 import MemArchive
 
-/// One way to turn an archive's entries into open files.
-struct Way: Hashable {
-  /// Who makes the files.
+/// One way to turn an archive's entries into open files, or the least that reading it takes.
+enum Way: Hashable {
+  /// `ArchiveReader.extract()`: all files at once, by name.
+  case extract(ExtractionOptions.Storage)
+  /// `ArchiveStream`: one file after another.
+  case stream(Maker, Lifetime)
+  /// Decoders alone, or what else `Limit` has.
+  case limit(Limit)
+
+  /// Who makes the files of a stream.
   enum Maker: Hashable {
-    case memArchive(ExtractionOptions.Fill)
+    case memArchive(ExtractionOptions.Storage)
+    /// The literal way: ftruncate(2), mmap(2), copy, seal.
+    case mapped
     case temporaryFile(TemporaryFile.Kind)
-    /// Nobody: the blocks are read and dropped. What all ways have in common.
-    case nobody
   }
 
   /// How long a file stays open.
   enum Lifetime: String, Hashable, CaseIterable {
-    case kept = "kept open"
-    case closed = "closed at once"
+    case kept, closed
   }
 
-  let maker: Maker
-  let lifetime: Lifetime
-
-  private static let rivals: [Maker] = [
+  private static let makers: [Maker] = [
+    .memArchive(.dedicated), .memArchive(.packed), .mapped,
     .temporaryFile(.named), .temporaryFile(.unnamed(directory: "/tmp")),
     .temporaryFile(.unnamed(directory: "/dev/shm")),
   ]
 
-  /// The ways whose files live equally long, the baseline first.
-  static func all(_ lifetime: Lifetime) -> [Way] {
-    // How a region is filled doesn't depend on when it is closed, so the default stands for all three there.
-    let fills: [ExtractionOptions.Fill] = lifetime == .kept ? [.automatic, .mapped, .written] : [.automatic]
-    return (fills.map { .memArchive($0) } + rivals).map { Way(maker: $0, lifetime: lifetime) }
+  static let all: [Way] =
+    ExtractionOptions.Storage.allCases.map(Way.extract)
+    + Lifetime.allCases.flatMap { lifetime in makers.map { .stream($0, lifetime) } }
+    + Limit.allCases.map(Way.limit)
+
+  func time(_ input: Input) throws -> Times {
+    switch self {
+    case .extract(let storage):
+      return try Times { try ArchiveReader(path: input.path).extract(options: .init(storage: storage)) }
+    case .stream(let maker, let lifetime):
+      return try Times {
+        var kept: [any FilledFile] = []
+        try maker.forEachFile(of: input) { if lifetime == .kept { kept.append($0) } }
+        return kept
+      }
+    case .limit(let limit):
+      return try Times { try limit.run(input.path) }
+    }
   }
 
-  static let all: [Way] = Lifetime.allCases.flatMap { all($0) } + [readingAlone]
-
-  /// What is left when no file is made: no way can take less.
-  static let readingAlone = Way(maker: .nobody, lifetime: .kept)
-
-  /// What the others are compared with: the default, with files that live as long.
-  var baseline: Way { Way(maker: .memArchive(.automatic), lifetime: lifetime) }
-
-  var options: ExtractionOptions {
-    guard case .memArchive(let fill) = maker else { return ExtractionOptions() }
-    return ExtractionOptions(fill: fill)
+  /// Checks every byte of every file that the way makes.
+  func verify(_ input: Input) throws {
+    let found: [Fingerprint]
+    switch self {
+    case .extract(let storage):
+      let files = try ArchiveReader(path: input.path).extract(options: .init(storage: storage))
+      found = try input.files.compactMap { name, _ in
+        try files[name].map { try $0.withBytes { Fingerprint(of: $0) } }
+      }
+    case .stream(let maker, let lifetime):
+      // Those that are kept are read when all are there: a file must not change through a later one.
+      var kept: [any FilledFile] = []
+      var closed: [Fingerprint] = []
+      try maker.forEachFile(of: input) { file in
+        if lifetime == .kept { kept.append(file) } else { closed.append(try file.fingerprint()) }
+      }
+      found = try closed + kept.map { try $0.fingerprint() }
+    case .limit(let limit):
+      return try limit.run(input.path)
+    }
+    guard found == input.files.map(\.content) else { throw WrongContent() }
   }
+}
 
-  /// The file of the stream's entry at hand, filled; `nil` for `nobody`.
-  func file(from stream: inout ArchiveStream) throws -> (any FilledFile)? {
-    switch maker {
-    case .memArchive:
-      return try stream.extract()
-    case .temporaryFile(let kind):
-      let file = try TemporaryFile(kind)
-      try file.fill(from: &stream)
-      return file
-    case .nobody:
-      _ = try stream.forEachBlock { _, _ in }
-      return nil
+extension Way.Maker {
+  fileprivate func forEachFile(of input: Input, _ body: (any FilledFile) throws -> Void) throws {
+    var options = ExtractionOptions()
+    switch self {
+    case .memArchive(let storage): options.storage = storage
+    case .mapped:
+      options.storage = .dedicated
+      options.fill = .mapped
+    case .temporaryFile: break
+    }
+    var stream = try ArchiveReader(path: input.path).stream(options: options)
+    while let entry = try stream.next() {
+      guard entry.hasContent else { continue }
+      if case .temporaryFile(let kind) = self {
+        let file = try TemporaryFile(kind)
+        try file.fill(from: &stream)
+        try body(file)
+      } else {
+        try body(stream.extract())
+      }
+    }
+  }
+}
+
+extension Way: CustomStringConvertible {
+  var description: String {
+    switch self {
+    case .extract(let storage): "extract \(storage)"
+    case .stream(let maker, let lifetime): "stream \(maker) \(lifetime)"
+    case .limit(let limit): "limit \(limit)"
     }
   }
 }
@@ -63,10 +109,15 @@ struct Way: Hashable {
 extension Way.Maker: CustomStringConvertible {
   var description: String {
     switch self {
-    case .memArchive(let fill): "MemArchive .\(fill)"
-    case .temporaryFile(.named): "mkstemp in /tmp"
-    case .temporaryFile(.unnamed(let directory)): "O_TMPFILE in \(directory)"
-    case .nobody: "reading alone"
+    case .memArchive(let storage): "\(storage)"
+    case .mapped: "mapped"
+    case .temporaryFile(.named): "mkstemp /tmp"
+    case .temporaryFile(.unnamed(let directory)): "O_TMPFILE \(directory)"
     }
   }
+}
+
+/// A way that is fast because it is wrong.
+struct WrongContent: Error, CustomStringConvertible {
+  var description: String { "its files differ from the archive's content" }
 }
