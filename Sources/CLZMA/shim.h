@@ -24,6 +24,11 @@ static inline lzma_ret clzma_start_xz(
   return lzma_stream_decoder_mt(stream, &options);
 }
 
+// The same without any thread.
+static inline lzma_ret clzma_start_xz_alone(lzma_stream *stream, uint64_t memory) {
+  return lzma_stream_decoder(stream, memory, LZMA_CONCATENATED | LZMA_TELL_UNSUPPORTED_CHECK);
+}
+
 static inline lzma_ret clzma_start_lzma(lzma_stream *stream, uint64_t memory) {
   return lzma_alone_decoder(stream, memory);
 }

@@ -30,6 +30,9 @@
         switch filter {
         case .lzma: unsafe clzma_start_lzma(stream, Self.memory)
         case .lzip: unsafe clzma_start_lzip(stream, Self.memory)
+        // liblzma starts threads of its own while it decodes, and a locked worker can start none.
+        case _ where threads == 1 || ThreadSupply.current != nil:
+          unsafe clzma_start_xz_alone(stream, Self.memory)
         default: unsafe clzma_start_xz(stream, UInt32(clamping: threads), Self.threadsMemory, Self.memory)
         }
       guard status == LZMA_OK else {

@@ -37,6 +37,16 @@ struct Memfd: ~Copyable {
   // A noncopyable value cannot be half initialised when an initialiser throws; hence the factory above.
   private init(descriptor: FileDescriptor) { self.descriptor = descriptor }
 
+  /// Takes over a descriptor that came from elsewhere.
+  init(takingOver descriptor: FileDescriptor) { self.descriptor = descriptor }
+
+  /// Gives the descriptor away, which is not closed then.
+  consuming func release() -> FileDescriptor {
+    let descriptor = descriptor
+    discard self
+    return descriptor
+  }
+
   deinit { SystemCalls.close(descriptor) }
 
   /// Makes the content final and reads the seals back: what the kernel does not confirm is not promised.

@@ -45,10 +45,13 @@ final class PipeSource: ByteSource {
   private let descriptor: FileDescriptor
   private let isOwned: Bool
   private let cancellations: [Cancellation]
+  private let waits: Bool
   private var bytesRead: Int64 = 0
 
   /// Takes over `descriptor` when `isOwned`.
-  init(_ descriptor: FileDescriptor, isOwned: Bool, cancellations: [Cancellation]) {
+  /// - Parameter waits: Whether it is waited for input with poll(2), which hears who cancels; otherwise with read(2).
+  init(_ descriptor: FileDescriptor, isOwned: Bool, cancellations: [Cancellation], waits: Bool = true) {
+    self.waits = waits
     self.descriptor = descriptor
     self.isOwned = isOwned
     self.cancellations = cancellations
@@ -65,8 +68,11 @@ final class PipeSource: ByteSource {
       for cancellation in cancellations { try cancellation.check() }
       do throws(Errno) {
         // A pipe may stall for ever: whoever can cancel is heard ten times a second.
-        let isReady = try SystemCalls.waitForInput(descriptor, milliseconds: cancellations.isEmpty ? -1 : 100)
-        guard isReady else { continue }
+        Pause.begin()
+        if waits {
+          let time: CInt = cancellations.isEmpty ? -1 : 100
+          guard try SystemCalls.waitForInput(descriptor, milliseconds: time) else { continue }
+        }
         let count = try SystemCalls.read(descriptor, at: nil, into: &buffer)
         bytesRead += Int64(count)
         return count

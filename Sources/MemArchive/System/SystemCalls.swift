@@ -105,6 +105,7 @@ enum SystemCalls {
     let linkCount: UInt64
     var isRegular: Bool { mode & S_IFMT == S_IFREG }
     var isBlockDevice: Bool { mode & S_IFMT == S_IFBLK }
+    var isPipe: Bool { mode & S_IFMT == S_IFIFO }
     var isDirectory: Bool { mode & S_IFMT == S_IFDIR }
     var isLink: Bool { mode & S_IFMT == S_IFLNK }
 
