@@ -6,6 +6,16 @@ import Testing
 
 /// C libraries in this process, loaded by name as any program would, on the bytes and paths of files in memory.
 struct LibraryConsumerTests {
+  /// SF_INFO of sndfile.h.
+  private struct Info {
+    var frames: Int64 = 0
+    var rate: CInt = 0
+    var channels: CInt = 0
+    var format: CInt = 0
+    var sections: CInt = 0
+    var seekable: CInt = 0
+  }
+
   /// A C function of a library of the system, which stays loaded.
   private func function<Function>(_ name: String, _ library: String, as type: Function.Type) throws
     -> Function
@@ -66,15 +76,6 @@ struct LibraryConsumerTests {
   }
 
   @Test func `libsndfile opens a path and a descriptor`() throws {
-    /// SF_INFO of sndfile.h.
-    struct Info {
-      var frames: Int64 = 0
-      var rate: CInt = 0
-      var channels: CInt = 0
-      var format: CInt = 0
-      var sections: CInt = 0
-      var seekable: CInt = 0
-    }
     let library = "libsndfile.so.1"
     let open = try function(
       "sf_open", library,
