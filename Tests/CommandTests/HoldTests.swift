@@ -86,10 +86,14 @@ struct HoldTests {
       gives: .done("first\n" + Content.hello.bytes))
   }
 
+  /// pidfd_open(2), of glibc 2.36, which Swift's module does not show.
+  private static let openPidfd: @convention(c) (pid_t, CUnsignedInt) -> CInt = unsafeBitCast(
+    dlsym(nil, "pidfd_open"), to: (@convention(c) (pid_t, CUnsignedInt) -> CInt).self)
+
   /// The holder's process id, and a descriptor that tells its end.
   private func holder(of path: Substring) throws -> (pid: pid_t, ended: CInt) {
     let pid = try #require(pid_t(path.split(separator: "/")[1]))
-    let ended = try SystemFailure.check(CInt(syscall(434, pid, 0)), "pidfd_open")
+    let ended = try SystemFailure.check(Self.openPidfd(pid, 0), "pidfd_open")
     return (pid, ended)
   }
 
