@@ -67,11 +67,14 @@ enum SystemCalls {
     var written = 0
     while written < bytes.byteCount {
       let rest = bytes.extracting(written..<bytes.byteCount)
-      written += try valueOrErrno {
+      let count = try valueOrErrno {
         unsafe rest.withUnsafeBytes {
           unsafe pwrite(descriptor.rawValue, $0.baseAddress, $0.count, off_t(offset) + off_t(written))
         }
       }
+      // Nothing written and no error would be tried again for ever.
+      guard count > 0 else { throw .ioError }
+      written += count
     }
   }
 
