@@ -25,7 +25,9 @@ enum NameCheck {
     let raw = found.entries.map(\.rawName)
     guard raw == lines || !found.errors.isEmpty else { report("names became \(raw)") }
     guard options.encoding == nil, found.errors.isEmpty else { return }
-    for name in files {
+    // Of two entries with one name the later one wins, a link that leads nowhere too.
+    let links = Set(found.entries.filter { $0.kind != .file }.map(\.rawName))
+    for name in files.subtracting(links) {
       guard let entry = found.entries.last(where: { $0.rawName == name && $0.kind == .file }) else {
         continue
       }

@@ -158,7 +158,7 @@ struct Fault: CustomStringConvertible {
   static func persistent(_ scenario: Scenario) -> [Fault] {
     [
       Fault(.memfdCreate, .fails(.tooManyOpenFiles), .error), Fault(.pwrite, .fails(.noSpace), .either),
-      Fault(.pwrite, .oneByte, .success), Fault(.pread, .half, .success),
+      Fault(.pwrite, .half, .success), Fault(.pread, .half, .success),
       Fault(.pread, .fails(.ioError), .error),
       Fault(.addSeals, .fails(.resourceBusy), .error), Fault(.fchmod, .fails(.notPermitted), .error),
       Fault(.ftruncate, .fails(.noMemory), .either), Fault(.pwrite, .returns(0), .either),
