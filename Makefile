@@ -3,6 +3,7 @@
 # test-minimal   the library's tests without the fast decoders
 # test-sanitized   the library's tests under the address and the thread sanitizer
 # fuzz TARGET=zip|gzip|xz|lzma|lzip|zstd|lz4|names|archive MINUTES=   libFuzzer, from what it learnt before
+# soak MINUTES=   mixed extraction with cancellations, under the address and then the thread sanitizer, so long each
 # appliance   the program in a bare root, statically linked with Swift
 # conformance CORPUS=DIR   every archive of a corpus against its manifest
 # lint   the formatter's rules                 install PREFIX=/usr/local [DESTDIR=]               clean
@@ -36,7 +37,7 @@ endef
 complete = .build/release/memarchive --generate-completion-script $(1) > .build/completions.$(1) \
   && install -D -m 644 .build/completions.$(1) $(DESTDIR)$(PREFIX)/share/$(2)
 
-.PHONY: demo test test-minimal test-sanitized appliance check bench conformance fuzz docs lint install clean
+.PHONY: demo test test-minimal test-sanitized appliance check bench conformance fuzz soak docs lint install clean
 
 demo:
 	$(call need,$(DEMO_PACKAGES))
@@ -106,6 +107,18 @@ fuzz:
 	MEMARCHIVE_FUZZ=1 $(SWIFT) build -c release --sanitize=fuzzer --sanitize=address --product Fuzz \
 	  --scratch-path .build/fuzz
 	Tests/Fuzz/run.sh .build/fuzz/release/Fuzz $(TARGET) $(MINUTES)
+
+soak:
+	$(call need,$(TEST_PACKAGES))
+	$(SWIFT) build --build-tests --sanitize=address --scratch-path .build/address
+	SOAK_SECONDS=$$(($(MINUTES) * 60)) ASAN_OPTIONS=quarantine_size_mb=32 \
+	  LSAN_OPTIONS=suppressions=$(CURDIR)/Tests/leaks.supp \
+	  $(SWIFT) test --skip-build --sanitize=address --scratch-path .build/address --filter SoakTests
+	cat .build/soak.log
+	$(SWIFT) build --build-tests --sanitize=thread --scratch-path .build/thread
+	SOAK_SECONDS=$$(($(MINUTES) * 60)) \
+	  $(SWIFT) test --skip-build --sanitize=thread --scratch-path .build/thread --filter SoakTests
+	cat .build/soak.log
 
 docs:
 	$(call need,$(BUILD_PACKAGES))
