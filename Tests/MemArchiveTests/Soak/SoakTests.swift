@@ -38,7 +38,7 @@ struct SoakTests {
       #expect(outcomes.extracted > 0 && outcomes.cancelled > 0, "\(outcomes)")
       let growth = residentMemory() - (settled?.memory ?? 0)
       let report = "soak: \(rounds) rounds, \(outcomes), memory \(growth >> 10) KiB more than after round 5\n"
-      FileManager.default.createFile(atPath: ".build/soak.log", contents: Data(report.utf8))
+      try Data(report.utf8).write(to: URL(fileURLWithPath: ".build/soak.log"))
     }
   }
 }
@@ -47,7 +47,9 @@ struct SoakTests {
 private let soakSeconds = ProcessInfo.processInfo.environment["SOAK_SECONDS"].flatMap { Int($0) } ?? 0
 
 struct Outcomes: CustomStringConvertible {
-  var (extracted, failed, cancelled) = (0, 0, 0)
+  var extracted = 0
+  var failed = 0
+  var cancelled = 0
   var description: String { "\(extracted) extracted, \(failed) failed, \(cancelled) cancelled" }
 
   static func += (left: inout Self, right: Self) {
