@@ -12,11 +12,11 @@ extension ArchiveReader {
   /// - Parameters:
   ///   - selection: Which entries; all by default. What selected links lead to comes along.
   ///   - nested: With ``NestedArchives/expand``, a directory with its entries stands in each inner archive's place. A
-  ///     selection is then asked with long names, as in ``extract(_:nested:options:)``.
+  ///     selection is then asked with long names, as in ``extract(_:nested:options:)-1worq``.
   ///   - options: ``ExtractionOptions/insecureNames`` decides about names that lead out of the tree, and about symbolic
   ///     links that do: with `keep` they are left out and listed in ``MemTree/skipped``, with `reject` they throw.
   ///     ``ExtractionOptions/duplicates`` decides which entry of one name is made.
-  /// - Throws: ``ArchiveError`` as ``extract(_:options:)``; ``ArchiveError/Code/treeUnavailable`` when the system refuses
+  /// - Throws: ``ArchiveError`` as ``extract(_:options:)-6v0su``; ``ArchiveError/Code/treeUnavailable`` when the system refuses
   ///   such a file system; ``ArchiveError/Code/nameConflict`` when a file or a link is in the place of a directory, or the
   ///   other way round; ``ArchiveError/Code/nameTooLong``.
   ///
@@ -49,7 +49,9 @@ extension MemFile {
   ///
   /// The path is that of a symbolic link in a ``MemTree`` of its own.
   ///
-  /// - Parameter name: One component, at most 255 bytes, such as "x.svg".
+  /// - Parameters:
+  ///   - name: One component, at most 255 bytes, such as "x.svg".
+  ///   - body: Called with the path, which is valid until it returns.
   /// - Throws: What `body` throws; otherwise as ``MemTree/init(linking:)-(MemFiles)``, with
   ///   ``ArchiveError/Code/insecureName`` for a name that is no single component.
   public func withPath<Result: ~Copyable>(
