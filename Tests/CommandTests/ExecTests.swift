@@ -4,7 +4,7 @@ import Testing
 struct ExecTests {
   @Test func `A script is executed, with its name and arguments`() throws {
     try Program.expect("run", "tree.tar.gz", "--exec", "tree/run.sh", gives: .done("run\n"))
-    try withArchive { run in
+    try withArchive { (run: Runner) throws in
       let outcome = try run(["--exec", "bin/script", "--", "a b", "{bin/data}"])
       let shape = #/bin/script says: /proc/self/fd/\d+ a b data\n/#
       #expect(outcome.end == .exit(0) && outcome.errors == "")
@@ -13,7 +13,7 @@ struct ExecTests {
   }
 
   @Test func `A machine program is executed by its descriptor, which it does not inherit`() throws {
-    try withArchive { run in
+    try withArchive { (run: Runner) throws in
       #expect(try run(["--exec", "bin/own", "--", "%s %s\\n", "of", "{{its own"]) == .done("of {its own\n"))
       #expect(try run(["--exec", "bin/link", "--", "x"]) == .done("x"))
       let open = try run(["--exec", "bin/find", "--", "/proc/self/fd", "-lname", "/memfd:*"])
@@ -24,7 +24,7 @@ struct ExecTests {
   }
 
   @Test func `A machine program runs where no /proc is`() throws {
-    try withArchive { run in
+    try withArchive { (run: Runner) throws in
       let outcome = try run(
         ["--exec", "bin/own", "--", "without"],
         ["bwrap", "--ro-bind", "/", "/", "--tmpfs", "/proc", "--dev", "/dev", "--"])
@@ -33,7 +33,7 @@ struct ExecTests {
   }
 
   @Test func `With --hold the script is opened in the holder`() throws {
-    try withArchive { run in
+    try withArchive { (run: Runner) throws in
       let outcome = try run(["--hold", "--exec", "bin/script", "--", "a", "{bin/data}"])
       let shape = #/bin/script says: /proc/\d+/fd/\d+ a data\n/#
       #expect(outcome.end == .exit(0) && outcome.errors == "")
@@ -44,14 +44,14 @@ struct ExecTests {
 
   @Test(arguments: [0, 3, 255] as [Int32])
   func `Its exit status is the program's`(status: Int32) throws {
-    try withArchive { run in
+    try withArchive { (run: Runner) throws in
       #expect(try run(["--exec", "bin/sh", "--", "-c", "exit \(status)"]).end == .exit(status))
       #expect(try run(["--exec", "bin/sh", "--", "-c", "kill -9 $$"]).end == .signal(9))
     }
   }
 
   @Test func `What is no program, is not there or has no interpreter is told`() throws {
-    try withArchive { run in
+    try withArchive { (run: Runner) throws in
       let missing = try run(["--exec", "bin/owm"])
       #expect(missing.end == .exit(2))
       #expect(missing.errors.text.contains("Did you mean \"bin/own\""), "\(missing)")
