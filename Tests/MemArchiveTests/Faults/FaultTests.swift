@@ -30,6 +30,9 @@ struct FaultTests {
       for fault in Fault.persistent(scenario) {
         for call in trial.calls(of: fault.kind).prefix(3) { try trial.run(fault.at(call)) }
       }
+      // No thread at all is no reason to fail.
+      try trial.run(
+        Fault(.startThread, .fails(.resourceTemporarilyUnavailable), .success, count: Int(Int32.max)))
       trial.report()
     }
   }
