@@ -85,7 +85,7 @@ final class Slab: Sendable {
   var sizeIfSealed: Int? { state.withLock { $0.sealed?.size } }
 
   /// The descriptor of a slab that has ended and keeps it, once.
-  func takeDescriptor() -> OwnedDescriptor? { state.withLock { $0.sealed }?.takeDescriptor() }
+  func takeDescriptor() -> HeldDescriptor? { state.withLock { $0.sealed }?.takeDescriptor() }
 
   /// Ends the slab if it is open.
   func finish() throws(ArchiveError) { _ = try sealed() }
@@ -155,10 +155,10 @@ final class SealedSlab: Sendable {
     }
   }
 
-  fileprivate func takeDescriptor() -> OwnedDescriptor? {
+  fileprivate func takeDescriptor() -> HeldDescriptor? {
     memfd.withLock { memfd in
       guard let taken = memfd.take() else { return nil }
-      return OwnedDescriptor(taken.release())
+      return HeldDescriptor(taken.release())
     }
   }
 

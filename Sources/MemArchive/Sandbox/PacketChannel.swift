@@ -2,7 +2,7 @@ internal import CLinux
 internal import SystemPackage
 
 /// A descriptor that is closed with its owner unless somebody takes it.
-final class OwnedDescriptor {
+final class HeldDescriptor {
   private var descriptor: FileDescriptor?
   init(_ descriptor: FileDescriptor) { self.descriptor = descriptor }
   deinit { if let descriptor { SystemCalls.close(descriptor) } }
@@ -30,7 +30,7 @@ final class PacketChannel {
   struct Packet {
     let number: UInt32
     let bytes: [UInt8]
-    let descriptors: [OwnedDescriptor]
+    let descriptors: [HeldDescriptor]
   }
 
   enum Failure: Error {
@@ -42,12 +42,12 @@ final class PacketChannel {
     case descriptorsLost(isTableFull: Bool)
   }
 
-  let socket: OwnedDescriptor
+  let socket: HeldDescriptor
   private var sent: UInt32 = 0
   private var received: UInt32 = 0
   private var buffer = [UInt8](repeating: 0, count: headerSize + largest)
 
-  init(_ socket: FileDescriptor) { self.socket = OwnedDescriptor(socket) }
+  init(_ socket: FileDescriptor) { self.socket = HeldDescriptor(socket) }
 
   static func header(_ number: UInt32, descriptors: Int = 0) -> [UInt8] {
     var writer = WireWriter()
@@ -99,7 +99,7 @@ final class PacketChannel {
     } catch {
       throw .system(error)
     }
-    let descriptors = numbers[..<count].map { OwnedDescriptor(FileDescriptor(rawValue: $0)) }
+    let descriptors = numbers[..<count].map { HeldDescriptor(FileDescriptor(rawValue: $0)) }
     if state == CInt(CLINUX_PACKET_DESCRIPTORS_LOST) {
       // Asked while those that have arrived are still open.
       let probe = try? Memfd.create(name: "probe", executable: false).descriptor.rawValue

@@ -15,7 +15,7 @@ enum ReceivedFile {
   ///
   /// The seals come first: once they are all there, what is asked next cannot change. A hole counts like
   /// any byte, because the size is what the ledger is charged with.
-  static func verify(_ descriptor: OwnedDescriptor, size: Int64) throws(Refusal) -> VerifiedMemory {
+  static func verify(_ descriptor: HeldDescriptor, size: Int64) throws(Refusal) -> VerifiedMemory {
     let file = FileDescriptor(rawValue: descriptor.rawValue)
     let seals: MemFile.Seals
     let status: SystemCalls.Status

@@ -18,7 +18,7 @@ internal import SystemPackage
     var ends: [CInt] = [-1, -1]
     _ = try SystemCalls.valueOrErrno { unsafe clinux_packet_sockets(&ends) }
     channel = PacketChannel(FileDescriptor(rawValue: ends[0]))
-    let theirs = OwnedDescriptor(FileDescriptor(rawValue: ends[1]))
+    let theirs = HeldDescriptor(FileDescriptor(rawValue: ends[1]))
     // The runtime's handlers would execute another program after a crash.
     var environment = ["SWIFT_BACKTRACE=enable=no"]
     if let libraries = WorkerLocator.environment("LD_LIBRARY_PATH") {

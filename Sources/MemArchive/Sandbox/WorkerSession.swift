@@ -12,7 +12,7 @@ final class WorkerSession {
   /// Whether a worker that shows no sign of life is ended; a pipe may give nothing for as long as its writer likes.
   private let watchesProgress: Bool
   private var records = RecordBuffer()
-  private var descriptors: ArraySlice<OwnedDescriptor> = []
+  private var descriptors: ArraySlice<HeldDescriptor> = []
   private var packetsTaken: UInt32 = 0
   private var packetsAcknowledged: UInt32 = 0
   private(set) var protection = Protection(landlock: nil, seccomp: false, diesFirst: false)
@@ -148,7 +148,7 @@ final class WorkerSession {
   }
 
   /// The descriptor that belongs to the message at hand.
-  func takeDescriptor() throws(ArchiveError) -> OwnedDescriptor {
+  func takeDescriptor() throws(ArchiveError) -> HeldDescriptor {
     guard let descriptor = descriptors.popFirst() else {
       throw violation("spoke of a file and sent none")
     }

@@ -6,7 +6,7 @@ struct WorkerSource {
   private(set) var descriptors: [CInt] = []
   private(set) var sources: [WorkOrder.Source] = []
   /// Keeps the descriptors open.
-  private var owners: [OwnedDescriptor] = []
+  private var owners: [HeldDescriptor] = []
   private var files: [MemFile] = []
 
   var hasPipe: Bool { sources.contains(.pipe) }
@@ -38,7 +38,7 @@ struct WorkerSource {
     files.append(file)
   }
 
-  private mutating func add(_ owner: OwnedDescriptor, _ source: WorkOrder.Source) {
+  private mutating func add(_ owner: HeldDescriptor, _ source: WorkOrder.Source) {
     descriptors.append(owner.rawValue)
     sources.append(source)
     owners.append(owner)
@@ -49,8 +49,8 @@ struct WorkerSource {
   ) throws(ArchiveError) {
     // Opening a named pipe again would wait for somebody to write to it, for ever.
     if pipe?.isTaken ?? false { throw .consumed("\"\(path)\"") }
-    let owner: OwnedDescriptor
-    do { owner = OwnedDescriptor(try SystemCalls.openReadOnly(path)) } catch { throw .open("\(path)", error) }
+    let owner: HeldDescriptor
+    do { owner = HeldDescriptor(try SystemCalls.openReadOnly(path)) } catch { throw .open("\(path)", error) }
     try add(
       FileDescriptor(rawValue: owner.rawValue), owner, name: "\(path)", pipe, options, ledger)
   }
@@ -63,7 +63,7 @@ struct WorkerSource {
 
   /// - Parameter own: The same descriptor, where it was opened here and for reading.
   private mutating func add(
-    _ descriptor: FileDescriptor, _ own: OwnedDescriptor?, name: String, _ pipe: PipeState?,
+    _ descriptor: FileDescriptor, _ own: HeldDescriptor?, name: String, _ pipe: PipeState?,
     _ options: ExtractionOptions, _ ledger: Ledger
   ) throws(ArchiveError) {
     let status: SystemCalls.Status
@@ -97,9 +97,9 @@ struct WorkerSource {
   }
 
   private static func reopened(_ descriptor: FileDescriptor?, _ status: SystemCalls.Status)
-    -> OwnedDescriptor?
+    -> HeldDescriptor?
   {
-    guard let owner = descriptor.map({ OwnedDescriptor($0) }),
+    guard let owner = descriptor.map({ HeldDescriptor($0) }),
       let own = try? SystemCalls.status(of: FileDescriptor(rawValue: owner.rawValue)),
       own.device == status.device, own.inode == status.inode
     else { return nil }

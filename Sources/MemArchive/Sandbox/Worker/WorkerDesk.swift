@@ -8,7 +8,7 @@ internal import SystemPackage
 final class WorkerDesk: @unchecked Sendable {
   private let channel: PacketChannel
   private var records = RecordBuffer()
-  private var received: [OwnedDescriptor] = []
+  private var received: [HeldDescriptor] = []
   private var writer = WireWriter()
   /// What goes with the next packet, kept open until it is sent.
   private var outgoing: [Outgoing] = []
