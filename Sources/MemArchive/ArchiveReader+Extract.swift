@@ -31,9 +31,8 @@ extension ArchiveReader {
     _ visitor: inout some EntryVisitor, options: ExtractionOptions, ledger: Ledger
   ) throws(ArchiveError) {
     var stream = try stream(options: options, ledger: ledger)
-    let destinations = visitor.destinations
-    let own = destinations?(options, ledger)
-    let crew = stream.crew(own, destinations)
+    let own = visitor.destinations?(options, ledger) ?? stream.store
+    let crew = stream.crew(own, visitor.destinations ?? { Store($0, ledger: $1) })
     defer { crew?.stop() }
     /// The first that ends the reading, in the archive's order, and its entry's position.
     var failure: ArchiveError?
@@ -58,15 +57,11 @@ extension ArchiveReader {
         if let entry = try stream.next() {
           position += 1
           if try visitor.wants(entry) {
-            let isTaken = try crew.map { crew throws(ArchiveError) in
-              try stream.extract(with: crew, position: position, deliver)
-            }
-            if isTaken == true {
-              // It is delivered later.
-            } else if let own {
+            // A crew delivers later what it takes.
+            let isTaken =
+              if let crew { try stream.extract(with: crew, position: position, deliver) } else { false }
+            if !isTaken {
               visitor.add(try stream.extract(to: own, position: position), for: entry, position: position)
-            } else {
-              visitor.add(try stream.extract(), for: entry, position: position)
             }
           }
         } else {
@@ -90,7 +85,7 @@ extension ArchiveReader {
     }
     visitor.end(warnings: stream.warnings, failedPosition: nil)
     try crew?.finish()
-    try stream.finish()
+    try own.finish()
   }
 
   /// A selected link may lead to an entry that was not selected and has gone by: a file is read a second time for it.
@@ -146,6 +141,8 @@ package protocol EntryDestination: AnyObject {
     _ entry: ArchiveEntry, position: Int, reserved: Reservation?,
     _ content: (Blocks) throws(ArchiveError) -> Int64
   ) throws(ArchiveError) -> MemFile?
+  /// Whether content that was read already is worth a copy, so that another thread can take it.
+  var takesCopies: Bool { get }
   /// Counts the descriptor that an entry is going to have, if it is.
   func reserveDescriptor(_ charge: inout Charge)
   /// Everything taken so far is finished.

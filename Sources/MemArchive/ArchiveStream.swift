@@ -13,7 +13,8 @@ public struct ArchiveStream: ~Copyable {
   private let reader: EntryReader
   private let options: ExtractionOptions
   private let ledger: Ledger
-  private let store: Store
+  /// Where its own files are made.
+  let store: Store
   private let log: WarningLog
   private var current: ArchiveEntry?
 
@@ -65,15 +66,12 @@ public struct ArchiveStream: ~Copyable {
   /// The threads that extract its entries; nil where one thread does.
   ///
   /// - Parameters:
-  ///   - own: Where the calling thread puts content; nil: files in memory.
-  ///   - destinations: Makes the same for other threads.
-  func crew(_ own: (any EntryDestination)?, _ destinations: MakeDestination?) -> EntryCrew? {
+  ///   - own: Where the calling thread puts content.
+  ///   - makeDestination: Makes the same for other threads.
+  func crew(_ own: any EntryDestination, _ makeDestination: @escaping MakeDestination) -> EntryCrew? {
     guard options.threads > 1 else { return nil }
     return EntryCrew(
-      size: options.threads, reader.sharedContent, own ?? store, options: options, ledger: ledger,
-      // Small content that goes to a slab is copied once in any case.
-      takesCopies: own != nil || options.storage != .packed,
-      makeDestination: destinations ?? { Store($0, ledger: $1) })
+      size: options.threads, reader.sharedContent, own, options: options, ledger: ledger, makeDestination)
   }
 
   /// Has a crew extract the entry that ``next()`` returned last; false where ``extract()`` is to be called.

@@ -35,8 +35,6 @@ final class EntryCrew {
   private let queue: BatchQueue
   private let makeWorker: (any EntryDestination) -> EntryWorker
   private let makeDestination: () -> any EntryDestination
-  /// Whether content that was read already is worth a copy for other threads.
-  let takesCopies: Bool
   private let own: EntryWorker
   private var workers: [EntryWorker] = []
   private var threads = ThreadGroup()
@@ -54,19 +52,21 @@ final class EntryCrew {
   ///   - makeDestination: Makes that of another thread.
   init(
     size: Int, _ source: SharedSource?, _ destination: any EntryDestination, options: ExtractionOptions,
-    ledger: Ledger, takesCopies: Bool, makeDestination: @escaping MakeDestination
+    ledger: Ledger, _ makeDestination: @escaping MakeDestination
   ) {
     self.size = size
     self.ledger = ledger
     let queue = BatchQueue()
     self.queue = queue
-    self.takesCopies = takesCopies
     self.makeDestination = { makeDestination(options, ledger) }
     makeWorker = { EntryWorker(source, $0, options.cancellation, stop: queue.stop) }
     own = makeWorker(destination)
   }
 
   deinit { stop() }
+
+  /// Whether content that was read already is worth a copy, so that another thread can take it.
+  var takesCopies: Bool { own.destination.takesCopies }
 
   /// Takes an entry on whose content can be read by itself. `deliver` is called for earlier ones that are ready.
   func submit(

@@ -1,5 +1,3 @@
-internal import SystemPackage
-
 extension MemFile {
   /// Lets go of many files on several threads: the kernel takes 3 to 6 µs to close one and free its memory, and ends
   /// them one after another where a process leaves that to its exit.

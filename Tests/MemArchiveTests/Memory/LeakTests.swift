@@ -51,6 +51,20 @@ struct LeakTests {
     #expect(OpenFiles(labelled: label).descriptors == 1)
   }
 
+  @Test func `Letting go of many files closes all but those that somebody else holds`() throws {
+    let label = "leak-removed"
+    let names = (0..<2500).map { "\(label)-\($0)" }
+    let archive = names.reduce(into: Bytes()) { $0 += Tar.entry($1, Bytes($1.utf8)) } + Tar.end
+    var files = try ArchiveReader(bytes: archive).extract()
+    let held = try [0, 900].map { try #require(files[names[$0]]) }
+    #expect(OpenFiles(labelled: label).descriptors >= 100)
+    files.removeAll()
+    #expect(files.isEmpty && files[names[0]] == nil)
+    #expect(files.entries.map(\.name) == names)
+    #expect(OpenFiles(labelled: label).descriptors <= 2)
+    #expect(try held.map { try $0.text } == [names[0], names[900]])
+  }
+
   @Test func `Extraction on many threads at once gives each its own`() async throws {
     let path = Fixture.path("tar-300-entries.tar.gz")
     let expected = try await ArchiveReader(path: path).extract().map { try $0.file.content }
