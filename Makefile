@@ -4,6 +4,8 @@
 # test-sanitized   the library's tests under the address and the thread sanitizer
 # appliance   the program in a bare root, statically linked with Swift
 # conformance CORPUS=DIR   every archive of a corpus against its manifest
+# test-consumers   real programs by each kind of path: as you are, as nobody, and with every file system read-only
+# consumers   the same with more and larger programs, and the example for swift-subprocess
 # lint   the formatter's rules                 install PREFIX=/usr/local [DESTDIR=]               clean
 #
 # Each target installs the Debian packages that it misses (by sudo when not root).
@@ -17,8 +19,11 @@ export MEMARCHIVE_WARNINGS_AS_ERRORS = 1
 
 MINIMAL_PACKAGES = libarchive-dev zlib1g-dev
 BUILD_PACKAGES = $(MINIMAL_PACKAGES) libisal-dev liblzma-dev libzstd-dev
-TEST_PACKAGES = $(BUILD_PACKAGES) bubblewrap libarchive-tools openssl p7zip-full python3 strace xz-utils zip
+TEST_PACKAGES = $(BUILD_PACKAGES) bubblewrap libarchive-tools openssl p7zip-full procps python3 strace xz-utils zip \
+  $(CONSUMER_PACKAGES)
+CONSUMER_PACKAGES = file fluidsynth fontconfig librsvg2-bin libsndfile1 libxml2-utils sndfile-programs sqlite3 util-linux
 BENCH_PACKAGES = $(BUILD_PACKAGES) libarchive-tools libdeflate-dev p7zip-full python3-matplotlib python3-pip unzip xz-utils zip zstd
+MORE_PACKAGES = default-jre-headless ffmpeg gcc gdal-bin git libc6-dev libcdio-utils mmdb-bin nodejs poppler-utils
 DEMO_PACKAGES = $(BUILD_PACKAGES) bubblewrap fluidsynth fontconfig libfluidsynth-dev libfreetype-dev openssl python3 strace
 
 define need
@@ -32,11 +37,24 @@ if [ -n "$$missing" ]; then \
 fi
 endef
 
+# Runs the consumers' tests as this user, as nobody where root can become so, and with every file system read-only.
+# For nobody, programs are those of the system: root's own are closed to others.
+define everywhere
+rm -rf $(1) && python3 Tests/ConsumerTests/archives.py $(1) $(2) && chmod -R a+rX $(1)
+$(call consumers,$(1),$(2))
+if [ "$$(id -u)" = 0 ]; then \
+  setpriv --reuid=65534 --regid=65534 --clear-groups \
+    env -i PATH=/usr/local/bin:/usr/bin:/bin HOME=/nonexistent $(call consumers,$(1),$(2)); fi
+bwrap --ro-bind / / --die-with-parent $(call consumers,$(1),$(2))
+endef
+consumers = env MEMARCHIVE_CONSUMER_ARCHIVES=$(1) MEMARCHIVE_CONSUMERS=$(2) \
+  $(CURDIR)/.build/debug/MemArchivePackageTests.xctest --testing-library swift-testing --filter ConsumerTests
+
 # Installs the completions for a shell, which the program writes itself.
 complete = .build/release/memarchive --generate-completion-script $(1) > .build/completions.$(1) \
   && install -D -m 644 .build/completions.$(1) $(DESTDIR)$(PREFIX)/share/$(2)
 
-.PHONY: demo test test-minimal test-sanitized appliance check bench conformance docs lint install clean
+.PHONY: demo test test-consumers consumers test-minimal test-sanitized appliance check bench conformance docs lint install clean
 
 demo:
 	$(call need,$(DEMO_PACKAGES))
@@ -54,6 +72,18 @@ test:
 	$(SWIFT) test -c release --skip-build --filter LifetimeTests
 	bwrap --ro-bind / / --die-with-parent \
 	  .build/debug/MemArchivePackageTests.xctest --testing-library swift-testing --filter ReadOnlyTests
+	$(MAKE) test-consumers
+
+test-consumers:
+	$(call need,$(TEST_PACKAGES))
+	$(SWIFT) build --build-tests
+	$(call everywhere,$(CURDIR)/.build/consumers,)
+
+consumers:
+	$(call need,$(TEST_PACKAGES) $(MORE_PACKAGES))
+	$(SWIFT) build --build-tests
+	$(call everywhere,$(CURDIR)/.build/consumers-more,more)
+	$(SWIFT) run --package-path Examples/Subprocess
 
 # Without the trait FastDecoders: zlib and libarchive alone.
 test-minimal:
@@ -84,7 +114,8 @@ check: lint
 
 lint:
 	$(SWIFT) format lint --strict --recursive --parallel Package.swift Sources Tests Examples/Package.swift \
-	  Examples/Sources Benchmarks/Package.swift Benchmarks/Sources Benchmarks/Benchmarks
+	  Examples/Sources Examples/Subprocess/Package.swift Examples/Subprocess/Sources Benchmarks/Package.swift \
+	  Benchmarks/Sources Benchmarks/Benchmarks
 
 bench:
 	$(call need,$(BENCH_PACKAGES))
@@ -118,4 +149,4 @@ install:
 	@$(call complete,fish,fish/vendor_completions.d/memarchive.fish)
 
 clean:
-	rm -rf .build docs Examples/.build Benchmarks/.build Benchmarks/cache
+	rm -rf .build docs Examples/.build Examples/Subprocess/.build Benchmarks/.build Benchmarks/cache

@@ -61,6 +61,10 @@ let package = Package(
       name: "CommandTests",
       dependencies: ["MemArchiveCommand"],
       exclude: ["Expected"]),
+    .testTarget(
+      name: "ConsumerTests",
+      dependencies: ["MemArchive", "MemArchiveCommand"],
+      exclude: ["archives.py"]),
   ]
 )
 

@@ -15,7 +15,7 @@ public struct ArchiveError: Error, Hashable, Sendable {
       case noSuchEntry, notAFile, duplicateEntry, linkTargetUnavailable, insecureName
       case cancelled
       case nameConflict, nameTooLong
-      case descriptorLimit, outOfMemory, pathUnavailable, treeUnavailable, sourceConsumed
+      case descriptorLimit, outOfMemory, pathUnavailable, treeUnavailable, sourceConsumed, untrusted
       case system
     }
 
@@ -67,6 +67,8 @@ public struct ArchiveError: Error, Hashable, Sendable {
     public static var treeUnavailable: Self { Self(.treeUnavailable) }
     /// A pipe was read to its end before; it cannot be read a second time.
     public static var sourceConsumed: Self { Self(.sourceConsumed) }
+    /// What another process sent is not a sealed file in memory, or not the one that it says it is.
+    public static var untrusted: Self { Self(.untrusted) }
     /// A system call failed; ``ArchiveError/call`` and ``ArchiveError/errno`` say which and why.
     public static var system: Self { Self(.system) }
   }

@@ -1,7 +1,5 @@
 import ArgumentParser
-import Glibc
 import MemArchive
-import SystemPackage
 
 struct RunCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -12,6 +10,9 @@ struct RunCommand: ParsableCommand {
       Each {NAME} inside an ARG becomes a path to that entry, which is in sealed memory; {{ stands for a brace. The command \
       takes the place of this process: same process id, and its exit status is its own. It inherits one descriptor for \
       each entry that is named, besides those that this program was started with.
+
+      With --exec, the command itself is an entry, a program or a script. With --hold, a process of its own keeps the files, \
+      until the command ends, and {NAME} becomes a path into that one: for commands that close what they inherited.
 
       With --tree, all entries are files at real paths, under their own names, in a read-only file system that only the \
       command sees: {NAME} becomes such a path, and the variable MEMARCHIVE_ROOT the directory's. Names and links that \
@@ -29,49 +30,84 @@ struct RunCommand: ParsableCommand {
   var command: [String] = []
   @Flag(name: .shortAndLong, help: "Names may lead into archives inside the archive: {inner.tar/entry}.")
   var recursive = false
+  @Flag(
+    help: """
+      Keep the files in a process of their own until the command ends; nothing is inherited, and {NAME} becomes \
+      /proc/PID/fd/N.
+      """)
+  var hold = false
+  @Option(
+    name: .customLong("exec"),
+    help: ArgumentHelp(
+      "Execute this entry, a program or a script; what stands behind -- are its arguments.", valueName: "name"
+    ))
+  var program: String?
+  @Option(
+    help: ArgumentHelp(
+      """
+      A directory of the archive in which the loader looks for shared libraries first (LD_LIBRARY_PATH).
+      """, valueName: "directory"))
+  var libraryPath: String?
   @OptionGroup var tree: RunTreeOptions
   @OptionGroup var options: ReadingOptions
 
   func validate() throws {
     try tree.validate(archive)
-    if command.isEmpty { throw ValidationError("Give the command behind --.") }
+    if hold, tree.isWanted { throw ValidationError("--hold has no meaning with --tree, whose paths stay.") }
+    if command.isEmpty, program == nil { throw ValidationError("Give the command behind --, or --exec.") }
+    if let libraryPath, !LibraryPath.isUsable(libraryPath) {
+      throw ValidationError("--library-path takes one directory, without a colon in its name.")
+    }
     for argument in command { _ = try PathTemplate(argument) }
   }
 
   func run() throws {
     let arguments = try command.map { try PathTemplate($0) }
     if tree.isWanted { return try runInTree(arguments) }
-    let names = arguments.flatMap(\.names)
+    let names = [program].compactMap { $0 } + arguments.flatMap(\.names)
     DescriptorLimit.raise()
     let archive: Archive
     let files: MemFiles
     do {
-      archive = try Archive.opened(self.archive, for: names, options)
+      archive = try Archive.opened(self.archive, for: names + [libraryPath].compactMap { $0 }, options)
       files = try extract(names, from: archive)
     } catch let status as ExitStatus {
       // What a command says of itself must not be mistaken for what went wrong before it.
       throw status == .usage ? status : .beforeCommand
     }
     do {
-      // Duplicates without close-on-exec outlive this program; everything else closes when the command starts.
-      var paths: [String.UTF8Key: [UInt8]] = [:]
-      for name in names where paths[.init(name)] == nil {
-        guard let file = files[name] else { continue }
-        _ = try file.path
-        paths[.init(name)] = Array("/proc/self/fd/\(try file.duplicate(closeOnExec: false).rawValue)".utf8)
+      let script = try program.flatMap { try files[$0]?.isMachineProgram == false ? $0 : nil }
+      let passed = try PassedFiles(
+        [script].compactMap { $0 } + arguments.flatMap(\.names), of: files, held: hold)
+      if let libraryPath {
+        try LibraryPath.pass(
+          libraryPath, of: archive, nested: recursive ? .expand : .keep, options.extractionOptions())
       }
-      try execute(arguments.map { $0.filled(with: paths) })
+      let filled = arguments.map { $0.filled(with: passed.paths) }
+      try withExtendedLifetime(files) { throw try status(ofExecuting: filled, script: script, passed, files) }
     } catch let error as ArchiveError {
       _ = archive.report(error)
       throw ExitStatus.beforeCommand
     }
   }
 
+  /// Returns only when the execution fails.
+  private func status(
+    ofExecuting arguments: [[UInt8]], script: String?, _ passed: PassedFiles, _ files: MemFiles
+  ) throws(ArchiveError) -> ExitStatus {
+    guard let program else { return Execution.command(named: command[0], arguments) }
+    let all = [ArchiveEntry.rawName(of: program)] + arguments
+    if let script, let path = passed.paths[.init(script)] { return Execution.script(script, at: path, all) }
+    guard let file = files[program] else { return .usage }
+    return try Execution.entry(file, all)
+  }
+
   /// The files that the arguments name, and only those.
   private func extract(_ names: [String], from archive: Archive) throws -> MemFiles {
     var options = try options.extractionOptions()
     // Only a program that lies in the archive itself has to be executable.
-    options.executable = try !PathTemplate(command[0]).names.isEmpty
+    options.executable =
+      try program != nil || command.first.map { try !PathTemplate($0).names.isEmpty } ?? false
     let nested = recursive ? NestedArchives.expand : .keep
     do {
       let files = try archive.reader.extract(.names(names), nested: nested, options: options)
@@ -87,21 +123,6 @@ struct RunCommand: ParsableCommand {
     } catch {
       throw archive.report(error)
     }
-  }
-
-  /// execvp(3): returns only when it fails.
-  func execute(_ arguments: [[UInt8]]) throws {
-    Output.flush()
-    var pointers: [UnsafeMutablePointer<CChar>?] = unsafe arguments.map { argument in
-      unsafe strdup((argument.map { CChar(bitPattern: $0) } + [0]))
-    }
-    unsafe pointers.append(nil)
-    guard let program = unsafe pointers[0] else { throw ExitStatus.usage }
-    DescriptorLimit.restore()
-    unsafe execvp(program, &pointers)
-    let error = Errno(rawValue: Glibc.errno)
-    Diagnostics.report("\(command[0]): \(error)")
-    throw error == .noSuchFileOrDirectory ? ExitStatus.commandNotFound : .commandNotExecutable
   }
 }
 

@@ -121,7 +121,7 @@ extension RunCommand {
     in mounted: borrowing MountedTree, _ arguments: [PathTemplate], _ archive: Archive
   ) throws {
     var paths: [String.UTF8Key: [UInt8]] = [:]
-    let names = arguments.flatMap(\.names)
+    let names = [program].compactMap { $0 } + arguments.flatMap(\.names)
     for name in names {
       paths[.init(name)] = mounted.path(of: name).map { MemoryText.bytes($0) }
     }
@@ -141,6 +141,14 @@ extension RunCommand {
       Diagnostics.report("\(place): \(Errno(rawValue: Glibc.errno))")
       throw ExitStatus.beforeCommand
     }
-    try execute(arguments.map { $0.filled(with: paths) })
+    if let libraryPath {
+      try LibraryPath.prepend(
+        mounted.place.appending(MemoryText.path(ArchiveEntry.rawName(of: libraryPath)).string))
+    }
+    let filled = arguments.map { $0.filled(with: paths) }
+    guard let program, let path = paths[.init(program)] else {
+      throw Execution.command(named: command[0], filled)
+    }
+    throw Execution.script(program, at: path, [path] + filled)
   }
 }

@@ -8,6 +8,8 @@
 #include <sys/types.h>
 
 #include "CLinuxTree.h"
+#include "holder.h"
+#include "passing.h"
 
 // memfd_create(2), <linux/memfd.h>. glibc 2.36 does not know the last two (kernel 6.3).
 enum {

@@ -37,6 +37,9 @@ struct Memfd: ~Copyable {
   // A noncopyable value cannot be half initialised when an initialiser throws; hence the factory above.
   private init(descriptor: FileDescriptor) { self.descriptor = descriptor }
 
+  /// Takes over a descriptor that somebody else made.
+  init(adopting descriptor: FileDescriptor) { self.descriptor = descriptor }
+
   deinit { SystemCalls.close(descriptor) }
 
   /// Makes the content final and reads the seals back: what the kernel does not confirm is not promised.

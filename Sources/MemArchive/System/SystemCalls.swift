@@ -136,6 +136,42 @@ enum SystemCalls {
     Int64(try valueOrErrno { lseek(descriptor.rawValue, 0, SEEK_END) })
   }
 
+  /// Whether an open file is on tmpfs, as every memory file is that is not of huge pages, fstatfs(2).
+  static func isOnTmpfs(_ descriptor: FileDescriptor) throws(Errno) -> Bool {
+    try valueOrErrno { clinux_is_on_tmpfs(descriptor.rawValue) } == 1
+  }
+
+  /// O_RDONLY, O_WRONLY or O_RDWR; O_WRONLY for a descriptor that stands for a path alone. fcntl(2), F_GETFL
+  static func accessMode(of descriptor: FileDescriptor) throws(Errno) -> Int32 {
+    try valueOrErrno { clinux_access_mode(descriptor.rawValue) }
+  }
+
+  /// lseek(2), SEEK_HOLE: where the next hole begins; the end of a file counts as one.
+  static func seekHole(_ descriptor: FileDescriptor, from offset: Int64) throws(Errno) -> Int64 {
+    Int64(try valueOrErrno { clinux_seek_hole(descriptor.rawValue, off_t(offset)) })
+  }
+
+  /// lseek(2), SEEK_DATA: where the next content begins; nil where none follows.
+  static func seekData(_ descriptor: FileDescriptor, from offset: Int64) throws(Errno) -> Int64? {
+    do throws(Errno) {
+      return Int64(try valueOrErrno { clinux_seek_data(descriptor.rawValue, off_t(offset)) })
+    } catch .noSuchAddressOrDevice {
+      return nil
+    }
+  }
+
+  /// open(2) on /proc/self/fd/N, read-only and without waiting for a lease; nil where /proc is not mounted.
+  static func reopen(_ descriptor: FileDescriptor) throws(Errno) -> FileDescriptor? {
+    do throws(Errno) {
+      return FileDescriptor(
+        rawValue: try valueOrErrno {
+          unsafe "/proc/self/fd/\(descriptor.rawValue)".withCString { unsafe clinux_open_without_waiting($0) }
+        })
+    } catch .noSuchFileOrDirectory {
+      return nil
+    }
+  }
+
   /// How many descriptors the process may have open, getrlimit(2); at most what a descriptor's number can be.
   static func descriptorLimit() -> Int {
     var limit = rlimit()

@@ -1,0 +1,28 @@
+// Descriptors that come from other processes and go to them.
+#ifndef CLINUX_PASSING_H
+#define CLINUX_PASSING_H
+
+#include <stddef.h>
+#include <sys/types.h>
+
+// The kernel's bound on descriptors in one message (SCM_MAX_FD, unix(7)).
+enum { CLINUX_MOST_DESCRIPTORS = 253 };
+
+// O_RDONLY, O_WRONLY or O_RDWR; O_PATH counts as O_WRONLY, for neither can be read.
+int clinux_access_mode(int descriptor);
+// fstatfs(2): 1 on tmpfs, 0 elsewhere.
+int clinux_is_on_tmpfs(int descriptor);
+// lseek(2) with SEEK_HOLE and SEEK_DATA.
+off_t clinux_seek_hole(int descriptor, off_t offset);
+off_t clinux_seek_data(int descriptor, off_t offset);
+// open(2) with O_RDONLY | O_CLOEXEC | O_NONBLOCK: a lease that stands in the way gives EAGAIN.
+int clinux_open_without_waiting(const char *path);
+
+// sendmsg(2) with SCM_RIGHTS and without SIGPIPE: how many of the bytes went, which the descriptors did too.
+ssize_t clinux_send_descriptors(int socket, const void *bytes, size_t size, const int *descriptors, size_t count);
+
+// recvmsg(2) of at most CLINUX_MOST_DESCRIPTORS descriptors, which are close-on-exec and the caller's. Those of other
+// kinds of control messages are closed. `cut` tells whether something of the message was lost: 1 bytes, 2 descriptors.
+ssize_t clinux_receive_descriptors(int socket, void *bytes, size_t size, int *descriptors, size_t *count, int *cut);
+
+#endif

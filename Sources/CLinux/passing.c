@@ -1,0 +1,89 @@
+#define _GNU_SOURCE
+#include "passing.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#ifndef SCM_PIDFD
+#define SCM_PIDFD 0x04  // kernel 6.5
+#endif
+
+int clinux_access_mode(int descriptor) {
+  int flags = fcntl(descriptor, F_GETFL);
+  if (flags < 0) return flags;
+  return flags & O_PATH ? O_WRONLY : flags & O_ACCMODE;
+}
+
+int clinux_is_on_tmpfs(int descriptor) {
+  struct statfs status;
+  if (fstatfs(descriptor, &status) != 0) return -1;
+  return status.f_type == TMPFS_MAGIC;
+}
+
+off_t clinux_seek_hole(int descriptor, off_t offset) {
+  return lseek(descriptor, offset, SEEK_HOLE);
+}
+
+off_t clinux_seek_data(int descriptor, off_t offset) {
+  return lseek(descriptor, offset, SEEK_DATA);
+}
+
+int clinux_open_without_waiting(const char *path) {
+  return open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+}
+
+ssize_t clinux_send_descriptors(int socket, const void *bytes, size_t size, const int *descriptors, size_t count) {
+  _Alignas(struct cmsghdr) char control[CMSG_SPACE(CLINUX_MOST_DESCRIPTORS * sizeof(int))];
+  struct iovec content = {(void *)bytes, size};
+  struct msghdr message = {.msg_iov = &content, .msg_iovlen = 1};
+  if (count > CLINUX_MOST_DESCRIPTORS) {
+    errno = EINVAL;
+    return -1;
+  }
+  if (count > 0) {
+    memset(control, 0, sizeof control);
+    message.msg_control = control;
+    message.msg_controllen = CMSG_SPACE(count * sizeof(int));
+    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(count * sizeof(int));
+    memcpy(CMSG_DATA(header), descriptors, count * sizeof(int));
+  }
+  return sendmsg(socket, &message, MSG_NOSIGNAL);
+}
+
+ssize_t clinux_receive_descriptors(int socket, void *bytes, size_t size, int *descriptors, size_t *count, int *cut) {
+  // Room for what the socket's owner may have asked for besides (SO_PASSCRED, SO_PASSSEC, SO_PASSPIDFD): a short
+  // buffer would cost descriptors.
+  _Alignas(struct cmsghdr) char control[CMSG_SPACE(CLINUX_MOST_DESCRIPTORS * sizeof(int)) + 1024];
+  struct iovec content = {bytes, size};
+  struct msghdr message = {
+    .msg_iov = &content, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
+  *count = 0;
+  *cut = 0;
+  ssize_t received = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
+  if (received < 0) return received;
+  for (struct cmsghdr *header = CMSG_FIRSTHDR(&message); header; header = CMSG_NXTHDR(&message, header)) {
+    if (header->cmsg_level != SOL_SOCKET) continue;
+    if (header->cmsg_type != SCM_RIGHTS && header->cmsg_type != SCM_PIDFD) continue;
+    size_t here = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+    for (size_t i = 0; i < here; i++) {
+      int descriptor;
+      memcpy(&descriptor, CMSG_DATA(header) + i * sizeof(int), sizeof(int));
+      if (header->cmsg_type == SCM_RIGHTS && *count < CLINUX_MOST_DESCRIPTORS)
+        descriptors[(*count)++] = descriptor;
+      else if (descriptor >= 0)
+        close(descriptor);
+    }
+  }
+  if (message.msg_flags & MSG_TRUNC) *cut |= 1;
+  if (message.msg_flags & MSG_CTRUNC) *cut |= 2;
+  return received;
+}

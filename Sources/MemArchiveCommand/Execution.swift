@@ -1,0 +1,69 @@
+import CLinux
+import Glibc
+import MemArchive
+import SystemPackage
+
+/// The end of this program: the command takes its place.
+enum Execution {
+  /// errno of the last call that failed.
+  static var lastError: Int32 { Glibc.errno }
+
+  /// execvp(3): returns only when it fails.
+  static func command(named name: String, _ arguments: [[UInt8]]) -> ExitStatus {
+    unsafe withStrings(arguments) { pointers in
+      guard let program = unsafe pointers[0] else { return .usage }
+      unsafe execvp(program, pointers)
+      return failure(of: name)
+    }
+  }
+
+  /// Executes a program that is in memory, by its descriptor: returns only when it fails.
+  static func entry(_ file: MemFile, _ arguments: [[UInt8]]) throws(ArchiveError) -> ExitStatus {
+    let descriptor = try file.fileDescriptor.rawValue
+    return unsafe withStrings(arguments) { pointers in
+      unsafe _ = clinux_execute(descriptor, pointers)
+      return withExtendedLifetime(file) { failure(of: file.name) }
+    }
+  }
+
+  /// Executes a file by a path, which a script's interpreter can open too: returns only when it fails.
+  static func script(_ name: String, at path: [UInt8], _ arguments: [[UInt8]]) -> ExitStatus {
+    unsafe withStrings(arguments) { pointers in
+      // What the kernel takes for no program goes to the shell.
+      unsafe _ = execvp(path.map { CChar(bitPattern: $0) } + [0], pointers)
+      return failure(of: name)
+    }
+  }
+
+  private static func failure(of name: String) -> ExitStatus {
+    let error = Errno(rawValue: Glibc.errno)
+    Diagnostics.report("\(name): \(error)")
+    return error == .noSuchFileOrDirectory ? .commandNotFound : .commandNotExecutable
+  }
+
+  private static func withStrings(
+    _ arguments: [[UInt8]], _ execute: (UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>) -> ExitStatus
+  ) -> ExitStatus {
+    Output.flush()
+    var pointers: [UnsafeMutablePointer<CChar>?] = unsafe arguments.map { argument in
+      unsafe strdup((argument.map { CChar(bitPattern: $0) } + [0]))
+    }
+    unsafe pointers.append(nil)
+    DescriptorLimit.restore()
+    return unsafe pointers.withUnsafeMutableBufferPointer { buffer in
+      guard let start = buffer.baseAddress else { return .usage }
+      return unsafe execute(start)
+    }
+  }
+}
+
+extension MemFile {
+  /// Whether the kernel executes this file by itself. Anything else is opened by an interpreter.
+  var isMachineProgram: Bool {
+    get throws {
+      try withBytes { bytes in
+        unsafe bytes.withUnsafeBytes { unsafe $0.starts(with: [0x7F] + Array("ELF".utf8)) }
+      }
+    }
+  }
+}

@@ -1,0 +1,93 @@
+import Testing
+
+/// `run --exec`: the command itself is in the archive.
+struct ExecTests {
+  @Test func `A script is executed, with its name and arguments`() throws {
+    try Program.expect("run", "tree.tar.gz", "--exec", "tree/run.sh", gives: .done("run\n"))
+    try withArchive { (run: Runner) throws in
+      let outcome = try run(["--exec", "bin/script", "--", "a b", "{bin/data}"])
+      let shape = #/bin/script says: /proc/self/fd/\d+ a b data\n/#
+      #expect(outcome.end == .exit(0) && outcome.errors == "")
+      #expect(try shape.wholeMatch(in: outcome.output.text) != nil, "\(outcome)")
+    }
+  }
+
+  @Test func `A machine program is executed by its descriptor, which it does not inherit`() throws {
+    try withArchive { (run: Runner) throws in
+      #expect(try run(["--exec", "bin/own", "--", "%s %s\\n", "of", "{{its own"]) == .done("of {its own\n"))
+      #expect(try run(["--exec", "bin/link", "--", "x"]) == .done("x"))
+      let open = try run(["--exec", "bin/find", "--", "/proc/self/fd", "-lname", "/memfd:*"])
+      #expect(open == .done())
+      let name = try run(["--exec", "bin/find", "--", "/proc/self/cmdline", "-printf", "%f"])
+      #expect(name == .done("cmdline"))
+    }
+  }
+
+  @Test func `A machine program runs where no /proc is`() throws {
+    try withArchive { (run: Runner) throws in
+      let outcome = try run(
+        ["--exec", "bin/own", "--", "without"],
+        ["bwrap", "--ro-bind", "/", "/", "--tmpfs", "/proc", "--dev", "/dev", "--"])
+      #expect(outcome == .done("without"))
+    }
+  }
+
+  @Test func `With --hold the script is opened in the holder`() throws {
+    try withArchive { (run: Runner) throws in
+      let outcome = try run(["--hold", "--exec", "bin/script", "--", "a", "{bin/data}"])
+      let shape = #/bin/script says: /proc/\d+/fd/\d+ a data\n/#
+      #expect(outcome.end == .exit(0) && outcome.errors == "")
+      #expect(try shape.wholeMatch(in: outcome.output.text) != nil, "\(outcome)")
+      #expect(try run(["--hold", "--exec", "bin/own", "--", "x"]) == .done("x"))
+    }
+  }
+
+  @Test(arguments: [0, 3, 255] as [Int32])
+  func `Its exit status is the program's`(status: Int32) throws {
+    try withArchive { (run: Runner) throws in
+      #expect(try run(["--exec", "bin/sh", "--", "-c", "exit \(status)"]).end == .exit(status))
+      #expect(try run(["--exec", "bin/sh", "--", "-c", "kill -9 $$"]).end == .signal(9))
+    }
+  }
+
+  @Test func `What is no program, is not there or has no interpreter is told`() throws {
+    try withArchive { (run: Runner) throws in
+      let missing = try run(["--exec", "bin/owm"])
+      #expect(missing.end == .exit(2))
+      #expect(missing.errors.text.contains("Did you mean \"bin/own\""), "\(missing)")
+      #expect(try run(["--exec", "bin/lost"]).end == .exit(127))
+      #expect(try run(["--exec", "bin/"]).end == .exit(2))
+    }
+    let none = try Program.run("run", "tree.tar.gz")
+    #expect(none.end == .exit(2))
+    #expect(none.errors.lines.first == "Error: Give the command behind --, or --exec.")
+  }
+
+  /// Calls `body` with a way to run the program on an archive of programs, behind a prefix.
+  private func withArchive(_ body: (Runner) throws -> Void) throws {
+    try withTemporaryDirectory { directory in
+      let script: Bytes = """
+        mkdir bin && cp /usr/bin/printf bin/own && cp /usr/bin/find bin/find && cp /bin/sh bin/sh && ln -s own bin/link
+        printf '#!/bin/sh\\necho "bin/script says: $0 $1 $(cat $2)"\\n' > bin/script
+        printf '#!/nowhere/interpreter\\n' > bin/lost
+        printf data > bin/data
+        tar -cf bin.tar bin
+        """
+      var making = Command("sh", "-c", script)
+      making.directory = directory
+      let made = try making.run()
+      try #require(made == .done())
+      try body(Runner(directory: directory))
+    }
+  }
+
+  private struct Runner {
+    let directory: String
+
+    func callAsFunction(_ arguments: [Bytes], _ prefix: [Bytes] = []) throws -> Outcome {
+      var command = Command(prefix + [Program.path, "run", "bin.tar"] + arguments)
+      command.directory = directory
+      return try command.run()
+    }
+  }
+}

@@ -1,0 +1,158 @@
+import Foundation
+import Glibc
+import Testing
+
+/// `run --hold`: a process of its own keeps the files.
+struct HoldTests {
+  @Test func `A command that closes its descriptors, and its children, still find the files`() throws {
+    let script: Bytes = """
+      import os, subprocess, sys
+      os.closerange(3, 4096)
+      print(open(sys.argv[1]).read(), end="")
+      subprocess.run(["cat", sys.argv[1]], close_fds=True)
+      """
+    let outcome = try Program.run(
+      "run", "--hold", "tar-ustar.tar", "--", "python3", "-u", "-c", script, "{tree/hello.txt}")
+    #expect(outcome == .done(Content.hello.bytes * 2))
+  }
+
+  @Test func `The paths name the holder, and the command inherits nothing`() throws {
+    let outcome = try Program.run(
+      "run", "--hold", "tar-all-kinds.tar", "--", "sh", "-c",
+      "echo $$ $1 $2 $3; find /proc/$$/fd -mindepth 1 -printf '%f\\n' | sort", "sh", "{all/file}",
+      "{all/last}",
+      "{all/file}")
+    #expect(outcome.end == .exit(0) && outcome.errors == "")
+    let shape = #/(\d+) /proc/(\d+)/fd/(\d+) /proc/(\d+)/fd/(\d+) /proc/\2/fd/\3\n0\n1\n2\n/#
+    let match = try #require(try shape.wholeMatch(in: outcome.output.text), "\(outcome.output)")
+    #expect(match.2 == match.4 && match.1 != match.2 && match.3 != match.5)
+  }
+
+  @Test func `The holder has the files and nothing else`() throws {
+    let script: Bytes = """
+      holder=${{1%/fd/*}
+      find $holder/fd -mindepth 1 -printf '%l\\n' | sed 's/.*pidfd.*/pidfd/' | sort
+      readlink $holder/cwd
+      cat $holder/comm
+      """
+    let outcome = try Program.run(
+      "run", "--hold", "tar-all-kinds.tar", "--", "sh", "-c", script, "sh", "{all/file}", "{all/last}")
+    let expected: Bytes = """
+      /memfd:all/file (deleted)
+      /memfd:all/last (deleted)
+      pidfd
+      /
+      memarchive-hold
+
+      """
+    #expect(outcome == .done(expected))
+  }
+
+  @Test(arguments: [0, 7, 255] as [Int32])
+  func `The command's exit status is the program's, and a script can wait for its children`(status: Int32)
+    throws
+  {
+    let outcome = try Program.run(
+      "run", "--hold", "tar-ustar.tar", "--", "sh", "-c", "true & wait; exit \(status)", "sh",
+      "{tree/hello.txt}")
+    #expect(outcome == Outcome(end: .exit(status), output: "", errors: ""))
+  }
+
+  @Test func `A command that waits for children it never made finds none`() throws {
+    let script: Bytes = """
+      import os
+      try:
+          os.wait()
+      except ChildProcessError:
+          print("none")
+      """
+    let outcome = try Program.run(
+      "run", "--hold", "tar-ustar.tar", "--", "python3", "-c", script, "{tree/hello.txt}")
+    #expect(outcome == .done("none\n"))
+  }
+
+  @Test func `Signals, limits and standard input reach the command as they were`() throws {
+    let look: [Bytes] = ["grep", "^Sig[BIP]", "/proc/self/status"]
+    let env: [Bytes] = ["env", "--block-signal=USR1", "--block-signal=CHLD", "--ignore-signal=INT"]
+    let expected = try Command(env + look).run()
+    let held = try Command(
+      env + [
+        Program.path, "run", "--hold", "tar-ustar.tar", "--", "sh", "-c", "exec \"$@\"", "{tree/hello.txt}",
+      ] + look
+    ).run()
+    #expect(held == expected)
+    try Program.expect(
+      "run", "--hold", "tar-ustar.tar", "--", "cat", "-", "{tree/hello.txt}", input: .pipe("first\n"),
+      gives: .done("first\n" + Content.hello.bytes))
+  }
+
+  /// pidfd_open(2), of glibc 2.36, which Swift's module does not show.
+  private static let openPidfd: @convention(c) (pid_t, CUnsignedInt) -> CInt = unsafeBitCast(
+    dlsym(nil, "pidfd_open"), to: (@convention(c) (pid_t, CUnsignedInt) -> CInt).self)
+
+  /// The holder's process id, and a descriptor that tells its end.
+  private func holder(of path: Substring) throws -> (pid: pid_t, ended: CInt) {
+    let pid = try #require(pid_t(path.split(separator: "/")[1]))
+    let ended = try SystemFailure.check(Self.openPidfd(pid, 0), "pidfd_open")
+    return (pid, ended)
+  }
+
+  /// Whether the process behind the pidfd ends; half a minute is for machines that have much to do.
+  private func ends(_ pidfd: CInt) -> Bool {
+    var state = pollfd(fd: pidfd, events: Int16(POLLIN), revents: 0)
+    return poll(&state, 1, 30_000) == 1
+  }
+
+  /// Starts a command that writes its paths and then waits for the end of its standard input.
+  private func withWaiting(_ body: (pid_t, Substring, _ finish: () -> Void) throws -> Void) throws -> Outcome
+  {
+    try withTemporaryDirectory { directory in
+      let (fifo, said) = (directory + "/fifo", directory + "/said")
+      try #require(mkfifo(fifo, 0o600) == 0)
+      try #require(mkfifo(said, 0o600) == 0)
+      let script: Bytes = "echo $1 > \(said); read line < \(fifo); cat $1 2>/dev/null || echo gone"
+      let running = try Program.command(
+        "run", "--hold", "tar-ustar.tar", "--", "sh", "-c", script, "sh", "{tree/hello.txt}"
+      ).start()
+      let reading = try #require(FileHandle(forReadingAtPath: said))
+      let path = String(decoding: try #require(try reading.readToEnd()), as: UTF8.self)
+      try body(running.pid, path.dropLast()) {
+        if let handle = FileHandle(forWritingAtPath: fifo) { try? handle.close() }
+      }
+      return try running.wait()
+    }
+  }
+
+  @Test func `kill -9 of the command ends the holder, and nothing is left`() throws {
+    let outcome = try withWaiting { pid, path, _ in
+      let ended = try holder(of: path).ended
+      defer { close(ended) }
+      #expect(FileManager.default.fileExists(atPath: String(path)))
+      kill(pid, SIGKILL)
+      #expect(ends(ended))
+      #expect(!FileManager.default.fileExists(atPath: String(path)))
+    }
+    #expect(outcome.end == .signal(SIGKILL))
+  }
+
+  @Test func `kill -9 of the holder ends the files, and the command goes on without them`() throws {
+    let outcome = try withWaiting { _, path, finish in
+      let (holder, ended) = try holder(of: path)
+      defer { close(ended) }
+      kill(holder, SIGKILL)
+      #expect(ends(ended))
+      finish()
+    }
+    #expect(outcome == .done("gone\n"))
+  }
+
+  @Test func `No gentler signal ends the holder`() throws {
+    let outcome = try withWaiting { _, path, finish in
+      let (holder, ended) = try holder(of: path)
+      defer { close(ended) }
+      for signal in [SIGTERM, SIGINT, SIGHUP, SIGQUIT] { kill(holder, signal) }
+      finish()
+    }
+    #expect(outcome == .done(Content.hello.bytes))
+  }
+}

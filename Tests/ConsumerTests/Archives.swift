@@ -1,0 +1,30 @@
+import Foundation
+import Testing
+
+/// The archives of the matrix.
+enum Archives {
+  /// Where `make` put them, for a run that can write nowhere; otherwise they are made here, once, and taken away at the end.
+  private static let made = Result { () throws -> String in
+    if let given = ProcessInfo.processInfo.environment["MEMARCHIVE_CONSUMER_ARCHIVES"] { return given }
+    let directory = FileManager.default.temporaryDirectory.appending(
+      path: "memarchive-consumers-\(UUID().uuidString)")
+    let script = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "archives.py")
+    let outcome = try Command(
+      "python3", Bytes(script.path.utf8), Bytes(directory.path.utf8), withMore ? "more" : ""
+    ).run()
+    try #require(outcome == .done())
+    toRemove = directory
+    atexit { if let directory = Archives.toRemove { try? FileManager.default.removeItem(at: directory) } }
+    return directory.path
+  }
+
+  /// Written once, before the process ends.
+  nonisolated(unsafe) private static var toRemove: URL?
+
+  /// Whether `make consumers` runs.
+  static let withMore = ProcessInfo.processInfo.environment["MEMARCHIVE_CONSUMERS"] == "more"
+
+  static func path(_ name: String) throws -> String {
+    name == "demo" ? Fixture.directory + "/demo/demo.zip" : try made.get() + "/\(name).tar"
+  }
+}

@@ -1,0 +1,142 @@
+import Testing
+
+/// How a program gets at the entries of an archive: a column of the matrix.
+enum Way: String, CaseIterable, Sendable {
+  /// `/proc/self/fd/N`: `memarchive run`, `MemFile.withPath`.
+  case bare
+  /// A link of the entry's own name: `MemFile.withPath(named:)`.
+  case named
+  /// A tree without a mount point: `ArchiveReader.tree()`.
+  case tree
+  /// A real path: `memarchive run --tree`.
+  case mounted
+}
+
+/// A program that takes paths, and what it says when it finds what it wants: a row of the matrix.
+struct Consumer: CustomTestStringConvertible, Sendable {
+  /// As in the article.
+  let name: String
+  let archive: String
+  /// With `{NAME}` for the path of an entry.
+  let command: [Bytes]
+  /// Part of what it writes to standard output when it works, and only then.
+  let says: Bytes
+  let works: Set<Way>
+
+  init(
+    _ name: String, _ archive: String, _ command: [Bytes], says: Bytes, works: Set<Way> = Set(Way.allCases)
+  ) {
+    (self.name, self.archive, self.command, self.says, self.works) = (name, archive, command, says, works)
+  }
+
+  var testDescription: String { name }
+}
+
+extension Consumer {
+  /// Those that every run of the tests has.
+  static let always = [
+    Consumer(
+      "FluidSynth: a SoundFont and a tune", "demo",
+      ["sh", "-c", Bytes(loudness.utf8), "sh", "{music/tiny.sf2}", "{music/tune.mid}"], says: "loud"),
+    Consumer(
+      "FreeType, by fontconfig's fc-scan", "demo",
+      ["fc-scan", "--format", "%{{family} %{{style}\n", "{fonts/memarchive-pixel.ttf}"],
+      says: "MemArchive Pixel Regular"),
+    Consumer(
+      "libsndfile, by sndfile-info", "sndfile", ["sndfile-info", "{tone.wav}"], says: "Sample Rate : 8000"),
+    // file(1) tells what a link is, and not what it leads to.
+    Consumer(
+      "libmagic, by file", "magic", ["file", "-b", "{picture}"], says: magic, works: [.tree, .mounted]),
+    Consumer("libmagic, by file -L", "magic", ["file", "-bL", "{picture}"], says: magic),
+    // It resolves links and opens what they are called.
+    Consumer(
+      "SQLite, by sqlite3", "sqlite", ["sqlite3", "-readonly", "{data.db}", "select sum(n) from t"],
+      says: "42",
+      works: [.mounted]),
+    // The DTD lies beside it.
+    Consumer(
+      "libxml2, by xmllint --valid", "xml", ["xmllint", "--nonet", "--valid", "--noent", "{letter.xml}"],
+      says: "<text>from the DTD beside it</text>", works: [.tree, .mounted]),
+    Consumer(
+      "OpenSSL: a certificate", "demo",
+      ["openssl", "x509", "-noout", "-subject", "-nameopt", "RFC2253", "-in", "{tls/cert.pem}"],
+      says: "subject=CN=demo.invalid,O=MemArchive"),
+    Consumer(
+      "dlopen of a library that needs a second one beside it ($ORIGIN)", "libraries",
+      ["python3", "-c", "import ctypes, sys; print(ctypes.CDLL(sys.argv[1]).outer())", "{libouter.so}"],
+      says: "43",
+      works: [.tree, .mounted]),
+    Consumer(
+      "dlopen of both, the needed one first", "libraries",
+      [
+        "python3", "-c", "import ctypes, sys; print([ctypes.CDLL(name) for name in sys.argv[1:]][1].outer())",
+        "{libinner.so}", "{libouter.so}",
+      ], says: "43"),
+    // A script's directory is that of what its link leads to.
+    Consumer(
+      "Python: a program with a package", "package", ["python3", "{app/__main__.py}"],
+      says: "a package says hello to python", works: [.tree, .mounted]),
+    Consumer(
+      "Python: a zipapp", "package", ["python3", "{app.pyz}"], says: "a package says hello to python"),
+    Consumer(
+      "ld.so: a dynamic program", "programs", ["{ld.so}", "{printf}", "%s\\n", "a program says hello"],
+      says: "a program says hello"),
+    Consumer(
+      "librsvg: a drawing", "svg", ["sh", "-c", "rsvg-convert \"$1\" | file -b -", "sh", "{plain.svg}"],
+      says: "PNG image data, 8 x 8"),
+    // It resolves the drawing's path and looks beside it; 90 bytes are the picture that stays empty.
+    Consumer(
+      "librsvg: a drawing with a picture beside it", "svg",
+      ["sh", "-c", "rsvg-convert \"$1\" | wc -c", "sh", "{linked.svg}"], says: "95", works: [.mounted]),
+  ]
+
+  /// Those of `make consumers`.
+  static let more = [
+    // Its format has no mark of its own.
+    Consumer(
+      "ffprobe, by extension", "film",
+      ["ffprobe", "-v", "error", "-show_entries", "format=format_name", "-of", "csv=p=0", "{raw.g722}"],
+      says: "g722",
+      works: [.named, .tree, .mounted]),
+    Consumer(
+      "GDAL: a shapefile", "shapes", ["ogrinfo", "-ro", "-al", "-q", "{towns.shp}"],
+      says: "NAME (String) = Zwickau",
+      works: [.tree, .mounted]),
+    Consumer(
+      "libcdio: a cue sheet", "disc", ["cd-info", "--no-cddb", "--cue-file={disc.cue}"], says: "audio",
+      works: [.tree, .mounted]),
+    Consumer("Poppler, by pdftotext", "document", ["pdftotext", "{page.pdf}", "-"], says: "Read by path"),
+    Consumer(
+      "git: a bare repository", "repository",
+      [
+        "sh", "-c", "git -c safe.directory='*' --git-dir \"$(dirname \"$1\")\" log --format=%s", "sh",
+        "{work.git/HEAD}",
+      ], says: "The only commit", works: [.mounted]),
+    Consumer(
+      "gcc: a source with headers", "headers", ["gcc", "-E", "-P", "-x", "c", "{src/main.c}"],
+      says: "int answer = (41 + 1);", works: [.tree, .mounted]),
+    Consumer(
+      "node: a program with a module", "modules", ["node", "{main.js}"], says: "a module says hello to node",
+      works: [.mounted]),
+    Consumer(
+      "MaxMind DB, by mmdblookup", "places",
+      ["mmdblookup", "--file", "{places.mmdb}", "--ip", "1.2.3.4", "country", "iso_code"], says: "\"XX\""),
+    Consumer(
+      "tzdata, by date", "zones",
+      ["sh", "-c", "TZ=:$1 date -d @0 '+%H:%M %Z'", "sh", "{zoneinfo/Nowhere/Odd}"],
+      says: "22:37 ODD"),
+    Consumer("Java: a jar", "jar", ["java", "-jar", "{hello.jar}"], says: "a jar says hello to java"),
+  ]
+
+  private static let magic: Bytes = "PNG image data, 31 x 17, 8-bit/color RGB"
+
+  /// FluidSynth says the same of silence and of music: whether its samples are any.
+  private static let loudness = #"""
+    fluidsynth -niq -T raw -O s16 -F /dev/stdout "$1" "$2" 2>/dev/null | python3 -c '
+    import array, sys
+    samples = array.array("h")
+    data = sys.stdin.buffer.read()
+    samples.frombytes(data[:len(data) // 2 * 2])
+    print("loud" if samples and max(map(abs, samples)) > 500 else "silent")'
+    """#
+}

@@ -1,0 +1,154 @@
+import Glibc
+import MemArchive
+import SystemPackage
+import Testing
+
+/// Both ends of a Unix socket, closed with their owner.
+final class SocketPair {
+  let one: FileDescriptor
+  let other: FileDescriptor
+  private var oneIsOpen = true
+
+  init(_ type: __socket_type = SOCK_STREAM) throws {
+    var ends: [CInt] = [-1, -1]
+    try #require(socketpair(AF_UNIX, CInt(type.rawValue), 0, &ends) == 0)
+    for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+    (one, other) = (FileDescriptor(rawValue: ends[0]), FileDescriptor(rawValue: ends[1]))
+  }
+
+  func closeOne() {
+    if oneIsOpen { close(one.rawValue) }
+    oneIsOpen = false
+  }
+
+  deinit {
+    closeOne()
+    close(other.rawValue)
+  }
+}
+
+/// Files that go from process to process.
+struct SocketTests {
+  @Test(arguments: [SOCK_STREAM, SOCK_SEQPACKET, SOCK_DGRAM].map(\.rawValue))
+  func `A file arrives with its name, size and bytes, under a descriptor of the receiver's own`(type: UInt32)
+    throws
+  {
+    let pair = try SocketPair(__socket_type(type))
+    let sent = try MemFile(name: "a/ü\u{F7E9}.txt", bytes: Array("hello".utf8))
+    try sent.send(to: pair.one)
+    let got = try MemFile(receivedFrom: pair.other)
+    #expect(got.name == sent.name && got.size == 5 && got.entry == nil)
+    #expect(try got.text == "hello")
+    #expect(try got.seals.isSuperset(of: .final))
+    #expect(try got.fileDescriptor != sent.fileDescriptor)
+    #expect(try got.withPath { try FileDescriptor.open($0, .readOnly).closeAfter { 7 } } == 7)
+  }
+
+  @Test func `The receiver's offset is its own, and no child inherits what it got`() throws {
+    let pair = try SocketPair()
+    let sent = try MemFile(name: "offset", bytes: Array("hello".utf8))
+    try sent.send(to: pair.one)
+    let got = try MemFile(receivedFrom: pair.other)
+    #expect(lseek(try sent.fileDescriptor.rawValue, 3, SEEK_SET) == 3)
+    #expect(lseek(try got.fileDescriptor.rawValue, 0, SEEK_CUR) == 0)
+    #expect(fcntl(try got.fileDescriptor.rawValue, F_GETFD) == FD_CLOEXEC)
+    #expect(fcntl(try got.fileDescriptor.rawValue, F_GETFL) & O_ACCMODE == O_RDONLY)
+  }
+
+  @Test(arguments: [SOCK_STREAM, SOCK_SEQPACKET].map(\.rawValue))
+  func `A batch of more files than one message takes arrives in order`(type: UInt32) throws {
+    let pair = try SocketPair(__socket_type(type))
+    let names = (0..<150).map { "batch/\($0)" }
+    try MemFile.send(
+      names.map { try MemFile(name: $0, bytes: Array($0.utf8)) }, to: pair.one)
+    try MemFile.send([], to: pair.one)
+    let got = try #require(try MemFile.receive(from: pair.other))
+    #expect(got.map(\.name) == names)
+    #expect(try got.map { try $0.text } == names)
+    #expect(try MemFile.receive(from: pair.other)?.isEmpty == true)
+    pair.closeOne()
+    #expect(try MemFile.receive(from: pair.other) == nil)
+  }
+
+  @Test(arguments: [SOCK_STREAM, SOCK_SEQPACKET].map(\.rawValue))
+  func `A name of 64 KiB arrives, and a longer one is refused by its sender`(type: UInt32) throws {
+    let pair = try SocketPair(__socket_type(type))
+    let name = String(repeating: "n", count: 65_536)
+    let files = try [name, "short", name].map { try MemFile(name: $0, bytes: [1]) }
+    try MemFile.send(files, to: pair.one)
+    #expect(try MemFile.receive(from: pair.other)?.map(\.name) == [name, "short", name])
+    let long = try MemFile(name: String(repeating: "n", count: 100_000), bytes: [])
+    let error = #expect(throws: ArchiveError.self) { try long.send(to: pair.one) }
+    #expect(error?.code == .unsupportedFeature)
+  }
+
+  @Test func `A packed file and a sparse one can be sent`() throws {
+    let pair = try SocketPair()
+    let packed = try ArchiveReader(path: Fixture.path("tree.tar.gz")).extract(
+      options: ExtractionOptions(storage: .packed))
+    let file = try #require(packed["tree/hello.txt"])
+    let sparse = try ArchiveReader(path: Fixture.path("tar-sparse-pax-1.0.tar")).extract()
+    let hole = try #require(sparse.first?.file)
+    try MemFile.send([file, hole], to: pair.one)
+    let got = try #require(try MemFile.receive(from: pair.other))
+    #expect(try got.map { try sha256($0) } == [sha256(file), sha256(hole)])
+  }
+
+  @Test func `A file outlives its sender`() throws {
+    let pair = try SocketPair()
+    func send() throws { try MemFile(name: "left", bytes: Array("still here".utf8)).send(to: pair.one) }
+    try send()
+    pair.closeOne()
+    #expect(try MemFile(receivedFrom: pair.other).text == "still here")
+  }
+
+  @Test func `Nobody at the other end is an error of the sender, and no signal`() throws {
+    let pair = try SocketPair()
+    pair.closeOne()
+    let file = try MemFile(name: "x", bytes: [])
+    let error = #expect(throws: ArchiveError.self) { try file.send(to: pair.other) }
+    #expect(error?.code == .system && error?.errno == .brokenPipe && error?.call == "sendmsg")
+  }
+
+  @Test func `A socket that is closed in front of a file, or within a batch, is told`() throws {
+    let pair = try SocketPair()
+    pair.closeOne()
+    let error = #expect(throws: ArchiveError.self) { try MemFile(receivedFrom: pair.other) }
+    #expect(error?.code == .truncated)
+  }
+
+  @Test func `Limits hold for what is received`() throws {
+    func received(_ limits: Limits) throws -> [MemFile]? {
+      let pair = try SocketPair()
+      try MemFile.send(
+        try ["a", "b", "c"].map { try MemFile(name: $0, bytes: [UInt8](repeating: 1, count: 1000)) },
+        to: pair.one)
+      return try MemFile.receive(from: pair.other, limits: limits)
+    }
+    for limits in [
+      Limits(totalBytes: 2999), Limits(heldBytes: 2999), Limits(entryBytes: 999), Limits(entries: 2),
+    ] {
+      let error = #expect(throws: ArchiveError.self) { try received(limits) }
+      #expect(error?.code == .limitExceeded)
+    }
+    #expect(try received(Limits(totalBytes: 3000, heldBytes: 3000, entryBytes: 1000, entries: 3))?.count == 3)
+  }
+
+  @Test func `A receiver without a free descriptor is told so`() async {
+    await #expect(processExitsWith: .success) {
+      let pair = try SocketPair()
+      try MemFile(name: "x", bytes: [1]).send(to: pair.one)
+      var limit = rlimit(rlim_cur: 0, rlim_max: 0)
+      getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+      // Every number below this is in use.
+      let next = dup(0)
+      close(next)
+      limit.rlim_cur = rlim_t(next)
+      setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+      do { _ = try MemFile(receivedFrom: pair.other) } catch let error as ArchiveError {
+        exit(error.code == .descriptorLimit ? 0 : 2)
+      }
+      exit(1)
+    }
+  }
+}
