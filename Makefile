@@ -2,6 +2,8 @@
 # bench  the benchmark                         docs   the documentation as a web site, in docs/
 # test-minimal   the library's tests without the fast decoders
 # test-sanitized   the library's tests under the address and the thread sanitizer
+# fuzz TARGET=zip|gzip|xz|lzma|lzip|zstd|lz4|names|archive MINUTES=   libFuzzer, from what it learnt before
+# soak MINUTES=   mixed extraction with cancellations, under the address and then the thread sanitizer, so long each
 # appliance   the program in a bare root, statically linked with Swift
 # conformance CORPUS=DIR   every archive of a corpus against its manifest
 # test-consumers   real programs by each kind of path: as you are, as nobody, and with every file system read-only
@@ -54,7 +56,8 @@ consumers = env MEMARCHIVE_CONSUMER_ARCHIVES=$(1) MEMARCHIVE_CONSUMERS=$(2) \
 complete = .build/release/memarchive --generate-completion-script $(1) > .build/completions.$(1) \
   && install -D -m 644 .build/completions.$(1) $(DESTDIR)$(PREFIX)/share/$(2)
 
-.PHONY: demo test test-consumers consumers test-minimal test-sanitized appliance check bench conformance docs lint install clean
+.PHONY: demo test test-consumers consumers test-minimal test-sanitized appliance check bench conformance fuzz soak docs \
+  lint install clean
 
 demo:
 	$(call need,$(DEMO_PACKAGES))
@@ -62,14 +65,15 @@ demo:
 	$(SWIFT) build -c release --package-path Examples
 	Examples/demo.sh .build/release/memarchive Examples/.build/release/Demo
 
-# The second run is optimised, because only then a MemFile is released after its last use; the third has no writable
+# The second run is optimised, because only then a MemFile is released after its last use, and because a fault at each
+# system call takes thousands of extractions; the third has no writable
 # file system at all.
 test:
 	$(call need,$(TEST_PACKAGES))
 	$(SWIFT) build --build-tests
 	$(SWIFT) test --skip-build
 	$(SWIFT) build -c release --build-tests
-	$(SWIFT) test -c release --skip-build --filter LifetimeTests
+	$(SWIFT) test -c release --skip-build --filter LifetimeTests --filter FaultTests
 	bwrap --ro-bind / / --die-with-parent \
 	  .build/debug/MemArchivePackageTests.xctest --testing-library swift-testing --filter ReadOnlyTests
 	$(MAKE) test-consumers
@@ -131,6 +135,28 @@ conformance:
 	$(call need,$(BUILD_PACKAGES) libarchive-tools p7zip-full python3 unzip)
 	$(SWIFT) build -c release --product memarchive
 	python3 Tests/Conformance/conformance.py .build/release/memarchive $(CORPUS)
+
+# Coverage is that of our own code; the C libraries beneath are watched by the address sanitizer where they touch memory.
+MINUTES ?= 1
+TARGET ?= zip
+
+fuzz:
+	$(call need,$(BUILD_PACKAGES))
+	MEMARCHIVE_FUZZ=1 $(SWIFT) build -c release --sanitize=fuzzer --sanitize=address --product Fuzz \
+	  --scratch-path .build/fuzz
+	Tests/Fuzz/run.sh .build/fuzz/release/Fuzz $(TARGET) $(MINUTES)
+
+soak:
+	$(call need,$(TEST_PACKAGES))
+	$(SWIFT) build --build-tests --sanitize=address --scratch-path .build/address
+	SOAK_SECONDS=$$(($(MINUTES) * 60)) ASAN_OPTIONS=quarantine_size_mb=32 \
+	  LSAN_OPTIONS=suppressions=$(CURDIR)/Tests/leaks.supp \
+	  $(SWIFT) test --skip-build --sanitize=address --scratch-path .build/address --filter SoakTests
+	cat .build/soak.log
+	$(SWIFT) build --build-tests --sanitize=thread --scratch-path .build/thread
+	SOAK_SECONDS=$$(($(MINUTES) * 60)) \
+	  $(SWIFT) test --skip-build --sanitize=thread --scratch-path .build/thread --filter SoakTests
+	cat .build/soak.log
 
 docs:
 	$(call need,$(BUILD_PACKAGES))

@@ -49,10 +49,11 @@ let package = Package(
         .product(name: "Crypto", package: "swift-crypto"),
         .product(name: "SystemPackage", package: "swift-system"),
       ]),
+    .target(name: "CFaults", path: "Tests/CFaults"),
     .testTarget(
       name: "MemArchiveTests",
       dependencies: [
-        "MemArchive", "CLinux", "CZlib",
+        "MemArchive", "CFaults", "CLinux", "CZlib",
         .product(name: "Crypto", package: "swift-crypto"),
         .product(name: "SystemPackage", package: "swift-system"),
       ]),
@@ -68,8 +69,16 @@ let package = Package(
   ]
 )
 
+// libFuzzer brings a main of its own, and every target is instrumented for it: only `make fuzz` builds this one.
+if Context.environment["MEMARCHIVE_FUZZ"] != nil {
+  package.targets.append(
+    .executableTarget(
+      name: "Fuzz", dependencies: ["MemArchive"], path: "Tests/Fuzz", exclude: ["run.sh"],
+      swiftSettings: [.unsafeFlags(["-parse-as-library"])]))
+}
+
 // Every Swift target is held to the same rules; CI turns the warnings into errors.
-for target in package.targets where target.type != .system && target.name != "CLinux" {
+for target in package.targets where target.type != .system && !["CLinux", "CFaults"].contains(target.name) {
   var settings: [SwiftSetting] = [
     .enableUpcomingFeature("ExistentialAny"),
     .enableUpcomingFeature("InternalImportsByDefault"),

@@ -15,8 +15,11 @@ static inline void clzma_destroy(lzma_stream *stream) {
 // .xz, one stream or several, on so many threads as long as they need no more than this memory together.
 static inline lzma_ret clzma_start_xz(
     lzma_stream *stream, uint32_t threads, uint64_t threads_memory, uint64_t memory) {
+  const uint32_t flags = LZMA_CONCATENATED | LZMA_TELL_UNSUPPORTED_CHECK;
+  // The other one starts a thread also where it may have only one.
+  if (threads < 2) return lzma_stream_decoder(stream, memory, flags);
   lzma_mt options = {
-      .flags = LZMA_CONCATENATED | LZMA_TELL_UNSUPPORTED_CHECK,
+      .flags = flags,
       .threads = threads,
       .memlimit_threading = threads_memory,
       .memlimit_stop = memory,

@@ -82,12 +82,15 @@ public struct ExtractionOptions: Sendable {
   /// The character set of names that are not UTF-8, as iconv(3) calls it: "CP437", "SHIFT_JIS", "GBK". `nil` keeps
   /// their bytes, see ``ArchiveEntry/name``.
   public var encoding: String?
-  /// Who reads zip: tests compare the two.
+  /// Who does what libarchive can do too: tests compare the two.
   package enum Engine { case own, libarchive }
+  /// Who reads zip.
   package var engine = Engine.own
   /// Who makes a tree's file system: tests compare the two.
   package enum TreeWay { case automatic, own, helper }
   package var treeWay = TreeWay.automatic
+  /// Who takes compression off.
+  package var decoding = Engine.own
   /// Stops the extraction from elsewhere.
   var cancellation: Cancellation?
   /// Called while an archive is read, at most ten times a second, on the thread that reads.

@@ -33,6 +33,13 @@ struct WorkerThread: ~Copyable {
     return Self(thread: thread)
   }
 
+  /// Whether the system would start a thread now.
+  static var canStart: Bool {
+    guard let thread = try? start({}) else { return false }
+    thread.join()
+    return true
+  }
+
   private init(thread: pthread_t) { self.thread = thread }
 
   /// Waits until it has ended.

@@ -15,10 +15,11 @@ struct Layers {
   /// - Parameters:
   ///   - name: the archive's own file name, from which a lone compressed file's is derived.
   ///   - threads: with more than one, decoding goes on while what was decoded is read.
+  ///   - engine: who takes off what libarchive does not have to.
   ///   - stop: ends a read of `source` that waits.
   init(
-    peeling source: any ByteSource, name: String?, depth: Int, threads: Int, warnings: WarningLog,
-    stop: Cancellation
+    peeling source: any ByteSource, name: String?, depth: Int, threads: Int, engine: ExtractionOptions.Engine,
+    warnings: WarningLog, stop: Cancellation
   ) throws(ArchiveError) {
     var content = source
     var filters: [Filter] = []
@@ -31,9 +32,10 @@ struct Layers {
       case .filter(let filter):
         guard filters.count < depth else { throw .tooManyLayers(depth) }
         filters.append(filter)
-        gzip = filter == .gzip ? try GzipDecoder(buffered, warnings: warnings) : nil
+        gzip = filter == .gzip && engine == .own ? try GzipDecoder(buffered, warnings: warnings) : nil
         content =
           switch filter {
+          case _ where engine == .libarchive: try FilterDecoder(filter, of: buffered)
           case .gzip: gzip ?? buffered
           case .lz4: LZ4Decoder(buffered, warnings: warnings)
           #if FastDecoders

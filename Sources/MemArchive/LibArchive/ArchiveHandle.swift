@@ -88,13 +88,13 @@ internal import SystemPackage
     let archive = unsafe handle.archive
     unsafe archive_read_support_format_raw(archive)
     unsafe archive_read_support_format_empty(archive)
-    guard let code = filter.libArchiveCode else { throw .refused("\(filter)") }
     if filter == .compress {
       // Set without a bid, this filter reads from a source that is not there yet, and crashes.
       unsafe archive_read_support_filter_compress(archive)
     } else {
       _ = try handle.outcome(
-        of: unsafe archive_read_append_filter(archive, code), call: "archive_read_append_filter")
+        of: unsafe archive_read_append_filter(archive, filter.libArchiveCode),
+        call: "archive_read_append_filter")
     }
     try handle.open()
     // The "empty" format claims whatever gives no byte, a decoder that failed at its first one too; what failed has

@@ -1,10 +1,10 @@
 internal import CLibArchive
 
 extension Filter {
-  /// The number by which libarchive knows the filter; nil for gzip, which it decodes without checking anything.
-  var libArchiveCode: CInt? {
+  /// The number by which libarchive knows the filter.
+  var libArchiveCode: CInt {
     switch self {
-    case .gzip: nil
+    case .gzip: ARCHIVE_FILTER_GZIP
     case .bzip2: ARCHIVE_FILTER_BZIP2
     case .xz: ARCHIVE_FILTER_XZ
     case .lzma: ARCHIVE_FILTER_LZMA

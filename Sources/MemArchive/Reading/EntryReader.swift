@@ -26,8 +26,8 @@ final class EntryReader {
     stop: Cancellation
   ) throws(ArchiveError) {
     layers = try Layers(
-      peeling: source, name: name, depth: options.limits.depth, threads: options.threads, warnings: warnings,
-      stop: stop)
+      peeling: source, name: name, depth: options.limits.depth, threads: options.threads,
+      engine: options.decoding, warnings: warnings, stop: stop)
     let choice = try Choice(layers, allowed: options.formats)
     content =
       layers.content is any SeekableSource || !choice.needsSeeking

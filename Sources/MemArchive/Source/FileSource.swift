@@ -63,10 +63,8 @@ final class PipeSource: ByteSource {
   func read(into buffer: inout MutableRawSpan) throws(ArchiveError) -> Int {
     while true {
       for cancellation in cancellations { try cancellation.check() }
+      guard try isReady() else { continue }
       do throws(Errno) {
-        // A pipe may stall for ever: whoever can cancel is heard ten times a second.
-        let isReady = try SystemCalls.waitForInput(descriptor, milliseconds: cancellations.isEmpty ? -1 : 100)
-        guard isReady else { continue }
         let count = try SystemCalls.read(descriptor, at: nil, into: &buffer)
         bytesRead += Int64(count)
         return count
@@ -75,6 +73,15 @@ final class PipeSource: ByteSource {
       } catch {
         throw .system("read", error, doing: "reading the archive")
       }
+    }
+  }
+
+  /// A pipe may stall for ever: whoever can cancel is heard ten times a second.
+  private func isReady() throws(ArchiveError) -> Bool {
+    do throws(Errno) {
+      return try SystemCalls.waitForInput(descriptor, milliseconds: cancellations.isEmpty ? -1 : 100)
+    } catch {
+      throw .system("poll", error, doing: "reading the archive")
     }
   }
 }

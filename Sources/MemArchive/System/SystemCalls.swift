@@ -67,11 +67,14 @@ enum SystemCalls {
     var written = 0
     while written < bytes.byteCount {
       let rest = bytes.extracting(written..<bytes.byteCount)
-      written += try valueOrErrno {
+      let count = try valueOrErrno {
         unsafe rest.withUnsafeBytes {
           unsafe pwrite(descriptor.rawValue, $0.baseAddress, $0.count, off_t(offset) + off_t(written))
         }
       }
+      // Nothing written and no error would be tried again for ever.
+      guard count > 0 else { throw .ioError }
+      written += count
     }
   }
 
@@ -207,10 +210,17 @@ enum SystemCalls {
     guard let descriptor = try? openReadOnly(path) else { return "" }
     defer { close(descriptor) }
     var text = [UInt8](repeating: 0, count: 65_536)
-    var span = text.mutableSpan
-    var bytes = unsafe span.mutableBytes
-    let count = (try? read(descriptor, at: nil, into: &bytes)) ?? 0
-    return String(decoding: text[..<count], as: UTF8.self)
+    var filled = 0
+    while filled < text.count {
+      var span = text.mutableSpan
+      var bytes = unsafe span.mutableBytes
+      var free = bytes._mutatingExtracting(filled...)
+      // A number that was cut would be taken for a smaller one.
+      guard let count = try? read(descriptor, at: nil, into: &free) else { return "" }
+      guard count > 0 else { break }
+      filled += count
+    }
+    return String(decoding: text[..<filled], as: UTF8.self)
   }
 
   /// A C stream over a descriptor, which it then owns, fdopen(3).

@@ -134,6 +134,38 @@ enum Zip {
   }
 }
 
-private func little<Value: FixedWidthInteger>(_ value: Value) -> Bytes {
+extension Zip {
+  /// A local header (APPNOTE 4.3.7).
+  static func localHeader(
+    _ name: String, method: UInt16, checksum: UInt32, compressed: Int, size: Int
+  ) -> Bytes {
+    [0x50, 0x4B, 3, 4] + common(name, method, checksum, compressed, size) + Bytes(name.utf8)
+  }
+
+  /// A header of the central directory (4.3.12).
+  static func centralHeader(
+    _ name: String, method: UInt16, checksum: UInt32, compressed: Int, size: Int, offset: Int
+  ) -> Bytes {
+    [0x50, 0x4B, 1, 2] + little(UInt16(0x0314)) + common(name, method, checksum, compressed, size)
+      + Bytes(repeating: 0, count: 6) + little(UInt32(0o100644) << 16) + little(UInt32(offset))
+      + Bytes(name.utf8)
+  }
+
+  /// The end of central directory record (4.3.16).
+  static func end(count: Int, size: Int, offset: Int) -> Bytes {
+    [0x50, 0x4B, 5, 6, 0, 0, 0, 0] + little(UInt16(count)) + little(UInt16(count)) + little(UInt32(size))
+      + little(UInt32(offset)) + [0, 0]
+  }
+
+  private static func common(
+    _ name: String, _ method: UInt16, _ checksum: UInt32, _ compressed: Int, _ size: Int
+  ) -> Bytes {
+    little(UInt16(20)) + little(UInt16(0)) + little(method) + little(UInt16(0)) + little(UInt16(0x5821))
+      + little(checksum) + little(UInt32(compressed)) + little(UInt32(size)) + little(UInt16(name.utf8.count))
+      + little(UInt16(0))
+  }
+}
+
+func little<Value: FixedWidthInteger>(_ value: Value) -> Bytes {
   withUnsafeBytes(of: value.littleEndian) { Bytes($0) }
 }

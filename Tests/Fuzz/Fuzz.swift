@@ -1,0 +1,56 @@
+import MemArchive
+
+/// What libFuzzer calls with each input (https://llvm.org/docs/LibFuzzer.html). A target returns when the library
+/// behaves, and stops the process when it does not; so does every trap and every report of the address sanitizer.
+enum FuzzTarget: String, CaseIterable {
+  /// Zip: the own reader against libarchive.
+  case zip
+  /// One decoder each, against libarchive's filter.
+  case gzip, xz, lzma, lzip, zstd, lz4
+  /// Names and links, whatever bytes they are of.
+  case names
+  /// Everything that is read without further ado, with the archives inside it.
+  case archive
+
+  func run(_ input: [UInt8]) {
+    switch self {
+    case .zip: ZipComparison.run(input)
+    case .gzip, .xz, .lzma, .lzip, .zstd, .lz4: DecoderComparison.run(input)
+    case .names: NameCheck.run(input)
+    case .archive: ArchiveCheck.run(input)
+    }
+  }
+}
+
+private let target: FuzzTarget = {
+  // libFuzzer passes over what begins with two dashes.
+  let word = CommandLine.arguments.last { $0.hasPrefix("--target=") }?.dropFirst("--target=".count)
+  guard let target = FuzzTarget(rawValue: String(word ?? "")) else {
+    fatalError("name a target: --target=\(FuzzTarget.allCases.map(\.rawValue).joined(separator: "|"))")
+  }
+  return target
+}()
+
+/// One input; always 0, as libFuzzer wants it.
+@c(LLVMFuzzerTestOneInput) public func testOneInput(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
+  unsafe target.run(Array(UnsafeBufferPointer(start: start, count: count)))
+  return 0
+}
+
+/// Says what is wrong and ends the process, which makes libFuzzer keep the input.
+func report(_ what: String) -> Never { fatalError(what) }
+
+extension ExtractionOptions {
+  /// No input may take more than this, and none may depend on what the machine has free.
+  static var fuzzing: Self {
+    Self(limits: Limits(totalBytes: 1 << 22, heldBytes: 1 << 22, entries: 2000), parallelism: 1)
+  }
+}
+
+extension MemFile {
+  var content: [UInt8] {
+    do { return try withBytes { bytes in unsafe bytes.withUnsafeBytes { unsafe Array($0) } } } catch {
+      report("a file that was handed out cannot be read: \(error)")
+    }
+  }
+}

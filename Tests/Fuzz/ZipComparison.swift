@@ -1,0 +1,38 @@
+import MemArchive
+
+/// Whatever both readers hand out under one name has the same bytes: both have verified the checksum.
+enum ZipComparison {
+  static func run(_ input: [UInt8]) {
+    let found = files(input, by: .own)
+    let packed = files(input, by: .own, storage: .packed, parallelism: 2)
+    guard (found == nil) == (packed == nil) else {
+      report("one thread finds an archive, and two do not agree")
+    }
+    guard let ours = found, let packed else { return }
+    guard packed.names == ours.names else { report("two threads find other names") }
+    for (name, file) in packed {
+      guard file.content == ours[name]?.content else {
+        report("\"\(name)\" differs when packed by two threads")
+      }
+    }
+    guard let theirs = files(input, by: .libarchive) else { return }
+    // Where headers contradict each other, the own reader has left the archive to libarchive.
+    for (name, file) in ours {
+      guard let other = theirs[name], other.entry?.size == file.entry?.size else { continue }
+      guard file.content == other.content else { report("\"\(name)\" differs") }
+    }
+  }
+
+  private static func files(
+    _ input: [UInt8], by engine: ExtractionOptions.Engine, storage: ExtractionOptions.Storage = .automatic,
+    parallelism: Int = 1
+  ) -> MemFiles? {
+    var options = ExtractionOptions.fuzzing
+    options.formats = .zip
+    options.engine = engine
+    options.onError = .keepGoing
+    options.storage = storage
+    options.parallelism = parallelism
+    return try? ArchiveReader(bytes: input).extract(options: options)
+  }
+}

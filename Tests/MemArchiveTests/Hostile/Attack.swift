@@ -1,0 +1,47 @@
+import MemArchive
+import Testing
+
+/// One archive that was made to hurt, or that is damaged, and the verdict that is owed.
+struct Attack: CustomTestStringConvertible, Sendable {
+  enum Verdict: Sendable {
+    /// Nothing is handed out; the error has this code, and names this entry if one is given.
+    case error(ArchiveError.Code, entry: String? = nil)
+    /// Exactly these names come out, in this order, with warnings that contain these words, each in one of them.
+    case files([String], warnings: [String] = [])
+  }
+
+  let testDescription: String
+  let verdict: Verdict
+  let options: ExtractionOptions
+  let nested: NestedArchives
+  let bytes: @Sendable () throws -> Bytes
+
+  init(
+    _ what: String, _ verdict: Verdict, options: ExtractionOptions = ExtractionOptions(),
+    nested: NestedArchives = .keep, _ bytes: @escaping @Sendable () throws -> Bytes
+  ) {
+    (testDescription, self.verdict, self.options, self.nested, self.bytes) = (
+      what, verdict, options, nested, bytes
+    )
+  }
+
+  static let hello = Bytes("hello, world\n".utf8)
+  static let tar = Tar.archive(Tar.entry("hello", hello))
+
+  static let all = tarAttacks + zipAttacks + compressionAttacks + otherAttacks
+
+  /// A fixture with some bytes changed.
+  static func changed(_ file: String, _ change: (inout Bytes) -> Void) throws -> Bytes {
+    var bytes = try Fixture.bytes(file)
+    change(&bytes)
+    return bytes
+  }
+}
+
+/// Where an archive is read. Every row of the table owes the same verdict in each.
+enum Isolation: CaseIterable, Sendable {
+  case inProcess
+
+  /// The options of an extraction there.
+  func applied(to options: ExtractionOptions) -> ExtractionOptions { options }
+}

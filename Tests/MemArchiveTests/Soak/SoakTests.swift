@@ -1,0 +1,110 @@
+import CFaults
+import Foundation
+import MemArchive
+import Testing
+
+/// Every fixture, extracted in every way on several threads and cancelled at random, for as long as SOAK_SECONDS says:
+/// descriptors and mappings come back to what they were, and memory stays where it is. `make soak` runs it under the
+/// sanitizers.
+@Suite(.disabled(if: soakSeconds == 0, "make soak sets SOAK_SECONDS"))
+struct SoakTests {
+  /// In a process of its own: descriptors, mappings and memory are counted.
+  @Test func `Mixed extractions that are cancelled at random leave nothing behind`() async {
+    await #expect(processExitsWith: .success) {
+      let clock = ContinuousClock()
+      let end = clock.now + .seconds(soakSeconds)
+      var settled: (descriptors: Int32, memory: Int)?
+      var (rounds, outcomes) = (0, Outcomes())
+      repeat {
+        outcomes += await round()
+        rounds += 1
+        // A decoder's thread may be about to end, and with it its descriptors: what is left is left for good.
+        var descriptors = cfaults_open_descriptors()
+        for _ in 0..<100_000
+        where descriptors > settled?.descriptors ?? descriptors || cfaults_memory_mappings() > 0 {
+          sched_yield()
+          descriptors = cfaults_open_descriptors()
+        }
+        #expect(cfaults_memory_mappings() == 0, "after \(rounds) rounds")
+        // Caches, arenas and the sanitizers' quarantine fill at first.
+        guard let settled else {
+          if rounds == 5 { settled = (descriptors, residentMemory()) }
+          continue
+        }
+        #expect(descriptors <= settled.descriptors, "after \(rounds) rounds")
+        let growth = residentMemory() - settled.memory
+        #expect(growth < 256 << 20, "memory grew by \(growth >> 20) MiB in \(rounds) rounds")
+      } while clock.now < end
+      #expect(outcomes.extracted > 0 && outcomes.cancelled > 0, "\(outcomes)")
+      let growth = residentMemory() - (settled?.memory ?? 0)
+      let report = "soak: \(rounds) rounds, \(outcomes), memory \(growth >> 10) KiB more than after round 5\n"
+      try Data(report.utf8).write(to: URL(fileURLWithPath: ".build/soak.log"))
+    }
+  }
+}
+
+/// Zero: not at all.
+private let soakSeconds = ProcessInfo.processInfo.environment["SOAK_SECONDS"].flatMap { Int($0) } ?? 0
+
+struct Outcomes: CustomStringConvertible {
+  var extracted = 0
+  var failed = 0
+  var cancelled = 0
+  var description: String { "\(extracted) extracted, \(failed) failed, \(cancelled) cancelled" }
+
+  static func += (left: inout Self, right: Self) {
+    left.extracted += right.extracted
+    left.failed += right.failed
+    left.cancelled += right.cancelled
+  }
+}
+
+/// Eight tasks with a few extractions each.
+private func round() async -> Outcomes {
+  await withTaskGroup(of: Outcomes.self) { group in
+    for _ in 0..<8 {
+      group.addTask {
+        var outcomes = Outcomes()
+        for _ in 0..<20 { outcomes += await extraction() }
+        return outcomes
+      }
+    }
+    var all = Outcomes()
+    for await outcomes in group { all += outcomes }
+    return all
+  }
+}
+
+private func extraction() async -> Outcomes {
+  guard let fixture = Fixture.all.randomElement(), var bytes = try? fixture.bytes else { return Outcomes() }
+  // One in three is damaged somewhere.
+  if Int.random(in: 0..<3) == 0, let index = bytes.indices.randomElement() {
+    bytes[index] ^= UInt8.random(in: 1...255)
+  }
+  let options = ExtractionOptions(
+    limits: Limits(totalBytes: 1 << 26, heldBytes: 1 << 26), fill: .allCases.randomElement() ?? .automatic,
+    storage: .allCases.randomElement() ?? .automatic, parallelism: Int.random(in: 1...4),
+    onError: Bool.random() ? .keepGoing : .stop)
+  let isNested = Bool.random()
+  let archive = bytes
+  let task = Task {
+    let files = try await ArchiveReader(bytes: archive).extract(
+      nested: isNested ? .expand : .keep, options: options)
+    for (_, file) in files where Bool.random() { _ = try file.withBytes { $0.byteCount } }
+  }
+  if Bool.random() {
+    for _ in 0..<Int.random(in: 0...200) { await Task.yield() }
+    task.cancel()
+  }
+  switch await task.result {
+  case .success: return Outcomes(extracted: 1)
+  case .failure(let error as ArchiveError) where error.code == .cancelled: return Outcomes(cancelled: 1)
+  case .failure: return Outcomes(failed: 1)
+  }
+}
+
+/// Bytes of the process that are in memory, proc(5).
+private func residentMemory() -> Int {
+  let fields = (try? String(contentsOfFile: "/proc/self/statm", encoding: .utf8))?.split(separator: " ") ?? []
+  return fields.count > 1 ? (Int(fields[1]) ?? 0) * 4096 : 0
+}
