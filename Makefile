@@ -166,7 +166,9 @@ docs:
 install:
 	$(call need,$(BUILD_PACKAGES))
 	$(SWIFT) build -c release --product memarchive
+	$(SWIFT) build -c release --product memarchive-worker
 	install -D -m 755 .build/release/memarchive $(DESTDIR)$(PREFIX)/bin/memarchive
+	install -D -m 755 .build/release/memarchive-worker $(DESTDIR)$(PREFIX)/libexec/memarchive/memarchive-worker
 	$(SWIFT) package generate-manual
 	install -D -m 644 .build/plugins/GenerateManual/outputs/MemArchiveCommand/memarchive.1 \
 	  $(DESTDIR)$(PREFIX)/share/man/man1/memarchive.1

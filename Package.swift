@@ -8,6 +8,7 @@ let package = Package(
     .library(name: "MemArchive", targets: ["MemArchive"]),
     .library(name: "MemArchiveFoundation", targets: ["MemArchiveFoundation"]),
     .executable(name: "memarchive", targets: ["MemArchiveCommand"]),
+    .executable(name: "memarchive-worker", targets: ["memarchive-worker"]),
   ],
   traits: [
     .trait(
@@ -49,11 +50,13 @@ let package = Package(
         .product(name: "Crypto", package: "swift-crypto"),
         .product(name: "SystemPackage", package: "swift-system"),
       ]),
+    .executableTarget(
+      name: "memarchive-worker", dependencies: ["MemArchive"], path: "Sources/MemArchiveWorker"),
     .target(name: "CFaults", path: "Tests/CFaults"),
     .testTarget(
       name: "MemArchiveTests",
       dependencies: [
-        "MemArchive", "CFaults", "CLinux", "CZlib",
+        "MemArchive", "CFaults", "CLinux", "CZlib", "memarchive-worker",
         .product(name: "Crypto", package: "swift-crypto"),
         .product(name: "SystemPackage", package: "swift-system"),
       ]),

@@ -26,14 +26,6 @@ int clinux_is_on_tmpfs(int descriptor) {
   return status.f_type == TMPFS_MAGIC;
 }
 
-off_t clinux_seek_hole(int descriptor, off_t offset) {
-  return lseek(descriptor, offset, SEEK_HOLE);
-}
-
-off_t clinux_seek_data(int descriptor, off_t offset) {
-  return lseek(descriptor, offset, SEEK_DATA);
-}
-
 int clinux_open_without_waiting(const char *path) {
   return open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 }
@@ -83,7 +75,7 @@ ssize_t clinux_receive_descriptors(int socket, void *bytes, size_t size, int *de
         close(descriptor);
     }
   }
-  if (message.msg_flags & MSG_TRUNC) *cut |= 1;
-  if (message.msg_flags & MSG_CTRUNC) *cut |= 2;
+  if (message.msg_flags & MSG_TRUNC) *cut |= CLINUX_CUT_BYTES;
+  if (message.msg_flags & MSG_CTRUNC) *cut |= CLINUX_CUT_DESCRIPTORS;
   return received;
 }

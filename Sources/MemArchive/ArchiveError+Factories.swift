@@ -25,6 +25,34 @@ extension ArchiveError {
     }
   }
 
+  static func cancelled() -> Self {
+    Self(.cancelled, "the extraction was cancelled", advice: "Start it again if it is still wanted.")
+  }
+
+  static func timedOut(_ reason: String) -> Self {
+    Self(.timedOut, reason, advice: "Allow more time (ExtractionOptions.timeout) if the archive is trusted.")
+  }
+
+  /// - Parameter part: What is missing, such as "Landlock".
+  static func sandboxUnavailable(_ part: String, _ reason: String) -> Self {
+    Self(
+      .sandboxUnavailable, "\(part): \(reason)",
+      advice:
+        "The sandbox needs it; read the archive without one (ExtractionOptions.sandbox) if it is trusted.")
+  }
+
+  static func sandboxViolation(_ reason: String) -> Self {
+    Self(
+      .sandboxViolation, "the sandboxed worker \(reason), and was killed",
+      advice: "Do not trust this archive; it, or a defect, made the worker do what extraction never does.")
+  }
+
+  static func workerFailed(_ reason: String) -> Self {
+    Self(
+      .workerFailed, "the sandboxed worker \(reason)",
+      advice: "The archive may be made to crash its reader; this process and its files are as they were.")
+  }
+
   static func open(_ path: String, _ errno: Errno) -> Self {
     guard errno == .noSuchFileOrDirectory || errno == .permissionDenied || errno == .isDirectory else {
       return .system("open", errno, doing: "opening \"\(path)\"")

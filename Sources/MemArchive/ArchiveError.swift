@@ -7,13 +7,14 @@ public import SystemPackage
 public struct ArchiveError: Error, Hashable, Sendable {
   /// What went wrong, to be switched over with `==`. More codes may come with later versions.
   public struct Code: Hashable, Sendable {
-    private enum Kind: String {
+    private enum Kind: String, CaseIterable {
       case unrecognizedFormat, unsupportedFormat, unsupportedFeature
       case corrupt, truncated
       case passphraseRequired, wrongPassphrase
       case limitExceeded, tooManyLayers
       case noSuchEntry, notAFile, duplicateEntry, linkTargetUnavailable, insecureName
-      case cancelled
+      case cancelled, timedOut
+      case sandboxUnavailable, sandboxViolation, workerFailed
       case nameConflict, nameTooLong
       case descriptorLimit, outOfMemory, pathUnavailable, treeUnavailable, sourceConsumed, untrusted
       case system
@@ -21,6 +22,12 @@ public struct ArchiveError: Error, Hashable, Sendable {
 
     private let kind: Kind
     private init(_ kind: Kind) { self.kind = kind }
+
+    /// The code of this name.
+    init?(name: String) {
+      guard let kind = Kind(rawValue: name) else { return nil }
+      self.kind = kind
+    }
 
     /// The bytes are no archive that any registered reader knows.
     public static var unrecognizedFormat: Self { Self(.unrecognizedFormat) }
@@ -53,6 +60,15 @@ public struct ArchiveError: Error, Hashable, Sendable {
     public static var insecureName: Self { Self(.insecureName) }
     /// The task that the extraction ran for was cancelled.
     public static var cancelled: Self { Self(.cancelled) }
+    /// ``ExtractionOptions/timeout`` has passed, or a worker has done nothing for a minute.
+    public static var timedOut: Self { Self(.timedOut) }
+    /// ``ExtractionOptions/Sandbox/required`` was asked for and cannot be had: the reason names the part that is missing.
+    public static var sandboxUnavailable: Self { Self(.sandboxUnavailable) }
+    /// A sandboxed worker did what none does that is in its right mind: a system call beyond extraction, a message that
+    /// contradicts itself, a file that is not sealed. The archive has taken it over, or tried to.
+    public static var sandboxViolation: Self { Self(.sandboxViolation) }
+    /// A sandboxed worker crashed or was killed; this process is as it was.
+    public static var workerFailed: Self { Self(.workerFailed) }
     /// The process or the system has no descriptor left (EMFILE, ENFILE).
     public static var descriptorLimit: Self { Self(.descriptorLimit) }
     /// The system has no memory left (ENOMEM, ENOSPC).

@@ -21,18 +21,37 @@ extension ArchiveReader {
     _ selection: Selection, options: ExtractionOptions, ledger: Ledger
   ) throws(ArchiveError) -> MemFiles {
     var collector = FileCollector(selection, options: options)
-    try visit(&collector, options: options, ledger: ledger)
+    let options = options.started
+    let protection = try visit(&collector, options: options, ledger: ledger)
+    collector.setProtection(protection)
     try readAgain(for: &collector, options: options, ledger: ledger)
     return try collector.finish()
   }
 
   /// Goes through all entries, and extracts those that the visitor wants, on several threads where the format allows.
-  package func visit(
+  /// - Returns: What held meanwhile, where a worker did it.
+  @discardableResult package func visit(
     _ visitor: inout some EntryVisitor, options: ExtractionOptions, ledger: Ledger
-  ) throws(ArchiveError) {
+  ) throws(ArchiveError) -> Protection? {
+    var options = options.started
+    if options.sandbox != .off {
+      var visit: SandboxedVisit?
+      do throws(ArchiveError) {
+        visit = try SandboxedVisit(
+          self, visitor.rule, visitor.destinations, options: options, ledger: ledger)
+      } catch {
+        guard error.code == .sandboxUnavailable, options.sandbox == .bestEffort else { throw error }
+        options = options.withoutSandbox(error)
+      }
+      if var running = visit.take() {
+        try running.run(&visitor)
+        return running.protection
+      }
+    }
     var stream = try stream(options: options, ledger: ledger)
-    let own = visitor.destinations?(options, ledger) ?? stream.store
-    let crew = stream.crew(own, visitor.destinations ?? { Store($0, ledger: $1) })
+    let makeDestination: MakeDestination = visitor.destinations ?? { Store($0, ledger: $1) }
+    let own = makeDestination(options, ledger)
+    let crew = stream.crew(own, makeDestination)
     defer { crew?.stop() }
     /// The first that ends the reading, in the archive's order, and its entry's position.
     var failure: ArchiveError?
@@ -86,6 +105,7 @@ extension ArchiveReader {
     visitor.end(warnings: stream.warnings, failedPosition: nil)
     try crew?.finish()
     try own.finish()
+    return nil
   }
 
   /// A selected link may lead to an entry that was not selected and has gone by: a file is read a second time for it.
@@ -112,6 +132,8 @@ extension ArchiveReader {
 
 /// Who goes through an archive with ``ArchiveReader/visit(_:options:ledger:)``.
 package protocol EntryVisitor {
+  /// What `wants` answers, where that can be told beforehand.
+  var rule: VisitRule { get }
   /// Notes an entry; whether its content is to be extracted and then given to `add`.
   mutating func wants(_ entry: ArchiveEntry) throws(ArchiveError) -> Bool
   /// Takes the content of an entry that was wanted, which stands at `position` among all; nil where a destination of the
@@ -154,7 +176,7 @@ package typealias Blocks = (RawSpan, Int64) throws(ArchiveError) -> Void
 
 extension ExtractionOptions {
   /// Whether what is intact is still wanted.
-  fileprivate func goesOn(after error: ArchiveError) -> Bool {
+  func goesOn(after error: ArchiveError) -> Bool {
     onError == .keepGoing && error.concernsArchive
   }
 }

@@ -17,10 +17,24 @@ public struct ArchiveReader: Sendable {
     case descriptor(FileDescriptor)
     case bytes([UInt8])
     case file(MemFile)
+    /// What a worker was given.
+    case passed([PassedFile], name: String?)
+  }
+
+  /// An open file or pipe that somebody else opened.
+  struct PassedFile: Sendable {
+    let descriptor: FileDescriptor
+    /// nil for a pipe.
+    let size: Int64?
   }
 
   let origin: Origin
   let pipe: PipeState?
+
+  init(passed files: [PassedFile], name: String?) {
+    origin = .passed(files, name: name)
+    pipe = nil
+  }
 
   /// An archive in a file, opened read-only by each call that reads it. A named pipe can be read once.
   public init(path: FilePath) {
@@ -65,7 +79,7 @@ public struct ArchiveReader: Sendable {
   ///   To keep what is intact, use ``stream(options:)``.
   public func entries(options: ExtractionOptions = ExtractionOptions()) throws(ArchiveError) -> [ArchiveEntry]
   {
-    var stream = try stream(options: options)
+    var stream = try stream(options: options, ledger: Ledger(options.limits), demand: .headers)
     var entries: [ArchiveEntry] = []
     while let entry = try stream.next() { entries.append(entry) }
     return entries
@@ -80,8 +94,22 @@ public struct ArchiveReader: Sendable {
     try stream(options: options, ledger: Ledger(options.limits))
   }
 
-  package func stream(options: ExtractionOptions, ledger: Ledger) throws(ArchiveError) -> ArchiveStream {
+  /// - Parameter demand: What will be asked for: a worker does that beforehand.
+  package func stream(
+    options: ExtractionOptions, ledger: Ledger, demand: StreamDemand = .ask
+  ) throws(ArchiveError) -> ArchiveStream {
+    var options = options.started
+    if options.sandbox != .off {
+      do throws(ArchiveError) {
+        let stream = try SandboxedStream(self, demand, options: options, ledger: ledger)
+        return ArchiveStream(stream, options: options, ledger: ledger)
+      } catch {
+        guard error.code == .sandboxUnavailable, options.sandbox == .bestEffort else { throw error }
+        options = options.withoutSandbox(error)
+      }
+    }
     let warnings = WarningLog()
+    if let reason = options.missingSandbox { warnings.add(.noSandbox(reason)) }
     let stop = Cancellation()
     let source = try open([options.cancellation, stop].compactMap { $0 })
     let reader = try EntryReader(

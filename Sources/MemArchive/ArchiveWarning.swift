@@ -12,6 +12,11 @@ extension ArchiveWarning: CustomStringConvertible {
 }
 
 extension ArchiveWarning {
+  static func noSandbox(_ reason: String) -> Self { Self(entry: nil, text: noSandboxPrefix + reason) }
+  private static var noSandboxPrefix: String { "there is no sandbox: " }
+  /// Whether it says that an archive was read in this process although a sandbox was wanted.
+  package var saysNoSandbox: Bool { text.hasPrefix(Self.noSandboxPrefix) }
+
   static func leftOut(_ name: String) -> Self {
     Self(entry: name, text: "a later entry of the same name was left out")
   }

@@ -1,3 +1,5 @@
+public import SystemPackage
+
 /// How entries become files in memory.
 public struct ExtractionOptions: Sendable {
   /// How a region of memory is filled.
@@ -51,6 +53,17 @@ public struct ExtractionOptions: Sendable {
     case reject
   }
 
+  /// Where the archive is read: a process can be lost, the host's cannot.
+  public enum Sandbox: Hashable, Sendable, CaseIterable {
+    /// In this process.
+    case off
+    /// In a worker with whatever protection can be had, and in this process where no worker can be started: then
+    /// ``MemFiles/warnings`` says why.
+    case bestEffort
+    /// In a worker that can reach nothing, or not at all (``ArchiveError/Code/sandboxUnavailable``).
+    case required
+  }
+
   /// What the archive may cost.
   public var limits: Limits
   /// The formats that may be read. One alone pins it, for files that are valid in several.
@@ -82,6 +95,22 @@ public struct ExtractionOptions: Sendable {
   /// The character set of names that are not UTF-8, as iconv(3) calls it: "CP437", "SHIFT_JIS", "GBK". `nil` keeps
   /// their bytes, see ``ArchiveEntry/name``.
   public var encoding: String?
+  /// Whether the archive is read by a worker, a process of its own that cannot open, send or execute anything and hands
+  /// over sealed files; see <doc:TheSandbox>. Off by default. A pipe that is no pipe(7), a socket say, is copied to memory first.
+  public var sandbox: Sandbox
+  /// The program to be started as worker; `nil` looks for it, see <doc:TheSandbox>.
+  public var worker: FilePath?
+  /// How long reading may take, in all; ``ArchiveError/Code/timedOut`` ends it then. A worker is killed, whatever it is
+  /// doing; without a sandbox the time is looked at between blocks. `nil`: as long as it takes.
+  public var timeout: Duration?
+  /// The formats that may be read where a sandbox was wanted and cannot be had; `nil`: the same.
+  package var formatsOutsideSandbox: ArchiveFormats?
+  /// Whether slabs keep their descriptors.
+  var keepsSlabDescriptors = false
+  /// A system call that the worker is to try, for tests; see CLinux.
+  var forbiddenCall: Int32?
+  /// Why there is no sandbox, for the warnings.
+  var missingSandbox: String?
   /// Who does what libarchive can do too: tests compare the two.
   package enum Engine { case own, libarchive }
   /// Who reads zip.
@@ -96,6 +125,23 @@ public struct ExtractionOptions: Sendable {
   /// Called while an archive is read, at most ten times a second, on the thread that reads.
   public var onProgress: (@Sendable (ExtractionProgress) -> Void)?
 
+  /// The same for an extraction that begins now: the timeout runs.
+  var started: Self {
+    guard timeout != nil, cancellation == nil else { return self }
+    var options = self
+    options.cancellation = Cancellation(timeout: timeout)
+    return options
+  }
+
+  /// The same for this process, because no sandbox can be had.
+  func withoutSandbox(_ error: ArchiveError) -> Self {
+    var options = self
+    options.sandbox = .off
+    options.formats = formatsOutsideSandbox ?? formats
+    options.missingSandbox = error.reason
+    return options
+  }
+
   /// The threads that may work.
   var threads: Int { max(1, parallelism ?? SystemCalls.processorCount()) }
 
@@ -108,6 +154,7 @@ public struct ExtractionOptions: Sendable {
     executable: Bool = false, strictLinks: Bool = false,
     insecureNames: InsecureNames = .keep, passphrases: [String] = [],
     onError: ErrorPolicy = .stop, encoding: String? = nil,
+    sandbox: Sandbox = .off, worker: FilePath? = nil, timeout: Duration? = nil,
     onProgress: (@Sendable (ExtractionProgress) -> Void)? = nil
   ) {
     self.limits = limits
@@ -123,6 +170,9 @@ public struct ExtractionOptions: Sendable {
     self.passphrases = passphrases
     self.onError = onError
     self.encoding = encoding
+    self.sandbox = sandbox
+    self.worker = worker
+    self.timeout = timeout
     self.onProgress = onProgress
   }
 }

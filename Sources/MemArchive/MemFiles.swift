@@ -12,6 +12,9 @@ public struct MemFiles: Sendable {
   /// What was odd and did not prevent the extraction.
   public internal(set) var warnings: [ArchiveWarning] = []
 
+  /// What held while the archive was read in a process of its own; `nil` where it was read in this one.
+  public internal(set) var protection: Protection?
+
   init() {}
 
   /// The file of this name; `nil` when there is none. Names are compared byte by byte: NFC and NFD are two names.

@@ -5,6 +5,7 @@ public struct Selection: Sendable {
   enum Rule: Sendable {
     case all
     case names(Set<NameKey>, inOrder: [String])
+    case globs([Glob])
     case matching(@Sendable (ArchiveEntry) -> Bool)
   }
 
@@ -28,22 +29,32 @@ public struct Selection: Sendable {
   /// The entries whose name matches one of these patterns, byte by byte, as in fnmatch(3): `*` and `?` match `/` too, and
   /// `[a-z]` one byte. A link whose name matches comes with its target's content.
   public static func glob(_ patterns: String...) -> Self {
-    let patterns = patterns.map { Glob($0) }
-    return .matching { entry in
-      let name = Glob.cString(entry.name)
-      return patterns.contains { $0.matches(name) }
-    }
+    Self(rule: .globs(patterns.map { Glob($0) }))
   }
 }
 
 /// A pattern of fnmatch(3).
 package struct Glob: Sendable {
+  /// As it was given.
+  package let text: String
   private let pattern: [CChar]
 
-  package init(_ pattern: String) { self.pattern = Self.cString(pattern) }
+  package init(_ pattern: String) {
+    text = pattern
+    self.pattern = Self.cString(pattern)
+  }
 
   /// Whether it matches a name that `cString` gave.
   package func matches(_ name: [CChar]) -> Bool { unsafe fnmatch(pattern, name, 0) == 0 }
+
+  /// Whether some of `include` match, or there are none, and none of `exclude` does.
+  package static func admits(_ entry: ArchiveEntry, include: [Glob], exclude: [Glob]) -> Bool {
+    // Most often everything is wanted, and a name costs something to convert.
+    guard !include.isEmpty || !exclude.isEmpty else { return true }
+    let name = cString(entry.name)
+    return (include.isEmpty || include.contains { $0.matches(name) })
+      && !exclude.contains { $0.matches(name) }
+  }
 
   /// The raw bytes of a key, with the zero that C wants.
   package static func cString(_ key: String) -> [CChar] {

@@ -67,13 +67,17 @@ struct Archive {
 
   /// Calls `visit` for each entry that the options admit, one after another. What is wrong is reported where it is met;
   /// it ends the walk unless --keep-going says otherwise.
+  ///
+  /// - Parameter demand: What `visit` will ask for.
   func walk(
-    _ options: WalkOptions, storage: ExtractionOptions.Storage = .automatic,
+    _ options: WalkOptions, _ demand: StreamDemand = .ask, storage: ExtractionOptions.Storage = .automatic,
     _ visit: (ArchiveEntry, Content) throws -> Void
   ) throws -> ExitStatus {
     var reading = try options.reading.extractionOptions()
     reading.storage = storage
-    return try walk(options, reader, reading, Ledger(reading.limits), inside: nil, level: 0, visit)
+    return try walk(
+      options, options.recursive ? .contents : demand, reader, reading, Ledger(reading.limits), inside: nil,
+      level: 0, visit)
   }
 
   /// - Parameters:
@@ -81,13 +85,15 @@ struct Archive {
   ///   - level: How many archives this one lies in.
   ///   - ledger: One for all of them, so that the limits hold for the whole.
   private func walk(
-    _ options: WalkOptions, _ reader: ArchiveReader, _ reading: ExtractionOptions, _ ledger: Ledger,
+    _ options: WalkOptions, _ demand: StreamDemand, _ reader: ArchiveReader, _ reading: ExtractionOptions,
+    _ ledger: Ledger,
     inside outer: String?, level: Int, _ visit: (ArchiveEntry, Content) throws -> Void
   ) throws -> ExitStatus {
     var status = ExitStatus.done
     do {
       guard level < reading.limits.depth else { throw ArchiveError.tooManyLayers(reading.limits.depth) }
-      var stream = try reader.stream(options: reading, ledger: ledger)
+      var stream = try reader.stream(options: reading, ledger: ledger, demand: demand)
+      if level == 0 { report(stream.protection, options.reading) }
       while true {
         do {
           guard let entry = try stream.next()?.inside(outer) else { break }
@@ -103,7 +109,9 @@ struct Archive {
           // What is compressed and holds no archive is a file that somebody compressed.
           inner.formats.subtract(.loneFile)
           status = status.and(
-            try walk(options, ArchiveReader(file), inner, ledger, inside: entry.name, level: level + 1, visit)
+            try walk(
+              options, demand, ArchiveReader(file), inner, ledger, inside: entry.name, level: level + 1, visit
+            )
           )
           if status != .done, !options.keepGoing { break }
         } catch let error as ArchiveError {
@@ -130,7 +138,8 @@ struct Archive {
     reading.onError = options.keepGoing ? .keepGoing : .stop
     var visitor = Visitor(archive: self, options: options, take: take)
     do {
-      try reader.visit(&visitor, options: reading, ledger: Ledger(reading.limits))
+      let protection = try reader.visit(&visitor, options: reading, ledger: Ledger(reading.limits))
+      report(protection, options.reading)
     } catch {
       visitor.status = visitor.status.and(report(error))
     }
@@ -151,6 +160,10 @@ struct Archive {
 
     init(archive: Archive, options: WalkOptions, take: @escaping (MemFile) -> Void) {
       (self.archive, self.options, self.take) = (archive, options, take)
+    }
+
+    var rule: VisitRule {
+      .contents(include: options.include.map(\.text), exclude: options.exclude.map(\.text))
     }
 
     mutating func wants(_ entry: ArchiveEntry) -> Bool {
@@ -194,7 +207,20 @@ struct Archive {
   func report(_ warnings: [ArchiveWarning], _ options: ReadingOptions) {
     ProgressBar.clear()
     guard !options.quiet else { return }
-    for warning in warnings { Diagnostics.report("\(argument): warning: \(warning)") }
+    for warning in warnings {
+      if warning.saysNoSandbox {
+        Diagnostics.reportOnce("warning: \(warning.text)")
+      } else {
+        Diagnostics.report("\(argument): warning: \(warning)")
+      }
+    }
+  }
+
+  /// Says what protected the extraction.
+  func report(_ protection: Protection?, _ options: ReadingOptions) {
+    guard options.verbose, !options.quiet else { return }
+    Diagnostics.report(
+      "\(argument): read by \(protection.map { "\($0)" } ?? "this process, without a sandbox")")
   }
 
   /// Says what is wrong with the archive, once, and what that means for the exit status.
@@ -209,6 +235,7 @@ struct Archive {
       ("Raise Limits.totalBytes", "Raise --max-total"), ("Raise Limits.entryBytes", "Raise --max-entry"),
       ("Raise Limits.entries", "Raise --max-entries"),
       ("(ExtractionOptions.passphrases)", "(--passphrase-file)"),
+      ("(ExtractionOptions.sandbox)", "(--sandbox off)"), ("(ExtractionOptions.timeout)", "(--timeout)"),
       ("Add it to ExtractionOptions.formats", "Add it with --formats"),
     ]
     return words.reduce(text) { $0.replacing($1.0, with: $1.1) }

@@ -25,7 +25,8 @@ struct DigestCommand: ParsableCommand {
     let archive = try Archive.opened(archive, for: names, options.reading)
     var wanted = WantedNames(names)
     var lines = DigestLines(json: json)
-    var status = try archive.walk(options) { entry, content in
+    var status = try archive.walk(options, options.admitsAll && names.isEmpty ? .contents : .ask) {
+      entry, content in
       let isWanted = wanted.take(entry.name)
       switch entry.kind {
       case .file where isWanted, .hardlink where entry.hasContent && (isWanted || lines.awaits(entry)):

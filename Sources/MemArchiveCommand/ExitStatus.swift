@@ -20,9 +20,10 @@ struct ExitStatus: Error, Equatable {
   init(_ error: ArchiveError) {
     self =
       switch error.code {
-      case .limitExceeded, .tooManyLayers: .limit
+      case .limitExceeded, .tooManyLayers, .timedOut: .limit
       case .noSuchEntry, .notAFile: .usage
-      case .system, .descriptorLimit, .outOfMemory, .pathUnavailable, .treeUnavailable, .sourceConsumed:
+      case .system, .descriptorLimit, .outOfMemory, .pathUnavailable, .treeUnavailable, .sourceConsumed,
+        .sandboxUnavailable:
         .system
       default: .damaged
       }

@@ -23,7 +23,7 @@ struct ListCommand: ParsableCommand {
   func run() throws {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-    let status = try Archive(archive).walk(options) { entry, _ in
+    let status = try Archive(archive).walk(options, .headers) { entry, _ in
       if json {
         Output.write(Array(try encoder.encode(Row(entry))) + [0x0A])
       } else {

@@ -9,7 +9,8 @@ struct MemArchiveCommand: ParsableCommand {
     abstract: "Unpack archives into sealed memory, and hand what is in them to programs as paths.",
     discussion: """
       Reads tar, zip, 7z, cpio, ar and lone compressed files, each also inside gzip, bzip2, xz, lzma, lzip, zstd, lz4, \
-      compress, uuencode or rpm. Nothing is ever written to a disk.
+      compress, uuencode or rpm. Nothing is ever written to a disk. Archives are read in a sandbox, a process that can \
+      open, send and execute nothing, and there in all formats: rar, cab, lha, iso, xar and warc too.
 
       ARCHIVE may be - for standard input. Names are raw bytes, escaped as sha256sum does it.
 
@@ -28,6 +29,8 @@ struct MemArchiveCommand: ParsableCommand {
   }
 
   static func main() {
+    // Started as worker, it does not return.
+    MemArchiveWorker.runIfRequested()
     do {
       var command = try parseAsRoot(RawArguments.keys())
       try command.run()

@@ -6,7 +6,10 @@ struct ReadingOptions: ParsableArguments {
   @Option(
     name: .long,
     help: ArgumentHelp(
-      "The formats that may be read, with commas between them: \(FormatList.names). By default standard.",
+      """
+      The formats that may be read, with commas between them: \(FormatList.names). By default all in a sandbox, and \
+      standard without.
+      """,
       valueName: "list"))
   var formats: FormatList?
 
@@ -30,6 +33,18 @@ struct ReadingOptions: ParsableArguments {
   @Flag(name: .long, help: "Refuse names that lead out of the directory they are unpacked in.")
   var rejectInsecureNames = false
 
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "Whether archives are read in a sandbox; auto: where one can be had, with a warning otherwise.",
+      valueName: "when"))
+  var sandbox = SandboxChoice.auto
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp("Give up on an archive that takes longer to read.", valueName: "seconds"))
+  var timeout: Double?
+
   @Flag(name: .shortAndLong, help: "No warnings and no progress bar.")
   var quiet = false
 
@@ -38,6 +53,9 @@ struct ReadingOptions: ParsableArguments {
 
   func validate() throws {
     if let maxEntries, maxEntries < 0 { throw ValidationError("--max-entries must not be negative.") }
+    if let timeout, !(timeout > 0 && timeout <= 1e9) {
+      throw ValidationError("--timeout must be a time to come.")
+    }
   }
 
   /// The library's options that these amount to.
@@ -46,10 +64,13 @@ struct ReadingOptions: ParsableArguments {
     limits.totalBytes = maxTotal?.bytes
     limits.entryBytes = maxEntry?.bytes
     if let maxEntries { limits.entries = maxEntries }
-    return ExtractionOptions(
-      limits: limits, formats: formats?.formats ?? .standard,
+    var options = ExtractionOptions(
+      limits: limits, formats: formats?.formats ?? (sandbox == .off ? .standard : .all),
       insecureNames: rejectInsecureNames ? .reject : .keep, passphrases: try passphrases(),
+      sandbox: sandbox.option, timeout: timeout.map { .seconds($0) },
       onProgress: quiet ? nil : ProgressBar.forTerminal())
+    if formats == nil { options.formatsOutsideSandbox = .standard }
+    return options
   }
 
   private func passphrases() throws -> [String] {
@@ -60,6 +81,19 @@ struct ReadingOptions: ParsableArguments {
     } catch {
       Diagnostics.report("cannot read the passphrase file \"\(passphraseFile)\": \(error)")
       throw ExitStatus.system
+    }
+  }
+}
+
+/// The values of --sandbox.
+enum SandboxChoice: String, CaseIterable, ExpressibleByArgument {
+  case auto, required, off
+
+  var option: ExtractionOptions.Sandbox {
+    switch self {
+    case .auto: .bestEffort
+    case .required: .required
+    case .off: .off
     }
   }
 }

@@ -111,6 +111,7 @@ struct RunCommand: ParsableCommand {
     let nested = recursive ? NestedArchives.expand : .keep
     do {
       let files = try archive.reader.extract(.names(names), nested: nested, options: options)
+      archive.report(files.protection, self.options)
       archive.report(files.warnings, self.options)
       return files
     } catch  where error.code == .noSuchEntry {

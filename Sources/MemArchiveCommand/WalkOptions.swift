@@ -25,13 +25,12 @@ struct WalkOptions: ParsableArguments {
 
   @OptionGroup var reading: ReadingOptions
 
+  /// Whether they name no entry.
+  var admitsAll: Bool { include.isEmpty && exclude.isEmpty }
+
   /// Whether --include and --exclude let the entry through.
   func admits(_ entry: ArchiveEntry) -> Bool {
-    // Most often everything is wanted, and a name costs something to convert.
-    guard !include.isEmpty || !exclude.isEmpty else { return true }
-    let name = Glob.cString(entry.name)
-    return (include.isEmpty || include.contains { $0.matches(name) })
-      && !exclude.contains { $0.matches(name) }
+    Glob.admits(entry, include: include, exclude: exclude)
   }
 
   /// Whether archives inside the archive are gone into.

@@ -65,6 +65,8 @@ private struct Trace {
       guard let name = call.firstMatch(of: #/^\d+ +(\w+)\(/#)?.1 else { return false }
       switch name {
       case "open", "openat", "openat2":
+        // What a worker gets as standard streams, and where it says that it is to go first: neither is on a disk.
+        if call.contains("\"/dev/null\"") || call.contains("\"/proc/self/oom_score_adj\"") { return false }
         return call.contains(#/O_WRONLY|O_RDWR|O_CREAT|O_TRUNC|O_APPEND|O_TMPFILE/#)
       case "execve", "execveat", "access", "faccessat", "faccessat2", "stat", "lstat", "newfstatat", "statx",
         "readlink", "readlinkat", "getcwd", "chdir", "statfs", "getxattr", "lgetxattr", "memfd_create":

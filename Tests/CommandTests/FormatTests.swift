@@ -35,11 +35,13 @@ struct FormatTests {
   }
 
   @Test(arguments: [("iso", "iso9660"), ("xar", "xar"), ("warc", "warc")])
-  func `A rare format is read on request alone`(format: String, written: String) throws {
+  func `A rare format is read in the sandbox, and on request without`(format: String, written: String) throws
+  {
     try withTemporaryDirectory { directory in
       try Content.hello.bytes.write(to: directory + "/hello.txt")
       let made = try Program.shell(
-        "bsdtar --format=\(written) -cf archive hello.txt && $m cat archive hello.txt", in: directory)
+        "bsdtar --format=\(written) -cf archive hello.txt && $m cat --sandbox off archive hello.txt",
+        in: directory)
       #expect(made.end == .exit(1))
       #expect(made.output == "")
       #expect(made.errors.text.hasPrefix("memarchive: archive: the format "), "\(made.errors)")
@@ -47,6 +49,8 @@ struct FormatTests {
         let outcome = try Program.shell("exec $m cat --formats \(list) archive hello.txt", in: directory)
         #expect(outcome == .done(Content.hello.bytes), "\(list)")
       }
+      let sandboxed = try Program.shell("exec $m cat archive hello.txt", in: directory)
+      #expect(sandboxed == .done(Content.hello.bytes))
     }
   }
 

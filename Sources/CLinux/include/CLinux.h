@@ -10,6 +10,8 @@
 #include "CLinuxTree.h"
 #include "holder.h"
 #include "passing.h"
+#include "Sandbox.h"
+#include "Worker.h"
 
 // memfd_create(2), <linux/memfd.h>. glibc 2.36 does not know the last two (kernel 6.3).
 enum {

@@ -12,9 +12,6 @@ enum { CLINUX_MOST_DESCRIPTORS = 253 };
 int clinux_access_mode(int descriptor);
 // fstatfs(2): 1 on tmpfs, 0 elsewhere.
 int clinux_is_on_tmpfs(int descriptor);
-// lseek(2) with SEEK_HOLE and SEEK_DATA.
-off_t clinux_seek_hole(int descriptor, off_t offset);
-off_t clinux_seek_data(int descriptor, off_t offset);
 // open(2) with O_RDONLY | O_CLOEXEC | O_NONBLOCK: a lease that stands in the way gives EAGAIN.
 int clinux_open_without_waiting(const char *path);
 
@@ -22,7 +19,8 @@ int clinux_open_without_waiting(const char *path);
 ssize_t clinux_send_descriptors(int socket, const void *bytes, size_t size, const int *descriptors, size_t count);
 
 // recvmsg(2) of at most CLINUX_MOST_DESCRIPTORS descriptors, which are close-on-exec and the caller's. Those of other
-// kinds of control messages are closed. `cut` tells whether something of the message was lost: 1 bytes, 2 descriptors.
+// kinds of control messages are closed. `cut` tells what of the message was lost.
+enum { CLINUX_CUT_BYTES = 1, CLINUX_CUT_DESCRIPTORS = 2 };
 ssize_t clinux_receive_descriptors(int socket, void *bytes, size_t size, int *descriptors, size_t *count, int *cut);
 
 #endif

@@ -12,7 +12,7 @@ actor Extraction {
 
   init(_ reader: ArchiveReader, _ selection: Selection, _ options: ExtractionOptions) throws(ArchiveError) {
     executor = try ThreadExecutor.start()
-    cancellation = Cancellation()
+    cancellation = Cancellation(timeout: options.timeout)
     self.reader = reader
     self.selection = selection
     var options = options

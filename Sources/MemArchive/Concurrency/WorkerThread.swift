@@ -4,13 +4,24 @@ internal import SystemPackage
 
 /// A thread of the library's own, to be joined or detached once.
 struct WorkerThread: ~Copyable {
-  private let thread: pthread_t
+  private enum Kind {
+    case own(pthread_t)
+    case borrowed(ThreadSupply.Seat)
+  }
+
+  private let kind: Kind
 
   /// Shown in /proc/PID/task/TID/comm.
   static let name = "memarchive"
 
   /// Runs `body` on a new thread. The host's signals are not delivered to it.
   static func start(_ body: @escaping @Sendable () -> Void) throws(ArchiveError) -> Self {
+    if let supply = ThreadSupply.current {
+      guard let seat = supply.borrow(body) else {
+        throw .system("pthread_create", .wouldBlock, doing: "borrowing a thread")
+      }
+      return Self(kind: .borrowed(seat))
+    }
     var all = sigset_t()
     var before = sigset_t()
     unsafe sigfillset(&all)
@@ -30,7 +41,7 @@ struct WorkerThread: ~Copyable {
       unsafe Unmanaged<Body>.fromOpaque(context).release()
       throw .system("pthread_create", Errno(rawValue: status), doing: "starting a thread")
     }
-    return Self(thread: thread)
+    return Self(kind: .own(thread))
   }
 
   /// Whether the system would start a thread now.
@@ -40,13 +51,20 @@ struct WorkerThread: ~Copyable {
     return true
   }
 
-  private init(thread: pthread_t) { self.thread = thread }
+  private init(kind: Kind) { self.kind = kind }
 
   /// Waits until it has ended.
-  consuming func join() { pthread_join(thread, nil) }
+  consuming func join() {
+    switch kind {
+    case .own(let thread): pthread_join(thread, nil)
+    case .borrowed(let seat): seat.join()
+    }
+  }
 
   /// Lets it end when it may.
-  consuming func detach() { pthread_detach(thread) }
+  consuming func detach() {
+    if case .own(let thread) = kind { pthread_detach(thread) }
+  }
 
   private final class Body: Sendable {
     let run: @Sendable () -> Void

@@ -30,8 +30,9 @@
         switch filter {
         case .lzma: unsafe clzma_start_lzma(stream, Self.memory)
         case .lzip: unsafe clzma_start_lzip(stream, Self.memory)
-        // liblzma fails where it is refused a thread, and only when it needs one: asked before, it can do with its caller's.
-        case _ where threads > 1 && !WorkerThread.canStart:
+        // liblzma starts threads of its own while it decodes, and fails where it is refused one: a locked worker can start
+        // none, and elsewhere it is asked for beforehand.
+        case _ where threads == 1 || ThreadSupply.current != nil || !WorkerThread.canStart:
           unsafe clzma_start_xz(stream, 1, Self.threadsMemory, Self.memory)
         default: unsafe clzma_start_xz(stream, UInt32(clamping: threads), Self.threadsMemory, Self.memory)
         }

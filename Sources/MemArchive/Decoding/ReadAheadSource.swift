@@ -107,6 +107,7 @@ private final class BlockRing: @unchecked Sendable {
 
   /// The next block; nil at the end. What came before a failure is given first.
   func next() throws(ArchiveError) -> Block? {
+    if monitor.locked({ full.isEmpty }) { Pause.begin() }
     let result: Result<Block?, ArchiveError> = monitor.locked {
       while full.isEmpty, !isAtEnd, failure == nil { monitor.wait() }
       if !full.isEmpty { return .success(full.removeFirst()) }

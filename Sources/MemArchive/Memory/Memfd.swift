@@ -40,6 +40,13 @@ struct Memfd: ~Copyable {
   /// Takes over a descriptor that somebody else made.
   init(adopting descriptor: FileDescriptor) { self.descriptor = descriptor }
 
+  /// Gives the descriptor away, which is not closed then.
+  consuming func release() -> FileDescriptor {
+    let descriptor = descriptor
+    discard self
+    return descriptor
+  }
+
   deinit { SystemCalls.close(descriptor) }
 
   /// Makes the content final and reads the seals back: what the kernel does not confirm is not promised.

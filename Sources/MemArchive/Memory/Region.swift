@@ -79,7 +79,10 @@ struct Region: ~Copyable {
     }
     if let place { return .packed(place.slab, place.offset..<place.offset + Int(size)) }
     let sealed = try file!.seal(size: size, charge: charge)
-    return isPacked ? .packed(try Slab(sealed, executable: store.executable), 0..<Int(size)) : .own(sealed)
+    return isPacked
+      ? .packed(
+        try Slab(sealed, executable: store.executable, keepsDescriptor: store.keepsDescriptors), 0..<Int(size)
+      ) : .own(sealed)
   }
 
   private mutating func extend(to newEnd: Int64) throws(ArchiveError) {

@@ -1,10 +1,14 @@
 internal import Synchronization
+internal import SystemPackage
 
 /// One sealed memory file that many packed files share. It lives while any of them does.
 ///
 /// It is open while an extraction appends to it, and ends when it is full, when the extraction is over, or when somebody
 /// looks at a file in it. Then it is sealed, mapped once for reading, and its descriptor closed.
 final class Slab: Sendable {
+  private static let count = Atomic<UInt32>(0)
+  /// No two of a process have the same.
+  let number = Slab.count.wrappingAdd(1, ordering: .relaxed).newValue
   /// Where a file begins.
   struct Place {
     let slab: Slab
@@ -20,11 +24,16 @@ final class Slab: Sendable {
 
   let executable: Bool
   let ledger: Ledger
+  /// Whether the descriptor stays open when the slab has ended, to be passed on.
+  private let keepsDescriptor: Bool
   private let state: Mutex<State>
 
   /// An open slab without a file.
-  init(usesFolios: Bool, executable: Bool, ledger: Ledger) throws(ArchiveError) {
+  init(
+    usesFolios: Bool, executable: Bool, keepsDescriptor: Bool = false, ledger: Ledger
+  ) throws(ArchiveError) {
     self.executable = executable
+    self.keepsDescriptor = keepsDescriptor
     self.ledger = ledger
     let writer = try SlabWriter.create(usesFolios: usesFolios)
     let charge = Charge(ledger, entry: SlabWriter.name)
@@ -32,10 +41,13 @@ final class Slab: Sendable {
   }
 
   /// A slab that is one large file.
-  init(_ memory: consuming SealedMemory, executable: Bool) throws(ArchiveError) {
+  init(_ memory: consuming SealedMemory, executable: Bool, keepsDescriptor: Bool = false) throws(ArchiveError)
+  {
     self.executable = executable
+    self.keepsDescriptor = keepsDescriptor
     ledger = memory.charge.ledger
-    let sealed = try SealedSlab(memory.memfd, size: memory.size, seals: memory.seals)
+    let sealed = try SealedSlab(
+      memory.memfd, size: memory.size, seals: memory.seals, keepsDescriptor: keepsDescriptor)
     state = Mutex(State(writer: nil, sealed: sealed, failure: nil, charge: memory.charge))
   }
 
@@ -56,6 +68,24 @@ final class Slab: Sendable {
     if let failure { throw failure }
     return offset.map { Place(slab: self, offset: $0) }
   }
+
+  /// Takes over what a further file in it is charged with.
+  func adopt(_ charge: inout Charge) { state.withLock { charge.move(to: &$0.charge) } }
+
+  /// Leaves it to the caller to give back to the ledger what all files are charged with: so many bytes.
+  func handOverCharge() -> Int64 {
+    state.withLock { state in
+      var charge = Charge(ledger, entry: SlabWriter.name)
+      state.charge.move(to: &charge)
+      return charge.handOver().bytes
+    }
+  }
+
+  /// The size of the memory file when the slab has ended and keeps its descriptor.
+  var sizeIfSealed: Int? { state.withLock { $0.sealed?.size } }
+
+  /// The descriptor of a slab that has ended and keeps it, once.
+  func takeDescriptor() -> HeldDescriptor? { state.withLock { $0.sealed }?.takeDescriptor() }
 
   /// Ends the slab if it is open.
   func finish() throws(ArchiveError) { _ = try sealed() }
@@ -90,7 +120,7 @@ final class Slab: Sendable {
       if let sealed = state.sealed { return .success(sealed) }
       if let failure = state.failure { return .failure(failure) }
       do throws(ArchiveError) {
-        let sealed = try state.writer.take()!.finish()
+        let sealed = try state.writer.take()!.finish(keepsDescriptor: keepsDescriptor)
         state.sealed = sealed
         return .success(sealed)
       } catch {
@@ -105,13 +135,30 @@ final class Slab: Sendable {
 /// A slab's content: mapped for reading, without a descriptor.
 final class SealedSlab: Sendable {
   let seals: MemFile.Seals
+  let size: Int
   private let mapping: Mapping
+  private let memfd: Mutex<Memfd?>
 
-  /// Closes the memory file, which the mapping keeps alive.
-  init(_ memfd: consuming Memfd, size: Int, seals: MemFile.Seals) throws(ArchiveError) {
+  /// Closes the memory file, which the mapping keeps alive, unless it is to be passed on.
+  init(
+    _ memfd: consuming Memfd, size: Int, seals: MemFile.Seals, keepsDescriptor: Bool = false
+  ) throws(ArchiveError) {
     self.seals = seals
+    self.size = size
     do { mapping = try Mapping(memfd.descriptor, count: size, writable: false) } catch {
       throw .system("mmap", error, doing: "mapping files in memory")
+    }
+    if keepsDescriptor {
+      self.memfd = Mutex(consume memfd)
+    } else {
+      self.memfd = Mutex(nil)
+    }
+  }
+
+  fileprivate func takeDescriptor() -> HeldDescriptor? {
+    memfd.withLock { memfd in
+      guard let taken = memfd.take() else { return nil }
+      return HeldDescriptor(taken.release())
     }
   }
 

@@ -62,7 +62,7 @@ struct SlabWriter: ~Copyable {
   }
 
   /// Seals the memory file, maps it for reading and closes its descriptor.
-  consuming func finish() throws(ArchiveError) -> SealedSlab {
+  consuming func finish(keepsDescriptor: Bool) throws(ArchiveError) -> SealedSlab {
     let size = try trim()
     // F_SEAL_WRITE is refused while a writable mapping exists.
     folios = nil
@@ -70,7 +70,7 @@ struct SlabWriter: ~Copyable {
       throw .system("ftruncate", error, doing: "sizing a file in memory")
     }
     let seals = try memfd.seal(entry: nil)
-    return try SealedSlab(memfd, size: size, seals: seals)
+    return try SealedSlab(memfd, size: size, seals: seals, keepsDescriptor: keepsDescriptor)
   }
 
   /// Gives back what the last folio has too much, if it is more than an eighth of the content, and returns the file's

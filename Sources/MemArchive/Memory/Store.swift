@@ -7,6 +7,8 @@ internal import SystemPackage
   let ledger: Ledger
   let fill: ExtractionOptions.Fill
   let executable: Bool
+  /// Whether slabs are to be passed on to another process.
+  let keepsDescriptors: Bool
   private let storage: ExtractionOptions.Storage
   private let budget: Int?
   private var slab: Slab?
@@ -24,6 +26,7 @@ internal import SystemPackage
     self.ledger = ledger
     fill = options.fill
     executable = options.executable
+    keepsDescriptors = options.keepsSlabDescriptors
     storage = options.storage
     budget = options.descriptorBudget
     unsafe heap = .allocate(byteCount: 0, alignment: 16)
@@ -87,7 +90,9 @@ internal import SystemPackage
   func pack(_ content: RawSpan, charge: inout Charge) throws(ArchiveError) -> Slab.Place {
     if let place = try slab?.append(content, charge: &charge) { return place }
     try finish()
-    let slab = try Slab(usesFolios: fill == .automatic, executable: executable, ledger: ledger)
+    let slab = try Slab(
+      usesFolios: fill == .automatic, executable: executable, keepsDescriptor: keepsDescriptors,
+      ledger: ledger)
     self.slab = slab
     guard let place = try slab.append(content, charge: &charge) else {
       throw .corrupt("an entry of \(content.byteCount) bytes does not fit into a slab")

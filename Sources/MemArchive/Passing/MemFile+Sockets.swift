@@ -129,9 +129,13 @@ extension MemFile {
   private static func verified(
     _ memfd: consuming Memfd, name: String, size: Int64?, _ ledger: Ledger
   ) throws(ArchiveError) -> SealedMemory {
+    let memory: VerifiedMemory
+    do { memory = try ReceivedDescriptor.verify(memfd, claimedSize: size) } catch {
+      throw .untrusted("what was received \(error.reason)", entry: name, call: error.call, errno: error.errno)
+    }
     var charge = Charge(ledger, entry: name)
     charge.addDescriptor()
-    let memory = try ReceivedDescriptor.verify(memfd, name: name, claimedSize: size, charge: charge)
-    return try ReceivedDescriptor.reopened(memory, name: name)
+    try charge.grow(to: Int64(memory.size))
+    return try ReceivedDescriptor.reopened(memory.charged(with: charge), name: name)
   }
 }

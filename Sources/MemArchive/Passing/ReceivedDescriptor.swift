@@ -4,36 +4,35 @@ internal import SystemPackage
 
 /// What is asked of a descriptor that another process made, before anything about it is believed.
 ///
-/// The seals prove that size and bytes are final; the rest proves that they are where they are said to be, in memory, and
-/// that looking at them costs no more than what was charged.
+/// The seals prove that size and bytes are final; the rest proves that they are where they are said to be, in memory. A hole
+/// costs as much as any byte, for reading one through a mapping allocates it: the size is what is charged.
 enum ReceivedDescriptor {
-  /// Verifies a descriptor in this order: seals, kind, file system, size, charge, holes.
+  /// What is wrong with a descriptor.
+  struct Refusal: Error {
+    let reason: String
+    var call: String?
+    var errno: Errno?
+  }
+
+  /// Takes a descriptor over if it is a memory file of exactly this size that nobody can change any more.
   ///
-  /// Nothing here opens its path, which a lease of the sender's (fcntl(2), F_SETLEASE) could hold up; see
-  /// ``reopened(_:name:)``.
+  /// The seals come first: once they are all there, what is asked next cannot change. Nothing here opens its path, which a
+  /// lease of the sender's (fcntl(2), F_SETLEASE) could hold up; see ``reopened(_:name:)``.
   ///
   /// - Parameters:
   ///   - memfd: Its owner; closed when this throws.
   ///   - claimedSize: What the sender says; nil where nobody says anything.
-  ///   - holes: How many bytes may be missing from memory. A hole is charged like content, for reading one through a
-  ///     mapping allocates it.
-  ///   - charge: Grows to the file's size.
-  /// - Throws: ``ArchiveError`` with ``ArchiveError/Code/untrusted``, or ``ArchiveError/Code/limitExceeded``.
-  static func verify(
-    _ memfd: consuming Memfd, name: String?, claimedSize: Int64?, holes: Int64 = .max,
-    charge: consuming Charge
-  ) throws(ArchiveError) -> SealedMemory {
+  static func verify(_ memfd: consuming Memfd, claimedSize: Int64?) throws(Refusal) -> VerifiedMemory {
     let descriptor = memfd.descriptor
     let seals: MemFile.Seals
     let status: SystemCalls.Status
     do throws(Errno) {
       seals = MemFile.Seals(rawValue: try SystemCalls.seals(of: descriptor))
     } catch {
-      throw .untrusted("what was received has no seals", entry: name, call: "fcntl", errno: error)
+      throw Refusal(reason: "has no seals", call: "fcntl", errno: error)
     }
     guard seals.isSuperset(of: .final) else {
-      throw .untrusted(
-        "what was received lacks the seals \(MemFile.Seals.final.subtracting(seals))", entry: name)
+      throw Refusal(reason: "lacks the seals \(MemFile.Seals.final.subtracting(seals))")
     }
     do throws(Errno) {
       status = try SystemCalls.status(of: descriptor)
@@ -41,57 +40,20 @@ enum ReceivedDescriptor {
       // hugetlbfs carries seals too, and its pages are a scarce resource of the whole system.
       guard try SystemCalls.isOnTmpfs(descriptor) else { throw .invalidArgument }
     } catch {
-      throw .untrusted(
-        "what was received is no regular file in memory", entry: name, call: "fstatfs", errno: error)
+      throw Refusal(reason: "is no regular file in memory", call: "fstatfs", errno: error)
     }
     guard status.size >= 0, status.size == claimedSize ?? status.size else {
-      throw .untrusted(
-        "what was received has \(status.size) bytes and not \(claimedSize ?? 0) as its sender says",
-        entry: name)
+      throw Refusal(reason: "has \(status.size) bytes and not \(claimedSize ?? 0) as its sender says")
     }
-    guard try isReadable(descriptor, name: name) else {
-      throw .untrusted("what was received cannot be read", entry: name)
-    }
-    var charge = charge
-    try charge.grow(to: status.size)
-    guard try !hasHoles(of: holes, in: descriptor, size: status.size, name: name) else {
-      throw .untrusted("more than \(holes) bytes of what was received are holes", entry: name)
-    }
-    return SealedMemory(memfd: memfd, size: Int(status.size), seals: seals, charge: charge)
-  }
-
-  /// A descriptor for writing alone, or for the path alone (O_PATH), is of no use.
-  private static func isReadable(_ descriptor: FileDescriptor, name: String?) throws(ArchiveError) -> Bool {
     do throws(Errno) {
-      let mode = try SystemCalls.accessMode(of: descriptor)
-      return mode == O_RDONLY || mode == O_RDWR
-    } catch {
-      throw .system("fcntl", error, doing: "looking at a received descriptor", entry: name)
-    }
-  }
-
-  /// Whether more than `allowance` bytes below `size` are holes. With the seals nobody can make one any more.
-  ///
-  /// st_blocks cannot tell: the last huge folio counts in full, also behind the end. The offset that lseek(2) moves is
-  /// shared with the sender, and nobody here uses it.
-  private static func hasHoles(
-    of allowance: Int64, in descriptor: FileDescriptor, size: Int64, name: String?
-  ) throws(ArchiveError) -> Bool {
-    guard allowance < size else { return false }
-    var missing: Int64 = 0
-    var offset: Int64 = 0
-    while offset < size {
-      do throws(Errno) {
-        let hole = min(size, try SystemCalls.seekHole(descriptor, from: offset))
-        guard hole < size else { break }
-        offset = min(size, try SystemCalls.seekData(descriptor, from: hole) ?? size)
-        missing += offset - hole
-      } catch {
-        throw .system("lseek", error, doing: "looking for holes in a received file", entry: name)
+      // A descriptor for writing alone, or for the path alone (O_PATH), is of no use.
+      guard [O_RDONLY, O_RDWR].contains(try SystemCalls.accessMode(of: descriptor)) else {
+        throw .badFileDescriptor
       }
-      if missing > allowance { return true }
+    } catch {
+      throw Refusal(reason: "cannot be read", call: "fcntl", errno: error)
     }
-    return false
+    return VerifiedMemory(memfd: memfd, size: Int(status.size), seals: seals)
   }
 
   /// Opens a verified file anew, read-only: an offset that nobody shares, and from then on no lease that holds up those
@@ -115,6 +77,17 @@ enum ReceivedDescriptor {
       throw .untrusted(
         "what was received cannot be opened by its path", entry: name, call: "open", errno: error)
     }
+  }
+}
+
+/// A sealed memory file of somebody else.
+struct VerifiedMemory: ~Copyable {
+  let memfd: Memfd
+  let size: Int
+  let seals: MemFile.Seals
+
+  consuming func charged(with charge: consuming Charge) -> SealedMemory {
+    SealedMemory(memfd: memfd, size: size, seals: seals, charge: charge)
   }
 }
 

@@ -32,7 +32,7 @@ extension SystemCalls {
   ) throws(Errno) -> Received {
     var numbers = [Int32](repeating: -1, count: Int(CLINUX_MOST_DESCRIPTORS))
     var filled = 0
-    var cut: Int32 = 0
+    var cut: CInt = 0
     let count = try waiting(for: POLLIN, on: socket) { () throws(Errno) in
       try valueOrErrno {
         unsafe buffer.withUnsafeMutableBytes {
@@ -44,7 +44,8 @@ extension SystemCalls {
     return Received(
       count: count,
       descriptors: ReceivedDescriptors(owning: numbers[..<filled].map { FileDescriptor(rawValue: $0) }),
-      isCut: cut & 1 != 0, lostDescriptors: cut & 2 != 0)
+      isCut: cut & CInt(CLINUX_CUT_BYTES) != 0,
+      lostDescriptors: cut & CInt(CLINUX_CUT_DESCRIPTORS) != 0)
   }
 
   /// Repeats `call` each time that a socket which does not block (O_NONBLOCK) is ready for it, poll(2).

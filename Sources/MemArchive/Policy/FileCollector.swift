@@ -32,6 +32,17 @@ struct FileCollector: EntryVisitor {
     strictLinks = options.strictLinks
   }
 
+  /// What is wanted does not depend on the files: a worker can decide it for itself.
+  var rule: VisitRule {
+    switch selection.rule {
+    case .all where duplicates == .last: .contents(include: [], exclude: [])
+    case .all: .collected(.all, duplicates)
+    case .names(_, let names): .collected(.names(names), duplicates)
+    case .globs(let globs): .collected(.globs(globs.map(\.text)), duplicates)
+    case .matching: .ask
+    }
+  }
+
   /// The number of entries met.
   var entryCount: Int { files.entries.count }
 
@@ -82,6 +93,8 @@ struct FileCollector: EntryVisitor {
   mutating func note(_ error: ArchiveError) { files.errors.append(error) }
 
   mutating func end(warnings: [ArchiveWarning], failedPosition _: Int?) { files.warnings += warnings }
+
+  mutating func setProtection(_ protection: Protection?) { files.protection = protection }
 
   /// The entries, by position, whose content selected links lead to and that were not taken.
   func missing() -> Set<Int> {
@@ -201,6 +214,11 @@ extension Selection {
     switch rule {
     case .all: true
     case .names(let names, _): names.contains(NameKey(entry.name))
+    case .globs(let patterns):
+      {
+        let name = Glob.cString(entry.name)
+        return patterns.contains { $0.matches(name) }
+      }()
     case .matching(let predicate): predicate(entry)
     }
   }

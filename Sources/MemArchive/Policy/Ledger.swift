@@ -19,6 +19,44 @@ package final class Ledger: Sendable {
     heldLimit = limits.heldBytes ?? MemoryBudget.default()
   }
 
+  /// The account of a process, for the ledger of another that works for it.
+  struct Snapshot: Equatable {
+    var limits = Limits()
+    var heldLimit: Int64 = 0
+    var produced: Int64 = 0
+    var held: Int64 = 0
+    var entries: Int64 = 0
+    var descriptors: Int64 = 0
+  }
+
+  var snapshot: Snapshot {
+    account.withLock {
+      Snapshot(
+        limits: limits, heldLimit: heldLimit, produced: $0.produced, held: $0.held,
+        entries: Int64($0.entries),
+        descriptors: Int64($0.descriptors))
+    }
+  }
+
+  init(_ snapshot: Snapshot) {
+    limits = snapshot.limits
+    heldLimit = snapshot.heldLimit
+    account.withLock {
+      $0.produced = snapshot.produced
+      $0.held = snapshot.held
+      $0.entries = Int(snapshot.entries)
+      $0.descriptors = Int(snapshot.descriptors)
+    }
+  }
+
+  /// Notes what others hold more, or less: files that were handed over to another process.
+  func adjust(held: Int64, descriptors: Int64) {
+    account.withLock { account in
+      account.held += held
+      account.descriptors += Int(descriptors)
+    }
+  }
+
   /// Counts one more entry of any kind.
   func count(_ entry: ArchiveEntry) throws(ArchiveError) {
     let name = entry.name

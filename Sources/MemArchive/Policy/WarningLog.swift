@@ -8,5 +8,7 @@ final class WarningLog: Sendable {
     warnings.withLock { $0.append(ArchiveWarning(entry: entry, text: text)) }
   }
 
+  func add(_ warning: ArchiveWarning) { warnings.withLock { $0.append(warning) } }
+
   var all: [ArchiveWarning] { warnings.withLock { $0 } }
 }

@@ -91,7 +91,9 @@ final class EntryReader {
         if isLeftZip, try ZipEnd.count(in: content) == nil { throw .truncated("the zip has no end record") }
         if entriesSeen == 0, failures == 0 { try Emptiness.check(content, layers.head) }
         // GNU tar and POSIX end with two blocks of zeros; without them, nobody can tell whether entries are missing.
-        if parser.isTar, parser.sourceEnded { warnings.add("the end-of-archive marker is missing") }
+        if parser.isTar, parser.sourceEnded, entriesSeen > 0 {
+          warnings.add("the end-of-archive marker is missing")
+        }
         if parser.isTar, try ZipEnd.isAtEnd(of: content) {
           warnings.add("it ends like a zip archive: pin formats to .zip to read it as one")
         }

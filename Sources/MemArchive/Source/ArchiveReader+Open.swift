@@ -23,6 +23,7 @@ extension ArchiveReader {
     case .path(let path): path.lastComponent.map { EntryName.key($0.bytes) }
     case .parts(let paths): paths.first?.lastComponent.map { EntryName.key($0.bytes) }
     case .file(let file): file.name.split(separator: "/").last.map(String.init)
+    case .passed(_, let name): name
     case .descriptor, .bytes: nil
     }
   }
@@ -33,6 +34,7 @@ extension ArchiveReader {
     case .bytes(let bytes): return MemorySource(bytes)
     case .file(let file): return MemorySource(file)
     case .descriptor(let descriptor): return try source(descriptor, isOwned: false, cancellations)
+    case .passed(let files, _): return Self.source(of: files, cancellations)
     case .path(let path): return try open(path, cancellations)
     case .parts(let paths):
       var parts: [any SeekableSource] = []
@@ -44,6 +46,16 @@ extension ArchiveReader {
       }
       return SplitSource(parts)
     }
+  }
+
+  private static func source(of files: [PassedFile], _ cancellations: [Cancellation]) -> any ByteSource {
+    let parts = files.compactMap { file in
+      file.size.map { FileSource(file.descriptor, size: $0, isOwned: false) }
+    }
+    if parts.count > 1 { return SplitSource(parts) }
+    return parts.first
+      ?? PipeSource(
+        files.first?.descriptor ?? .standardInput, isOwned: false, cancellations: cancellations, waits: false)
   }
 
   private func open(_ path: FilePath, _ cancellations: [Cancellation]) throws(ArchiveError) -> any ByteSource

@@ -45,10 +45,13 @@ final class PipeSource: ByteSource {
   private let descriptor: FileDescriptor
   private let isOwned: Bool
   private let cancellations: [Cancellation]
+  private let waits: Bool
   private var bytesRead: Int64 = 0
 
   /// Takes over `descriptor` when `isOwned`.
-  init(_ descriptor: FileDescriptor, isOwned: Bool, cancellations: [Cancellation]) {
+  /// - Parameter waits: Whether it is waited for input with poll(2), which hears who cancels; otherwise with read(2).
+  init(_ descriptor: FileDescriptor, isOwned: Bool, cancellations: [Cancellation], waits: Bool = true) {
+    self.waits = waits
     self.descriptor = descriptor
     self.isOwned = isOwned
     self.cancellations = cancellations
@@ -63,7 +66,8 @@ final class PipeSource: ByteSource {
   func read(into buffer: inout MutableRawSpan) throws(ArchiveError) -> Int {
     while true {
       for cancellation in cancellations { try cancellation.check() }
-      guard try isReady() else { continue }
+      Pause.begin()
+      if waits { guard try isReady() else { continue } }
       do throws(Errno) {
         let count = try SystemCalls.read(descriptor, at: nil, into: &buffer)
         bytesRead += Int64(count)

@@ -108,6 +108,7 @@ enum SystemCalls {
     let linkCount: UInt64
     var isRegular: Bool { mode & S_IFMT == S_IFREG }
     var isBlockDevice: Bool { mode & S_IFMT == S_IFBLK }
+    var isPipe: Bool { mode & S_IFMT == S_IFIFO }
     var isDirectory: Bool { mode & S_IFMT == S_IFDIR }
     var isLink: Bool { mode & S_IFMT == S_IFLNK }
 
@@ -147,20 +148,6 @@ enum SystemCalls {
   /// O_RDONLY, O_WRONLY or O_RDWR; O_WRONLY for a descriptor that stands for a path alone. fcntl(2), F_GETFL
   static func accessMode(of descriptor: FileDescriptor) throws(Errno) -> Int32 {
     try valueOrErrno { clinux_access_mode(descriptor.rawValue) }
-  }
-
-  /// lseek(2), SEEK_HOLE: where the next hole begins; the end of a file counts as one.
-  static func seekHole(_ descriptor: FileDescriptor, from offset: Int64) throws(Errno) -> Int64 {
-    Int64(try valueOrErrno { clinux_seek_hole(descriptor.rawValue, off_t(offset)) })
-  }
-
-  /// lseek(2), SEEK_DATA: where the next content begins; nil where none follows.
-  static func seekData(_ descriptor: FileDescriptor, from offset: Int64) throws(Errno) -> Int64? {
-    do throws(Errno) {
-      return Int64(try valueOrErrno { clinux_seek_data(descriptor.rawValue, off_t(offset)) })
-    } catch .noSuchAddressOrDevice {
-      return nil
-    }
   }
 
   /// open(2) on /proc/self/fd/N, read-only and without waiting for a lease; nil where /proc is not mounted.

@@ -102,10 +102,3 @@ extension timespec {
     self.init(tv_sec: Int(time.seconds), tv_nsec: max(0, min(999_999_999, time.nanoseconds)))
   }
 }
-
-/// A descriptor that is closed with its owner.
-struct OwnedDescriptor: ~Copyable {
-  let descriptor: FileDescriptor
-  init(_ descriptor: FileDescriptor) { self.descriptor = descriptor }
-  deinit { SystemCalls.close(descriptor) }
-}

@@ -10,6 +10,8 @@ struct Command: Sendable {
     /// A pipe that holds these bytes and then ends.
     case pipe(Bytes)
     case file(String)
+    /// One of this process, which keeps it.
+    case descriptor(CInt)
     /// No descriptor 0 at all.
     case closed
   }
@@ -101,6 +103,7 @@ struct Command: Sendable {
     switch input {
     case .nothing: return try SystemFailure.check(open("/dev/null", O_RDONLY | O_CLOEXEC), "open /dev/null")
     case .file(let path): return try SystemFailure.check(open(path, O_RDONLY | O_CLOEXEC), "open \(path)")
+    case .descriptor(let descriptor): return try SystemFailure.check(dup(descriptor), "dup")
     case .closed: return nil
     case .pipe(let bytes):
       // The pipe takes everything before its reader starts, so that nobody has to write meanwhile.

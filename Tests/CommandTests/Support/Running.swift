@@ -6,6 +6,9 @@ struct Running {
   fileprivate let output: CInt?
   fileprivate let errors: CInt
 
+  /// What it says on standard error, until somebody waits for its end.
+  var errorDescriptor: CInt { errors }
+
   init(pid: pid_t, output: CInt?, errors: CInt) {
     self.pid = pid
     self.output = output

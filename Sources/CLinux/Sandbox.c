@@ -1,0 +1,145 @@
+#define _GNU_SOURCE
+#include "CLinux.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <iconv.h>
+#include <malloc.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+static int limit(int resource, uint64_t value) {
+  struct rlimit now;
+  if (getrlimit(resource, &now) != 0) return errno;
+  rlim_t wanted = value;
+  if (now.rlim_max != RLIM_INFINITY && wanted > now.rlim_max) wanted = now.rlim_max;
+  struct rlimit limit = {.rlim_cur = wanted, .rlim_max = wanted};
+  return setrlimit(resource, &limit) == 0 ? 0 : errno;
+}
+
+int clinux_limit_resources(uint64_t largest_file, uint64_t descriptors, uint64_t seconds) {
+  signal(SIGXFSZ, SIG_IGN);
+  int error = limit(RLIMIT_FSIZE, largest_file);
+  if (!error) error = limit(RLIMIT_NOFILE, descriptors);
+  if (!error && seconds > 0) error = limit(RLIMIT_CPU, seconds);
+  return error ? error : limit(RLIMIT_CORE, 0);
+}
+
+uint64_t clinux_hard_descriptor_limit(void) {
+  struct rlimit limit;
+  return getrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_max : 1024;
+}
+
+int clinux_prefer_for_oom(void) {
+  int descriptor = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+  if (descriptor < 0) return errno;
+  int error = write(descriptor, "1000", 4) == 4 ? 0 : errno;
+  close(descriptor);
+  return error;
+}
+
+int clinux_forbid_dumps(void) { return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0 ? 0 : errno; }
+
+int clinux_forbid_privileges(void) { return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 ? 0 : errno; }
+
+// <linux/landlock.h> as of ABI 6; older headers have less of it. The numbers are the same on every architecture.
+struct landlock_rules {
+  uint64_t files, network, scoped;
+};
+enum { CREATE_RULESET = 444, RESTRICT_SELF = 446, RULESET_VERSION = 1 };
+
+int clinux_landlock_nothing(int *abi) {
+  long version = syscall(CREATE_RULESET, NULL, 0, RULESET_VERSION);
+  if (version < 1) return version < 0 ? errno : ENOSYS;
+  *abi = (int)version;
+  // What each version added: REFER, TRUNCATE, TCP, IOCTL_DEV, scopes.
+  static const uint8_t file_rights[] = {13, 14, 15, 15, 16};
+  int known = version > 5 ? 5 : (int)version;
+  struct landlock_rules rules = {.files = (1ULL << file_rights[known - 1]) - 1};
+  if (version >= 4) rules.network = 3;
+  if (version >= 6) rules.scoped = 3;
+  size_t size = version >= 6 ? sizeof rules : version >= 4 ? 16 : 8;
+  int ruleset = (int)syscall(CREATE_RULESET, &rules, size, 0);
+  if (ruleset < 0) return errno;
+  int error = syscall(RESTRICT_SELF, ruleset, 0) == 0 ? 0 : errno;
+  close(ruleset);
+  return error;
+}
+
+void clinux_settle_heap_and_zone(const char *zone) {
+  // Another heap is another mapping, and a thread that starts late would ask for one.
+  mallopt(M_ARENA_MAX, 1);
+  // With TZ set, mktime(3) does not look whether /etc/localtime has changed.
+  setenv("TZ", zone, 1);
+  tzset();
+  time_t now = 0;
+  struct tm parts;
+  localtime_r(&now, &parts);
+  mktime(&parts);
+}
+
+static int report_socket;
+static uint8_t report[64];
+static size_t report_count;
+
+// On a refused call: the parent is to hear which, and then there is nothing to be saved.
+static void refuse(int signal, siginfo_t *info, void *context) {
+  (void)signal, (void)context;
+  uint32_t number = (uint32_t)info->si_syscall;
+  for (int index = 0; index < 4; index++) report[report_count + index] = (uint8_t)(number >> (8 * index));
+  struct iovec part = {.iov_base = report, .iov_len = report_count + 4};
+  struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+  sendmsg(report_socket, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+  syscall(SYS_exit_group, 128 + SIGSYS);
+}
+
+// <linux/seccomp.h>
+enum { SET_MODE_FILTER = 1, FLAG_TSYNC = 1 };
+
+int clinux_lock_calls(
+    const struct clinux_filter_settings *settings, int socket, const uint8_t *before, size_t count) {
+  static struct clinux_instruction instructions[CLINUX_MOST_INSTRUCTIONS];
+  size_t length = clinux_build_filter(settings, instructions);
+  if (length == 0 || count + 4 > sizeof report) return ENOSYS;
+  memcpy(report, before, count);
+  report_count = count;
+  report_socket = socket;
+  struct sigaction action = {.sa_sigaction = refuse, .sa_flags = SA_SIGINFO | SA_NODEFER};
+  sigemptyset(&action.sa_mask);
+  if (sigaction(SIGSYS, &action, NULL) != 0) return errno;
+  struct {
+    unsigned short length;
+    const struct clinux_instruction *instructions;
+  } program = {(unsigned short)length, instructions};
+  long result = syscall(SYS_seccomp, SET_MODE_FILTER, FLAG_TSYNC, &program);
+  // A positive number is a thread that could not be brought under the filter.
+  return result == 0 ? 0 : result > 0 ? ESRCH : errno;
+}
+
+void clinux_try_forbidden(int what) {
+  switch (what) {
+  case 0: open("/etc/passwd", O_RDONLY | O_CLOEXEC); break;
+  case 1: socket(AF_INET, SOCK_STREAM, 0); break;
+  case 2: fork(); break;
+  case 3: mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0); break;
+  case 4: clinux_memfd_create("unsealed", CLINUX_MFD_CLOEXEC); break;
+  }
+}
+
+void clinux_open_conversions(const char *encoding) {
+  // Kept open for the life of the process: a module that is in use is not looked for again.
+  static const char *const from[] = {"UTF-8", "UTF-16LE", "UTF-16BE", "ANSI_X3.4-1968"};
+  static const char *const to[] = {"UTF-8", "ANSI_X3.4-1968"};
+  for (size_t source = 0; source < sizeof from / sizeof *from; source++)
+    for (size_t target = 0; target < sizeof to / sizeof *to; target++)
+      if (strcmp(from[source], to[target]) != 0) (void)!iconv_open(to[target], from[source]);
+  if (encoding) (void)!iconv_open("UTF-8", encoding);
+}

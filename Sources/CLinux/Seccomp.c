@@ -1,0 +1,184 @@
+#define _GNU_SOURCE
+#include "CLinux.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+
+// The filter's table: each system call that a locked worker may make, with its number on each architecture and what its
+// arguments must be. What is not here ends the worker.
+
+enum kind { END, ONE_OF, NO_BITS_BUT };
+
+struct condition {
+  enum kind kind;
+  int argument;
+  int count;
+  uint32_t values[8];
+};
+
+// `answer`: 0 lets the call through, an error number gives that and does nothing.
+struct rule {
+  const char *name;
+  uint32_t x86_64, aarch64;
+  int answer;
+  struct condition conditions[2];
+};
+
+// Numbers that are known when the filter is written.
+enum { SOCKET = CLINUX_WORKER_SOCKET, FINAL_SEALS = 0xF, PUNCH_HOLE = 3 };
+
+#define ANY {{END}}
+#define ARG_IS(number, value) {ONE_OF, number, 1, {value}}
+#define PRIVATE(operation) ((operation) | FUTEX_PRIVATE_FLAG)
+
+static size_t write_rules(const struct clinux_filter_settings *settings, struct rule *rules) {
+  const uint32_t base = CLINUX_MFD_CLOEXEC | CLINUX_MFD_ALLOW_SEALING;
+  const uint32_t sealed = base | (settings->has_noexec_seal ? CLINUX_MFD_NOEXEC_SEAL : 0);
+  const uint32_t executable = base | (settings->has_noexec_seal ? CLINUX_MFD_EXEC : 0);
+  const int executables = settings->allows_executable ? 2 : 1;
+  const struct rule all[] = {
+      // The archive, and the files that are made of it.
+      {"pread64", 17, 67, 0, ANY},
+      {"pwrite64", 18, 68, 0, ANY},
+      {"memfd_create", 319, 279, 0, {{ONE_OF, 1, executables, {sealed, executable}}}},
+      {"fchmod", 91, 52, 0, {{ONE_OF, 1, executables, {0444, 0555}}}},
+      {"ftruncate", 77, 46, 0, ANY},
+      {"fallocate", 285, 47, 0, {ARG_IS(1, PUNCH_HOLE)}},
+      {"fcntl", 72, 25, 0, {ARG_IS(1, F_ADD_SEALS), ARG_IS(2, FINAL_SEALS)}},
+      {"fcntl", 72, 25, 0, {ARG_IS(1, F_GET_SEALS)}},
+      {"close", 3, 57, 0, ANY},
+      // Memory, none of which can be executed.
+      {"mmap", 9, 222, 0, {{NO_BITS_BUT, 2, 1, {PROT_READ | PROT_WRITE}}}},
+      {"munmap", 11, 215, 0, ANY},
+      {"mprotect", 10, 226, 0, {{NO_BITS_BUT, 2, 1, {PROT_READ | PROT_WRITE}}}},
+      {"mremap", 25, 216, 0, {ARG_IS(3, MREMAP_MAYMOVE)}},
+      {"madvise", 28, 233, 0,
+       {{ONE_OF, 2, 4, {MADV_DONTNEED, MADV_FREE, MADV_HUGEPAGE, CLINUX_MADV_COLLAPSE}}}},
+      {"brk", 12, 214, 0, ANY},
+      // The parent.
+      {"sendmsg", 46, 211, 0, {ARG_IS(0, SOCKET)}},
+      {"recvmsg", 47, 212, 0, {ARG_IS(0, SOCKET)}},
+      {"ppoll", 271, 73, 0, {ARG_IS(1, 1)}},
+      // A pipe, where the archive is one: a number that no descriptor has otherwise.
+      {"read", 0, 63, 0, {ARG_IS(0, (uint32_t)settings->pipe)}},
+      // Threads that exist already, and time. Linux makes pthread_cond_wait(3) of the operation with the clock.
+      {"futex", 202, 98, 0,
+       {{ONE_OF, 1, 8,
+         {PRIVATE(FUTEX_WAIT), PRIVATE(FUTEX_WAKE), PRIVATE(FUTEX_WAIT_BITSET),
+          PRIVATE(FUTEX_WAIT_BITSET | FUTEX_CLOCK_REALTIME), PRIVATE(FUTEX_LOCK_PI), PRIVATE(FUTEX_UNLOCK_PI),
+          PRIVATE(FUTEX_TRYLOCK_PI), PRIVATE(13 /* FUTEX_LOCK_PI2, Linux 5.14 */)}}}},
+      {"sched_yield", 24, 124, 0, ANY},
+      {"clock_gettime", 228, 113, 0, ANY},
+      {"getrandom", 318, 278, 0, ANY},
+      // The C library opens a file where a character set's module is missing: it may hear that there is none.
+      {"openat", 257, 56, EACCES, ANY},
+      {"newfstatat", 262, 79, EACCES, ANY},
+      // An end, also that of a runtime which finds a contradiction.
+      {"exit", 60, 93, 0, ANY},
+      {"exit_group", 231, 94, 0, ANY},
+      {"rt_sigreturn", 15, 139, 0, ANY},
+      {"rt_sigprocmask", 14, 135, 0, ANY},
+      {"getpid", 39, 172, 0, ANY},
+      {"gettid", 186, 178, 0, ANY},
+      {"tgkill", 234, 131, 0, {ARG_IS(0, settings->process)}},
+      {"write", 1, 64, 0, {ARG_IS(0, 2)}},
+  };
+  memcpy(rules, all, sizeof all);
+  return sizeof all / sizeof *all;
+}
+
+// <linux/bpf_common.h>, <linux/seccomp.h>, <linux/audit.h>
+enum { LOAD = 0x20, JUMP = 0x05, JUMP_EQUAL = 0x15, JUMP_SET = 0x45, RETURN = 0x06 };
+enum { ALLOW = 0x7FFF0000, TRAP = 0x00030000, REFUSE = 0x00050000 };
+#define KILL_PROCESS 0x80000000U
+// Where struct seccomp_data has them; the lower halves of the arguments.
+enum { NUMBER = 0, ARCHITECTURE = 4, ARGUMENTS = 16 };
+
+struct program {
+  struct clinux_instruction *instructions;
+  size_t count;
+};
+
+static void emit(struct program *program, uint16_t code, uint32_t value, uint8_t if_true, uint8_t if_false) {
+  // Far more than the table needs.
+  if (program->count == CLINUX_MOST_INSTRUCTIONS) return;
+  program->instructions[program->count++] = (struct clinux_instruction){code, if_true, if_false, value};
+}
+
+static void emit_rule(struct program *program, const struct rule *rule, uint32_t number) {
+  size_t escapes[3], escape_count = 0;
+  emit(program, LOAD, NUMBER, 0, 0);
+  emit(program, JUMP_EQUAL, number, 1, 0);
+  escapes[escape_count++] = program->count;
+  emit(program, JUMP, 0, 0, 0);
+  for (int index = 0; index < 2 && rule->conditions[index].kind != END; index++) {
+    const struct condition *condition = &rule->conditions[index];
+    emit(program, LOAD, (uint32_t)(ARGUMENTS + 8 * condition->argument), 0, 0);
+    if (condition->kind == ONE_OF) {
+      for (int value = 0; value < condition->count; value++)
+        emit(program, JUMP_EQUAL, condition->values[value], (uint8_t)(condition->count - value), 0);
+    } else {
+      emit(program, JUMP_SET, ~condition->values[0], 0, 1);
+    }
+    escapes[escape_count++] = program->count;
+    emit(program, JUMP, 0, 0, 0);
+  }
+  emit(program, RETURN, rule->answer ? REFUSE | (uint32_t)rule->answer : ALLOW, 0, 0);
+  for (size_t index = 0; index < escape_count; index++)
+    program->instructions[escapes[index]].value = (uint32_t)(program->count - escapes[index] - 1);
+}
+
+#if defined(__x86_64__)
+#define OWN_ARCHITECTURE CLINUX_X86_64
+_Static_assert(SYS_pread64 == 17 && SYS_memfd_create == 319 && SYS_fcntl == 72 && SYS_mmap == 9, "the table's x86-64");
+#elif defined(__aarch64__)
+#define OWN_ARCHITECTURE CLINUX_AARCH64
+_Static_assert(SYS_pread64 == 67 && SYS_memfd_create == 279 && SYS_fcntl == 25 && SYS_mmap == 222, "the table's aarch64");
+#else
+#define OWN_ARCHITECTURE 0
+#endif
+
+size_t clinux_build_filter(
+    const struct clinux_filter_settings *settings,
+    struct clinux_instruction instructions[CLINUX_MOST_INSTRUCTIONS]) {
+  uint32_t architecture = settings->architecture ? settings->architecture : OWN_ARCHITECTURE;
+  if (architecture != CLINUX_X86_64 && architecture != CLINUX_AARCH64) return 0;
+  struct rule rules[64];
+  size_t count = write_rules(settings, rules);
+  struct program program = {instructions, 0};
+  emit(&program, LOAD, ARCHITECTURE, 0, 0);
+  emit(&program, JUMP_EQUAL, architecture, 1, 0);
+  emit(&program, RETURN, KILL_PROCESS, 0, 0);
+  for (size_t index = 0; index < count; index++)
+    emit_rule(
+        &program, &rules[index], architecture == CLINUX_X86_64 ? rules[index].x86_64 : rules[index].aarch64);
+  emit(&program, RETURN, TRAP, 0, 0);
+  return program.count == CLINUX_MOST_INSTRUCTIONS ? 0 : program.count;
+}
+
+const char *clinux_call_name(uint32_t number) {
+  static const struct {
+    uint32_t number;
+    const char *name;
+  } others[] = {
+      {SYS_execve, "execve"}, {SYS_socket, "socket"}, {SYS_connect, "connect"}, {SYS_clone, "clone"},
+      {SYS_clone3, "clone3"}, {SYS_lseek, "lseek"}, {SYS_ptrace, "ptrace"}, {SYS_kill, "kill"},
+      {SYS_prctl, "prctl"}, {SYS_ioctl, "ioctl"}, {SYS_unlinkat, "unlinkat"}, {SYS_fstat, "fstat"},
+      {SYS_nanosleep, "nanosleep"}, {SYS_clock_nanosleep, "clock_nanosleep"}, {SYS_rt_sigaction, "rt_sigaction"},
+      {SYS_prlimit64, "prlimit64"}, {SYS_sched_getaffinity, "sched_getaffinity"}, {SYS_readlinkat, "readlinkat"},
+  };
+  const struct clinux_filter_settings settings = {.pipe = -1};
+  struct rule rules[64];
+  size_t count = write_rules(&settings, rules);
+  for (size_t index = 0; index < count; index++)
+    if ((OWN_ARCHITECTURE == CLINUX_X86_64 ? rules[index].x86_64 : rules[index].aarch64) == number)
+      return rules[index].name;
+  for (size_t index = 0; index < sizeof others / sizeof *others; index++)
+    if (others[index].number == number) return others[index].name;
+  return NULL;
+}

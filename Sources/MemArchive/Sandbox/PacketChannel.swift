@@ -1,0 +1,113 @@
+internal import CLinux
+internal import SystemPackage
+
+/// One end of the socket between the two: packets of bytes and descriptors, each with its number and how many descriptors
+/// belong to it in front.
+final class PacketChannel {
+  /// Bytes of a packet besides the header; several fit into the socket's buffer.
+  static let largest = 48 << 10
+  /// As many descriptors as go with one packet.
+  static let mostDescriptors = 64
+  private static let headerSize = 8
+  /// Numbers of packets that stand outside of the row: a sign of life, and the last words.
+  static let alive: UInt32 = .max - 1
+  static let last: UInt32 = .max
+
+  struct Packet {
+    let number: UInt32
+    let bytes: [UInt8]
+    let descriptors: [HeldDescriptor]
+  }
+
+  enum Failure: Error {
+    case system(Errno)
+    case ended
+    /// The peer breaks the rules.
+    case violation(String)
+    /// Descriptors did not arrive, for want of room in this process's table or for another reason.
+    case descriptorsLost(isTableFull: Bool)
+  }
+
+  let socket: HeldDescriptor
+  private var sent: UInt32 = 0
+  private var received: UInt32 = 0
+  private var buffer = [UInt8](repeating: 0, count: headerSize + largest)
+
+  init(_ socket: FileDescriptor) { self.socket = HeldDescriptor(socket) }
+
+  static func header(_ number: UInt32, descriptors: Int = 0) -> [UInt8] {
+    var writer = WireWriter()
+    writer.put(number)
+    writer.put(UInt32(clamping: descriptors))
+    return writer.bytes
+  }
+
+  /// Sends bytes, in several packets where they are many; the descriptors go with the first.
+  func send(_ bytes: [UInt8], _ descriptors: [CInt] = []) throws(Errno) {
+    var start = 0
+    repeat {
+      let end = min(bytes.count, start + Self.largest)
+      let own = start == 0 ? descriptors : []
+      let packet = Self.header(sent, descriptors: own.count) + bytes[start..<end]
+      sent &+= 1
+      try Self.send(packet, own, on: socket.rawValue)
+      start = end
+    } while start < bytes.count
+  }
+
+  static func send(_ packet: [UInt8], _ descriptors: [CInt], on socket: CInt) throws(Errno) {
+    _ = try SystemCalls.valueOrErrno {
+      unsafe packet.withUnsafeBytes { bytes in
+        unsafe descriptors.withUnsafeBufferPointer { descriptors in
+          unsafe clinux_send_descriptors(
+            socket, bytes.baseAddress, bytes.count, descriptors.baseAddress, descriptors.count)
+        }
+      }
+    }
+  }
+
+  /// The next packet, whose descriptors all have owners before anything else is looked at; nil at the end.
+  func receive() throws(Failure) -> Packet? {
+    var numbers = [CInt](repeating: -1, count: Int(CLINUX_MOST_DESCRIPTORS))
+    var (count, cut) = (0, CInt(0))
+    let length: Int
+    do throws(Errno) {
+      length = try SystemCalls.valueOrErrno {
+        unsafe buffer.withUnsafeMutableBytes { bytes in
+          unsafe numbers.withUnsafeMutableBufferPointer { numbers in
+            unsafe clinux_receive_descriptors(
+              socket.rawValue, bytes.baseAddress, bytes.count, numbers.baseAddress, &count, &cut)
+          }
+        }
+      }
+    } catch .connectionReset {
+      return nil
+    } catch {
+      throw .system(error)
+    }
+    let descriptors = numbers[..<count].map { HeldDescriptor(FileDescriptor(rawValue: $0)) }
+    if cut & CInt(CLINUX_CUT_DESCRIPTORS) != 0 {
+      // Asked while those that have arrived are still open.
+      let probe = try? Memfd.create(name: "probe", executable: false).descriptor.rawValue
+      withExtendedLifetime(descriptors) {}
+      throw .descriptorsLost(isTableFull: probe == nil)
+    }
+    guard cut == 0 else { throw .violation("sent a packet that is too long") }
+    guard length > 0 else { return nil }
+    guard length >= Self.headerSize else { throw .violation("sent a packet without a header") }
+    var reader = WireReader(Array(buffer[..<Self.headerSize]))
+    guard let number = try? reader.number(UInt32.self), let claimed = try? reader.number(UInt32.self) else {
+      throw .violation("sent a packet without a header")
+    }
+    guard Int(claimed) == count, count <= Self.mostDescriptors else {
+      throw .violation("sent \(count) descriptors with a packet that speaks of \(claimed)")
+    }
+    if number < Self.alive {
+      guard number == received else { throw .violation("sent packet \(number) in place of \(received)") }
+      received &+= 1
+    } else if count > 0 {
+      throw .violation("sent descriptors with a sign of life")
+    }
+    return Packet(number: number, bytes: Array(buffer[Self.headerSize..<length]), descriptors: descriptors)
+  }
+}

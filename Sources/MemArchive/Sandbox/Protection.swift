@@ -1,0 +1,42 @@
+/// What held while an archive was read in a process of its own.
+public struct Protection: Hashable, Sendable {
+  /// The version of Landlock that keeps the worker from every file, from TCP and from signals to others; `nil` where the
+  /// kernel has none.
+  public let landlock: Int?
+  /// Whether seccomp ends the worker at the first system call that extraction does not need.
+  public let seccomp: Bool
+  /// Whether the kernel takes the worker before any other process when memory runs out.
+  public let diesFirst: Bool
+
+  init(landlock: Int?, seccomp: Bool, diesFirst: Bool) {
+    self.landlock = landlock
+    self.seccomp = seccomp
+    self.diesFirst = diesFirst
+  }
+}
+
+extension Protection: CustomStringConvertible {
+  /// One line, such as "a process of its own without privileges; Landlock 7: no files, no network; seccomp".
+  public var description: String {
+    var text = "a process of its own with an empty environment and no privileges to gain"
+    text += landlock.map { "; Landlock \($0): no file, no TCP, no signal" } ?? "; no Landlock"
+    text += seccomp ? "; seccomp: a list of system calls" : "; no seccomp"
+    if diesFirst { text += "; first to go when memory runs out" }
+    return text
+  }
+}
+
+extension WireWriter {
+  mutating func put(_ protection: Protection) {
+    put(optional: protection.landlock.map { Int32(clamping: $0) })
+    put(protection.seccomp)
+    put(protection.diesFirst)
+  }
+}
+
+extension WireReader {
+  mutating func protection() throws(Malformed) -> Protection {
+    Protection(
+      landlock: try optionalNumber(Int32.self).map { Int($0) }, seccomp: try bool(), diesFirst: try bool())
+  }
+}

@@ -1,0 +1,169 @@
+/// Has a worker go through an archive, and calls a visitor as it was called there.
+///
+/// The worker decides nothing that counts: a file is taken only where the visitor wants the entry, within the limits,
+/// and once.
+struct SandboxedVisit: ~Copyable {
+  /// What happened there, and cannot be told to the visitor yet: a slab that it needs has not come.
+  private enum Event {
+    case entry(ArchiveEntry, WorkerMessage.Answer)
+    case file(MemFile, ArchiveEntry, position: Int)
+    case packed(slab: UInt32, offset: Int, size: Int, ArchiveEntry, position: Int)
+    case note(ArchiveError)
+  }
+
+  private let session: WorkerSession
+  private let options: ExtractionOptions
+  private let ledger: Ledger
+  private let asks: Bool
+  /// Where the content goes, if it is not to stay in the files that come.
+  private let destination: (any EntryDestination)?
+  private var files: ReceivedFiles
+  private var events: [Event] = []
+  private var told = 0
+  private var warnings: [ArchiveWarning] = []
+  private var position = -1
+  /// The wanted entries whose content has not come, by position.
+  private var awaited: [Int: ArchiveEntry] = [:]
+  private var notes = 0
+
+  init(
+    _ reader: ArchiveReader, _ rule: VisitRule, _ destinations: MakeDestination?, options: ExtractionOptions,
+    ledger: Ledger
+  ) throws(ArchiveError) {
+    session = try WorkerSession.start(reader, task: .visit(rule), options: options, ledger: ledger)
+    self.options = options
+    self.ledger = ledger
+    asks = rule == .ask
+    destination = destinations?(options, ledger)
+    // A destination charges what it takes itself.
+    files = ReceivedFiles(
+      session, destination == nil ? ledger : Ledger(Limits(heldBytes: .max)), executable: options.executable)
+  }
+
+  var protection: Protection { session.protection }
+
+  mutating func run(_ visitor: inout some EntryVisitor) throws(ArchiveError) {
+    while true {
+      switch try session.next() {
+      case .entry(let entry, let answer): try take(entry, answer, &visitor)
+      case .file(let position, let size, let place): try take(position, size, place)
+      case .slab(let number, let size): try files.add(slab: number, size: size)
+      case .note(let error):
+        guard options.onError == .keepGoing, error.concernsArchive else {
+          throw session.violation("went on after an error that ends an extraction")
+        }
+        events.append(.note(error))
+      case .warning(let warning): warnings.append(warning)
+      case .progress(let progress): options.onProgress?(progress)
+      case .end(let failedPosition, let error): return try end(failedPosition, error, &visitor)
+      default: throw session.violation("sent a message that has no place here")
+      }
+      try tell(&visitor)
+    }
+  }
+
+  private mutating func take(
+    _ entry: ArchiveEntry, _ answer: WorkerMessage.Answer, _ visitor: inout some EntryVisitor
+  ) throws(ArchiveError) {
+    try ledger.count(entry)
+    position += 1
+    guard asks == (answer == .asks) else { throw session.violation("asked what it was told, or did not ask") }
+    guard asks else {
+      if answer == .yes { awaited[position] = entry }
+      return events.append(.entry(entry, answer))
+    }
+    var isWanted = false
+    do throws(ArchiveError) { isWanted = try visitor.wants(entry) } catch {
+      guard options.goesOn(after: error) else {
+        try tell(&visitor)
+        visitor.end(warnings: warnings, failedPosition: position)
+        throw error
+      }
+      events.append(.note(error))
+    }
+    if isWanted { awaited[position] = entry }
+    session.send(.answer(isWanted))
+  }
+
+  private mutating func take(_ position: Int64, _ size: Int64, _ place: WorkerMessage.Place)
+    throws(ArchiveError)
+  {
+    let position = Int(position)
+    guard let entry = awaited.removeValue(forKey: position) else {
+      throw session.violation("sent a file that nobody asked for")
+    }
+    switch place {
+    case .own: events.append(.file(try files.takeOwn(size: size, entry), entry, position: position))
+    case .packed(let slab, let offset):
+      let size = try files.note(slab: slab, offset: offset, size: size)
+      events.append(.packed(slab: slab, offset: Int(offset), size: size, entry, position: position))
+    }
+  }
+
+  /// Tells the visitor what can be told, in order.
+  private mutating func tell(_ visitor: inout some EntryVisitor) throws(ArchiveError) {
+    while told < events.count {
+      switch events[told] {
+      case .entry(let entry, let answer): try compare(answer, entry, &visitor)
+      case .file(let file, let entry, let position): try deliver(file, entry, position, &visitor)
+      case .packed(let slab, let offset, let size, let entry, let position):
+        guard let file = try files.takePacked(slab: slab, offset: offset, size: size, entry) else { return }
+        try deliver(file, entry, position, &visitor)
+      case .note(let error):
+        notes += 1
+        visitor.note(error)
+      }
+      told += 1
+    }
+    events.removeAll(keepingCapacity: true)
+    told = 0
+  }
+
+  private mutating func deliver(
+    _ file: MemFile, _ entry: ArchiveEntry, _ position: Int, _ visitor: inout some EntryVisitor
+  ) throws(ArchiveError) {
+    guard let destination else { return visitor.add(file, for: entry, position: position) }
+    do throws(ArchiveError) {
+      let taken = try destination.take(entry, position: position, reserved: nil) {
+        take throws(ArchiveError) in
+        try file.forEachBlock(take)
+      }
+      visitor.add(taken, for: entry, position: position)
+    } catch {
+      guard options.goesOn(after: error) else {
+        visitor.end(warnings: warnings, failedPosition: position)
+        throw error
+      }
+      visitor.note(error)
+    }
+  }
+
+  /// What the worker decided by the rule has to be what the visitor says.
+  private func compare(
+    _ answer: WorkerMessage.Answer, _ entry: ArchiveEntry, _ visitor: inout some EntryVisitor
+  ) throws(ArchiveError) {
+    let own: WorkerMessage.Answer
+    do throws(ArchiveError) { own = try visitor.wants(entry) ? .yes : .no } catch { own = .threw }
+    guard own == answer else { throw session.violation("took another entry than was asked for") }
+  }
+
+  private mutating func end(
+    _ failedPosition: Int64?, _ error: ArchiveError?, _ visitor: inout some EntryVisitor
+  ) throws(ArchiveError) {
+    try tell(&visitor)
+    guard error != nil || events.isEmpty else {
+      throw session.violation("did not send a slab that it spoke of")
+    }
+    // What was wanted has come, or it was said why not.
+    guard error != nil || awaited.count <= notes else {
+      throw session.violation("left files out that were asked for")
+    }
+    visitor.end(warnings: warnings, failedPosition: failedPosition.map { Int($0) })
+    if let error {
+      _ = session.violation("")
+      throw error
+    }
+    try session.finish()
+    try destination?.finish()
+  }
+}

@@ -1,0 +1,170 @@
+typealias WireNumber = FixedWidthInteger & BitwiseCopyable
+
+/// Bytes that are not what they must be.
+struct Malformed: Error {}
+
+/// Writes numbers, texts and lists one behind the other, little-endian.
+struct WireWriter {
+  private(set) var bytes: [UInt8] = []
+
+  mutating func removeAll() { bytes.removeAll(keepingCapacity: true) }
+
+  mutating func put<Value: FixedWidthInteger>(_ value: Value) {
+    var value = value.littleEndian
+    unsafe withUnsafeBytes(of: &value) { unsafe bytes.append(contentsOf: $0) }
+  }
+
+  mutating func put(_ value: Bool) { bytes.append(value ? 1 : 0) }
+
+  mutating func put(_ value: [UInt8]) {
+    put(UInt32(clamping: value.count))
+    bytes.append(contentsOf: value)
+  }
+
+  mutating func put(_ value: String) {
+    var value = value
+    value.withUTF8 { text in
+      put(UInt32(clamping: text.count))
+      unsafe bytes.append(contentsOf: text)
+    }
+  }
+
+  /// Whether there is a value, and then the value.
+  mutating func put<Value>(_ value: Value?, _ write: (inout WireWriter, Value) -> Void) {
+    put(value != nil)
+    if let value { write(&self, value) }
+  }
+
+  mutating func put<Value: FixedWidthInteger>(optional value: Value?) { put(value) { $0.put($1) } }
+  mutating func put(optional value: String?) { put(value) { $0.put($1) } }
+
+  mutating func put<Value>(all values: [Value], _ write: (inout WireWriter, Value) -> Void) {
+    put(UInt32(clamping: values.count))
+    for value in values { write(&self, value) }
+  }
+
+  /// Appends what `body` writes, with its length in front.
+  mutating func record(_ body: (inout WireWriter) -> Void) {
+    let start = bytes.count
+    put(UInt32(0))
+    body(&self)
+    let count = UInt32(clamping: bytes.count - start - 4)
+    for index in 0..<4 { bytes[start + index] = UInt8(truncatingIfNeeded: count >> (8 * UInt32(index))) }
+  }
+}
+
+/// Reads what a `WireWriter` wrote, or anything else: every function either returns or throws `Malformed`.
+struct WireReader {
+  private let bytes: [UInt8]
+  private var position: Int
+  private let end: Int
+
+  init(_ bytes: [UInt8], _ range: Range<Int>? = nil) {
+    self.bytes = bytes
+    position = max(0, min(range?.lowerBound ?? 0, bytes.count))
+    end = max(position, min(range?.upperBound ?? bytes.count, bytes.count))
+  }
+
+  var rest: Int { end - position }
+
+  private mutating func take(_ count: Int) throws(Malformed) -> Int {
+    guard count >= 0, count <= rest else { throw Malformed() }
+    defer { position += count }
+    return position
+  }
+
+  mutating func number<Value: WireNumber>(_: Value.Type = Value.self) throws(Malformed) -> Value {
+    let start = try take(MemoryLayout<Value>.size)
+    return unsafe Value(
+      littleEndian: bytes.span.bytes.unsafeLoadUnaligned(fromByteOffset: start, as: Value.self))
+  }
+
+  mutating func bool() throws(Malformed) -> Bool {
+    switch try number(UInt8.self) {
+    case 0: false
+    case 1: true
+    default: throw Malformed()
+    }
+  }
+
+  mutating func byteArray() throws(Malformed) -> [UInt8] {
+    let count = try Int(number(UInt32.self))
+    let start = try take(count)
+    return Array(bytes[start..<start + count])
+  }
+
+  mutating func text() throws(Malformed) -> String {
+    let count = try Int(number(UInt32.self))
+    let start = try take(count)
+    guard let text = String(validating: bytes[start..<start + count], as: UTF8.self) else {
+      throw Malformed()
+    }
+    return text
+  }
+
+  mutating func optional<Value>(
+    _ read: (inout WireReader) throws(Malformed) -> Value
+  ) throws(Malformed) -> Value? {
+    try bool() ? try read(&self) : nil
+  }
+
+  mutating func optionalText() throws(Malformed) -> String? {
+    try optional { reader throws(Malformed) in try reader.text() }
+  }
+
+  mutating func optionalNumber<Value: WireNumber>(_: Value.Type = Value.self) throws(Malformed)
+    -> Value?
+  {
+    try optional { reader throws(Malformed) in try reader.number(Value.self) }
+  }
+
+  /// A list; memory is taken only for what is there.
+  mutating func all<Value>(
+    _ read: (inout WireReader) throws(Malformed) -> Value
+  ) throws(Malformed) -> [Value] {
+    let count = try Int(number(UInt32.self))
+    // Each element takes a byte at least.
+    guard count <= rest else { throw Malformed() }
+    var values: [Value] = []
+    for _ in 0..<count { values.append(try read(&self)) }
+    return values
+  }
+
+  /// Everything has to be read.
+  func finish() throws(Malformed) { if rest != 0 { throw Malformed() } }
+}
+
+/// Takes records, each with its length in front, out of bytes that come in pieces.
+struct RecordBuffer {
+  /// No record is longer: a name has 64 KiB at most, and details are few.
+  static let largest = 8 << 20
+
+  private var bytes: [UInt8] = []
+  private var position = 0
+
+  mutating func append(_ piece: [UInt8]) {
+    if position == bytes.count {
+      bytes = piece
+      position = 0
+    } else {
+      bytes.removeSubrange(..<position)
+      position = 0
+      bytes += piece
+    }
+  }
+
+  /// Whether nothing is left, not even a part of a record.
+  var isEmpty: Bool { position == bytes.count }
+
+  /// The next record; nil where it is not there as a whole.
+  mutating func next() throws(Malformed) -> WireReader? {
+    var reader = WireReader(bytes, position..<bytes.count)
+    guard reader.rest >= 4 else { return nil }
+    let count = try Int(reader.number(UInt32.self))
+    guard count <= Self.largest else { throw Malformed() }
+    guard count <= reader.rest else { return nil }
+    let start = position + 4
+    position = start + count
+    return WireReader(bytes, start..<start + count)
+  }
+}

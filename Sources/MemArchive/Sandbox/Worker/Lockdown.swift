@@ -1,0 +1,123 @@
+internal import CLinux
+internal import Glibc
+
+/// The steps by which a worker gives everything up, in the only order that works: what has to be opened is opened first;
+/// Landlock binds the threads that are started after it; the filter binds those that have begun to run.
+enum Lockdown {
+  /// What cannot be had, and why.
+  struct Failure: Error {
+    let part: String
+    let reason: String
+  }
+
+  /// Descriptors for what is on its way to the parent, and for what threads have extracted and not handed over yet.
+  private static let descriptors: UInt64 = 8192
+
+  /// What holds now, and how many threads may extract.
+  ///
+  /// - Parameters:
+  ///   - pipe: The descriptor of the archive where that is a pipe.
+  ///   - cancellation: Counts what goes on.
+  static func enter(
+    _ order: WorkOrder, _ pipe: CInt?, _ cancellation: Cancellation
+  ) throws(Failure) -> (Protection, threads: Int) {
+    // Each thread has some descriptors of its own.
+    let threads = clinux_hard_descriptor_limit() < 4096 ? 1 : order.options.threads
+    unsafe clinux_settle_heap_and_zone(order.timeZone)
+    unsafe _ = chdir("/")
+    let diesFirst = clinux_prefer_for_oom() == 0
+    try require("a process without dumps", clinux_forbid_dumps())
+    // Rounded up by what a file is grown by at once.
+    let largest = UInt64(max(order.account.heldLimit, 0)) &+ 64 << 20
+    try require("resource limits", clinux_limit_resources(largest, descriptors, order.processorSeconds))
+    warm(order)
+    try require("no_new_privs", clinux_forbid_privileges())
+    var abi: CInt = 0
+    let refused = unsafe clinux_landlock_nothing(&abi)
+    if refused != 0, !order.isBestEffort { throw failure("Landlock", refused) }
+    try startThreads(threads, cancellation)
+    let seccomp = try lock(order, pipe)
+    return (
+      Protection(landlock: refused == 0 ? Int(abi) : nil, seccomp: seccomp, diesFirst: diesFirst), threads
+    )
+  }
+
+  /// What libraries look up once they need it, in files that cannot be opened later.
+  private static func warm(_ order: WorkOrder) {
+    let utf8 = unsafe clinux_enter_utf8_locale()
+    unsafe clinux_restore_locale(utf8)
+    let plain = unsafe clinux_enter_c_locale()
+    unsafe clinux_restore_locale(plain)
+    if let encoding = order.options.encoding {
+      unsafe clinux_open_conversions(encoding)
+    } else {
+      clinux_open_conversions(nil)
+    }
+  }
+
+  private static func startThreads(_ count: Int, _ cancellation: Cancellation) throws(Failure) {
+    do throws(ArchiveError) {
+      try watchParent(cancellation)
+      // One decodes while the others extract, and the first is here.
+      try ThreadSupply.fill(count)
+    } catch {
+      throw Failure(part: "threads", reason: "\(error.reason)")
+    }
+  }
+
+  /// Starts a thread that ends the process with its parent, and shows a sign of life every second while anything goes on.
+  private static func watchParent(_ cancellation: Cancellation) throws(ArchiveError) {
+    let reported = Monitor()
+    let state = WatchState()
+    try WorkerThread.start {
+      reported.locked {
+        state.hasReported = true
+        reported.notifyAll()
+      }
+      var before: UInt = 0
+      while true {
+        clinux_exit_with_peer(CInt(CLINUX_WORKER_SOCKET), 1000)
+        let now = cancellation.count
+        if now != before {
+          _ = try? PacketChannel.send(
+            PacketChannel.header(PacketChannel.alive), [], on: CInt(CLINUX_WORKER_SOCKET))
+        }
+        before = now
+      }
+    }.detach()
+    reported.locked { while !state.hasReported { reported.wait() } }
+  }
+
+  private final class WatchState: @unchecked Sendable {
+    // Guarded by a monitor.
+    var hasReported = false
+  }
+
+  private static func lock(_ order: WorkOrder, _ pipe: CInt?) throws(Failure) -> Bool {
+    var settings = clinux_filter_settings()
+    settings.allows_executable = order.options.executable ? 1 : 0
+    settings.has_noexec_seal = clinux_has_noexec_seal() == 1 ? 1 : 0
+    settings.process = UInt32(bitPattern: getpid())
+    settings.pipe = pipe ?? -1
+    // What is sent when a call is refused: a packet outside of the row, and a record with the call's number.
+    var words = WireWriter()
+    words.record { writer in
+      writer.put(WorkerMessage.refusedKind)
+      writer.put(UInt32(0))
+    }
+    let packet = PacketChannel.header(PacketChannel.last) + words.bytes.dropLast(4)
+    let refused = unsafe packet.withUnsafeBufferPointer {
+      unsafe clinux_lock_calls(&settings, CInt(CLINUX_WORKER_SOCKET), $0.baseAddress, $0.count)
+    }
+    if refused != 0, !order.isBestEffort { throw failure("seccomp", refused) }
+    return refused == 0
+  }
+
+  private static func require(_ part: String, _ error: CInt) throws(Failure) {
+    if error != 0 { throw failure(part, error) }
+  }
+
+  private static func failure(_ part: String, _ error: CInt) -> Failure {
+    Failure(part: part, reason: unsafe strerror(error).map { unsafe String(cString: $0) } ?? "error \(error)")
+  }
+}

@@ -1,0 +1,40 @@
+internal import CLinux
+internal import Glibc
+internal import Synchronization
+internal import SystemPackage
+
+/// The process that reads an archive for another one, locked in; see <doc:TheSandbox>.
+public enum MemArchiveWorker {
+  /// Makes this program able to be its own worker: to be called first thing in its `main`.
+  ///
+  /// Returns at once where the program was started by somebody else than this library. Where it was started as worker, it
+  /// serves the one archive that it was started for, and does not return.
+  public static func runIfRequested() {
+    guard isRequested else { return WorkerLocator.isOwnWorker.store(true, ordering: .relaxed) }
+    serve()
+  }
+
+  private static var isRequested: Bool {
+    guard clinux_argument_count() == 2, let argument = unsafe clinux_argument(1),
+      unsafe strcmp(argument, WorkerLocator.argument) == 0
+    else { return false }
+    return clinux_is_packet_socket(CInt(CLINUX_WORKER_SOCKET)) == 1
+  }
+
+  private static func serve() -> Never {
+    let channel = PacketChannel(FileDescriptor(rawValue: CInt(CLINUX_WORKER_SOCKET)))
+    let desk = WorkerDesk(channel)
+    guard var order = desk.receiveOrder() else { _exit(1) }
+    let cancellation = Cancellation()
+    do throws(Lockdown.Failure) {
+      let (protection, threads) = try Lockdown.enter(order, desk.pipe, cancellation)
+      order.options.parallelism = threads
+      desk.begin(protection)
+    } catch {
+      desk.refuse(error)
+    }
+    if let forbidden = order.forbidden { clinux_try_forbidden(forbidden) }
+    WorkerService(desk, order, cancellation).run()
+    _exit(0)
+  }
+}

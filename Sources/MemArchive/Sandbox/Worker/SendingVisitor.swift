@@ -1,0 +1,75 @@
+/// Tells the parent what its own visitor is to hear.
+struct SendingVisitor: EntryVisitor {
+  private enum Decider {
+    case ask
+    case contents(include: [Glob], exclude: [Glob])
+    /// Decides as the parent's does; the files that it is given are all one.
+    case collected(FileCollector, placeholder: MemFile)
+  }
+
+  private let desk: WorkerDesk
+  private var decider: Decider
+  private(set) var failedPosition: Int?
+
+  init(_ desk: WorkerDesk, _ rule: VisitRule, _ options: ExtractionOptions) {
+    self.desk = desk
+    decider = .ask
+    switch rule {
+    case .ask: break
+    case .contents(let include, let exclude):
+      decider = .contents(include: include.map { Glob($0) }, exclude: exclude.map { Glob($0) })
+    case .collected(let chosen, let duplicates):
+      var options = options
+      options.duplicates = duplicates
+      let selection: Selection =
+        switch chosen {
+        case .all: .all
+        case .names(let names): .names(names)
+        case .globs(let globs): Selection(rule: .globs(globs.map { Glob($0) }))
+        }
+      if let placeholder = try? MemFile(name: "content", bytes: []) {
+        decider = .collected(FileCollector(selection, options: options), placeholder: placeholder)
+      }
+    }
+  }
+
+  mutating func wants(_ entry: ArchiveEntry) throws(ArchiveError) -> Bool {
+    switch decider {
+    case .ask:
+      desk.send(.entry(entry, .asks))
+      return desk.nextRequest() == .answer(true)
+    case .contents(let include, let exclude):
+      let isWanted = entry.hasContent && Glob.admits(entry, include: include, exclude: exclude)
+      desk.send(.entry(entry, isWanted ? .yes : .no))
+      return isWanted
+    case .collected(var collector, let placeholder):
+      defer { decider = .collected(collector, placeholder: placeholder) }
+      // Held once, so that nothing is copied.
+      decider = .ask
+      do throws(ArchiveError) {
+        let isWanted = try collector.wants(entry)
+        desk.send(.entry(entry, isWanted ? .yes : .no))
+        return isWanted
+      } catch {
+        desk.send(.entry(entry, .threw))
+        throw error
+      }
+    }
+  }
+
+  mutating func add(_ file: MemFile?, for entry: ArchiveEntry, position: Int) {
+    if case .collected(var collector, let placeholder) = decider {
+      decider = .ask
+      collector.add(placeholder, for: entry, position: position)
+      decider = .collected(collector, placeholder: placeholder)
+    }
+    if let file { desk.send(file, position: position) }
+  }
+
+  mutating func note(_ error: ArchiveError) { desk.send(.note(error)) }
+
+  mutating func end(warnings: [ArchiveWarning], failedPosition: Int?) {
+    self.failedPosition = failedPosition
+    for warning in warnings { desk.send(.warning(warning)) }
+  }
+}

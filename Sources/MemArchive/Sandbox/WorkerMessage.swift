@@ -1,0 +1,176 @@
+internal import SystemPackage
+
+/// What a worker says. Decoding is total: any bytes are a message or `Malformed`, nothing in here traps, and no memory is
+/// taken that the bytes do not account for.
+enum WorkerMessage: Equatable {
+  /// Whether an entry's content will follow.
+  enum Answer: UInt8 {
+    case no, yes
+    /// The rule has thrown; a note or the end follows.
+    case threw
+    /// The parent is to say.
+    case asks
+  }
+
+  /// Where a file's content is.
+  enum Place: Equatable {
+    /// In the next descriptor.
+    case own
+    /// In a slab, which may follow later.
+    case packed(slab: UInt32, offset: Int64)
+  }
+
+  /// It is locked in, and what holds.
+  case ready(version: String, Protection)
+  /// It could not be locked in, or is of another version.
+  case unavailable(version: String, part: String, reason: String)
+  case opened(comment: String?)
+  case entry(ArchiveEntry, Answer)
+  case file(position: Int64, size: Int64, Place)
+  /// The next descriptor is a slab.
+  case slab(UInt32, size: Int64)
+  case note(ArchiveError)
+  /// The next entry, or its content, could not be had.
+  case failed(ArchiveError, isContent: Bool)
+  case warning(ArchiveWarning)
+  case progress(ExtractionProgress)
+  case end(failedPosition: Int64?, ArchiveError?)
+  /// The number of a system call that was refused: its last words.
+  case refused(call: UInt32)
+
+  static let refusedKind: UInt8 = 12
+
+  /// Decodes one record.
+  static func decode(_ bytes: [UInt8]) throws(Malformed) -> Self {
+    var reader = WireReader(bytes)
+    return try decode(&reader)
+  }
+
+  static func decode(_ reader: inout WireReader) throws(Malformed) -> Self {
+    let message: Self
+    switch try reader.number(UInt8.self) {
+    case 1: message = .ready(version: try reader.text(), try reader.protection())
+    case 2:
+      message = .unavailable(version: try reader.text(), part: try reader.text(), reason: try reader.text())
+    case 3: message = .opened(comment: try reader.optionalText())
+    case 4:
+      guard let answer = Answer(rawValue: try reader.number()) else { throw Malformed() }
+      message = .entry(try reader.entry(), answer)
+    case 5:
+      let (position, size) = try (reader.size(), reader.size())
+      let place: Place =
+        try reader.bool() ? .packed(slab: try reader.number(), offset: try reader.size()) : .own
+      message = .file(position: position, size: size, place)
+    case 6: message = .slab(try reader.number(), size: try reader.size())
+    case 7: message = .note(try reader.error())
+    case 8: message = .failed(try reader.error(), isContent: try reader.bool())
+    case 9: message = .warning(ArchiveWarning(entry: try reader.optionalText(), text: try reader.text()))
+    case 10: message = .progress(try reader.progress())
+    case 11:
+      message = .end(
+        failedPosition: try reader.optional { reader throws(Malformed) in try reader.size() },
+        try reader.optional { reader throws(Malformed) in try reader.error() })
+    case refusedKind: message = .refused(call: try reader.number())
+    default: throw Malformed()
+    }
+    try reader.finish()
+    return message
+  }
+
+  /// Appends it as a record.
+  func encode(to writer: inout WireWriter) {
+    writer.record { writer in
+      switch self {
+      case .ready(let version, let protection):
+        writer.put(UInt8(1))
+        writer.put(version)
+        writer.put(protection)
+      case .unavailable(let version, let part, let reason):
+        writer.put(UInt8(2))
+        for text in [version, part, reason] { writer.put(text) }
+      case .opened(let comment):
+        writer.put(UInt8(3))
+        writer.put(optional: comment)
+      case .entry(let entry, let answer):
+        writer.put(UInt8(4))
+        writer.put(answer.rawValue)
+        writer.put(entry)
+      case .file(let position, let size, let place):
+        writer.put(UInt8(5))
+        writer.put(position)
+        writer.put(size)
+        switch place {
+        case .own: writer.put(false)
+        case .packed(let slab, let offset):
+          writer.put(true)
+          writer.put(slab)
+          writer.put(offset)
+        }
+      case .slab(let number, let size):
+        writer.put(UInt8(6))
+        writer.put(number)
+        writer.put(size)
+      case .note(let error):
+        writer.put(UInt8(7))
+        writer.put(error)
+      case .failed(let error, let isContent):
+        writer.put(UInt8(8))
+        writer.put(error)
+        writer.put(isContent)
+      case .warning(let warning):
+        writer.put(UInt8(9))
+        writer.put(optional: warning.entry)
+        writer.put(warning.text)
+      case .progress(let progress):
+        writer.put(UInt8(10))
+        writer.put(progress.bytesRead)
+        writer.put(optional: progress.bytesTotal)
+        writer.put(Int64(progress.entries))
+        writer.put(progress.entry)
+      case .end(let failedPosition, let error):
+        writer.put(UInt8(11))
+        writer.put(optional: failedPosition)
+        writer.put(error) { $0.put($1) }
+      case .refused(let call):
+        writer.put(Self.refusedKind)
+        writer.put(call)
+      }
+    }
+  }
+}
+
+extension WireReader {
+  /// A number that counts something.
+  mutating func size() throws(Malformed) -> Int64 {
+    let size = try number(Int64.self)
+    guard size >= 0 else { throw Malformed() }
+    return size
+  }
+
+  mutating func progress() throws(Malformed) -> ExtractionProgress {
+    ExtractionProgress(
+      bytesRead: try size(), bytesTotal: try optional { reader throws(Malformed) in try reader.size() },
+      entries: Int(try size()), entry: try text())
+  }
+
+  mutating func error() throws(Malformed) -> ArchiveError {
+    guard let code = ArchiveError.Code(name: try text()) else { throw Malformed() }
+    return ArchiveError(
+      code, entry: try optionalText(), try text(), call: try optionalText(),
+      errno: try optionalNumber(Int32.self).map { Errno(rawValue: $0) }, advice: try text())
+  }
+}
+
+extension WireWriter {
+  mutating func put(_ error: ArchiveError) {
+    put(error.code.description)
+    put(optional: error.entry)
+    put(error.reason)
+    put(optional: error.call)
+    put(optional: error.errno?.rawValue)
+    put(error.advice)
+  }
+}
+
+/// For a fuzzer: whether these bytes are something that a worker can say.
+package func isWorkerMessage(_ bytes: [UInt8]) -> Bool { (try? WorkerMessage.decode(bytes)) != nil }

@@ -1,0 +1,113 @@
+internal import CLinux
+internal import SystemPackage
+
+/// The archive as a worker gets it: descriptors that can be read and nothing else, each with an offset of its own.
+struct WorkerSource {
+  private(set) var descriptors: [CInt] = []
+  private(set) var sources: [WorkOrder.Source] = []
+  /// Keeps the descriptors open.
+  private var owners: [HeldDescriptor] = []
+  private var files: [MemFile] = []
+
+  var hasPipe: Bool { sources.contains(.pipe) }
+
+  /// A file that is opened here is ours alone; what the caller had open before is opened anew by its path in /proc,
+  /// and what cannot be is copied into a sealed memory file first.
+  init(_ reader: ArchiveReader, options: ExtractionOptions, ledger: Ledger) throws(ArchiveError) {
+    switch reader.origin {
+    case .bytes(let bytes): try add(MemFile(name: "the archive itself", bytes: bytes))
+    case .file(let file): try add(file)
+    case .path(let path): try add(path, reader.pipe, options, ledger)
+    case .parts(let paths):
+      guard paths.count < PacketChannel.mostDescriptors else {
+        throw .sandboxUnavailable(
+          "the archive", "it lies in more than \(PacketChannel.mostDescriptors - 1) files")
+      }
+      for path in paths {
+        try add(path, nil, options, ledger)
+        if hasPipe { throw .open("\(path)", .illegalSeek) }
+      }
+    case .descriptor(let descriptor): try add(descriptor, reader.pipe, options, ledger)
+    case .passed: throw .sandboxUnavailable("the archive", "it is a worker's")
+    }
+  }
+
+  private mutating func add(_ file: MemFile) throws(ArchiveError) {
+    descriptors.append(try file.fileDescriptor.rawValue)
+    sources.append(.file(size: Int64(file.size)))
+    files.append(file)
+  }
+
+  private mutating func add(_ owner: HeldDescriptor, _ source: WorkOrder.Source) {
+    descriptors.append(owner.rawValue)
+    sources.append(source)
+    owners.append(owner)
+  }
+
+  private mutating func add(
+    _ path: FilePath, _ pipe: PipeState?, _ options: ExtractionOptions, _ ledger: Ledger
+  ) throws(ArchiveError) {
+    // Opening a named pipe again would wait for somebody to write to it, for ever.
+    if pipe?.isTaken ?? false { throw .consumed("\"\(path)\"") }
+    let owner: HeldDescriptor
+    do { owner = HeldDescriptor(try SystemCalls.openReadOnly(path)) } catch { throw .open("\(path)", error) }
+    try add(
+      FileDescriptor(rawValue: owner.rawValue), owner, name: "\(path)", pipe, options, ledger)
+  }
+
+  private mutating func add(
+    _ descriptor: FileDescriptor, _ pipe: PipeState?, _ options: ExtractionOptions, _ ledger: Ledger
+  ) throws(ArchiveError) {
+    try add(descriptor, nil, name: "descriptor \(descriptor.rawValue)", pipe, options, ledger)
+  }
+
+  /// - Parameter own: The same descriptor, where it was opened here and for reading.
+  private mutating func add(
+    _ descriptor: FileDescriptor, _ own: HeldDescriptor?, name: String, _ pipe: PipeState?,
+    _ options: ExtractionOptions, _ ledger: Ledger
+  ) throws(ArchiveError) {
+    let status: SystemCalls.Status
+    let size: Int64
+    do throws(Errno) {
+      status = try SystemCalls.status(of: descriptor)
+      if status.isDirectory { throw .isDirectory }
+      size = status.isBlockDevice ? try SystemCalls.end(of: descriptor) : status.size
+    } catch {
+      throw .open(name, error)
+    }
+    let path = "/proc/self/fd/\(descriptor.rawValue)"
+    if status.isRegular || status.isBlockDevice {
+      if let file = own ?? Self.reopened(try? SystemCalls.openReadOnly(FilePath(path)), status) {
+        return add(file, .file(size: size))
+      }
+      // No /proc, or a file that may not be opened any more.
+      return try add(Self.copy(of: FileSource(descriptor, size: size, isOwned: false), ledger))
+    }
+    guard pipe?.take() ?? true else { throw .consumed(name) }
+    if status.isPipe {
+      let reopened = unsafe FileDescriptor(rawValue: clinux_reopen_pipe(path))
+      if let file = own ?? Self.reopened(reopened.rawValue < 0 ? nil : reopened, status) {
+        return add(file, .pipe)
+      }
+    }
+    // What can be read from a socket or a terminal can be written to as well.
+    let cancellations = [options.cancellation].compactMap { $0 }
+    try add(
+      Self.copy(of: PipeSource(descriptor, isOwned: false, cancellations: cancellations), ledger))
+  }
+
+  private static func reopened(_ descriptor: FileDescriptor?, _ status: SystemCalls.Status)
+    -> HeldDescriptor?
+  {
+    guard let owner = descriptor.map({ HeldDescriptor($0) }),
+      let own = try? SystemCalls.status(of: FileDescriptor(rawValue: owner.rawValue)),
+      own.device == status.device, own.inode == status.inode
+    else { return nil }
+    return owner
+  }
+
+  private static func copy(of source: any ByteSource, _ ledger: Ledger) throws(ArchiveError) -> MemFile {
+    let name = "the archive itself"
+    return MemFile(try Spool.memory(source, name: name, ledger: ledger), name: name, entry: nil)
+  }
+}

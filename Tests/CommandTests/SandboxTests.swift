@@ -1,0 +1,83 @@
+import Foundation
+import Glibc
+import Testing
+
+/// --sandbox, --timeout, and what -v says of them.
+struct SandboxTests {
+  private static let line = "zip-stored.zip: read by "
+
+  @Test(arguments: ["list", "digest", "test"] as [Bytes])
+  func `An archive is read the same with and without`(command: Bytes) throws {
+    for archive in ["zip-deflated.zip", "tree.tar.gz", "7z-lzma2.7z", "cpio-newc.cpio"] as [Bytes] {
+      let without = try Program.run(command, "--sandbox", "off", archive)
+      #expect(without.end == .exit(0))
+      for choice in ["required", "auto"] as [Bytes] {
+        try Program.expect(command, "--sandbox", choice, archive, gives: without)
+      }
+    }
+  }
+
+  @Test func `-v says what protected the extraction`() throws {
+    for command in ["list", "digest", "test"] as [Bytes] {
+      let sandboxed = try Program.run(command, "-v", "zip-stored.zip")
+      let line = sandboxed.errors.lines.map(\.text).filter { $0.contains(Self.line) }
+      #expect(line.count == 1 && line[0].contains("Landlock") && line[0].contains("seccomp"), "\(line)")
+      let plain = try Program.run(command, "-v", "--sandbox", "off", "zip-stored.zip")
+      #expect(plain.errors.text.contains(Self.line + "this process, without a sandbox"))
+    }
+  }
+
+  @Test func `Where there is none, auto warns in one line and required gives up`() throws {
+    let expected = try Program.run("digest", "--sandbox", "off", "tree.tar.gz")
+    var command = Program.command("digest", "tree.tar.gz")
+    command.environment["MEMARCHIVE_WORKER"] = "/nowhere"
+    let automatic = try command.run()
+    #expect(automatic.end == .exit(0))
+    #expect(automatic.output == expected.output)
+    #expect(automatic.errors.lines.count == 1)
+    #expect(
+      automatic.errors.text.hasPrefix("memarchive: warning: there is no sandbox: "), "\(automatic.errors)")
+    command.arguments.insert("--sandbox=required", at: 2)
+    let required = try command.run()
+    #expect(required.end == .exit(4))
+    #expect(required.output == "")
+    #expect(required.errors.text.contains("--sandbox off"), "\(required.errors)")
+  }
+
+  @Test func `A stalled pipe ends with the timeout`() throws {
+    let outcome = try Program.shell(
+      "(cat zip-stored.zip; exec sleep 30) | { $m list --timeout 0.3 -; echo $? >&2; kill 0; }")
+    #expect(outcome.errors.text.contains("--timeout"), "\(outcome.errors)")
+    #expect(outcome.errors.text.contains("\n3\n"), "\(outcome.errors)")
+  }
+
+  @Test(arguments: ["0", "-1", "x", "nan"] as [Bytes])
+  func `A timeout is a time to come`(time: Bytes) throws {
+    #expect(try Program.run("list", "--timeout=" + time, "tree.tar.gz").end == .exit(2))
+  }
+
+  @Test func `A worker ends with the program that it works for`() throws {
+    // The worker is the last that holds the reading end when the program is killed.
+    var ends: [CInt] = [-1, -1]
+    try SystemFailure.check(pipe(&ends), "pipe")
+    defer { close(ends[1]) }
+    try SystemFailure.check(fcntl(ends[1], F_SETFD, FD_CLOEXEC), "fcntl")
+    // Enough to begin with, and no end.
+    let bytes = try Fixture.bytes("tar-ustar.tar").values
+    _ = bytes.dropLast(512).withUnsafeBytes { write(ends[1], $0.baseAddress, $0.count) }
+    var command = Program.command("list", "-v", "--sandbox", "required", "-")
+    command.input = .descriptor(ends[0])
+    let running = try command.start()
+    close(ends[0])
+    // The first line comes when the worker is at work.
+    var byte: UInt8 = 0
+    let read = Glibc.read(running.errorDescriptor, &byte, 1)
+    #expect(read == 1)
+    kill(running.pid, SIGKILL)
+    // With no reader left, the writing end is in error, poll(2).
+    var state = pollfd(fd: ends[1], events: 0, revents: 0)
+    #expect(poll(&state, 1, 30_000) == 1)
+    #expect(state.revents & Int16(POLLERR) != 0)
+    _ = try running.wait()
+  }
+}

@@ -1,0 +1,209 @@
+import Foundation
+import SystemPackage
+import Testing
+
+@testable import MemArchive
+
+/// A worker that was taken over by its archive lies about everything; this process believes nothing of it.
+@Suite(.serialized) struct HostileWorkerTests {
+  /// What a worker does that has python3 for a program, after it has taken the order.
+  struct Lie: CustomTestStringConvertible {
+    let name: String
+    let script: String
+    var code: ArchiveError.Code? = .sandboxViolation
+    var storage = ExtractionOptions.Storage.dedicated
+    var testDescription: String { name }
+  }
+
+  private static let prelude = """
+    import fcntl, os, socket, struct, sys, time
+    s = socket.socket(fileno=3)
+    number = 0
+    def u32(n): return struct.pack("<I", n & 0xFFFFFFFF)
+    def i64(n): return struct.pack("<q", n)
+    def text(t): return u32(len(t)) + t
+    def record(payload): return u32(len(payload)) + payload
+    def packet(payload, fds=(), claim=None, at=None):
+      global number
+      n = number if at is None else at
+      head = u32(n) + u32(len(fds) if claim is None else claim)
+      number += 1
+      socket.send_fds(s, [head + payload], list(fds))
+    def entry(name=b"a", size=3):
+      return b"\\4\\1" + text(name) + b"\\0\\0" + (b"\\1" + i64(size)) + b"\\0\\0\\0" + i64(1) + b"\\0\\0"
+    def own(position=0, size=3): return b"\\5" + i64(position) + i64(size) + b"\\0"
+    def packed(position=0, size=3, slab=1, offset=0):
+      return b"\\5" + i64(position) + i64(size) + b"\\1" + u32(slab) + i64(offset)
+    def slab(size=3, n=1): return b"\\6" + u32(n) + i64(size)
+    def end(): return b"\\13\\0\\0"
+    def memfd(content=b"abc", seals=15, flags=os.MFD_ALLOW_SEALING | os.MFD_CLOEXEC):
+      fd = os.memfd_create("lie", flags)
+      os.write(fd, content)
+      if seals: fcntl.fcntl(fd, 1033, seals)
+      return fd
+    data, fds, _, _ = socket.recv_fds(s, 1 << 20, 64)
+    def ready(version=b"\(PlatformReport.version)"):
+      packet(record(b"\\1" + text(version) + b"\\1\\7\\0\\0\\0\\1\\1"))
+
+    """
+
+  /// After the last word nothing happens any more: an honest parent has decided by then.
+  private static let postlude = "\ns.recv(100)\n"
+
+  private static let lies: [Lie] = [
+    Lie(
+      name: "an honest worker",
+      script: "ready(); packet(record(entry()) + record(own()), [memfd()]); packet(record(end()))", code: nil),
+    Lie(name: "no seals", script: "ready(); packet(record(entry()) + record(own()), [memfd(seals=0)])"),
+    Lie(
+      name: "one seal too few", script: "ready(); packet(record(entry()) + record(own()), [memfd(seals=7)])"),
+    Lie(
+      name: "future write only",
+      script: "ready(); packet(record(entry()) + record(own()), [memfd(seals=1|2|4|16)])"),
+    Lie(name: "another size", script: "ready(); packet(record(entry()) + record(own(size=4)), [memfd()])"),
+    Lie(
+      name: "a gigantic size",
+      script: "ready(); packet(record(entry()) + record(own(size=(1<<63)-1)), [memfd()])"),
+    Lie(
+      name: "a negative size", script: "ready(); packet(record(entry()) + record(own(size=-1)), [memfd()])"),
+    Lie(
+      name: "a tmpfs file",
+      script:
+        "ready(); fd = os.open('/dev/shm', os.O_TMPFILE | os.O_RDWR); os.write(fd, b'abc'); packet(record(entry()) + record(own()), [fd])"
+    ),
+    Lie(
+      name: "a directory",
+      script: "ready(); packet(record(entry()) + record(own()), [os.open('/', os.O_RDONLY)])"),
+    Lie(name: "a pipe", script: "ready(); packet(record(entry()) + record(own()), [os.pipe()[0]])"),
+    Lie(name: "a socket", script: "ready(); packet(record(entry()) + record(own()), [3])"),
+    Lie(
+      name: "a file on disk",
+      script: "ready(); packet(record(entry()) + record(own()), [os.open(sys.argv[0], os.O_RDONLY)])"),
+    Lie(
+      name: "a path only",
+      script:
+        "ready(); packet(record(entry()) + record(own()), [os.open('/proc/self/fd/%d' % memfd(), os.O_PATH)])"
+    ),
+    Lie(
+      name: "a file that cannot be read",
+      script:
+        "ready(); fd = os.memfd_create('x', 3); w = os.open('/proc/self/fd/%d' % fd, os.O_WRONLY); os.write(fd, b'abc'); fcntl.fcntl(fd, 1033, 15); packet(record(entry()) + record(own()), [w])"
+    ),
+    Lie(
+      name: "fewer descriptors than claimed",
+      script: "ready(); packet(record(entry()) + record(own()), [memfd()], claim=2)"),
+    Lie(
+      name: "more descriptors than claimed",
+      script: "ready(); packet(record(entry()) + record(own()), [memfd(), memfd()], claim=1)"),
+    Lie(name: "no descriptor", script: "ready(); packet(record(entry()) + record(own()))"),
+    Lie(
+      name: "descriptors that nothing speaks of",
+      script: "ready(); packet(record(entry()) + record(own()), [memfd(), memfd()]); packet(record(end()))"),
+    Lie(
+      name: "ever more descriptors",
+      script: "ready()\nfd = memfd()\nfor i in range(20): packet(b'', [fd] * 64)"),
+    Lie(name: "too many descriptors at once", script: "ready(); packet(b'', [memfd()] * 100)"),
+    Lie(name: "a cut message", script: "ready(); packet(record(entry()[:-3]))"),
+    Lie(name: "an empty record", script: "ready(); packet(record(b''))"),
+    Lie(name: "an unknown message", script: "ready(); packet(record(b'\\x63'))"),
+    Lie(name: "a record without an end", script: "ready(); packet(u32(0xFFFFFFFF) + b'x')"),
+    Lie(name: "a gigantic name", script: "ready(); packet(record(b'\\4\\1' + u32(0x7FFFFFFF) + b'a'))"),
+    Lie(name: "a packet without a header", script: "ready(); s.send(b'abc')"),
+    Lie(name: "a packet that is too long", script: "ready(); s.send(u32(1) + u32(0) + b'x' * 100000)"),
+    Lie(
+      name: "a packet twice", script: "ready(); packet(record(entry()), at=1); packet(record(end()), at=1)"),
+    Lie(name: "a file that nobody asked for", script: "ready(); packet(record(own(position=5)), [memfd()])"),
+    Lie(
+      name: "one file twice",
+      script: "ready(); packet(record(entry()) + record(own()) + record(own()), [memfd(), memfd()])"),
+    Lie(
+      name: "a file at an impossible position",
+      script: "ready(); packet(record(entry()) + record(own(position=(1<<63)-1)), [memfd()])"),
+    Lie(name: "an end before the file", script: "ready(); packet(record(entry()) + record(end()))"),
+    Lie(
+      name: "words behind the end",
+      script: "ready(); packet(record(entry()) + record(own()) + record(end()) + record(entry()), [memfd()])"),
+    Lie(
+      name: "an entry that is none of the wanted",
+      script: "ready(); packet(record(b'\\4\\0' + entry()[2:]) + record(end()))"),
+    Lie(name: "a question that nobody allowed", script: "ready(); packet(record(b'\\4\\3' + entry()[2:]))"),
+    Lie(
+      name: "a range beyond its slab",
+      script: "ready(); packet(record(entry()) + record(slab()) + record(packed(offset=1)), [memfd()])",
+      storage: .packed),
+    Lie(
+      name: "a range beyond a slab to come",
+      script: "ready(); packet(record(entry()) + record(packed(size=4)) + record(slab()), [memfd()])",
+      storage: .packed),
+    Lie(
+      name: "a range beyond all numbers",
+      script: "ready(); packet(record(entry()) + record(packed(size=(1<<63)-1, offset=(1<<63)-1)))",
+      storage: .packed),
+    Lie(
+      name: "one slab twice",
+      script: "ready(); packet(record(entry()) + record(slab()) + record(slab()), [memfd(), memfd()])",
+      storage: .packed),
+    Lie(
+      name: "a slab that never comes",
+      script: "ready(); packet(record(entry()) + record(packed()) + record(end()))", storage: .packed),
+    Lie(
+      name: "an unsealed slab", script: "ready(); packet(record(entry()) + record(slab()), [memfd(seals=0)])",
+      storage: .packed),
+    Lie(
+      name: "an error of a kind that does not exist",
+      script: "ready(); packet(record(b'\\7' + text(b'nonsense')))"),
+    Lie(name: "a name that is not UTF-8", script: "ready(); packet(record(entry(name=b'\\xff')))"),
+    Lie(
+      name: "more than the ledger allows",
+      script: "ready(); packet(record(entry()) + record(own(size=1<<21)), [memfd(b'x' * (1<<21))])",
+      code: .limitExceeded),
+    Lie(name: "a death without a word", script: "ready(); os._exit(3)", code: .workerFailed),
+    Lie(name: "a crash", script: "ready(); os.kill(os.getpid(), 11); time.sleep(60)", code: .workerFailed),
+    Lie(
+      name: "a closed socket and a life after it", script: "ready(); s.close()\nwhile True: time.sleep(60)",
+      code: .workerFailed),
+    Lie(name: "a death before ready", script: "os._exit(0)", code: .sandboxUnavailable),
+    Lie(name: "another version", script: "ready(version=b'99')", code: .sandboxUnavailable),
+    Lie(name: "nonsense in place of ready", script: "packet(b'hello, world')", code: .sandboxUnavailable),
+    Lie(name: "nothing for ever", script: "time.sleep(3600)", code: .timedOut),
+    Lie(name: "nothing after ready", script: "ready(); time.sleep(3600)", code: .timedOut),
+    Lie(
+      name: "signs of life for ever",
+      script: "ready()\nwhile True:\n  packet(b'', at=0xFFFFFFFE); time.sleep(0.01)", code: .timedOut),
+  ]
+
+  private static let python: String? = ["/usr/bin/python3", "/usr/local/bin/python3"].first {
+    access($0, X_OK) == 0
+  }
+
+  @Test(arguments: lies)
+  func `A lie is seen`(_ lie: Lie) throws {
+    let python = try #require(Self.python)
+    let path = FileManager.default.temporaryDirectory.appendingPathComponent("worker-\(UUID().uuidString)")
+      .path
+    try "#!\(python) -IS\n\(Self.prelude)\(lie.script)\(Self.postlude)".write(
+      toFile: path, atomically: false, encoding: .utf8)
+    defer { unlink(path) }
+    chmod(path, 0o700)
+    var options = ExtractionOptions(
+      limits: Limits(heldBytes: 1 << 20), storage: lie.storage, sandbox: .required, worker: FilePath(path))
+    // Long for a worker that answers, and short for one that never does.
+    options.timeout = lie.code == .timedOut ? .milliseconds(600) : .seconds(50)
+    var error = try outcome(options)
+    // A process that another test starts may still have the script open for writing (ETXTBSY).
+    for _ in 0..<100 where error?.reason.contains("Text file busy") == true { error = try outcome(options) }
+    #expect(error?.code == lie.code, "\(error.map { "\($0)" } ?? "it was believed")")
+    #expect(OpenFiles(labelled: "lie") == .none)
+  }
+
+  /// The error; nil where the one file has come as it should.
+  private func outcome(_ options: ExtractionOptions) throws -> ArchiveError? {
+    do {
+      let files = try ArchiveReader(bytes: [1]).extract(options: options)
+      #expect(try files["a"]?.text == "abc")
+      return nil
+    } catch let error as ArchiveError {
+      return error
+    }
+  }
+}

@@ -1,0 +1,226 @@
+import Foundation
+import SystemPackage
+import Testing
+
+@testable import MemArchive
+
+/// In a worker, everything is as it is in this process.
+struct SandboxTests {
+  /// All that an extraction gives, or its error.
+  private struct Result: Equatable {
+    var files: [String: Bytes] = [:]
+    var names: [String] = []
+    var entries: [ArchiveEntry] = []
+    var warnings: [ArchiveWarning] = []
+    var errors: [String] = []
+    var error: String?
+
+    init(_ body: () throws -> MemFiles) throws {
+      do {
+        let files = try body()
+        names = files.names
+        entries = files.entries
+        warnings = files.warnings
+        errors = files.errors.map { "\($0)" }
+        for (name, file) in files { self.files[name] = try file.content }
+      } catch let error as ArchiveError {
+        self.error = "\(error)"
+      }
+    }
+  }
+
+  private func expectSame(
+    _ reader: ArchiveReader, _ selection: Selection = .all, nested: NestedArchives = .keep,
+    _ options: ExtractionOptions = ExtractionOptions(formats: .all),
+    sourceLocation: SourceLocation = #_sourceLocation
+  ) throws {
+    var sandboxed = options
+    sandboxed.sandbox = .required
+    let expected = try Result { try reader.extract(selection, nested: nested, options: options) }
+    let found = try Result { try reader.extract(selection, nested: nested, options: sandboxed) }
+    #expect(found == expected, sourceLocation: sourceLocation)
+  }
+
+  @Test(arguments: Fixture.all)
+  func `A fixture is extracted as in process`(_ fixture: Fixture) throws {
+    for storage in ExtractionOptions.Storage.allCases {
+      try expectSame(
+        ArchiveReader(path: fixture.path), .all,
+        ExtractionOptions(formats: .all, storage: storage, passphrases: ["secret", "password"]))
+    }
+  }
+
+  @Test(arguments: Fixture.all)
+  func `A fixture is streamed as in process`(_ fixture: Fixture) throws {
+    func walk(_ sandbox: ExtractionOptions.Sandbox) throws -> [String] {
+      var told: [String] = []
+      do {
+        let options = ExtractionOptions(formats: .all, sandbox: sandbox)
+        var stream = try ArchiveReader(path: fixture.path).stream(options: options)
+        told.append("comment \(stream.comment ?? "")")
+        while true {
+          do {
+            guard let entry = try stream.next() else { break }
+            told.append("\(entry)")
+            if entry.hasContent, told.count % 3 != 0 { told.append(try sha256(stream.extract())) }
+          } catch let error as ArchiveError {
+            told.append("\(error)")
+          }
+          if told.count > 2000 { break }
+        }
+        told += stream.warnings.map { "\($0)" }
+      } catch {
+        told.append("\(error)")
+      }
+      return told
+    }
+    #expect(try walk(.required) == walk(.off))
+  }
+
+  @Test(arguments: ["tar-ustar.tar", "zip-deflated.zip", "cpio-newc.cpio", "7z-lzma2.7z"])
+  func `Selections mean the same`(_ name: String) throws {
+    let reader = ArchiveReader(path: Fixture.path(name))
+    let names = try reader.entries().filter(\.hasContent).map(\.name)
+    try #require(names.count > 1)
+    try expectSame(reader, .names([names[1]]))
+    try expectSame(reader, .names(["no such entry"]))
+    try expectSame(reader, .glob("*e*"))
+    try expectSame(reader, .matching { $0.name.utf8.count % 2 == 0 })
+    try expectSame(reader, .matching { $0.kind == .symlink || $0.kind == .hardlink })
+  }
+
+  private static let words = Bytes("all work and no play makes a dull archive ".utf8)
+
+  private static func content(_ index: Int) -> Bytes {
+    Bytes((0..<(index % 11 == 0 ? 30_000 : index % 60)).flatMap { _ in words }) + [UInt8(index & 255)]
+  }
+
+  private static let zip = Zip.archive(
+    (0..<300).map { .init("entry-\($0)", content($0), crc: $0 == 77 ? 1 : nil) })
+  private static let tar =
+    (0..<300).reduce(into: Bytes()) { $0 += Tar.entry("entry-\($1)", content($1)) } + Tar.end
+
+  @Test(arguments: [1, 2, 5], ExtractionOptions.Storage.allCases)
+  func `Many entries come in their order, on however many threads`(
+    _ parallelism: Int, _ storage: ExtractionOptions.Storage
+  ) throws {
+    for bytes in [Self.zip, Self.tar, Gzip.deflated(Self.tar)] {
+      try expectSame(
+        ArchiveReader(bytes: bytes), .all,
+        ExtractionOptions(storage: storage, parallelism: parallelism, onError: .keepGoing))
+      try expectSame(
+        ArchiveReader(bytes: bytes), .matching { $0.name.hasSuffix("7") },
+        ExtractionOptions(storage: storage, parallelism: parallelism, onError: .keepGoing))
+    }
+  }
+
+  @Test func `The first damaged entry is the error`() throws {
+    try expectSame(ArchiveReader(bytes: Self.zip), .all, ExtractionOptions())
+  }
+
+  @Test func `Limits strike at the same entry, to the byte`() throws {
+    let total = (0..<300).reduce(Int64(0)) { $0 + Int64(Self.content($1).count) }
+    for limit in [total, total - 1, total / 2, 100_000, 0] {
+      for limits in [
+        Limits(totalBytes: limit), Limits(heldBytes: limit), Limits(entryBytes: limit), Limits(entries: 150),
+        Limits(nameBytes: 8),
+      ] {
+        try expectSame(ArchiveReader(bytes: Self.tar), .all, ExtractionOptions(limits: limits))
+      }
+    }
+  }
+
+  @Test func `Duplicates, links and what is inside archives are the same`() throws {
+    let inner = Tar.archive(Tar.entry("x", [1, 2, 3]), Tar.entry("y", [4]))
+    let tar = Tar.archive(
+      Tar.entry("a", [1]), Tar.entry("a", [2]), Tar.entry("l", type: "2", link: "a"),
+      Tar.entry("h", type: "1", link: "a"), Tar.entry("inner.tar", inner),
+      Tar.entry("inner.tar.gz", Gzip.member(inner)))
+    for duplicates in [ExtractionOptions.Duplicates.first, .last, .reject] {
+      let options = ExtractionOptions(duplicates: duplicates)
+      try expectSame(ArchiveReader(bytes: tar), .all, options)
+      try expectSame(ArchiveReader(bytes: tar), nested: .expand, options)
+      try expectSame(ArchiveReader(bytes: tar), .names(["l", "h"]), options)
+    }
+  }
+
+  @Test func `An archive is read from wherever it is`() throws {
+    let bytes = try Fixture.bytes("tree.tar.gz")
+    let expected = try ArchiveReader(bytes: bytes).extract()
+    let options = ExtractionOptions(sandbox: .required)
+    let pipe = FileDescriptor(rawValue: try pipe(filledWith: bytes))
+    defer { try? pipe.close() }
+    let file = try FileDescriptor.open(Fixture.path("tree.tar.gz"), .readOnly)
+    defer { try? file.close() }
+    let memory = try MemFile(name: "x", bytes: bytes)
+    let once = ArchiveReader(descriptor: pipe)
+    for reader in [
+      ArchiveReader(bytes: bytes), once, ArchiveReader(descriptor: file),
+      ArchiveReader(memory), ArchiveReader(paths: [FilePath(Fixture.path("tree.tar.gz"))]),
+    ] {
+      let files = try reader.extract(options: options)
+      #expect(files.names == expected.names)
+      for (name, file) in files { #expect(try file.content == expected[name]?.content) }
+    }
+    #expect(try file.seek(offset: 0, from: .current) == 0)
+    let error = #expect(throws: ArchiveError.self) { try once.extract(options: options) }
+    #expect(error?.code == .sourceConsumed)
+  }
+
+  @Test func `What came is sealed, and says what protected it`() throws {
+    let files = try ArchiveReader(path: Fixture.path("zip-deflated.zip")).extract(
+      options: ExtractionOptions(sandbox: .required))
+    let protection = try #require(files.protection)
+    #expect(protection.seccomp)
+    #expect(try #require(protection.landlock) >= 1)
+    for (_, file) in files { #expect(try file.seals.isSuperset(of: .final)) }
+    #expect(try ArchiveReader(path: Fixture.path("zip-deflated.zip")).extract().protection == nil)
+  }
+
+  @Test func `Progress is heard of`() throws {
+    let last = Last()
+    let options = ExtractionOptions(sandbox: .required) { last.set($0) }
+    _ = try ArchiveReader(bytes: Self.tar).extract(options: options)
+    #expect(last.value?.entries == 300)
+    #expect(last.value?.bytesRead == Int64(Self.tar.count))
+  }
+
+  private final class Last: @unchecked Sendable {
+    private let lock = NSLock()
+    private var progress: ExtractionProgress?
+    var value: ExtractionProgress? { lock.withLock { progress } }
+    func set(_ progress: ExtractionProgress) { lock.withLock { self.progress = progress } }
+  }
+
+  @Test func `Without a worker there is an error, or a warning`() throws {
+    let reader = ArchiveReader(path: Fixture.path("tree.tar.gz"))
+    var options = ExtractionOptions(sandbox: .required, worker: "/nowhere/worker")
+    let error = #expect(throws: ArchiveError.self) { try reader.extract(options: options) }
+    #expect(error?.code == .sandboxUnavailable)
+    #expect(error.map { "\($0)".contains("/nowhere/worker") } == true)
+    options.sandbox = .bestEffort
+    let files = try reader.extract(options: options)
+    #expect(files.protection == nil)
+    #expect(files.warnings.filter(\.saysNoSandbox).count == 1)
+    #expect(try files.names == reader.extract().names)
+  }
+
+  @Test(arguments: [
+    (Int32(1), "socket"), (2, "clone"), (3, "mmap"), (4, "memfd_create"),
+  ])
+  func `A call beyond extraction ends the worker, and is named`(_ call: Int32, _ name: String) throws {
+    var options = ExtractionOptions(sandbox: .required)
+    options.forbiddenCall = call
+    let error = #expect(throws: ArchiveError.self) {
+      try ArchiveReader(path: Fixture.path("tree.tar.gz")).extract(options: options)
+    }
+    #expect(error?.code == .sandboxViolation)
+    #expect(error?.reason.contains(" \(name)") == true, "\(error.map { "\($0)" } ?? "no error")")
+  }
+
+  @Test func `A worker that asks for a file is told that it may not`() throws {
+    var options = ExtractionOptions(sandbox: .required)
+    options.forbiddenCall = 0
+    #expect(try ArchiveReader(path: Fixture.path("tree.tar.gz")).extract(options: options).count > 0)
+  }
+}

@@ -1,0 +1,120 @@
+import SystemPackage
+import Testing
+
+@testable import MemArchive
+
+/// The decoder of what a worker says: any bytes are a message, or none.
+struct WorkerMessageTests {
+  private static let entry: ArchiveEntry = {
+    var details = ArchiveEntry.Details()
+    details.user = "root"
+    details.userID = -1
+    details.accessed = ArchiveEntry.Time(seconds: -5, nanoseconds: 999_999_999)
+    details.attributes = [ArchiveEntry.ExtendedAttribute(name: "user.x", value: [1, 2, 3])]
+    return ArchiveEntry(
+      name: "a/b\u{F7FF}", convertedFrom: [0xFF, 0], kind: .hardlink, size: 12, modified: details.accessed,
+      mode: 0o644, link: "c", linkCount: 3, isEncrypted: true, box: ArchiveEntry.DetailsBox(details))
+  }()
+
+  private static let messages: [WorkerMessage] = [
+    .ready(version: "1", Protection(landlock: 7, seccomp: true, diesFirst: false)),
+    .unavailable(version: "1", part: "Landlock", reason: "no"), .opened(comment: nil), .opened(comment: "x"),
+    .entry(entry, .asks),
+    .entry(
+      ArchiveEntry(
+        name: "", convertedFrom: nil, kind: .block, size: nil, modified: nil, mode: nil, link: nil,
+        linkCount: 1,
+        isEncrypted: false, box: nil), .no),
+    .file(position: 7, size: .max, .own), .file(position: 0, size: 0, .packed(slab: .max, offset: 1)),
+    .slab(3, size: 16 << 20), .note(.corrupt("x", entry: "y", call: "z")),
+    .failed(.system("pread", .ioError, doing: "reading"), isContent: true),
+    .warning(ArchiveWarning(entry: nil, text: "odd")),
+    .progress(ExtractionProgress(bytesRead: 1, bytesTotal: 2, entries: 3, entry: "e")),
+    .end(failedPosition: 9, .corrupt("x")), .end(failedPosition: nil, nil), .refused(call: 41),
+  ]
+
+  private static func record(_ message: WorkerMessage) -> Bytes {
+    var writer = WireWriter()
+    message.encode(to: &writer)
+    return Bytes(writer.bytes[4...])
+  }
+
+  @Test func `A message is decoded to itself`() throws {
+    for message in Self.messages { #expect(try WorkerMessage.decode(Self.record(message)) == message) }
+  }
+
+  @Test func `A part of a message is none, nor is one with more behind it`() {
+    for message in Self.messages {
+      let record = Self.record(message)
+      for count in 0..<record.count {
+        #expect(throws: Malformed.self) { try WorkerMessage.decode(Bytes(record[..<count])) }
+      }
+      #expect(throws: Malformed.self) { try WorkerMessage.decode(record + [0]) }
+    }
+  }
+
+  @Test func `Any bytes are decoded or refused`() {
+    var random = SystemRandomNumberGenerator()
+    var accepted = 0
+    for round in 0..<60_000 {
+      var record = Self.record(Self.messages[round % Self.messages.count])
+      for _ in 0..<Int.random(in: 1...4, using: &random) {
+        record[Int.random(in: record.indices, using: &random)] = [
+          0, 1, 0x7F, 0x80, 0xFF, .random(in: 0...255),
+        ]
+        .randomElement(using: &random)!
+      }
+      if let message = try? WorkerMessage.decode(record) {
+        accepted += 1
+        // What was understood can be said again.
+        #expect((try? WorkerMessage.decode(Self.record(message))) == message)
+      }
+    }
+    #expect(accepted > 1000)
+  }
+
+  @Test func `Gigantic counts take no memory`() {
+    for number in Self.messages.indices {
+      let kind = Self.record(Self.messages[number])[0]
+      #expect(throws: Malformed.self) { try WorkerMessage.decode([kind] + Bytes(repeating: 0xFF, count: 40)) }
+    }
+    var buffer = RecordBuffer()
+    buffer.append([0xFF, 0xFF, 0xFF, 0xFF])
+    #expect(throws: Malformed.self) { try buffer.next() == nil }
+  }
+
+  @Test func `Records come in any pieces`() throws {
+    var writer = WireWriter()
+    for message in Self.messages { message.encode(to: &writer) }
+    for size in [1, 3, 64, writer.bytes.count] {
+      var buffer = RecordBuffer()
+      var found: [WorkerMessage] = []
+      for start in stride(from: 0, to: writer.bytes.count, by: size) {
+        buffer.append(Bytes(writer.bytes[start..<min(start + size, writer.bytes.count)]))
+        while var reader = try buffer.next() { found.append(try WorkerMessage.decode(&reader)) }
+      }
+      #expect(found == Self.messages)
+      #expect(buffer.isEmpty)
+    }
+  }
+
+  @Test func `An order is decoded to itself`() throws {
+    var order = WorkOrder()
+    order.task = .visit(.collected(.names(["a", "b"]), .reject))
+    order.sources = [.file(size: 5), .pipe]
+    order.name = "x.tar"
+    order.account.heldLimit = 1 << 40
+    order.account.limits.ratio = 2.5
+    order.options.passphrases = ["p"]
+    order.options.storage = .packed
+    order.options.encoding = "CP437"
+    order.options.descriptorBudget = 7
+    var writer = WireWriter()
+    order.encode(to: &writer)
+    var reader = WireReader(writer.bytes, 4..<writer.bytes.count)
+    let decoded = try WorkOrder(&reader)
+    #expect(decoded == order)
+    #expect(decoded.options.limits.ratio == 2.5)
+    #expect(WorkOrder.version(WireReader(writer.bytes, 4..<writer.bytes.count)) == PlatformReport.version)
+  }
+}
