@@ -25,9 +25,9 @@ struct UsageTests {
     Mistake("test", says: "Error: Missing expected argument '<archive> ...'"),
     Mistake("test", "--max-total", says: "Error: Missing value for '--max-total <size>'"),
     Mistake("run", says: "Error: Missing expected argument '<archive>'"),
-    Mistake("run", "tar-ustar.tar", says: "Error: Give the command behind --."),
-    Mistake("run", "tar-ustar.tar", "--", says: "Error: Give the command behind --."),
-    Mistake("run", "tar-ustar.tar", "true", says: "Error: Give the command behind --."),
+    Mistake("run", "tar-ustar.tar", says: "Error: Give the command behind --, or --exec."),
+    Mistake("run", "tar-ustar.tar", "--", says: "Error: Give the command behind --, or --exec."),
+    Mistake("run", "tar-ustar.tar", "true", says: "Error: Give the command behind --, or --exec."),
     Mistake("run", "--", "true", says: "Error: Missing expected argument '<archive>'"),
   ]
 
@@ -51,7 +51,7 @@ struct UsageTests {
         == .failed(
           2,
           errors: """
-            Error: Give the command behind --.
+            Error: Give the command behind --, or --exec.
             Usage: memarchive run <archive> [<options>] -- <command> [<arg> ...]
               See 'memarchive run --help' for more information.
 
