@@ -58,24 +58,22 @@ struct SandboxTests {
 
   @Test func `A worker ends with the program that it works for`() throws {
     // The worker is the last that holds the reading end when the program is killed.
-    var ends: [CInt] = [-1, -1]
-    try SystemFailure.check(pipe(&ends), "pipe")
-    defer { close(ends[1]) }
-    try SystemFailure.check(fcntl(ends[1], F_SETFD, FD_CLOEXEC), "fcntl")
+    let ends = try PipeEnds()
+    defer { close(ends.writing) }
     // Enough to begin with, and no end.
     let bytes = try Fixture.bytes("tar-ustar.tar").values
-    _ = bytes.dropLast(512).withUnsafeBytes { write(ends[1], $0.baseAddress, $0.count) }
+    _ = bytes.dropLast(512).withUnsafeBytes { write(ends.writing, $0.baseAddress, $0.count) }
     var command = Program.command("list", "-v", "--sandbox", "required", "-")
-    command.input = .descriptor(ends[0])
+    command.input = .descriptor(ends.reading)
     let running = try command.start()
-    close(ends[0])
+    close(ends.reading)
     // The first line comes when the worker is at work.
     var byte: UInt8 = 0
     let read = Glibc.read(running.errorDescriptor, &byte, 1)
     #expect(read == 1)
     kill(running.pid, SIGKILL)
     // With no reader left, the writing end is in error, poll(2).
-    var state = pollfd(fd: ends[1], events: 0, revents: 0)
+    var state = pollfd(fd: ends.writing, events: 0, revents: 0)
     #expect(poll(&state, 1, 30_000) == 1)
     #expect(state.revents & Int16(POLLERR) != 0)
     _ = try running.wait()

@@ -1,5 +1,6 @@
 internal import CLibArchive
 internal import CLinux
+internal import Glibc
 internal import SystemPackage
 
 /// The owner of one `struct archive` (libarchive(3)) and of the source that it reads through callbacks.
@@ -138,6 +139,7 @@ internal import SystemPackage
   // MARK: Callbacks
 
   private func fillBlock() -> la_ssize_t {
+    defer { Self.forgetFailure() }
     var span = unsafe block.mutableBytes
     do throws(ArchiveError) {
       try cancellation?.check()
@@ -197,6 +199,7 @@ internal import SystemPackage
       case .warning(let text): warning = text
       }
       guard let entry = unsafe entry else { return nil }
+      Self.forgetFailure()
       return unsafe Header(entry, isTar: isTar, warning: warning)
     }
   }
@@ -217,6 +220,7 @@ internal import SystemPackage
       var start: UnsafeRawPointer?
       var count = 0
       var offset: la_int64_t = 0
+      Self.forgetFailure()
       let status = unsafe archive_read_data_block(archive, &start, &count, &offset)
       switch try outcome(of: status, call: "archive_read_data_block") {
       case .end:
@@ -345,6 +349,11 @@ internal import SystemPackage
   ) throws(Failure) -> Result {
     let previous = unsafe convertsNames ? clinux_enter_utf8_locale() : clinux_enter_c_locale()
     defer { unsafe clinux_restore_locale(previous) }
+    Self.forgetFailure()
     return try body()
   }
+
+  /// libarchive ends the process ("Fatal Internal Error") where a name cannot be converted while errno(3) says ENOMEM,
+  /// whoever left that there: a refused huge folio of ours, for one. To be called before it looks at names.
+  private static func forgetFailure() { errno = 0 }
 }

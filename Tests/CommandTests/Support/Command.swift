@@ -138,7 +138,7 @@ struct Command: Sendable {
 }
 
 /// Both ends of a new pipe; neither is inherited unless it is duplicated.
-private struct PipeEnds {
+struct PipeEnds {
   let reading: CInt
   let writing: CInt
 
