@@ -163,8 +163,6 @@ package protocol EntryDestination: AnyObject {
     _ entry: ArchiveEntry, position: Int, reserved: Reservation?,
     _ content: (Blocks) throws(ArchiveError) -> Int64
   ) throws(ArchiveError) -> MemFile?
-  /// Whether content that was read already is worth a copy, so that another thread can take it.
-  var takesCopies: Bool { get }
   /// Counts the descriptor that an entry is going to have, if it is.
   func reserveDescriptor(_ charge: inout Charge)
   /// Everything taken so far is finished.

@@ -123,7 +123,7 @@ public struct ArchiveStream: ~Copyable {
       try crew.submit(try takeCurrent(), content, position: position, deliver)
       return true
     }
-    guard crew.takesCopies, let size = current?.size, size <= EntryCrew.largestCopy else {
+    guard let size = current?.size, size <= EntryCrew.largestCopy else {
       return false
     }
     let entry = try takeCurrent()

@@ -28,10 +28,10 @@ public struct PlatformReport: Sendable {
   public init() {
     let always = [ArchiveHandle.libraryVersion, GzipDecoder.libraryVersion]
     #if FastDecoders
-      let fast = [RawInflater.libraryVersion, LZMADecoder.libraryVersion, ZstdDecoder.libraryVersion]
-      libraries = always + fast
+    let fast = [RawInflater.libraryVersion, LZMADecoder.libraryVersion, ZstdDecoder.libraryVersion]
+    libraries = always + fast
     #else
-      libraries = always
+    libraries = always
     #endif
     kernel = SystemCalls.kernel()
     let memfd = try? MemFile(name: "probe", bytes: [0])

@@ -20,7 +20,8 @@ struct TestCommand: ParsableCommand {
   }
 
   func run() throws {
-    if hold { DescriptorLimit.raise() }
+    // Where packing is allowed, the limit that the user has set is the budget.
+    if hold, storage == .dedicated { DescriptorLimit.raise() }
     var held: [MemFile] = []
     func keep(_ file: MemFile) { if hold { held.append(file) } }
     var worst = ExitStatus.done

@@ -20,19 +20,19 @@ struct ConsumerTests {
   }
 
   #if arch(x86_64)
-    @Test func `dlopen loads a shared object, and its functions run`() throws {
-      let script: Bytes = """
-        import ctypes, sys
-        library = ctypes.CDLL(sys.argv[1])
-        text = ctypes.create_string_buffer(100)
-        print(library.greet(b"archive", text, 100), text.value.decode())
-        library.greet_adler32.restype = ctypes.c_uint32
-        print(library.greet_adler32(b"Wikipedia", ctypes.c_size_t(9)))
-        """
-      let outcome = try Program.run(
-        "run", "demo/demo.zip", "--", "python3", "-c", script, "{lib/libgreet.so}")
-      // Adler-32 of "Wikipedia" is the example of that very encyclopaedia: 0x11E60398.
-      #expect(outcome == .done("56 Hello, archive, from a library that was never on a disk.\n300286872\n"))
-    }
+  @Test func `dlopen loads a shared object, and its functions run`() throws {
+    let script: Bytes = """
+      import ctypes, sys
+      library = ctypes.CDLL(sys.argv[1])
+      text = ctypes.create_string_buffer(100)
+      print(library.greet(b"archive", text, 100), text.value.decode())
+      library.greet_adler32.restype = ctypes.c_uint32
+      print(library.greet_adler32(b"Wikipedia", ctypes.c_size_t(9)))
+      """
+    let outcome = try Program.run(
+      "run", "demo/demo.zip", "--", "python3", "-c", script, "{lib/libgreet.so}")
+    // Adler-32 of "Wikipedia" is the example of that very encyclopaedia: 0x11E60398.
+    #expect(outcome == .done("56 Hello, archive, from a library that was never on a disk.\n300286872\n"))
+  }
   #endif
 }

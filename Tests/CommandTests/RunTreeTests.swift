@@ -194,33 +194,33 @@ struct RunTreeTests {
   }
 
   #if arch(x86_64)
-    @Test(arguments: [
-      ("fsopen", 430), ("fsmount", 432), ("fsconfig", 431), ("move_mount", 429), ("open_tree", 428),
-      ("mount_setattr", 442), ("unshare", 272),
-    ])
-    func `A call that a filter refuses is named, and the command does not run`(name: String, number: Int)
-      throws
-    {
-      // seccomp(2): the calls of this number get EPERM.
-      let script: Bytes = """
-        import ctypes, os, struct, sys
-        libc = ctypes.CDLL(None, use_errno=True)
-        code = [(0x20, 0, 0, 0), (0x15, 0, 1, int(sys.argv[1])), (0x06, 0, 0, 0x50001), (0x06, 0, 0, 0x7fff0000)]
-        text = b"".join(struct.pack("HBBI", *line) for line in code)
-        lines = ctypes.create_string_buffer(text)
-        program = struct.pack("HxxxxxxQ", len(code), ctypes.addressof(lines))
-        assert libc.prctl(38, 1, 0, 0, 0) == 0
-        assert libc.prctl(22, 2, program, 0, 0) == 0
-        os.execv(sys.argv[2], sys.argv[2:])
-        """
-      let outcome = try Command([
-        "python3", "-c", script, Bytes("\(number)".utf8), Program.path, "run", "--tree", "tree.tar.gz", "--",
-        "echo",
-        "ran",
-      ]).run()
-      #expect(outcome.end == .exit(125), "\(outcome)")
-      #expect(outcome.output == "")
-      #expect(outcome.errors.text.contains("(\(name): "), "\(outcome)")
-    }
+  @Test(arguments: [
+    ("fsopen", 430), ("fsmount", 432), ("fsconfig", 431), ("move_mount", 429), ("open_tree", 428),
+    ("mount_setattr", 442), ("unshare", 272),
+  ])
+  func `A call that a filter refuses is named, and the command does not run`(name: String, number: Int)
+    throws
+  {
+    // seccomp(2): the calls of this number get EPERM.
+    let script: Bytes = """
+      import ctypes, os, struct, sys
+      libc = ctypes.CDLL(None, use_errno=True)
+      code = [(0x20, 0, 0, 0), (0x15, 0, 1, int(sys.argv[1])), (0x06, 0, 0, 0x50001), (0x06, 0, 0, 0x7fff0000)]
+      text = b"".join(struct.pack("HBBI", *line) for line in code)
+      lines = ctypes.create_string_buffer(text)
+      program = struct.pack("HxxxxxxQ", len(code), ctypes.addressof(lines))
+      assert libc.prctl(38, 1, 0, 0, 0) == 0
+      assert libc.prctl(22, 2, program, 0, 0) == 0
+      os.execv(sys.argv[2], sys.argv[2:])
+      """
+    let outcome = try Command([
+      "python3", "-c", script, Bytes("\(number)".utf8), Program.path, "run", "--tree", "tree.tar.gz", "--",
+      "echo",
+      "ran",
+    ]).run()
+    #expect(outcome.end == .exit(125), "\(outcome)")
+    #expect(outcome.output == "")
+    #expect(outcome.errors.text.contains("(\(name): "), "\(outcome)")
+  }
   #endif
 }

@@ -25,17 +25,17 @@ struct ReadOnlyTests {
   }
 
   #if arch(x86_64)
-    @Test func `A shared object loads and answers`() throws {
-      let files = try ArchiveReader(path: Fixture.path("demo/demo.zip")).extract()
-      let length = try #require(files["lib/libgreet.so"]).withPath { path in
-        let library = dlopen(path, RTLD_NOW)
-        defer { if let library { dlclose(library) } }
-        typealias Greet = @convention(c) (UnsafePointer<CChar>, UnsafeMutablePointer<CChar>?, Int) -> CInt
-        guard let greet = dlsym(library, "greet") else { return CInt(-1) }
-        return unsafeBitCast(greet, to: Greet.self)("you", nil, 0)
-      }
-      #expect(length == CInt("Hello, you, from a library that was never on a disk.".utf8.count))
+  @Test func `A shared object loads and answers`() throws {
+    let files = try ArchiveReader(path: Fixture.path("demo/demo.zip")).extract()
+    let length = try #require(files["lib/libgreet.so"]).withPath { path in
+      let library = dlopen(path, RTLD_NOW)
+      defer { if let library { dlclose(library) } }
+      typealias Greet = @convention(c) (UnsafePointer<CChar>, UnsafeMutablePointer<CChar>?, Int) -> CInt
+      guard let greet = dlsym(library, "greet") else { return CInt(-1) }
+      return unsafeBitCast(greet, to: Greet.self)("you", nil, 0)
     }
+    #expect(length == CInt("Hello, you, from a library that was never on a disk.".utf8.count))
+  }
   #endif
 
   @Test(.enabled(if: isReadOnly, "only inside bubblewrap, by make test"))

@@ -31,15 +31,15 @@ struct ReadmeTests {
   }
 
   #if arch(x86_64)
-    /// In a process of its own, for the working directory is everybody's.
-    @Test func `The example calls a library that is only in an archive`() async {
-      await #expect(processExitsWith: .success) {
-        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-          .deletingLastPathComponent()
-        guard chdir(root.path) == 0 else { exit(1) }
-        // Adler-32 of "abc", RFC 1950.
-        guard try greet() == 0x024D_0127 else { exit(2) }
-      }
+  /// In a process of its own, for the working directory is everybody's.
+  @Test func `The example calls a library that is only in an archive`() async {
+    await #expect(processExitsWith: .success) {
+      let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent()
+      guard chdir(root.path) == 0 else { exit(1) }
+      // Adler-32 of "abc", RFC 1950.
+      guard try greet() == 0x024D_0127 else { exit(2) }
     }
+  }
   #endif
 }

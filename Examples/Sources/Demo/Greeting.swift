@@ -42,9 +42,9 @@ struct Greeting {
   }
 
   #if arch(x86_64)
-    private static let suitsThisMachine = true
+  private static let suitsThisMachine = true
   #else
-    private static let suitsThisMachine = false
+  private static let suitsThisMachine = false
   #endif
 
   private static var reason: String { dlerror().map { String(cString: $0) } ?? "no reason given" }

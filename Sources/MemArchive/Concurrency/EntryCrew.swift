@@ -65,9 +65,6 @@ final class EntryCrew {
 
   deinit { stop() }
 
-  /// Whether content that was read already is worth a copy, so that another thread can take it.
-  var takesCopies: Bool { own.destination.takesCopies }
-
   /// Takes an entry on whose content can be read by itself. `deliver` is called for earlier ones that are ready.
   func submit(
     _ entry: ArchiveEntry, _ content: ZipContent, position: Int, _ deliver: Delivery

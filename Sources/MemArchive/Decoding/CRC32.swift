@@ -1,7 +1,7 @@
 #if FastDecoders
-  internal import CISAL
+internal import CISAL
 #else
-  internal import CZlib
+internal import CZlib
 #endif
 
 /// CRC-32 as gzip and zip have it (ISO 3309; RFC 1952, 8), by ISA-L or zlib.
@@ -12,9 +12,9 @@ struct CRC32 {
     value = UInt32(
       unsafe bytes.withUnsafeBytes {
         #if FastDecoders
-          unsafe cisal_crc32(value, $0.baseAddress, UInt64($0.count))
+        unsafe cisal_crc32(value, $0.baseAddress, UInt64($0.count))
         #else
-          unsafe crc32_z(UInt(value), $0.baseAddress?.assumingMemoryBound(to: UInt8.self), $0.count)
+        unsafe crc32_z(UInt(value), $0.baseAddress?.assumingMemoryBound(to: UInt8.self), $0.count)
         #endif
       })
   }

@@ -39,9 +39,9 @@ struct Layers {
           case .gzip: gzip ?? buffered
           case .lz4: LZ4Decoder(buffered, warnings: warnings)
           #if FastDecoders
-            case .xz, .lzma, .lzip:
-              try LZMADecoder(filter, of: buffered, threads: threads, warnings: warnings)
-            case .zstd: try ZstdDecoder(buffered)
+          case .xz, .lzma, .lzip:
+            try LZMADecoder(filter, of: buffered, threads: threads, warnings: warnings)
+          case .zstd: try ZstdDecoder(buffered)
           #endif
           default: try FilterDecoder(filter, of: buffered)
           }

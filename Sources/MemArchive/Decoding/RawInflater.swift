@@ -2,55 +2,55 @@ internal import CZlib
 internal import SystemPackage
 
 #if FastDecoders
-  internal import CISAL
+internal import CISAL
 #endif
 
 /// Decodes raw deflate (RFC 1951), one stream after another: by ISA-L, which is more than twice as fast, or by zlib.
 @safe final class RawInflater {
   #if FastDecoders
-    private let stream: UnsafeMutablePointer<inflate_state>
+  private let stream: UnsafeMutablePointer<inflate_state>
   #else
-    private let stream: UnsafeMutablePointer<z_stream>
+  private let stream: UnsafeMutablePointer<z_stream>
   #endif
 
   init() throws(ArchiveError) {
     #if FastDecoders
-      guard let stream = unsafe cisal_create() else {
-        throw .system("malloc", .noMemory, doing: "starting a deflate decoder")
-      }
-      unsafe self.stream = stream
+    guard let stream = unsafe cisal_create() else {
+      throw .system("malloc", .noMemory, doing: "starting a deflate decoder")
+    }
+    unsafe self.stream = stream
     #else
-      unsafe stream = .allocate(capacity: 1)
-      unsafe stream.initialize(to: z_stream())
-      // Minus 15: the largest window, and neither header nor trailer.
-      guard unsafe inflateInit2_(stream, -15, ZLIB_VERSION, CInt(MemoryLayout<z_stream>.size)) == Z_OK else {
-        throw .system("inflateInit2", .noMemory, doing: "starting a deflate decoder")
-      }
+    unsafe stream = .allocate(capacity: 1)
+    unsafe stream.initialize(to: z_stream())
+    // Minus 15: the largest window, and neither header nor trailer.
+    guard unsafe inflateInit2_(stream, -15, ZLIB_VERSION, CInt(MemoryLayout<z_stream>.size)) == Z_OK else {
+      throw .system("inflateInit2", .noMemory, doing: "starting a deflate decoder")
+    }
     #endif
   }
 
   deinit {
     #if FastDecoders
-      unsafe cisal_destroy(stream)
+    unsafe cisal_destroy(stream)
     #else
-      unsafe inflateEnd(stream)
-      unsafe stream.deallocate()
+    unsafe inflateEnd(stream)
+    unsafe stream.deallocate()
     #endif
   }
 
   #if FastDecoders
-    /// ISA-L's version.
-    static var libraryVersion: String {
-      "ISA-L \(ISAL_MAJOR_VERSION).\(ISAL_MINOR_VERSION).\(ISAL_PATCH_VERSION)"
-    }
+  /// ISA-L's version.
+  static var libraryVersion: String {
+    "ISA-L \(ISAL_MAJOR_VERSION).\(ISAL_MINOR_VERSION).\(ISAL_PATCH_VERSION)"
+  }
   #endif
 
   /// Begins a new stream.
   func reset() {
     #if FastDecoders
-      unsafe cisal_reset(stream)
+    unsafe cisal_reset(stream)
     #else
-      unsafe _ = inflateReset(stream)
+    unsafe _ = inflateReset(stream)
     #endif
   }
 
@@ -71,44 +71,44 @@ internal import SystemPackage
   func inflate(_ input: RawSpan, into output: inout MutableRawSpan) throws(ArchiveError) -> Step {
     let (inputCount, capacity) = (min(input.byteCount, Int(CInt.max)), min(output.byteCount, Int(CInt.max)))
     #if FastDecoders
-      var (used, produced, isLast) = (Int64(0), Int64(0), CInt(0))
-      let status = unsafe output.withUnsafeMutableBytes { output in
-        unsafe input.withUnsafeBytes { input in
-          unsafe cisal_inflate(
-            stream, input.baseAddress, UInt32(inputCount), output.baseAddress, UInt32(capacity), &used,
-            &produced, &isLast)
-        }
+    var (used, produced, isLast) = (Int64(0), Int64(0), CInt(0))
+    let status = unsafe output.withUnsafeMutableBytes { output in
+      unsafe input.withUnsafeBytes { input in
+        unsafe cisal_inflate(
+          stream, input.baseAddress, UInt32(inputCount), output.baseAddress, UInt32(capacity), &used,
+          &produced, &isLast)
       }
-      var step = Step(used: Int(used), produced: Int(produced), isLast: isLast != 0)
-      switch status {
-      case ISAL_DECOMP_OK, ISAL_END_INPUT, ISAL_OUT_OVERFLOW: break
-      case ISAL_INVALID_BLOCK: step.damage = "invalid block"
-      case ISAL_INVALID_SYMBOL: step.damage = "invalid code"
-      case ISAL_INVALID_LOOKBACK: step.damage = "invalid distance too far back"
-      default: step.damage = "invalid data"
-      }
-      return step
+    }
+    var step = Step(used: Int(used), produced: Int(produced), isLast: isLast != 0)
+    switch status {
+    case ISAL_DECOMP_OK, ISAL_END_INPUT, ISAL_OUT_OVERFLOW: break
+    case ISAL_INVALID_BLOCK: step.damage = "invalid block"
+    case ISAL_INVALID_SYMBOL: step.damage = "invalid code"
+    case ISAL_INVALID_LOOKBACK: step.damage = "invalid distance too far back"
+    default: step.damage = "invalid data"
+    }
+    return step
     #else
-      let status = unsafe output.withUnsafeMutableBytes { output in
-        unsafe input.withUnsafeBytes { input in
-          // zlib only reads its input; the type lacks the const.
-          let start = unsafe UnsafeMutableRawPointer(mutating: input.baseAddress)
-          unsafe stream.pointee.next_in = start?.assumingMemoryBound(to: UInt8.self)
-          unsafe stream.pointee.avail_in = UInt32(inputCount)
-          unsafe stream.pointee.next_out = output.baseAddress?.assumingMemoryBound(to: UInt8.self)
-          unsafe stream.pointee.avail_out = UInt32(capacity)
-          return unsafe CZlib.inflate(stream, Z_NO_FLUSH)
-        }
+    let status = unsafe output.withUnsafeMutableBytes { output in
+      unsafe input.withUnsafeBytes { input in
+        // zlib only reads its input; the type lacks the const.
+        let start = unsafe UnsafeMutableRawPointer(mutating: input.baseAddress)
+        unsafe stream.pointee.next_in = start?.assumingMemoryBound(to: UInt8.self)
+        unsafe stream.pointee.avail_in = UInt32(inputCount)
+        unsafe stream.pointee.next_out = output.baseAddress?.assumingMemoryBound(to: UInt8.self)
+        unsafe stream.pointee.avail_out = UInt32(capacity)
+        return unsafe CZlib.inflate(stream, Z_NO_FLUSH)
       }
-      var step = Step(
-        used: inputCount - Int(unsafe stream.pointee.avail_in),
-        produced: capacity - Int(unsafe stream.pointee.avail_out), isLast: status == Z_STREAM_END)
-      switch status {
-      case Z_OK, Z_BUF_ERROR, Z_STREAM_END: break
-      case Z_MEM_ERROR: throw .system("inflate", .noMemory, doing: "decoding deflate")
-      default: step.damage = unsafe stream.pointee.msg.map { unsafe String(cString: $0) } ?? "invalid data"
-      }
-      return step
+    }
+    var step = Step(
+      used: inputCount - Int(unsafe stream.pointee.avail_in),
+      produced: capacity - Int(unsafe stream.pointee.avail_out), isLast: status == Z_STREAM_END)
+    switch status {
+    case Z_OK, Z_BUF_ERROR, Z_STREAM_END: break
+    case Z_MEM_ERROR: throw .system("inflate", .noMemory, doing: "decoding deflate")
+    default: step.damage = unsafe stream.pointee.msg.map { unsafe String(cString: $0) } ?? "invalid data"
+    }
+    return step
     #endif
   }
 }

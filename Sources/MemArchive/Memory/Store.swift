@@ -143,9 +143,6 @@ internal import SystemPackage
 }
 
 extension Store: EntryDestination {
-  /// Small content that goes to a slab is copied once in any case.
-  package var takesCopies: Bool { storage != .packed }
-
   package func take(
     _ entry: ArchiveEntry, position: Int, reserved: Reservation?,
     _ content: (Blocks) throws(ArchiveError) -> Int64

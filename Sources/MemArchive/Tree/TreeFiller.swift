@@ -67,8 +67,6 @@ final class TreeFiller: EntryDestination {
     }
   }
 
-  var takesCopies: Bool { true }
-
   // The file is closed before the next one is made.
   func reserveDescriptor(_: inout Charge) {}
 

@@ -39,9 +39,9 @@ struct FaultTests {
 }
 
 #if DEBUG
-  private let isDebug = true
+private let isDebug = true
 #else
-  private let isDebug = false
+private let isDebug = false
 #endif
 
 /// Runs one scenario under many faults, in a process that has nothing else to do.

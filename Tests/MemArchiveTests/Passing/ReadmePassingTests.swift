@@ -24,13 +24,13 @@ struct ReadmePassingTests {
   }
 
   #if arch(x86_64)
-    @Test func `A library arrives and answers`() throws {
-      let pair = try SocketPair()
-      let files = try ArchiveReader(path: Fixture.path("demo/demo.zip")).extract()
-      let library = try forward(files, over: pair.one, to: pair.other)
-      typealias Adler32 = @convention(c) (UnsafePointer<CChar>, Int) -> UInt32
-      let symbol = try #require(library.symbol("greet_adler32"))
-      #expect(unsafeBitCast(symbol, to: Adler32.self)("abc", 3) == 0x024D_0127)
-    }
+  @Test func `A library arrives and answers`() throws {
+    let pair = try SocketPair()
+    let files = try ArchiveReader(path: Fixture.path("demo/demo.zip")).extract()
+    let library = try forward(files, over: pair.one, to: pair.other)
+    typealias Adler32 = @convention(c) (UnsafePointer<CChar>, Int) -> UInt32
+    let symbol = try #require(library.symbol("greet_adler32"))
+    #expect(unsafeBitCast(symbol, to: Adler32.self)("abc", 3) == 0x024D_0127)
+  }
   #endif
 }

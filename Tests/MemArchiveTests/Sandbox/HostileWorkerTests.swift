@@ -1,3 +1,5 @@
+// An optimised build has no @testable modules, and runs none of these.
+#if DEBUG
 import Foundation
 import SystemPackage
 import Testing
@@ -207,3 +209,4 @@ import Testing
     }
   }
 }
+#endif

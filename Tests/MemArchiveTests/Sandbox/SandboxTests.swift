@@ -1,3 +1,5 @@
+// An optimised build has no @testable modules, and runs none of these.
+#if DEBUG
 import Foundation
 import SystemPackage
 import Testing
@@ -224,3 +226,4 @@ struct SandboxTests {
     #expect(try ArchiveReader(path: Fixture.path("tree.tar.gz")).extract(options: options).count > 0)
   }
 }
+#endif

@@ -1,3 +1,5 @@
+// An optimised build has no @testable modules, and runs none of these.
+#if DEBUG
 import CLinux
 import Foundation
 import Glibc
@@ -140,3 +142,4 @@ import Testing
     }
   }
 }
+#endif

@@ -1,3 +1,5 @@
+// An optimised build has no @testable modules, and runs none of these.
+#if DEBUG
 import SystemPackage
 import Testing
 
@@ -118,3 +120,4 @@ struct WorkerMessageTests {
     #expect(WorkOrder.version(WireReader(writer.bytes, 4..<writer.bytes.count)) == PlatformReport.version)
   }
 }
+#endif
