@@ -20,9 +20,10 @@ struct VerifyTests {
     #expect(outcome == .done(expected))
   }
 
-  @Test func `--hold keeps more files than the soft limit allows descriptors`() throws {
+  @Test(arguments: ["automatic", "dedicated"])
+  func `--hold keeps more files than the soft limit allows descriptors`(storage: String) throws {
     let outcome = try Program.shell(
-      "ulimit -Sn 64; exec $m test --hold tar-300-entries.tar.gz tar-all-kinds.tar")
+      "ulimit -Sn 64; exec $m test --hold --storage \(storage) tar-300-entries.tar.gz tar-all-kinds.tar")
     let expected: Bytes = """
       tar-300-entries.tar.gz: OK, 300 entries, 300 with content, 2890 bytes held
       tar-all-kinds.tar: OK, 11 entries, 4 with content, 1541 bytes held
