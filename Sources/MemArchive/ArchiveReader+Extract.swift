@@ -163,6 +163,8 @@ package protocol EntryDestination: AnyObject {
     _ entry: ArchiveEntry, position: Int, reserved: Reservation?,
     _ content: (Blocks) throws(ArchiveError) -> Int64
   ) throws(ArchiveError) -> MemFile?
+  /// Called once, when more than a few entries have come, and before most of them.
+  func prepareForMany()
   /// Counts the descriptor that an entry is going to have, if it is.
   func reserveDescriptor(_ charge: inout Charge)
   /// Everything taken so far is finished.

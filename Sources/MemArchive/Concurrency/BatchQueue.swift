@@ -5,15 +5,16 @@ final class Batch: @unchecked Sendable {
   /// The content of the jobs that bring theirs with them.
   private(set) var copies: [UInt8] = []
   private var outcomes: [EntryCrew.Outcome] = []
-  private var bytes: UInt64 = 0
+  /// What there is to do, in bytes.
+  private(set) var weight: UInt64 = 0
 
   var isEmpty: Bool { jobs.isEmpty }
   /// Whether there is work for a good part of a millisecond.
-  var isFull: Bool { bytes >= 256 << 10 || jobs.count >= 128 }
+  var isFull: Bool { weight >= 256 << 10 || jobs.count >= 128 }
 
   func append(_ job: EntryCrew.Job) {
     jobs.append(job)
-    bytes += job.weight
+    weight += job.weight
   }
 
   /// Writes a block of content behind the first `start` copied bytes, at `offset`; zeros fill what is between.
@@ -45,7 +46,7 @@ final class Batch: @unchecked Sendable {
     jobs.removeAll(keepingCapacity: true)
     outcomes.removeAll(keepingCapacity: true)
     copies.removeAll(keepingCapacity: true)
-    bytes = 0
+    weight = 0
   }
 }
 
@@ -121,8 +122,17 @@ final class BatchQueue: @unchecked Sendable {
     }
   }
 
+  /// From this weight on an entry at the end would keep one thread busy while the others have nothing to do any more.
+  private static let heavy: UInt64 = 2 << 20
+
+  /// The heaviest one where it is heavy, and the first one otherwise.
   private func takeWaiting() -> Batch? {
-    guard !isEnded, let index = batches.firstIndex(where: { $0.state == .waiting }) else { return nil }
+    guard !isEnded, var index = batches.firstIndex(where: { $0.state == .waiting }) else { return nil }
+    var weight = Self.heavy
+    for other in batches.indices[index...] where batches[other].state == .waiting {
+      guard batches[other].batch.weight > weight else { continue }
+      (index, weight) = (other, batches[other].batch.weight)
+    }
     batches[index].state = .running
     return batches[index].batch
   }

@@ -39,8 +39,12 @@ final class EntryCrew {
   private var workers: [EntryWorker] = []
   private var threads = ThreadGroup()
   private var pending = Batch()
+  /// The entries taken so far.
+  private var count = 0
   /// Batches that were delivered.
   private var spare: [Batch] = []
+
+  private static let many = 256
 
   /// The largest content that is copied: making a file of it takes as long as the copying at least.
   static let largestCopy: Int64 = 128 << 10
@@ -78,7 +82,8 @@ final class EntryCrew {
       drain(deliver)
       try charge.grow(to: Int64(content.size))
     }
-    submit(entry, position: position, .zip(content), charge, deliver)
+    // Content that is in the archive yet costs no memory: far ahead there may be a heavy entry.
+    submit(entry, position: position, .zip(content), charge, ahead: 64, deliver)
   }
 
   /// Takes an entry on whose content `read` hands over in blocks with their offsets, before it returns its size.
@@ -107,21 +112,23 @@ final class EntryCrew {
       throw error
     }
     pending.endCopies(at: start + Int(size))
-    submit(entry, position: position, .copied(start..<start + Int(size)), charge, deliver)
+    submit(entry, position: position, .copied(start..<start + Int(size)), charge, ahead: 8, deliver)
   }
 
+  /// - Parameter ahead: So many batches for each thread may wait.
   private func submit(
-    _ entry: ArchiveEntry, position: Int, _ content: Job.Content, _ charge: consuming Charge,
+    _ entry: ArchiveEntry, position: Int, _ content: Job.Content, _ charge: consuming Charge, ahead: Int,
     _ deliver: Delivery
   ) {
+    count += 1
+    if count == Self.many { own.destination.prepareForMany() }
     own.destination.reserveDescriptor(&charge)
     pending.append(
       Job(entry: entry, position: position, content: content, reservation: charge.handOver()))
     guard pending.isFull else { return }
-    let count = queue.append(take())
-    if count > 1 { startThreads() }
+    if queue.append(take()) > 1 { startThreads() }
     while let batch = queue.removeFirstIfDone() { self.deliver(batch, deliver) }
-    while queue.count > 8 * size { advance(deliver) }
+    while queue.count > ahead * size { advance(deliver) }
   }
 
   /// Waits for all entries, working on them meanwhile.

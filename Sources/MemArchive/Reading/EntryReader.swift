@@ -63,7 +63,9 @@ final class EntryReader {
     if options.engine == .own, choice.formats.contains(.zip), let content = content as? any SeekableSource {
       do throws(ZipDirectory.Refusal) {
         // What might be anything, such as a program, is a zip if there is something in it.
-        if let directory = try ZipDirectory(content), !choice.isGuess || !directory.places.isEmpty {
+        if let directory = try ZipDirectory(content, threads: options.threads),
+          !choice.isGuess || !directory.places.isEmpty
+        {
           return try ZipReader(directory, of: content, options: options)
         }
       } catch {

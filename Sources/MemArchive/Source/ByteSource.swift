@@ -76,6 +76,11 @@ struct SharedSource: @unchecked Sendable {
   func read(into array: inout [UInt8], count: Int, at offset: Int64) throws(ArchiveError) -> Int {
     try source.read(into: &array, count: count, at: offset)
   }
+
+  /// As ``SeekableSource/bytes(_:at:)``.
+  func bytes(_ count: Int, at offset: Int64) throws(ArchiveError) -> [UInt8] {
+    try source.bytes(count, at: offset)
+  }
 }
 
 /// Bytes of the archive taken so far, and in all where that is known.

@@ -68,6 +68,7 @@ final class TreeFiller: EntryDestination {
   }
 
   // The file is closed before the next one is made.
+  func prepareForMany() {}
   func reserveDescriptor(_: inout Charge) {}
 
   func finish() {}

@@ -1,11 +1,11 @@
 /// Local headers, read in the order in which they lie in the file: those of small neighbours come with one call.
 struct HeaderWindow {
-  private let source: any SeekableSource
+  private let source: SharedSource
   private(set) var bytes: [UInt8] = []
   private var start: Int64 = 0
   private static let size = 64 << 10
 
-  init(_ source: any SeekableSource) { self.source = source }
+  init(_ source: SharedSource) { self.source = source }
 
   /// Reads `count` bytes from `offset` on, fewer only at the end, and returns where they begin in `bytes`.
   mutating func place(_ count: Int, at offset: Int64) throws(ArchiveError) -> Int {

@@ -29,7 +29,9 @@ struct ZipDirectory {
   private static let maximumSize = 1 << 30
 
   /// Reads the directory and all local headers; nil where the file does not end like a zip.
-  init?(_ content: any SeekableSource) throws(Refusal) {
+  ///
+  /// - Parameter threads: So many may work.
+  init?(_ content: any SeekableSource, threads: Int) throws(Refusal) {
     guard let end = try ZipEnd(content) else { return nil }
     guard end.directory.count <= Self.maximumSize else {
       throw .contradiction("has a directory of \(end.directory.count) bytes")
@@ -42,19 +44,12 @@ struct ZipDirectory {
     if !zip(places, places.dropFirst()).allSatisfy({ $0.localHeader <= $1.localHeader }) {
       places.sort { ($0.localHeader, $0.record) < ($1.localHeader, $1.record) }
     }
+    let check = LocalHeaderCheck(
+      places: places, directory: bytes, end: end.directory.lowerBound, source: SharedSource(content))
     var needsLibArchive = false
-    var headers = HeaderWindow(content)
-    for index in places.indices {
-      let next = index + 1 < places.count ? places[index + 1].localHeader : end.directory.lowerBound
-      guard let record = ZipRecord(central: bytes, at: places[index].record) else { continue }
-      let local = try Self.local(
-        &headers, at: places[index].localHeader, nameLength: record.rawName.count)
-      try Self.compare(record, local)
-      places[index].content = places[index].localHeader + Int64(local.length)
-      guard record.compressedSize <= UInt64(max(0, next - places[index].content)) else {
-        throw .contradiction("has entries that overlap")
-      }
-      needsLibArchive = needsLibArchive || !record.isReadHere
+    for part in try check.run(threads: threads) {
+      for (index, content) in zip(part.range, part.contents) { places[index].content = content }
+      needsLibArchive = needsLibArchive || part.needsLibArchive
     }
     self.places = places
     self.needsLibArchive = needsLibArchive
@@ -99,33 +94,6 @@ struct ZipDirectory {
       throw .contradiction("has no entry at \(offset), where its directory says one is")
     }
     return local
-  }
-
-  /// Refuses an entry whose two headers tell different stories.
-  private static func compare(_ central: ZipRecord, _ local: ZipRecord) throws(Refusal) {
-    let name = EntryName.key(central.name)
-    guard central.rawName.elementsEqual(local.rawName), local.extra.name ?? central.name == central.name
-    else {
-      throw .contradiction(
-        "calls an entry \"\(name)\" in its directory, and \"\(EntryName.key(local.name))\" in front of it")
-    }
-    // Encryption, data descriptor, UTF-8, hidden headers.
-    let meaningful: UInt16 = 1 | 1 << 3 | 1 << 6 | 1 << 11 | 1 << 13
-    guard central.method == local.method, (central.flags ^ local.flags) & meaningful == 0,
-      central.flags & (1 << 6 | 1 << 13) == 0
-    else { throw .contradiction("has two headers for \"\(name)\" that differ in how it is stored") }
-    let hasDescriptor = central.hasDataDescriptor
-    // What follows the content may be left out in front of it.
-    func agrees(_ central: UInt64, _ local: UInt64) -> Bool {
-      local == central || (hasDescriptor && local == 0)
-    }
-    guard agrees(UInt64(central.checksum), UInt64(local.checksum)),
-      agrees(central.compressedSize, local.compressedSize),
-      agrees(central.size, local.size)
-    else { throw .contradiction("has two headers for \"\(name)\" that differ in its size or checksum") }
-    guard central.method != 0 || central.isEncrypted || central.compressedSize == central.size else {
-      throw .contradiction("has two sizes for \"\(name)\", which is not compressed")
-    }
   }
 
   /// Errors of the source pass through as they are.

@@ -23,7 +23,7 @@ final class ZipReader: EntryParser {
     self.directory = directory
     self.content = content
     contentReader = ZipContentReader(SharedSource(content))
-    localHeaders = HeaderWindow(content)
+    localHeaders = HeaderWindow(SharedSource(content))
     libArchive =
       directory.needsLibArchive
       ? try ZipDirectory.reading { () throws(ArchiveError) in

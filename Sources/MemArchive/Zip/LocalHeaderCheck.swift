@@ -1,0 +1,117 @@
+internal import Synchronization
+
+/// Compares every local header of a zip with the directory's, on several threads where there are many.
+struct LocalHeaderCheck: Sendable {
+  /// The entries, in the order in which they lie in the file.
+  let places: [ZipDirectory.Place]
+  /// The directory's bytes.
+  let directory: [UInt8]
+  /// Where the content of the last one has to end.
+  let end: Int64
+  let source: SharedSource
+
+  /// What was found in some of the places.
+  struct Part: Sendable {
+    let range: Range<Int>
+    /// Where the content of each begins.
+    var contents: [Int64] = []
+    /// Whether there are entries that only libarchive decodes.
+    var needsLibArchive = false
+  }
+
+  /// So many headers are worth a thread, which takes as long to start as a hundred of them.
+  private static let share = 2048
+
+  /// What is wrong with the first entry that something is wrong with is thrown, however many threads look.
+  func run(threads: Int) throws(ZipDirectory.Refusal) -> [Part] {
+    let count = max(1, min(threads, places.count / Self.share))
+    let ranges = (0..<count).map { places.count * $0 / count..<places.count * ($0 + 1) / count }
+    let others = ranges.dropFirst().map { Pending($0) }
+    var group = ThreadGroup()
+    for other in others {
+      // Where no thread is to be had, the work is done below.
+      try? group.start { other.finish(self) }
+    }
+    let first = Pending(ranges[0])
+    first.finish(self)
+    group.join()
+    var parts: [Part] = []
+    for pending in [first] + others {
+      pending.finish(self)
+      if let part = try pending.result { parts.append(part) }
+    }
+    return parts
+  }
+
+  private final class Pending: Sendable {
+    private let range: Range<Int>
+    private let outcome = Mutex<Result<Part, ZipDirectory.Refusal>?>(nil)
+
+    init(_ range: Range<Int>) { self.range = range }
+
+    var result: Part? {
+      get throws(ZipDirectory.Refusal) { try outcome.withLock { $0 }?.get() }
+    }
+
+    /// Does it unless it was done.
+    func finish(_ check: LocalHeaderCheck) {
+      guard outcome.withLock({ $0 == nil }) else { return }
+      let result: Result<Part, ZipDirectory.Refusal>
+      do throws(ZipDirectory.Refusal) {
+        result = .success(try check.look(at: range))
+      } catch {
+        result = .failure(error)
+      }
+      outcome.withLock { $0 = result }
+    }
+  }
+
+  private func look(at range: Range<Int>) throws(ZipDirectory.Refusal) -> Part {
+    var part = Part(range: range)
+    part.contents.reserveCapacity(range.count)
+    var headers = HeaderWindow(source)
+    for index in range {
+      let next = index + 1 < places.count ? places[index + 1].localHeader : end
+      guard let record = ZipRecord(central: directory, at: places[index].record) else {
+        throw .contradiction("has a directory that is not one from its beginning to its end")
+      }
+      let local = try ZipDirectory.local(
+        &headers, at: places[index].localHeader, nameLength: record.rawName.count)
+      try Self.compare(record, local)
+      let content = places[index].localHeader + Int64(local.length)
+      guard record.compressedSize <= UInt64(max(0, next - content)) else {
+        throw .contradiction("has entries that overlap")
+      }
+      part.contents.append(content)
+      part.needsLibArchive = part.needsLibArchive || !record.isReadHere
+    }
+    return part
+  }
+
+  /// Refuses an entry whose two headers tell different stories.
+  private static func compare(_ central: ZipRecord, _ local: ZipRecord) throws(ZipDirectory.Refusal) {
+    let name = EntryName.key(central.name)
+    guard central.rawName.elementsEqual(local.rawName), local.extra.name ?? central.name == central.name
+    else {
+      throw .contradiction(
+        "calls an entry \"\(name)\" in its directory, and \"\(EntryName.key(local.name))\" in front of it")
+    }
+    // Encryption, data descriptor, UTF-8, hidden headers.
+    let meaningful: UInt16 = 1 | 1 << 3 | 1 << 6 | 1 << 11 | 1 << 13
+    guard central.method == local.method, (central.flags ^ local.flags) & meaningful == 0,
+      central.flags & (1 << 6 | 1 << 13) == 0
+    else { throw .contradiction("has two headers for \"\(name)\" that differ in how it is stored") }
+    let hasDescriptor = central.hasDataDescriptor
+    // What follows the content may be left out in front of it.
+    func agrees(_ central: UInt64, _ local: UInt64) -> Bool {
+      local == central || (hasDescriptor && local == 0)
+    }
+    guard agrees(UInt64(central.checksum), UInt64(local.checksum)),
+      agrees(central.compressedSize, local.compressedSize),
+      agrees(central.size, local.size)
+    else { throw .contradiction("has two headers for \"\(name)\" that differ in its size or checksum") }
+    guard central.method != 0 || central.isEncrypted || central.compressedSize == central.size else {
+      throw .contradiction("has two sizes for \"\(name)\", which is not compressed")
+    }
+  }
+}
