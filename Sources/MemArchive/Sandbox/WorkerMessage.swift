@@ -174,3 +174,32 @@ extension WireWriter {
 
 /// For a fuzzer: whether these bytes are something that a worker can say.
 package func isWorkerMessage(_ bytes: [UInt8]) -> Bool { (try? WorkerMessage.decode(bytes)) != nil }
+
+/// For a fuzzer: what these bytes say, said again; nil where they are nothing that a worker can say.
+package func workerMessageSaidAgain(_ bytes: [UInt8]) -> [UInt8]? {
+  guard let message = try? WorkerMessage.decode(bytes) else { return nil }
+  var writer = WireWriter()
+  message.encode(to: &writer)
+  return Array(writer.bytes.dropFirst(4))
+}
+
+/// For a fuzzer: the records of a packet's bytes that come in pieces of one size, as far as they make sense; nil where
+/// one of them is longer than any may be.
+package func workerMessages(_ bytes: [UInt8], inPiecesOf size: Int) -> [[UInt8]]? {
+  var buffer = RecordBuffer()
+  var found: [[UInt8]] = []
+  for start in stride(from: 0, to: bytes.count, by: max(1, size)) {
+    buffer.append(Array(bytes[start..<min(start + max(1, size), bytes.count)]))
+    do throws(Malformed) {
+      while var reader = try buffer.next() {
+        guard let message = try? WorkerMessage.decode(&reader) else { return found }
+        var writer = WireWriter()
+        message.encode(to: &writer)
+        found.append(Array(writer.bytes.dropFirst(4)))
+      }
+    } catch {
+      return nil
+    }
+  }
+  return found
+}
