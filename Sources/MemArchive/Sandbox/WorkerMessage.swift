@@ -68,7 +68,12 @@ enum WorkerMessage: Equatable {
     case 10: message = .progress(try reader.progress())
     case 11:
       message = .end(
-        failedPosition: try reader.optional { reader throws(Malformed) in try reader.size() },
+        failedPosition: try reader.optional { reader throws(Malformed) in
+          // One less than the first is before it.
+          let position = try reader.number(Int64.self)
+          guard position >= -1 else { throw Malformed() }
+          return position
+        },
         try reader.optional { reader throws(Malformed) in try reader.error() })
     case refusedKind: message = .refused(call: try reader.number())
     default: throw Malformed()

@@ -32,7 +32,8 @@ struct WorkerMessageTests {
     .failed(.system("pread", .ioError, doing: "reading"), isContent: true),
     .warning(ArchiveWarning(entry: nil, text: "odd")),
     .progress(ExtractionProgress(bytesRead: 1, bytesTotal: 2, entries: 3, entry: "e")),
-    .end(failedPosition: 9, .corrupt("x")), .end(failedPosition: nil, nil), .refused(call: 41),
+    .end(failedPosition: 9, .corrupt("x")), .end(failedPosition: -1, .corrupt("x")),
+    .end(failedPosition: nil, nil), .refused(call: 41),
   ]
 
   private static func record(_ message: WorkerMessage) -> Bytes {

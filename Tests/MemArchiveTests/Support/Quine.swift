@@ -15,7 +15,7 @@ enum Quine {
       return UInt64(column ^ 1 << bit)
     }
     rows = (0..<32).map { row in
-      rows.indices.reduce(UInt64(zero) >> row & 1 << 32) { $0 | (rows[$1] >> row & 1) << $1 }
+      rows.indices.reduce((UInt64(zero) >> row & 1) << 32) { $0 | (rows[$1] >> row & 1) << $1 }
     }
     for column in 0..<32 {
       guard let pivot = (column..<32).first(where: { rows[$0] >> column & 1 == 1 }) else { continue }
