@@ -11,14 +11,12 @@ final class WorkerSession {
   private let cancellation: Cancellation?
   /// Whether a worker that shows no sign of life is ended; a pipe may give nothing for as long as its writer likes.
   private let watchesProgress: Bool
+  private let longestSilence: Int
   private var records = RecordBuffer()
   private var descriptors: ArraySlice<HeldDescriptor> = []
   private var packetsTaken: UInt32 = 0
   private var packetsAcknowledged: UInt32 = 0
   private(set) var protection = Protection(landlock: nil, seccomp: false, diesFirst: false)
-
-  /// So long a worker may show no sign of life: it shows one a second while anything goes on.
-  private static let longestSilence = 60_000
 
   /// Starts a worker and waits until it is locked in.
   ///
@@ -28,19 +26,20 @@ final class WorkerSession {
   ) throws(ArchiveError) -> WorkerSession {
     let process = try startProcess(options)
     let source = try WorkerSource(reader, options: options, ledger: ledger)
-    let session = WorkerSession(process, source, ledger, options.cancellation)
+    let session = WorkerSession(process, source, ledger, options)
     try session.send(order(reader, source, task: task, options: options, ledger: ledger), source.descriptors)
     try session.awaitGreeting()
     return session
   }
 
   private init(
-    _ process: WorkerProcess, _ source: WorkerSource, _ ledger: Ledger, _ cancellation: Cancellation?
+    _ process: WorkerProcess, _ source: WorkerSource, _ ledger: Ledger, _ options: ExtractionOptions
   ) {
     self.process = process
     self.source = source
     self.ledger = ledger
-    self.cancellation = cancellation
+    cancellation = options.cancellation
+    longestSilence = options.longestSilence
     watchesProgress = !source.hasPipe
   }
 
@@ -214,9 +213,9 @@ final class WorkerSession {
   /// was stopped meanwhile counts one piece at most.
   private func awaitPacket() throws(ArchiveError) {
     let socket = FileDescriptor(rawValue: process.channel.socket.rawValue)
-    let piece = cancellation == nil ? 1000 : 100
+    let piece = min(cancellation == nil ? 1000 : 100, longestSilence)
     var silence = 0
-    while !watchesProgress || silence < Self.longestSilence {
+    while !watchesProgress || silence < longestSilence {
       try cancellation?.check()
       do throws(Errno) {
         if try SystemCalls.waitForInput(socket, milliseconds: CInt(piece)) { return }
@@ -226,6 +225,6 @@ final class WorkerSession {
       silence += piece
     }
     _ = process.end()
-    throw .timedOut("the sandboxed worker has done nothing for \(Self.longestSilence / 1000) seconds")
+    throw .timedOut("the sandboxed worker has done nothing for \(Double(longestSilence) / 1000) seconds")
   }
 }
