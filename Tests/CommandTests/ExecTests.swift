@@ -42,6 +42,21 @@ struct ExecTests {
     }
   }
 
+  @Test func `With --tree, script and program are executed at their real paths`() throws {
+    try withArchive { (run: Runner) throws in
+      let tree: [Bytes] = ["--tree", "--at", "/srv"]
+      let script = try run(tree + ["--exec", "bin/script", "--", "a b", "{bin/data}"])
+      #expect(script == .done("bin/script says: /srv/bin/script a b data\n"))
+      #expect(try run(tree + ["--exec", "bin/own", "--", "%s", "own"]) == .done("own"))
+      #expect(try run(tree + ["--exec", "bin/link", "--", "x"]) == .done("x"))
+      let path = try run(tree + ["--exec", "bin/find", "--", "/proc/self/exe", "-printf", "%l"])
+      #expect(path == .done("/srv/bin/find"))
+      #expect(try run(tree + ["--exec", "bin/sh", "--", "-c", "exit 3"]).end == .exit(3))
+      #expect(try run(tree + ["--exec", "bin/lost"]).end == .exit(127))
+      #expect(try run(tree + ["--exec", "bin/owm"]).end == .exit(2))
+    }
+  }
+
   @Test(arguments: [0, 3, 255] as [Int32])
   func `Its exit status is the program's`(status: Int32) throws {
     try withArchive { (run: Runner) throws in

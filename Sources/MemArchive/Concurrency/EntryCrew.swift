@@ -1,5 +1,6 @@
 /// Extracts entries on several threads, and gives the files in the entries' order: those whose content can be read by
-/// itself, and small ones whose content was read already, so that only a file is left to be made of it.
+/// itself, and small ones whose content was read already, so that only a file is left to be made of it, here or by a
+/// worker.
 ///
 /// The thread that submits takes part: it works while it would have to wait, so that one processor more is busy and an
 /// archive with little in it starts no thread at all.
@@ -10,6 +11,8 @@ final class EntryCrew {
       case zip(ZipContent)
       /// A part of the batch's copies.
       case copied(Range<Int>)
+      /// To be copied.
+      case file(MemFile)
     }
 
     let entry: ArchiveEntry
@@ -23,6 +26,7 @@ final class EntryCrew {
       switch content {
       case .zip(let content): max(content.size, content.compressedSize)
       case .copied(let range): UInt64(range.count)
+      case .file(let file): UInt64(file.size)
       }
     }
   }
@@ -69,16 +73,29 @@ final class EntryCrew {
   func submit(
     _ entry: ArchiveEntry, _ content: ZipContent, position: Int, _ deliver: Delivery
   ) throws(ArchiveError) {
+    try submit(entry, position: position, .zip(content), size: Int64(content.size), deliver)
+  }
+
+  /// Takes an entry on whose content is in a file already, and is to be copied.
+  func submit(
+    _ entry: ArchiveEntry, _ file: MemFile, position: Int, _ deliver: Delivery
+  ) throws(ArchiveError) {
+    try submit(entry, position: position, .file(file), size: Int64(file.size), deliver)
+  }
+
+  private func submit(
+    _ entry: ArchiveEntry, position: Int, _ content: Job.Content, size: Int64, _ deliver: Delivery
+  ) throws(ArchiveError) {
     var charge = Charge(ledger, entry: entry.name)
     // Charged here, in the archive's order, so that the limits strike at the same entry as with one thread.
     do throws(ArchiveError) {
-      try charge.grow(to: Int64(content.size))
+      try charge.grow(to: size)
     } catch {
       // What was charged for others may not be held any more.
       drain(deliver)
-      try charge.grow(to: Int64(content.size))
+      try charge.grow(to: size)
     }
-    submit(entry, position: position, .zip(content), charge, deliver)
+    submit(entry, position: position, content, charge, deliver)
   }
 
   /// Takes an entry on whose content `read` hands over in blocks with their offsets, before it returns its size.
