@@ -45,6 +45,8 @@ struct ExecTests {
   @Test func `With --tree, script and program are executed at their real paths`() throws {
     try withArchive { (run: Runner) throws in
       let tree: [Bytes] = ["--tree", "--at", "/srv"]
+      // Here the modes say what may be executed.
+      #expect(try run(tree + ["--exec", "bin/data"]).end == .exit(126))
       let script = try run(tree + ["--exec", "bin/script", "--", "a b", "{bin/data}"])
       #expect(script == .done("bin/script says: /srv/bin/script a b data\n"))
       #expect(try run(tree + ["--exec", "bin/own", "--", "%s", "own"]) == .done("own"))
@@ -85,6 +87,7 @@ struct ExecTests {
         mkdir bin && cp /usr/bin/printf bin/own && cp /usr/bin/find bin/find && cp /bin/sh bin/sh && ln -s own bin/link
         printf '#!/bin/sh\\necho "bin/script says: $0 $1 $(cat $2)"\\n' > bin/script
         printf '#!/nowhere/interpreter\\n' > bin/lost
+        chmod 755 bin/script bin/lost
         printf data > bin/data
         tar -cf bin.tar bin
         """

@@ -13,18 +13,16 @@ struct TreeEndTests {
       let said = directory + "/said"
       try #require(mkfifo(said, 0o600) == 0)
       let script: Bytes = "readlink /proc/self/ns/mnt > \(said); read line; cat $1"
-      var ends: [CInt] = [-1, -1]
-      try #require(pipe2(&ends, O_CLOEXEC) == 0)
+      let input = Pipe()
       var command = Program.command(
         "run", "--tree", "--at", "/srv", "tree.tar.gz", "--", "sh", "-c", script, "sh", "{tree/hello.txt}")
-      command.input = .descriptor(ends[0])
+      command.input = .descriptor(input.fileHandleForReading.fileDescriptor)
       let running = try command.start()
-      close(ends[0])
       let reading = try #require(FileHandle(forReadingAtPath: said))
       let namespace = String(decoding: try #require(try reading.readToEnd()).dropLast(), as: UTF8.self)
       let others = try Stranger.all(inMountNamespace: namespace).filter { $0.pid != running.pid }
       try body(running, namespace, others)
-      close(ends[1])
+      try input.fileHandleForWriting.close()
       return try running.wait()
     }
   }
@@ -34,7 +32,8 @@ struct TreeEndTests {
       #expect(others.count == 1)
       kill(running.pid, SIGKILL)
       for other in others { #expect(other.ends) }
-      #expect(try Stranger.all(inMountNamespace: namespace).isEmpty)
+      let left = try Stranger.all(inMountNamespace: namespace)
+      #expect(left.isEmpty)
     }
     #expect(outcome.end == .signal(SIGKILL))
   }

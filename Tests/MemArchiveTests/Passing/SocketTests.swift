@@ -134,15 +134,28 @@ struct SocketTests {
     #expect(try received(Limits(totalBytes: 3000, heldBytes: 3000, entryBytes: 1000, entries: 3))?.count == 3)
   }
 
-  /// Leaves so many descriptors to this process.
-  private static func leaveDescriptors(_ count: CInt) {
+  /// Calls `body` while this process can open so many descriptors more.
+  private static func leavingDescriptors<Result>(_ count: Int, _ body: () throws -> Result) rethrows -> Result
+  {
     var limit = rlimit(rlim_cur: 0, rlim_max: 0)
     getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
-    // Every number below this is in use.
-    let next = dup(0)
-    close(next)
-    limit.rlim_cur = rlim_t(next + count)
+    let before = limit
+    // The lowest numbers that are free.
+    let free = (0...count).map { _ in dup(0) }
+    for number in free { close(number) }
+    limit.rlim_cur = rlim_t(free[count])
     setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+    var all = before
+    defer { setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &all) }
+    return try body()
+  }
+
+  /// How many descriptors can be opened.
+  private static func freeDescriptors() -> Int {
+    var opened: [CInt] = []
+    while opened.count < 100, case let number = dup(0), number >= 0 { opened.append(number) }
+    for number in opened { close(number) }
+    return opened.count
   }
 
   private static func code(_ body: () throws -> Void) -> ArchiveError.Code? {
@@ -154,16 +167,16 @@ struct SocketTests {
     }
   }
 
-  @Test(arguments: [0, 3] as [CInt])
-  func `A receiver with too few free descriptors is told so, and keeps none`(free: CInt) async {
+  @Test(arguments: [0, 3])
+  func `A receiver with too few free descriptors is told so, and keeps none`(free: Int) async {
     await #expect(processExitsWith: .success) { [free] in
       let pair = try SocketPair()
       try MemFile.send((0..<5).map { try MemFile(name: "\($0)", bytes: [1]) }, to: pair.one)
-      Self.leaveDescriptors(free)
-      guard Self.code({ _ = try MemFile.receive(from: pair.other) }) == .descriptorLimit else { exit(1) }
-      // As many can be opened as before.
-      for _ in 0..<free where dup(0) < 0 { exit(2) }
-      guard dup(0) < 0 else { exit(3) }
+      Self.leavingDescriptors(free) {
+        guard Self.freeDescriptors() == free else { exit(1) }
+        guard Self.code({ _ = try MemFile.receive(from: pair.other) }) == .descriptorLimit else { exit(2) }
+        guard Self.freeDescriptors() == free else { exit(3) }
+      }
     }
   }
 
@@ -176,11 +189,11 @@ struct SocketTests {
       let files = try ArchiveReader(path: Fixture.path("tree.tar.gz")).extract(
         options: ExtractionOptions(storage: .packed))
       guard let packed = files["tree/hello.txt"] else { exit(1) }
-      Self.leaveDescriptors(0)
-      guard Self.code({ try own.send(to: pair.one) }) == nil else { exit(2) }
-      guard Self.code({ try packed.send(to: pair.one) }) == .descriptorLimit else { exit(3) }
-      // The socket can be used further, by whoever has room.
-      Self.leaveDescriptors(20)
+      Self.leavingDescriptors(0) {
+        guard Self.code({ try own.send(to: pair.one) }) == nil else { exit(2) }
+        guard Self.code({ try packed.send(to: pair.one) }) == .descriptorLimit else { exit(3) }
+      }
+      // The socket can be used further.
       guard try MemFile(receivedFrom: pair.other).text == "sent" else { exit(4) }
       try packed.send(to: pair.one)
       guard try MemFile(receivedFrom: pair.other).text == "Hello, sealed world.\n" else { exit(5) }

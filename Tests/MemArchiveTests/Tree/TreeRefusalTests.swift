@@ -2,6 +2,7 @@ import CFaults
 import Foundation
 import Glibc
 import MemArchive
+import SystemPackage
 import Testing
 
 /// Where the system refuses a tree, the error says which call, and what to change.
@@ -62,7 +63,7 @@ struct TreeRefusalTests {
     // Root in a container may not, and is told so above.
     var options = ExtractionOptions()
     options.treeWay = .own
-    let own = try? ArchiveReader(bytes: Self.archive).tree(options: options)
+    let own = try? await ArchiveReader(bytes: Self.archive).tree(options: options)
     #expect(made == (own != nil))
   }
 }

@@ -1,6 +1,7 @@
 import Foundation
 import Glibc
 import MemArchive
+import SystemPackage
 import Testing
 
 /// A worker's tree is the one that this process makes.
@@ -26,21 +27,32 @@ struct TreeSandboxTests {
       }
     }
 
+    /// Each entry as it is in the tree, and how much else is there.
     private static func lines(_ tree: MemTree) throws -> [String] {
-      try tree.withPath { top in
-        let names = try FileManager.default.subpathsOfDirectory(atPath: top).sorted()
-        return try names.map { name in
-          var status = stat()
-          try #require(lstat(top + "/" + name, &status) == 0)
-          let time = "\(status.st_mtim.tv_sec).\(status.st_mtim.tv_nsec)"
-          let content =
-            switch status.st_mode & S_IFMT {
-            case S_IFREG: "\(try Bytes(contentsOfFile: top + "/" + name).hashValue)"
-            case S_IFLNK: try FileManager.default.destinationOfSymbolicLink(atPath: top + "/" + name)
-            default: ""
-            }
-          return "\(name) \(status.st_mode) \(status.st_nlink) \(time) \(content)"
-        }
+      let all = try tree.withPath { top in
+        try FileManager.default.subpathsOfDirectory(atPath: top).count
+      }
+      return try ["\(all) names"] + tree.entries.map { try line($0.name, tree) }
+    }
+
+    private static func line(_ name: String, _ tree: MemTree) throws -> String {
+      guard let path = try? tree.path(of: name) else { return "no \(name)" }
+      var status = stat()
+      try #require(path.withPlatformString { lstat($0, &status) } == 0)
+      let kind = "\(name) \(status.st_mode) \(status.st_nlink) "
+      let time = "\(status.st_mtim.tv_sec).\(status.st_mtim.tv_nsec) "
+      switch status.st_mode & S_IFMT {
+      case S_IFREG:
+        var bytes = Bytes(repeating: 0, count: Int(status.st_size) + 1)
+        let file = try FileDescriptor.open(path, .readOnly)
+        let count = try file.closeAfter { try bytes.withUnsafeMutableBytes { try file.read(into: $0) } }
+        return kind + time + "\(bytes.prefix(count).hashValue)"
+      case S_IFLNK:
+        var target = [CChar](repeating: 0, count: 4097)
+        let count = path.withPlatformString { readlink($0, &target, target.count) }
+        return kind + time + "\(target.prefix(count))"
+      // That of a directory without an entry of its own is now's.
+      default: return kind
       }
     }
   }
