@@ -21,7 +21,7 @@ export MEMARCHIVE_WARNINGS_AS_ERRORS = 1
 
 MINIMAL_PACKAGES = libarchive-dev zlib1g-dev
 BUILD_PACKAGES = $(MINIMAL_PACKAGES) libisal-dev liblzma-dev libzstd-dev
-TEST_PACKAGES = $(BUILD_PACKAGES) bubblewrap libarchive-tools openssl p7zip-full procps python3 strace xz-utils zip \
+TEST_PACKAGES = $(BUILD_PACKAGES) bsdutils bubblewrap libarchive-tools openssl p7zip-full procps python3 strace xz-utils zip \
   $(CONSUMER_PACKAGES)
 CONSUMER_PACKAGES = file fluidsynth fontconfig librsvg2-bin libsndfile1 libxml2-utils sndfile-programs sqlite3 util-linux
 BENCH_PACKAGES = $(BUILD_PACKAGES) libarchive-tools libdeflate-dev p7zip-full python3-matplotlib python3-pip unzip xz-utils zip zstd

@@ -101,6 +101,7 @@ WANTED = [
     ("arch.zip: unzip ÷ packed", AT_LEAST, 8, against("arch.zip", "packed", "unzip")),
     ("arch.zip: 7z ÷ dedicated", AT_LEAST, 3, against("arch.zip", "dedicated", "7z")),
     ("arch.zip: 7z ÷ packed", AT_LEAST, 8, against("arch.zip", "packed", "7z")),
+    ("arch.zip: bsdtar ÷ tree", AT_LEAST, 3, against("arch.zip", "tree", "bsdtar")),
     ("scipy.whl: bsdtar ÷ dedicated", AT_LEAST, 2.5, against("scipy.whl", "dedicated", "bsdtar")),
     ("scipy.whl: bsdtar ÷ packed", AT_LEAST, 4, against("scipy.whl", "packed", "bsdtar")),
     ("scipy.whl: unzip ÷ packed", AT_LEAST, 5, against("scipy.whl", "packed", "unzip")),
@@ -204,7 +205,7 @@ def wholes(results):
 
 
 def computed(results):
-    ways = ["dedicated", "packed", "automatic", "bsdtar", "GNU tar", "unzip", "7z"]
+    ways = ["dedicated", "packed", "automatic", "tree", "tree, sandboxed", "bsdtar", "GNU tar", "unzip", "7z"]
     rows = []
     for name, row in results.data["whole"].items():
         found = [row["ways"].get(way, {}) for way in ways]

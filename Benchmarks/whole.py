@@ -20,6 +20,8 @@ HERE = Path(__file__).resolve().parent
 COMPARE = HERE / ".build/release/compare"
 ROUNDS = int(os.environ.get("ROUNDS", 5))
 STORAGES = ("dedicated", "packed", "automatic")
+# A command that does nothing gets all entries at real paths: read in this process, and by the locked worker.
+TREES = {"tree": ["--sandbox", "off"], "tree, sandboxed": []}
 ZIP, TAR = (".zip", ".whl"), (".tar", ".gz", ".zst", ".xz")
 
 # What runs, and on which archives. None of them has more than its own defaults.
@@ -38,6 +40,10 @@ RIVALS = {
 
 def own(program, storage):
     return lambda archive, target: [program, "test", "-q", "--hold", "--storage", storage, archive]
+
+
+def tree(program, options):
+    return lambda archive, target: [program, "run", "--tree", *options, archive, "--", "true"]
 
 
 def run(command, archive):
@@ -71,6 +77,7 @@ def compare(program, archive):
     # What takes a few milliseconds needs more rounds for a median that holds.
     rounds = ROUNDS * 5 if os.path.getsize(archive) < 1 << 20 else ROUNDS
     commands = {storage: own(program, storage) for storage in STORAGES}
+    commands |= {name: tree(program, options) for name, options in TREES.items()}
     for rival, (command, suffixes) in RIVALS.items():
         if archive.endswith(suffixes):
             commands[rival] = command
@@ -109,7 +116,7 @@ def compare(program, archive):
 
 
 def heading():
-    columns = [*STORAGES, *RIVALS]
+    columns = [*STORAGES, *TREES, *RIVALS]
     return f"| archive | {' | '.join(columns)} |\n" + "|---" * (1 + len(columns)) + "|"
 
 
@@ -119,7 +126,7 @@ def line(row):
         return f"{way['seconds'] * 1000:.{1 if way['seconds'] < 0.1 else 0}f} ms" if "seconds" in way else "fails"
 
     ways = row["ways"]
-    cells = [row["archive"]] + [cell(ways[storage]) for storage in STORAGES]
+    cells = [row["archive"]] + [cell(ways.get(way, {})) for way in (*STORAGES, *TREES)]
     for rival in RIVALS:
         if rival not in ways:
             cells.append("–")

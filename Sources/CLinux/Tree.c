@@ -232,6 +232,10 @@ int clinux_enter_mount_namespace(const char **call) {
   return mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL);
 }
 
+int clinux_make_file(int directory, const char *name, mode_t mode) {
+  return openat(directory, name, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, mode);
+}
+
 int clinux_open_beneath(int directory, const char *path, uint64_t flags, mode_t mode, int follows_links) {
   struct open_how how = {
       .flags = flags | O_CLOEXEC,

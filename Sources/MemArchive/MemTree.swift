@@ -57,7 +57,9 @@ public final class MemTree: Sendable {
   init(linking files: [(name: String, file: MemFile)]) throws(ArchiveError) {
     let space = try TreeSpace(Ledger(Limits()))
     let top = try space.openTop()
-    let writer = TreeWriter(TreeArea(space, top: top), options: ExtractionOptions()) { _ in true }
+    let writer = TreeWriter(TreeArea(space, top: top), options: ExtractionOptions(), wantsAll: true) { _ in
+      true
+    }
     let directory = try Self.descriptorDirectory()
     for (position, (name, file)) in files.enumerated() {
       let target = "\(directory)/\(try file.fileDescriptor.rawValue)"

@@ -42,6 +42,23 @@ struct ExecTests {
     }
   }
 
+  @Test func `With --tree, script and program are executed at their real paths`() throws {
+    try withArchive { (run: Runner) throws in
+      let tree: [Bytes] = ["--tree", "--at", "/srv"]
+      // Here the modes say what may be executed.
+      #expect(try run(tree + ["--exec", "bin/data"]).end == .exit(126))
+      let script = try run(tree + ["--exec", "bin/script", "--", "a b", "{bin/data}"])
+      #expect(script == .done("bin/script says: /srv/bin/script a b data\n"))
+      #expect(try run(tree + ["--exec", "bin/own", "--", "%s", "own"]) == .done("own"))
+      #expect(try run(tree + ["--exec", "bin/link", "--", "x"]) == .done("x"))
+      let path = try run(tree + ["--exec", "bin/find", "--", "/proc/self/exe", "-printf", "%l"])
+      #expect(path == .done("/srv/bin/find"))
+      #expect(try run(tree + ["--exec", "bin/sh", "--", "-c", "exit 3"]).end == .exit(3))
+      #expect(try run(tree + ["--exec", "bin/lost"]).end == .exit(127))
+      #expect(try run(tree + ["--exec", "bin/owm"]).end == .exit(2))
+    }
+  }
+
   @Test(arguments: [0, 3, 255] as [Int32])
   func `Its exit status is the program's`(status: Int32) throws {
     try withArchive { (run: Runner) throws in
@@ -70,6 +87,7 @@ struct ExecTests {
         mkdir bin && cp /usr/bin/printf bin/own && cp /usr/bin/find bin/find && cp /bin/sh bin/sh && ln -s own bin/link
         printf '#!/bin/sh\\necho "bin/script says: $0 $1 $(cat $2)"\\n' > bin/script
         printf '#!/nowhere/interpreter\\n' > bin/lost
+        chmod 755 bin/script bin/lost
         printf data > bin/data
         tar -cf bin.tar bin
         """

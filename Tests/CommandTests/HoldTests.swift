@@ -86,21 +86,8 @@ struct HoldTests {
       gives: .done("first\n" + Content.hello.bytes))
   }
 
-  /// pidfd_open(2), of glibc 2.36, which Swift's module does not show.
-  private static let openPidfd: @convention(c) (pid_t, CUnsignedInt) -> CInt = unsafeBitCast(
-    dlsym(nil, "pidfd_open"), to: (@convention(c) (pid_t, CUnsignedInt) -> CInt).self)
-
-  /// The holder's process id, and a descriptor that tells its end.
-  private func holder(of path: Substring) throws -> (pid: pid_t, ended: CInt) {
-    let pid = try #require(pid_t(path.split(separator: "/")[1]))
-    let ended = try SystemFailure.check(Self.openPidfd(pid, 0), "pidfd_open")
-    return (pid, ended)
-  }
-
-  /// Whether the process behind the pidfd ends; half a minute is for machines that have much to do.
-  private func ends(_ pidfd: CInt) -> Bool {
-    var state = pollfd(fd: pidfd, events: Int16(POLLIN), revents: 0)
-    return poll(&state, 1, 30_000) == 1
+  private func holder(of path: Substring) throws -> Stranger {
+    try Stranger(#require(pid_t(path.split(separator: "/")[1])))
   }
 
   /// Starts a command that writes its paths and then waits for the end of its standard input.
@@ -125,11 +112,10 @@ struct HoldTests {
 
   @Test func `kill -9 of the command ends the holder, and nothing is left`() throws {
     let outcome = try withWaiting { pid, path, _ in
-      let ended = try holder(of: path).ended
-      defer { close(ended) }
+      let holder = try holder(of: path)
       #expect(FileManager.default.fileExists(atPath: String(path)))
       kill(pid, SIGKILL)
-      #expect(ends(ended))
+      #expect(holder.ends)
       #expect(!FileManager.default.fileExists(atPath: String(path)))
     }
     #expect(outcome.end == .signal(SIGKILL))
@@ -137,10 +123,9 @@ struct HoldTests {
 
   @Test func `kill -9 of the holder ends the files, and the command goes on without them`() throws {
     let outcome = try withWaiting { _, path, finish in
-      let (holder, ended) = try holder(of: path)
-      defer { close(ended) }
-      kill(holder, SIGKILL)
-      #expect(ends(ended))
+      let holder = try holder(of: path)
+      kill(holder.pid, SIGKILL)
+      #expect(holder.ends)
       finish()
     }
     #expect(outcome == .done("gone\n"))
@@ -148,9 +133,8 @@ struct HoldTests {
 
   @Test func `No gentler signal ends the holder`() throws {
     let outcome = try withWaiting { _, path, finish in
-      let (holder, ended) = try holder(of: path)
-      defer { close(ended) }
-      for signal in [SIGTERM, SIGINT, SIGHUP, SIGQUIT] { kill(holder, signal) }
+      let holder = try holder(of: path)
+      for signal in [SIGTERM, SIGINT, SIGHUP, SIGQUIT] { kill(holder.pid, signal) }
       finish()
     }
     #expect(outcome == .done(Content.hello.bytes))

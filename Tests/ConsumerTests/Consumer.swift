@@ -131,8 +131,12 @@ extension Consumer {
   private static let magic: Bytes = "PNG image data, 31 x 17, 8-bit/color RGB"
 
   /// FluidSynth says the same of silence and of music: whether its samples are any.
-  private static let loudness = #"""
-    fluidsynth -niq -T raw -O s16 -F /dev/stdout "$1" "$2" 2>/dev/null | python3 -c '
+  private static let loudness =
+    #"fluidsynth -niq -T raw -O s16 -F /dev/stdout "$1" "$2" 2>/dev/null | "# + measure
+
+  /// A command that tells music from silence.
+  static let measure = #"""
+    python3 -c '
     import array, sys
     samples = array.array("h")
     data = sys.stdin.buffer.read()

@@ -45,6 +45,8 @@ int clinux_attach_mount(int mount, const char *path);
 // umount2(2), MNT_DETACH
 int clinux_detach_mount(const char *path);
 
+// openat(2) of a new file, for writing; `name` is one component.
+int clinux_make_file(int directory, const char *name, mode_t mode);
 // openat2(2) with RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS, and RESOLVE_NO_SYMLINKS where links are not followed.
 int clinux_open_beneath(int directory, const char *path, uint64_t flags, mode_t mode, int follows_links);
 // The flag of open(2) that Glibc shows to C alone.

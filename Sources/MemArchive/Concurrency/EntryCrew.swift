@@ -1,5 +1,6 @@
 /// Extracts entries on several threads, and gives the files in the entries' order: those whose content can be read by
-/// itself, and small ones whose content was read already, so that only a file is left to be made of it.
+/// itself, and small ones whose content was read already, so that only a file is left to be made of it, here or by a
+/// worker.
 ///
 /// The thread that submits takes part: it works while it would have to wait, so that one processor more is busy and an
 /// archive with little in it starts no thread at all.
@@ -10,6 +11,12 @@ final class EntryCrew {
       case zip(ZipContent)
       /// A part of the batch's copies.
       case copied(Range<Int>)
+      /// To be copied.
+      case file(MemFile)
+
+      /// So many batches may wait for each thread. Content that is in the archive yet costs no memory, and far ahead
+      /// there may be a heavy entry.
+      var ahead: Int { if case .zip = self { 64 } else { 8 } }
     }
 
     let entry: ArchiveEntry
@@ -23,6 +30,7 @@ final class EntryCrew {
       switch content {
       case .zip(let content): max(content.size, content.compressedSize)
       case .copied(let range): UInt64(range.count)
+      case .file(let file): UInt64(file.size)
       }
     }
   }
@@ -73,17 +81,29 @@ final class EntryCrew {
   func submit(
     _ entry: ArchiveEntry, _ content: ZipContent, position: Int, _ deliver: Delivery
   ) throws(ArchiveError) {
+    try submit(entry, position: position, .zip(content), size: Int64(content.size), deliver)
+  }
+
+  /// Takes an entry on whose content is in a file already, and is to be copied.
+  func submit(
+    _ entry: ArchiveEntry, _ file: MemFile, position: Int, _ deliver: Delivery
+  ) throws(ArchiveError) {
+    try submit(entry, position: position, .file(file), size: Int64(file.size), deliver)
+  }
+
+  private func submit(
+    _ entry: ArchiveEntry, position: Int, _ content: Job.Content, size: Int64, _ deliver: Delivery
+  ) throws(ArchiveError) {
     var charge = Charge(ledger, entry: entry.name)
     // Charged here, in the archive's order, so that the limits strike at the same entry as with one thread.
     do throws(ArchiveError) {
-      try charge.grow(to: Int64(content.size))
+      try charge.grow(to: size)
     } catch {
       // What was charged for others may not be held any more.
       drain(deliver)
-      try charge.grow(to: Int64(content.size))
+      try charge.grow(to: size)
     }
-    // Content that is in the archive yet costs no memory: far ahead there may be a heavy entry.
-    submit(entry, position: position, .zip(content), charge, ahead: 64, deliver)
+    submit(entry, position: position, content, charge, deliver)
   }
 
   /// Takes an entry on whose content `read` hands over in blocks with their offsets, before it returns its size.
@@ -112,12 +132,11 @@ final class EntryCrew {
       throw error
     }
     pending.endCopies(at: start + Int(size))
-    submit(entry, position: position, .copied(start..<start + Int(size)), charge, ahead: 8, deliver)
+    submit(entry, position: position, .copied(start..<start + Int(size)), charge, deliver)
   }
 
-  /// - Parameter ahead: So many batches for each thread may wait.
   private func submit(
-    _ entry: ArchiveEntry, position: Int, _ content: Job.Content, _ charge: consuming Charge, ahead: Int,
+    _ entry: ArchiveEntry, position: Int, _ content: Job.Content, _ charge: consuming Charge,
     _ deliver: Delivery
   ) {
     count += 1
@@ -128,7 +147,7 @@ final class EntryCrew {
     guard pending.isFull else { return }
     if queue.append(take()) > 1 { startThreads() }
     while let batch = queue.removeFirstIfDone() { self.deliver(batch, deliver) }
-    while queue.count > ahead * size { advance(deliver) }
+    while queue.count > content.ahead * size { advance(deliver) }
   }
 
   /// Waits for all entries, working on them meanwhile.

@@ -38,6 +38,11 @@ final class EntryWorker: @unchecked Sendable {
         try checkCancellation()
         try unsafe take(copies.span.bytes.extracting(range), 0)
         return Int64(range.count)
+      case .file(let file):
+        return try file.forEachBlock { (block, offset) throws(ArchiveError) in
+          try checkCancellation()
+          try take(block, offset)
+        }
       case .zip(let content):
         let declared = DeclaredSize(size: job.entry.size)
         let size = try reader!.forEachBlock(of: content) { (block, offset) throws(ArchiveError) in

@@ -78,10 +78,12 @@ struct Region: ~Copyable {
       }
     }
     if let place { return .packed(place.slab, place.offset..<place.offset + Int(size)) }
+    let isShared = isPacked && !store.isCopied
+    let (executable, keepsDescriptor) = (store.executable, store.keepsDescriptors)
     let sealed = try file!.seal(size: size, charge: charge)
-    return isPacked
+    return isShared
       ? .packed(
-        try Slab(sealed, executable: store.executable, keepsDescriptor: store.keepsDescriptors), 0..<Int(size)
+        try Slab(sealed, executable: executable, keepsDescriptor: keepsDescriptor), 0..<Int(size)
       ) : .own(sealed)
   }
 

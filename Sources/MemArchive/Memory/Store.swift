@@ -9,6 +9,8 @@ internal import SystemPackage
   let executable: Bool
   /// Whether slabs are to be passed on to another process.
   let keepsDescriptors: Bool
+  /// Whether only small content shares memory.
+  let isCopied: Bool
   private let storage: ExtractionOptions.Storage
   private let budget: Int?
   private var slab: Slab?
@@ -29,7 +31,8 @@ internal import SystemPackage
     fill = options.fill
     executable = options.executable
     keepsDescriptors = options.keepsSlabDescriptors
-    storage = options.storage
+    isCopied = options.isCopied
+    storage = options.isCopied ? .packed : options.storage
     budget = options.descriptorBudget
     unsafe heap = .allocate(byteCount: 0, alignment: 16)
   }

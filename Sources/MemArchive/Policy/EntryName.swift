@@ -53,12 +53,25 @@ enum EntryName {
 
   /// Whether a raw name stays below the directory that it would be unpacked in.
   static func isSafeRelative(_ raw: [UInt8]) -> Bool {
-    guard let first = raw.first, first != UInt8(ascii: "/"), !raw.contains(0) else { return false }
-    // A backslash separates too: zip writers of DOS origin use it, and Windows would follow it.
-    let parts = raw.split(omittingEmptySubsequences: false) {
-      $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: "\\")
+    guard let first = raw.first, !isSeparator(first) else { return false }
+    var length = 0
+    var dots = 0
+    for byte in raw {
+      if byte == 0 { return false }
+      if isSeparator(byte) {
+        if length == 2, dots == 2 { return false }
+        (length, dots) = (0, 0)
+      } else {
+        length += 1
+        if byte == UInt8(ascii: ".") { dots += 1 }
+      }
     }
-    return first != UInt8(ascii: "\\") && !parts.contains { $0.elementsEqual("..".utf8) }
+    return length != 2 || dots != 2
+  }
+
+  // A backslash separates too: zip writers of DOS origin use it, and Windows would follow it.
+  private static func isSeparator(_ byte: UInt8) -> Bool {
+    byte == UInt8(ascii: "/") || byte == UInt8(ascii: "\\")
   }
 
   // Bytes below 0x80 are always valid UTF-8, so the range begins at U+F780.

@@ -15,8 +15,12 @@ struct SandboxedVisit: ~Copyable {
   private let options: ExtractionOptions
   private let ledger: Ledger
   private let asks: Bool
-  /// Where the content goes, if it is not to stay in the files that come.
-  private let destination: (any EntryDestination)?
+  /// Whether the visitor may refuse what the worker took.
+  private let mayRefuse: Bool
+  /// Who copies the content to where it goes, if it is not to stay in the files that come.
+  private let crew: EntryCrew?
+  /// What ended the copying first, and that entry's position.
+  private var failure: (error: ArchiveError, position: Int)?
   private var files: ReceivedFiles
   private var events: [Event] = []
   private var told = 0
@@ -24,20 +28,29 @@ struct SandboxedVisit: ~Copyable {
   private var position = -1
   /// The wanted entries whose content has not come, by position.
   private var awaited: [Int: ArchiveEntry] = [:]
+  /// The entry that the visitor was told of last, and those that it refused, by position.
+  private var toldPosition = -1
+  private var refused: Set<Int> = []
   private var notes = 0
 
   init(
     _ reader: ArchiveReader, _ rule: VisitRule, _ destinations: MakeDestination?, options: ExtractionOptions,
     ledger: Ledger
   ) throws(ArchiveError) {
-    session = try WorkerSession.start(reader, task: .visit(rule), options: options, ledger: ledger)
+    var workersOptions = options
+    workersOptions.isCopied = destinations != nil
+    session = try WorkerSession.start(reader, task: .visit(rule), options: workersOptions, ledger: ledger)
     self.options = options
     self.ledger = ledger
     asks = rule == .ask
-    destination = destinations?(options, ledger)
-    // A destination charges what it takes itself.
+    mayRefuse = rule == .safeContents
+    crew = destinations.map {
+      EntryCrew(
+        size: options.threads, nil, $0(options, ledger), options: options, ledger: ledger, $0)
+    }
+    // Copies are charged when they are made.
     files = ReceivedFiles(
-      session, destination == nil ? ledger : Ledger(Limits(heldBytes: .max)), executable: options.executable)
+      session, destinations == nil ? ledger : Ledger(Limits(heldBytes: .max)), executable: options.executable)
   }
 
   var protection: Protection { session.protection }
@@ -76,8 +89,8 @@ struct SandboxedVisit: ~Copyable {
     do throws(ArchiveError) { isWanted = try visitor.wants(entry) } catch {
       guard options.goesOn(after: error) else {
         try tell(&visitor)
-        visitor.end(warnings: warnings, failedPosition: position)
-        throw error
+        try drain(&visitor)
+        throw end(&visitor, with: error, at: position)
       }
       events.append(.note(error))
     }
@@ -111,6 +124,7 @@ struct SandboxedVisit: ~Copyable {
         try deliver(file, entry, position, &visitor)
       case .note(let error):
         notes += 1
+        try drain(&visitor)
         visitor.note(error)
       }
       told += 1
@@ -122,35 +136,73 @@ struct SandboxedVisit: ~Copyable {
   private mutating func deliver(
     _ file: MemFile, _ entry: ArchiveEntry, _ position: Int, _ visitor: inout some EntryVisitor
   ) throws(ArchiveError) {
-    guard let destination else { return visitor.add(file, for: entry, position: position) }
+    if refused.remove(position) != nil { return }
+    guard let crew else { return visitor.add(file, for: entry, position: position) }
     do throws(ArchiveError) {
-      let taken = try destination.take(entry, position: position, reserved: nil) {
-        take throws(ArchiveError) in
-        try file.forEachBlock(take)
-      }
-      visitor.add(taken, for: entry, position: position)
+      try crew.submit(entry, file, position: position) { note($0, $1, &visitor) }
     } catch {
-      guard options.goesOn(after: error) else {
-        visitor.end(warnings: warnings, failedPosition: position)
-        throw error
+      try drain(&visitor)
+      throw end(&visitor, with: error, at: position)
       }
-      visitor.note(error)
+    try checkFailure(&visitor)
+  }
+
+  /// Waits until everything that has come is copied: what is wrong with an earlier entry comes first.
+  private mutating func drain(_ visitor: inout some EntryVisitor) throws(ArchiveError) {
+    guard let crew else { return }
+    crew.drain { note($0, $1, &visitor) }
+    try checkFailure(&visitor)
+  }
+
+  private mutating func note(
+    _ job: EntryCrew.Job, _ outcome: EntryCrew.Outcome, _ visitor: inout some EntryVisitor
+  ) {
+    guard failure == nil else { return }
+    switch outcome {
+    case .success(let file): visitor.add(file, for: job.entry, position: job.position)
+    case .failure(let error) where options.goesOn(after: error): visitor.note(error)
+    case .failure(let error): failure = (error, job.position)
     }
   }
 
+  private func checkFailure(_ visitor: inout some EntryVisitor) throws(ArchiveError) {
+    guard let failure else { return }
+    throw end(&visitor, with: failure.error, at: failure.position)
+  }
+
+  private func end(
+    _ visitor: inout some EntryVisitor, with error: ArchiveError, at position: Int
+  ) -> ArchiveError {
+    visitor.end(warnings: warnings, failedPosition: position)
+    return error
+  }
+
   /// What the worker decided by the rule has to be what the visitor says.
-  private func compare(
+  private mutating func compare(
     _ answer: WorkerMessage.Answer, _ entry: ArchiveEntry, _ visitor: inout some EntryVisitor
   ) throws(ArchiveError) {
-    let own: WorkerMessage.Answer
-    do throws(ArchiveError) { own = try visitor.wants(entry) ? .yes : .no } catch { own = .threw }
-    guard own == answer else { throw session.violation("took another entry than was asked for") }
+    toldPosition += 1
+    var own = WorkerMessage.Answer.threw
+    do throws(ArchiveError) { own = try visitor.wants(entry) ? .yes : .no } catch {
+      if mayRefuse {
+        try drain(&visitor)
+        guard options.goesOn(after: error) else { throw end(&visitor, with: error, at: toldPosition) }
+        visitor.note(error)
+        own = .no
+      }
+    }
+    if own == answer { return }
+    guard mayRefuse, own == .no, answer == .yes else {
+      throw session.violation("took another entry than was asked for")
+    }
+    refused.insert(toldPosition)
   }
 
   private mutating func end(
     _ failedPosition: Int64?, _ error: ArchiveError?, _ visitor: inout some EntryVisitor
   ) throws(ArchiveError) {
     try tell(&visitor)
+    try drain(&visitor)
     guard error != nil || events.isEmpty else {
       throw session.violation("did not send a slab that it spoke of")
     }
@@ -165,6 +217,6 @@ struct SandboxedVisit: ~Copyable {
       throw error
     }
     try session.finish()
-    try destination?.finish()
+    try crew?.finish()
   }
 }

@@ -11,6 +11,8 @@ package enum VisitRule: Equatable, Sendable {
   case collected(Chosen, ExtractionOptions.Duplicates)
   /// Everything with content whose name matches one of `include`, or any where that is empty, and none of `exclude`.
   case contents(include: [String], exclude: [String])
+  /// Everything with content whose name does not lead out; the visitor may refuse it still.
+  case safeContents
   /// Asked entry by entry.
   case ask
 }
@@ -43,6 +45,7 @@ extension WireWriter {
   mutating func put(_ rule: VisitRule) {
     switch rule {
     case .ask: put(UInt8(0))
+    case .safeContents: put(UInt8(3))
     case .contents(let include, let exclude):
       put(UInt8(1))
       for globs in [include, exclude] { put(all: globs) { $0.put($1) } }
@@ -70,6 +73,7 @@ extension WireReader {
   mutating func rule() throws(Malformed) -> VisitRule {
     switch try number(UInt8.self) {
     case 0: return .ask
+    case 3: return .safeContents
     case 1: return .contents(include: try texts(), exclude: try texts())
     case 2:
       guard let duplicates = ExtractionOptions.Duplicates(number: try number()) else { throw Malformed() }

@@ -119,6 +119,7 @@ extension WireWriter {
     put(optional: options.descriptorBudget.map { Int64($0) })
     put(Int64(options.threads))
     put(options.executable)
+    put(options.isCopied)
     put(options.insecureNames == .reject)
     put(options.onError == .keepGoing)
     put(options.engine == .libarchive)
@@ -153,6 +154,7 @@ extension WireReader {
     options.descriptorBudget = try optionalNumber(Int64.self).map { Int($0) }
     options.parallelism = Int(try number(Int64.self))
     options.executable = try bool()
+    options.isCopied = try bool()
     options.insecureNames = try bool() ? .reject : .keep
     options.onError = try bool() ? .keepGoing : .stop
     options.engine = try bool() ? .libarchive : .own

@@ -18,11 +18,27 @@ extension SystemCalls {
     return OwnedDescriptor(FileDescriptor(rawValue: number))
   }
 
-  /// mkdirat(2), and fchmodat(2) because the process's umask(2) may leave nothing of the mode.
-  static func makeDirectory(_ name: RawPath, in directory: FileDescriptor, mode: UInt32) throws(Errno) {
-    _ = try valueOrErrno { unsafe mkdirat(directory.rawValue, name, mode) }
-    _ = try valueOrErrno { unsafe fchmodat(directory.rawValue, name, mode, 0) }
+  /// openat(2), O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW; always close-on-exec. The process's umask(2) has a part in the mode.
+  ///
+  /// - Parameter name: One component, so that no link can be on the way.
+  static func makeFile(
+    _ name: RawPath, in directory: FileDescriptor, mode: UInt32
+  ) throws(Errno) -> OwnedDescriptor {
+    OwnedDescriptor(
+      FileDescriptor(
+        rawValue: try valueOrErrno { unsafe clinux_make_file(directory.rawValue, name, mode_t(mode)) }))
   }
+
+  /// mkdirat(2), and fchmodat(2) where the process's umask(2) may leave nothing of the mode.
+  static func makeDirectory(
+    _ name: RawPath, in directory: FileDescriptor, mode: UInt32, hasUmask: Bool = true
+  ) throws(Errno) {
+    _ = try valueOrErrno { unsafe mkdirat(directory.rawValue, name, mode) }
+    if hasUmask { _ = try valueOrErrno { unsafe fchmodat(directory.rawValue, name, mode, 0) } }
+  }
+
+  /// umask(2): the one before.
+  static func setUmask(_ mask: UInt32) -> UInt32 { UInt32(umask(mode_t(mask))) }
 
   /// symlinkat(2)
   static func makeLink(_ name: RawPath, in directory: FileDescriptor, to target: RawPath) throws(Errno) {

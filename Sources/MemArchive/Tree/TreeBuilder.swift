@@ -9,6 +9,7 @@ struct TreeBuilder {
   /// All that a wanted name could lie in, when entries are wanted by name.
   private let waysToNames: Set<NameKey>
   private(set) var entries: [ArchiveEntry] = []
+  private var writers: [TreeWriter] = []
   private(set) var skipped: [ArchiveWarning] = []
   private(set) var warnings: [ArchiveWarning] = []
   var errors: [ArchiveError] = []
@@ -33,7 +34,9 @@ struct TreeBuilder {
     // A compressed file alone is a file that somebody compressed; the outermost one was asked for.
     if level > 0 { options.formats.subtract(.loneFile) }
     let (selection, nested, ways) = (selection, nested, waysToNames)
-    let writer = TreeWriter(TreeArea(space, top: top), options: options) { entry in
+    let wantsAll = if case .all = selection.rule { true } else { false }
+    let writer = TreeWriter(TreeArea(space, top: top), options: options, wantsAll: wantsAll) { entry in
+      if wantsAll { return true }
       let entry = entry.inside(outer)
       return selection.includes(entry)
         || (nested == .expand && entry.kind == .file && selection.mayLie(in: entry, ways))
@@ -46,6 +49,7 @@ struct TreeBuilder {
       if level > 0 { try writer.removeAll() }
       throw error.inside(outer)
     }
+    writers.append(writer)
     entries += outer == nil ? writer.entries : writer.entries.map { $0.inside(outer) }
     skipped += outer == nil ? writer.skipped : writer.skipped.map { $0.inside(outer) }
     warnings += outer == nil ? writer.warnings : writer.warnings.map { $0.inside(outer) }

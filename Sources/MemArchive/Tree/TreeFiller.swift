@@ -7,8 +7,10 @@ internal import SystemPackage
 final class TreeArea: Sendable {
   /// Where content is put: at its path, or on the stage until an entry of the same name gives way to it.
   struct Target: Sendable {
-    let path: RawPath
-    let isStaged: Bool
+    /// The directory below the area's top; nil for the stage.
+    let directory: RawPath?
+    let name: RawPath
+    var isStaged: Bool { directory == nil }
   }
 
   let space: TreeSpace
@@ -22,19 +24,26 @@ final class TreeArea: Sendable {
 
   func expect(_ target: Target, at position: Int) { targets.withLock { $0[position] = target } }
   func takeTarget(at position: Int) -> Target? { targets.withLock { $0.removeValue(forKey: position) } }
-
-  /// The directory below which a target's path is.
-  func directory(of target: Target) -> FileDescriptor {
-    target.isStaged ? space.stage.descriptor : top.descriptor
-  }
 }
 
 /// Writes the content of entries into a tree, on one thread.
 ///
-/// The whole path is walked by the kernel beneath the area's top (openat2(2)), which takes less than keeping descriptors
-/// of directories would; every directory on it was made by the area's ``TreeWriter``.
+/// A directory's path is walked by the kernel beneath the area's top (openat2(2)); every directory on it was made by the
+/// area's ``TreeWriter``.
 final class TreeFiller: EntryDestination {
+  private final class Directory {
+    let path: RawPath
+    let owned: OwnedDescriptor
+
+    init(_ path: RawPath, _ owned: consuming OwnedDescriptor) {
+      self.path = path
+      self.owned = owned
+    }
+  }
+
   private let area: TreeArea
+  /// That of the last file: entries of one directory follow each other.
+  private var directory: Directory?
 
   init(_ area: TreeArea) { self.area = area }
 
@@ -48,13 +57,14 @@ final class TreeFiller: EntryDestination {
     guard let target = area.takeTarget(at: position) else {
       throw .corrupt("the archive changed while it was read", entry: entry.name)
     }
-    let directory = area.directory(of: target)
+    let directory: FileDescriptor
     let file: OwnedDescriptor
     do throws(Errno) {
-      file = try SystemCalls.open(
-        beneath: directory, target.path, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW, mode: 0o600)
+      directory = try self.directory(of: target)
+      file = try SystemCalls.makeFile(
+        target.name, in: directory, mode: area.space.hasUmask ? 0o600 : entry.treeMode(or: 0o644))
     } catch {
-      throw .system("openat2", error, doing: "making a file in a tree", entry: entry.name)
+      throw .system("openat", error, doing: "making a file in a tree", entry: entry.name)
     }
     do throws(ArchiveError) {
       let size = try fill(file.descriptor, entry, &charge, content)
@@ -62,9 +72,19 @@ final class TreeFiller: EntryDestination {
       return nil
     } catch {
       // Nothing is left of a file that is not whole; where even this fails the tree is not handed out.
-      try? Self.remove(target.path, beneath: directory)
+      try? SystemCalls.remove(target.name, in: directory)
       throw error
     }
+  }
+
+  private func directory(of target: TreeArea.Target) throws(Errno) -> FileDescriptor {
+    guard let path = target.directory else { return area.space.stage.descriptor }
+    if let directory, directory.path == path { return directory.owned.descriptor }
+    let opened = Directory(
+      path,
+      try SystemCalls.open(beneath: area.top.descriptor, path, CInt(CLINUX_O_PATH) | O_DIRECTORY))
+    directory = opened
+    return opened.owned.descriptor
   }
 
   // The file is closed before the next one is made.
@@ -90,17 +110,23 @@ final class TreeFiller: EntryDestination {
         throw .corrupt("a block lies at the impossible offset \(offset)", entry: entry.name)
       }
       try charge.grow(to: max(end, blockEnd))
-      do throws(Errno) { try SystemCalls.write(block, to: file, at: offset) } catch {
+      do throws(Errno) {
+        // What is written already has to give way to zeros too.
+        let written =
+          offset < end
+          ? try SystemCalls.writeAll(block, to: file, at: offset)
+          : try SystemCalls.writePages(block, to: file, at: offset)
+        length = max(length, written)
+      } catch {
         throw .system("pwrite", error, doing: "filling a file in a tree", entry: entry.name)
       }
       end = max(end, blockEnd)
-      length = max(length, end)
     }
     try charge.grow(to: size)
-    // A hole may reach from the last block to the end.
+    // A hole may reach to the end.
     if size != length { try truncate(file, to: size, entry) }
     do throws(Errno) {
-      try SystemCalls.changeMode(file, to: entry.treeMode(or: 0o644))
+      if area.space.hasUmask { try SystemCalls.changeMode(file, to: entry.treeMode(or: 0o644)) }
       if let modified = entry.modified {
         try SystemCalls.setTimes(of: file, accessed: entry.accessed ?? modified, modified: modified)
       }
@@ -127,6 +153,45 @@ final class TreeFiller: EntryDestination {
 }
 
 extension SystemCalls {
+  /// Writes a block and returns where it ends.
+  fileprivate static func writeAll(
+    _ block: RawSpan, to file: FileDescriptor, at offset: Int64
+  ) throws(Errno) -> Int64 {
+    try write(block, to: file, at: offset)
+    return offset + Int64(block.byteCount)
+  }
+
+  /// Writes a block where nothing is yet, without its pages of zeros, and returns where the last byte ends that was written:
+  /// holes come as zeros from whoever copied the content or sent it from another process.
+  fileprivate static func writePages(
+    _ block: RawSpan, to file: FileDescriptor, at offset: Int64
+  ) throws(Errno) -> Int64 {
+    let page = 4096
+    var start = 0
+    var next = 0
+    var written: Int64 = 0
+    while next < block.byteCount {
+      let end = min(block.byteCount, next + page - Int((offset + Int64(next)) % Int64(page)))
+      if isZero(block.extracting(next..<end)) {
+        if start < next {
+          written = try writeAll(block.extracting(start..<next), to: file, at: offset + Int64(start))
+        }
+        start = end
+      }
+      next = end
+    }
+    return start < next
+      ? try writeAll(block.extracting(start..<next), to: file, at: offset + Int64(start)) : written
+  }
+
+  /// memcmp(3) of the bytes with their neighbours ends at the first that differs.
+  private static func isZero(_ bytes: RawSpan) -> Bool {
+    unsafe bytes.withUnsafeBytes { bytes in
+      guard let start = bytes.baseAddress, unsafe bytes[0] == 0 else { return false }
+      return unsafe memcmp(start, start + 1, bytes.count - 1) == 0
+    }
+  }
+
   /// openat2(2), O_PATH | O_DIRECTORY, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS
   static func openDirectory(_ path: TreePath, beneath top: FileDescriptor) throws(Errno) -> OwnedDescriptor {
     try open(beneath: top, path.cString, CInt(CLINUX_O_PATH) | O_DIRECTORY)

@@ -45,6 +45,17 @@ final class TreeNode {
     return node
   }
 
+  /// Calls `body` with each directory below this one, a directory's own before it.
+  func forEachDirectoryBelow<Failure: Error>(
+    _ path: TreePath = .top, _ body: (TreeNode, TreePath) throws(Failure) -> Void
+  ) throws(Failure) {
+    for child in children.values where child.kind == .directory {
+      let path = path.appending(child.component)
+      try child.forEachDirectoryBelow(path, body)
+      try body(child, path)
+    }
+  }
+
   /// Calls `body` with each node below this one, a directory's children before it.
   func forEachBelow<Failure: Error>(
     _ path: TreePath = .top, _ body: (TreeNode, TreePath) throws(Failure) -> Void

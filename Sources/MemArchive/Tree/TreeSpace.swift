@@ -16,13 +16,18 @@ final class TreeSpace: Sendable {
   private let stageName: String
   private let mount: TreeMount
   let account: TreeAccount
+  /// Whether the process's umask(2) changes the modes that files are made with.
+  let hasUmask: Bool
   private let stageCount = Atomic<Int>(0)
 
-  /// - Parameter mode: Who may enter it besides the user.
-  init(_ ledger: Ledger, mode: UInt32 = 0o700, way: ExtractionOptions.TreeWay = .automatic)
-    throws(ArchiveError)
-  {
+  /// - Parameters:
+  ///   - mode: Who may enter it besides the user.
+  ///   - hasUmask: False where the process's umask(2) is 0, and nobody changes it.
+  init(
+    _ ledger: Ledger, mode: UInt32 = 0o700, way: ExtractionOptions.TreeWay = .automatic, hasUmask: Bool = true
+  ) throws(ArchiveError) {
     self.ledger = ledger
+    self.hasUmask = hasUmask
     // The ledger refuses before memory is committed; the kernel's own bound is for what it does not see. tmpfs(5)
     let bytes = ledger.heldLimit == .max ? 0 : UInt64(max(1, ledger.heldLimit)) + (64 << 20)
     let inodes = UInt64(max(1, ledger.heldLimit)) / UInt64(TreeAccount.inodeSize) + 4096

@@ -42,8 +42,8 @@ extension TreeWriter {
   /// To be called last: directories get their modes and times, which making their entries has changed.
   func close() throws(ArchiveError) {
     if let entry = root.entry { try finish(area.top.descriptor, entry) }
-    try root.forEachBelow { node, path throws(ArchiveError) in
-      guard node.kind == .directory, let entry = node.entry else { return }
+    try root.forEachDirectoryBelow { node, path throws(ArchiveError) in
+      guard let entry = node.entry else { return }
       do throws(Errno) {
         let directory = try SystemCalls.open(
           beneath: area.top.descriptor, path.cString, O_RDONLY | O_DIRECTORY)
@@ -90,7 +90,7 @@ extension TreeWriter {
     do throws(Errno) {
       let parent = try SystemCalls.openDirectory(path.parent, beneath: area.top.descriptor)
       try SystemCalls.rename(
-        target.path, in: area.space.stage.descriptor, to: path.last, in: parent.descriptor)
+        target.name, in: area.space.stage.descriptor, to: path.last, in: parent.descriptor)
     } catch {
       throw .system("renameat", error, doing: "replacing a file in a tree", entry: entries[position].name)
     }
@@ -125,10 +125,10 @@ extension TreeWriter {
       let stage = area.space.stage.descriptor
       for path in paths where root.node(path).map({ $0.kind != .directory }) ?? false {
         let name = area.space.nextStageName()
-        try SystemCalls.link(name, in: stage, to: target.path, in: stage)
+        try SystemCalls.link(name, in: stage, to: target.name, in: stage)
         try replace(path, by: name)
       }
-      try SystemCalls.remove(target.path, in: stage)
+      try SystemCalls.remove(target.name, in: stage)
     } catch {
       throw .system("linkat", error, doing: "making a hard link in a tree", entry: entries[position].name)
     }

@@ -16,6 +16,7 @@ final class TreeWriter: EntryVisitor {
 
   let area: TreeArea
   let options: ExtractionOptions
+  let rule: VisitRule
   private let isWanted: (ArchiveEntry) -> Bool
   let root = TreeNode(.directory, component: [])
   private(set) var entries: [ArchiveEntry] = []
@@ -30,14 +31,19 @@ final class TreeWriter: EntryVisitor {
   /// Content that was taken, by position.
   private(set) var filled: Set<Int> = []
   /// The directory at hand.
-  private var lastDirectory: (path: TreePath, node: TreeNode)
+  private var lastDirectory: (path: TreePath, raw: RawPath, node: TreeNode)
 
-  init(_ area: TreeArea, options: ExtractionOptions, isWanted: @escaping (ArchiveEntry) -> Bool) {
+  /// - Parameter wantsAll: Whether `isWanted` is true of every entry.
+  init(
+    _ area: TreeArea, options: ExtractionOptions, wantsAll: Bool, isWanted: @escaping (ArchiveEntry) -> Bool
+  ) {
     self.area = area
+    // The first of two entries with one name stays: a damaged second one must not be looked at.
+    rule = wantsAll && options.duplicates != .first ? .safeContents : .ask
     self.options = options
     self.isWanted = isWanted
     root.isMade = true
-    lastDirectory = (.top, root)
+    lastDirectory = (.top, TreePath.top.cString, root)
   }
 
   var destinations: MakeDestination? {
@@ -134,12 +140,12 @@ final class TreeWriter: EntryVisitor {
       try makeLink(entry, at: path, position, isTaken: earlier != nil)
       node.isMade = true
     case .hardlink:
-      try link(entry, at: path, to: target, position)
+      guard try link(entry, at: path, to: target, position) else { return false }
     case .file, .directory:
       let place =
         earlier == nil
-        ? TreeArea.Target(path: path.cString, isStaged: false)
-        : TreeArea.Target(path: area.space.nextStageName(), isStaged: true)
+        ? TreeArea.Target(directory: lastDirectory.raw, name: TreePath.cString(component))
+        : TreeArea.Target(directory: nil, name: area.space.nextStageName())
       if place.isStaged { steps.append(.place(place, at: path, position: position)) }
       area.expect(place, at: position)
     }
@@ -163,7 +169,7 @@ final class TreeWriter: EntryVisitor {
       }
       if isTaken {
         try make(in: area.space.stage.descriptor)
-        steps.append(.place(.init(path: name, isStaged: true), at: path, position: position))
+        steps.append(.place(.init(directory: nil, name: name), at: path, position: position))
       } else {
         let parent = try SystemCalls.openDirectory(path.parent, beneath: area.top.descriptor)
         try make(in: parent.descriptor)
@@ -177,21 +183,22 @@ final class TreeWriter: EntryVisitor {
 
   private func link(
     _ entry: ArchiveEntry, at path: TreePath, to target: TreePath, _ position: Int
-  ) throws(ArchiveError) {
+  ) throws(ArchiveError) -> Bool {
     guard let link = entry.link, EntryName.isSafeRelative(EntryName.raw(link)), target.fits, !target.isTop
     else {
       skip(entry.name, "its target \"\(entry.link ?? "")\" leads out of the tree")
-      return
+      return false
     }
     let group = linked[target, default: []] + [path]
     linked[target] = group
     if entry.hasContent {
-      let place = TreeArea.Target(path: area.space.nextStageName(), isStaged: true)
+      let place = TreeArea.Target(directory: nil, name: area.space.nextStageName())
       steps.append(.share(place, among: [target] + group, position: position))
       area.expect(place, at: position)
     } else {
       steps.append(.link(path, to: target, position: position))
     }
+    return true
   }
 
   /// The directory at a path, made with all those above it that are missing.
@@ -211,7 +218,7 @@ final class TreeWriter: EntryVisitor {
       depth += 1
     }
     if depth < components.count { node = try makeDirectories(path, below: node, depth, for: entry) }
-    lastDirectory = (path, node)
+    lastDirectory = (path, path.cString, node)
     return node
   }
 
@@ -225,7 +232,8 @@ final class TreeWriter: EntryVisitor {
       var parent = try SystemCalls.openDirectory(path.prefix(depth), beneath: area.top.descriptor)
       for component in missing {
         let name = TreePath.cString(component)
-        try SystemCalls.makeDirectory(name, in: parent.descriptor, mode: 0o755)
+        try SystemCalls.makeDirectory(
+          name, in: parent.descriptor, mode: 0o755, hasUmask: area.space.hasUmask)
         let next = TreeNode(.directory, component: component)
         next.isMade = true
         node.add(next)

@@ -134,21 +134,69 @@ struct SocketTests {
     #expect(try received(Limits(totalBytes: 3000, heldBytes: 3000, entryBytes: 1000, entries: 3))?.count == 3)
   }
 
-  @Test func `A receiver without a free descriptor is told so`() async {
+  /// Calls `body` while this process can open so many descriptors more.
+  private static func leavingDescriptors<Result>(_ count: Int, _ body: () throws -> Result) rethrows -> Result
+  {
+    var limit = rlimit(rlim_cur: 0, rlim_max: 0)
+    getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+    let before = limit
+    // The lowest numbers that are free.
+    let free = (0...count).map { _ in dup(0) }
+    for number in free { close(number) }
+    limit.rlim_cur = rlim_t(free[count])
+    setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+    var all = before
+    defer { setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &all) }
+    return try body()
+  }
+
+  /// How many descriptors can be opened.
+  private static func freeDescriptors() -> Int {
+    var opened: [CInt] = []
+    while opened.count < 100, case let number = dup(0), number >= 0 { opened.append(number) }
+    for number in opened { close(number) }
+    return opened.count
+  }
+
+  private static func code(_ body: () throws -> Void) -> ArchiveError.Code? {
+    do {
+      try body()
+      return nil
+    } catch {
+      return (error as? ArchiveError)?.code
+    }
+  }
+
+  @Test(arguments: [0, 3])
+  func `A receiver with too few free descriptors is told so, and keeps none`(free: Int) async {
+    await #expect(processExitsWith: .success) { [free] in
+      let pair = try SocketPair()
+      try MemFile.send((0..<5).map { try MemFile(name: "\($0)", bytes: [1]) }, to: pair.one)
+      Self.leavingDescriptors(free) {
+        guard Self.freeDescriptors() == free else { exit(1) }
+        guard Self.code({ _ = try MemFile.receive(from: pair.other) }) == .descriptorLimit else { exit(2) }
+        guard Self.freeDescriptors() == free else { exit(3) }
+      }
+    }
+  }
+
+  @Test func `A sender without a free descriptor sends what has one, and is told of what would need one`()
+    async
+  {
     await #expect(processExitsWith: .success) {
       let pair = try SocketPair()
-      try MemFile(name: "x", bytes: [1]).send(to: pair.one)
-      var limit = rlimit(rlim_cur: 0, rlim_max: 0)
-      getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
-      // Every number below this is in use.
-      let next = dup(0)
-      close(next)
-      limit.rlim_cur = rlim_t(next)
-      setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
-      do { _ = try MemFile(receivedFrom: pair.other) } catch let error as ArchiveError {
-        exit(error.code == .descriptorLimit ? 0 : 2)
+      let own = try MemFile(name: "own", bytes: Array("sent".utf8))
+      let files = try ArchiveReader(path: Fixture.path("tree.tar.gz")).extract(
+        options: ExtractionOptions(storage: .packed))
+      guard let packed = files["tree/hello.txt"] else { exit(1) }
+      Self.leavingDescriptors(0) {
+        guard Self.code({ try own.send(to: pair.one) }) == nil else { exit(2) }
+        guard Self.code({ try packed.send(to: pair.one) }) == .descriptorLimit else { exit(3) }
       }
-      exit(1)
+      // The socket can be used further.
+      guard try MemFile(receivedFrom: pair.other).text == "sent" else { exit(4) }
+      try packed.send(to: pair.one)
+      guard try MemFile(receivedFrom: pair.other).text == "Hello, sealed world.\n" else { exit(5) }
     }
   }
 }

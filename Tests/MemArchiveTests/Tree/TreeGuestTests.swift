@@ -141,12 +141,23 @@ struct TreeGuestTests {
     )
   }
 
-  /// With one thread: small content is copied for another one without its holes.
-  @Test func `Holes of a sparse entry stay holes`() throws {
-    for name in ["tar-sparse-pax-1.0.tar", "tar-sparse-old-gnu-all-hole.tar"] {
-      let files = try ArchiveReader(path: Fixture.path(name)).extract()
-      let tree = try ArchiveReader(path: Fixture.path(name)).tree(
-        options: ExtractionOptions(parallelism: 1))
+  @Test(arguments: [
+    ExtractionOptions(parallelism: 1), ExtractionOptions(parallelism: 4),
+    ExtractionOptions(sandbox: .required),
+  ])
+  func `Holes of a sparse entry stay holes, however many copied it`(_ options: ExtractionOptions) throws {
+    let cases = ["tar-sparse-pax-1.0.tar", "tar-sparse-old-gnu-all-hole.tar"].map {
+      ArchiveReader(path: Fixture.path($0))
+    }
+    // Zeros that are no hole in the archive, in front of a page, in it and behind it.
+    let zeros =
+      Bytes(repeating: 1, count: 100) + Bytes(repeating: 0, count: 40_000) + Bytes(repeating: 2, count: 5000)
+      + Bytes(repeating: 0, count: 20_001)
+    let all = Bytes(repeating: 0, count: 300_000)
+    let own = ArchiveReader(bytes: Tar.archive(Tar.entry("zeros", zeros), Tar.entry("all", all)))
+    for reader in cases + [own] {
+      let files = try reader.extract()
+      let tree = try reader.tree(options: options)
       #expect(files.contains { $0.file.size >= 16 << 10 })
       for (name, file) in files where file.size >= 16 << 10 {
         var status = stat()

@@ -3,6 +3,7 @@ struct SendingVisitor: EntryVisitor {
   private enum Decider {
     case ask
     case contents(include: [Glob], exclude: [Glob])
+    case safeContents
     /// Decides as the parent's does; the files that it is given are all one.
     case collected(FileCollector, placeholder: MemFile)
   }
@@ -16,6 +17,7 @@ struct SendingVisitor: EntryVisitor {
     decider = .ask
     switch rule {
     case .ask: break
+    case .safeContents: decider = .safeContents
     case .contents(let include, let exclude):
       decider = .contents(include: include.map { Glob($0) }, exclude: exclude.map { Glob($0) })
     case .collected(let chosen, let duplicates):
@@ -40,6 +42,10 @@ struct SendingVisitor: EntryVisitor {
       return desk.nextRequest() == .answer(true)
     case .contents(let include, let exclude):
       let isWanted = entry.hasContent && Glob.admits(entry, include: include, exclude: exclude)
+      desk.send(.entry(entry, isWanted ? .yes : .no))
+      return isWanted
+    case .safeContents:
+      let isWanted = entry.hasContent && EntryName.isSafeRelative(EntryName.raw(entry.name))
       desk.send(.entry(entry, isWanted ? .yes : .no))
       return isWanted
     case .collected(var collector, let placeholder):

@@ -1,0 +1,112 @@
+import Foundation
+import Glibc
+import MemArchive
+import SystemPackage
+import Testing
+
+/// A worker's tree is the one that this process makes.
+struct TreeSandboxTests {
+  /// All that can be seen of a tree, or its error.
+  private struct Seen: Equatable {
+    var lines: [String] = []
+    var entries: [ArchiveEntry] = []
+    var skipped: [ArchiveWarning] = []
+    var warnings: [ArchiveWarning] = []
+    var errors: [String] = []
+
+    init(_ reader: ArchiveReader, _ sandbox: ExtractionOptions.Sandbox, _ options: ExtractionOptions) throws {
+      var options = options
+      options.sandbox = sandbox
+      do throws(ArchiveError) {
+        let tree = try reader.tree(options: options)
+        (entries, skipped, warnings) = (tree.entries, tree.skipped, tree.warnings)
+        errors = tree.errors.map { "\($0)" }
+        lines = (try? Self.lines(tree)) ?? ["unreadable"]
+      } catch {
+        errors = ["\(error)"]
+      }
+    }
+
+    /// Each entry as it is in the tree, and how much else is there.
+    private static func lines(_ tree: MemTree) throws -> [String] {
+      let all = try tree.withPath { top in
+        try FileManager.default.subpathsOfDirectory(atPath: top).count
+      }
+      return try ["\(all) names"] + tree.entries.map { try line($0.name, tree) }
+    }
+
+    private static func line(_ name: String, _ tree: MemTree) throws -> String {
+      guard let path = try? tree.path(of: name) else { return "no \(name)" }
+      var status = stat()
+      try #require(path.withPlatformString { lstat($0, &status) } == 0)
+      let kind = "\(name) \(status.st_mode) \(status.st_nlink) "
+      let time = "\(status.st_mtim.tv_sec).\(status.st_mtim.tv_nsec) "
+      switch status.st_mode & S_IFMT {
+      case S_IFREG:
+        var bytes = Bytes(repeating: 0, count: Int(status.st_size) + 1)
+        let file = try FileDescriptor.open(path, .readOnly)
+        let count = try file.closeAfter { try bytes.withUnsafeMutableBytes { try file.read(into: $0) } }
+        return kind + time + "\(bytes.prefix(count).hashValue)"
+      case S_IFLNK:
+        var target = [CChar](repeating: 0, count: 4097)
+        let count = path.withPlatformString { readlink($0, &target, target.count) }
+        return kind + time + "\(target.prefix(count))"
+      // That of a directory without an entry of its own is now's.
+      default: return kind
+      }
+    }
+  }
+
+  private func expectSame(
+    _ reader: ArchiveReader, _ options: ExtractionOptions, sourceLocation: SourceLocation = #_sourceLocation
+  ) throws {
+    let expected = try Seen(reader, .off, options)
+    #expect(try Seen(reader, .required, options) == expected, sourceLocation: sourceLocation)
+  }
+
+  @Test(arguments: Fixture.all)
+  func `A fixture's tree is the same`(_ fixture: Fixture) throws {
+    for policy in [ExtractionOptions.ErrorPolicy.stop, .keepGoing] {
+      try expectSame(
+        ArchiveReader(path: fixture.path),
+        ExtractionOptions(formats: .all, passphrases: ["secret", "password"], onError: policy))
+    }
+  }
+
+  private static let odd = Tar.archive(
+    Tar.entry("x", Bytes("first".utf8)), Tar.entry("../up", Bytes("out".utf8)),
+    Tar.entry("x/below", Bytes("a file is in the way".utf8)), Tar.entry("x", Bytes("second".utf8)),
+    Tar.entry("large", Bytes(repeating: 7, count: 3 << 20)), Tar.entry("d/e", Bytes("e".utf8)),
+    Tar.entry("d", Bytes("a directory is in the way".utf8)),
+    Tar.entry("last", Bytes("last".utf8)))
+
+  @Test(arguments: [ExtractionOptions.Duplicates.last, .first, .reject])
+  func `What cannot be made is told the same, and the rest is there`(
+    _ duplicates: ExtractionOptions.Duplicates
+  ) throws {
+    for policy in [ExtractionOptions.ErrorPolicy.stop, .keepGoing] {
+      for names in [ExtractionOptions.InsecureNames.keep, .reject] {
+        try expectSame(
+          ArchiveReader(bytes: Self.odd),
+          ExtractionOptions(duplicates: duplicates, insecureNames: names, onError: policy))
+      }
+    }
+    let kept = try ArchiveReader(bytes: Self.odd).tree(
+      options: ExtractionOptions(duplicates: duplicates, onError: .keepGoing, sandbox: .required))
+    #expect(try kept.withPath(of: "last") { try Bytes(contentsOfFile: $0) } == Bytes("last".utf8))
+    #expect(kept.errors.contains { $0.code == .nameConflict })
+  }
+
+  @Test func `A selection's tree is the same`() throws {
+    for selection in [Selection.names(["d/e", "large"]), .glob("*a*")] {
+      let trees = try [ExtractionOptions.Sandbox.off, .required].map {
+        try ArchiveReader(bytes: Self.odd).tree(
+          selection, options: ExtractionOptions(onError: .keepGoing, sandbox: $0))
+      }
+      let names = try trees.map { tree in
+        try tree.withPath { try FileManager.default.subpathsOfDirectory(atPath: $0).sorted() }
+      }
+      #expect(names[0] == names[1] && names[0].contains("large"))
+    }
+  }
+}
