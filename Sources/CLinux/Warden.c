@@ -264,12 +264,23 @@ ON_SHARED_MEMORY static void guard(struct clinux_warden *warden) {
   watch(warden);
 }
 
+// What a worker has as its standard streams: an appliance may have no /dev, and an empty file that nobody can write to
+// does as well.
+static int open_nothing(void) {
+  int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
+  if (nothing >= 0) return nothing;
+  nothing = clinux_memfd_create("nothing", CLINUX_MFD_CLOEXEC | CLINUX_MFD_ALLOW_SEALING);
+  if (nothing >= 0)
+    clinux_add_seals(nothing, CLINUX_F_SEAL_WRITE | CLINUX_F_SEAL_GROW | CLINUX_F_SEAL_SHRINK | CLINUX_F_SEAL_SEAL);
+  return nothing;
+}
+
 struct clinux_warden *clinux_start_warden(
     const char *path, const char *const *arguments, const char *const *environment, int socket) {
   int null = -1, sockets[2] = {-1, -1}, error;
   struct clinux_warden *warden = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
   if (warden == MAP_FAILED) return NULL;
-  if (clinux_packet_sockets(sockets) != 0 || (null = open("/dev/null", O_RDWR | O_CLOEXEC)) < 0) goto failed;
+  if (clinux_packet_sockets(sockets) != 0 || (null = open_nothing()) < 0) goto failed;
   warden->path = path, warden->arguments = arguments, warden->environment = environment;
   warden->socket = socket, warden->null = null, warden->peer = sockets[1];
   warden->control = sockets[0];
