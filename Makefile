@@ -47,7 +47,7 @@ $(call consumers,$(1),$(2))
 if [ "$$(id -u)" = 0 ]; then \
   setpriv --reuid=65534 --regid=65534 --clear-groups \
     env -i PATH=/usr/local/bin:/usr/bin:/bin HOME=/nonexistent $(call consumers,$(1),$(2)); fi
-bwrap --ro-bind / / --die-with-parent $(call consumers,$(1),$(2))
+bwrap --ro-bind / / --dev /dev --remount-ro /dev --die-with-parent $(call consumers,$(1),$(2))
 endef
 consumers = env MEMARCHIVE_CONSUMER_ARCHIVES=$(1) MEMARCHIVE_CONSUMERS=$(2) \
   $(CURDIR)/.build/debug/MemArchivePackageTests.xctest --testing-library swift-testing --filter ConsumerTests

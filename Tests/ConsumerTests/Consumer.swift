@@ -111,7 +111,7 @@ extension Consumer {
       [
         "sh", "-c", "git -c safe.directory='*' --git-dir \"$(dirname \"$1\")\" log --format=%s", "sh",
         "{work.git/HEAD}",
-      ], says: "The only commit", works: [.mounted]),
+      ], says: "The only commit", works: [.tree, .mounted]),
     Consumer(
       "gcc: a source with headers", "headers", ["gcc", "-E", "-P", "-x", "c", "{src/main.c}"],
       says: "int answer = (41 + 1);", works: [.tree, .mounted]),
@@ -125,7 +125,10 @@ extension Consumer {
       "tzdata, by date", "zones",
       ["sh", "-c", "TZ=:$1 date -d @0 '+%H:%M %Z'", "sh", "{zoneinfo/Nowhere/Odd}"],
       says: "22:37 ODD"),
-    Consumer("Java: a jar", "jar", ["java", "-jar", "{hello.jar}"], says: "a jar says hello to java"),
+    // It resolves a path's directories.
+    Consumer(
+      "Java: a jar", "jar", ["java", "-jar", "{hello.jar}"], says: "a jar says hello to java",
+      works: [.bare, .mounted]),
   ]
 
   private static let magic: Bytes = "PNG image data, 31 x 17, 8-bit/color RGB"

@@ -16,9 +16,9 @@ struct TreeRefusalTests {
   ]
 
   #if arch(x86_64)
-    private static let cloneNumber: CInt = 56
+  private static let cloneNumber: CInt = 56
   #else
-    private static let cloneNumber: CInt = 220
+  private static let cloneNumber: CInt = 220
   #endif
 
   /// The result on a thread of its own, which gets EPERM for a call.

@@ -32,15 +32,16 @@ struct TreeSandboxTests {
       let all = try tree.withPath { top in
         try FileManager.default.subpathsOfDirectory(atPath: top).count
       }
-      return try ["\(all) names"] + tree.entries.map { try line($0.name, tree) }
+      return try ["\(all) names"] + tree.entries.map { try line($0, tree) }
     }
 
-    private static func line(_ name: String, _ tree: MemTree) throws -> String {
-      guard let path = try? tree.path(of: name) else { return "no \(name)" }
+    private static func line(_ entry: ArchiveEntry, _ tree: MemTree) throws -> String {
+      guard let path = try? tree.path(of: entry.name) else { return "no \(entry.name)" }
       var status = stat()
       try #require(path.withPlatformString { lstat($0, &status) } == 0)
-      let kind = "\(name) \(status.st_mode) \(status.st_nlink) "
-      let time = "\(status.st_mtim.tv_sec).\(status.st_mtim.tv_nsec) "
+      let kind = "\(entry.name) \(status.st_mode) \(status.st_nlink) "
+      // Without a time in the archive it is now's.
+      let time = entry.modified == nil ? "" : "\(status.st_mtim.tv_sec).\(status.st_mtim.tv_nsec) "
       switch status.st_mode & S_IFMT {
       case S_IFREG:
         var bytes = Bytes(repeating: 0, count: Int(status.st_size) + 1)
