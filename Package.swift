@@ -76,7 +76,7 @@ let package = Package(
 if Context.environment["MEMARCHIVE_FUZZ"] != nil {
   package.targets.append(
     .executableTarget(
-      name: "Fuzz", dependencies: ["MemArchive"], path: "Tests/Fuzz", exclude: ["run.sh"],
+      name: "Fuzz", dependencies: ["MemArchive"], path: "Tests/Fuzz", exclude: ["run.sh", "Worker"],
       swiftSettings: [.unsafeFlags(["-parse-as-library"])]))
 }
 

@@ -109,6 +109,9 @@ public struct ExtractionOptions: Sendable {
   var keepsSlabDescriptors = false
   /// A system call that the worker is to try, for tests; see CLinux.
   var forbiddenCall: Int32?
+  /// Milliseconds for which a worker may show no sign of life: it shows one a second while anything goes on. Tests set
+  /// less.
+  var longestSilence = 60_000
   /// Why there is no sandbox, for the warnings.
   var missingSandbox: String?
   /// Who does what libarchive can do too: tests compare the two.

@@ -9,6 +9,8 @@ enum FuzzTarget: String, CaseIterable {
   case gzip, xz, lzma, lzip, zstd, lz4
   /// Names and links, whatever bytes they are of.
   case names
+  /// What a worker says to its parent.
+  case worker
   /// Everything that is read without further ado, with the archives inside it.
   case archive
 
@@ -17,6 +19,7 @@ enum FuzzTarget: String, CaseIterable {
     case .zip: ZipComparison.run(input)
     case .gzip, .xz, .lzma, .lzip, .zstd, .lz4: DecoderComparison.run(input)
     case .names: NameCheck.run(input)
+    case .worker: WorkerCheck.run(input)
     case .archive: ArchiveCheck.run(input)
     }
   }

@@ -14,7 +14,8 @@ case $target in
   lz4) seeds=("$fixtures"/*.lz4) ;;
   archive) seeds=("$fixtures"/*.*) ;;
   names) seeds=() ;;
-  *) echo "run.sh: no target $target: zip gzip xz lzma lzip zstd lz4 names archive" >&2; exit 2 ;;
+  worker) seeds=(Tests/Fuzz/Worker/*) ;;
+  *) echo "run.sh: no target $target: zip gzip xz lzma lzip zstd lz4 names worker archive" >&2; exit 2 ;;
 esac
 corpus=.build/fuzz-corpus/$target findings=.build/fuzz-findings
 mkdir -p "$corpus" "$findings"

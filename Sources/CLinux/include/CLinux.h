@@ -11,6 +11,7 @@
 #include "holder.h"
 #include "passing.h"
 #include "Sandbox.h"
+#include "Warden.h"
 #include "Worker.h"
 
 // memfd_create(2), <linux/memfd.h>. glibc 2.36 does not know the last two (kernel 6.3).

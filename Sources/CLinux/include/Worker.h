@@ -1,4 +1,4 @@
-// A process of our own that is started with nothing.
+// What both ends of the socket to a worker need.
 #ifndef CLINUX_WORKER_H
 #define CLINUX_WORKER_H
 
@@ -9,21 +9,9 @@
 // The worker's end of the socket.
 enum { CLINUX_WORKER_SOCKET = 3 };
 
-// Starts the program at `path` with the socket as descriptor 3, /dev/null as 0, 1 and 2, no other descriptor, a session of
-// its own and all signals at their defaults. Returns its process id and a descriptor that stands for it, close-on-exec;
-// -1 and errno where it cannot be started or executed (the child is gone by then).
-pid_t clinux_spawn_worker(
-    const char *path, const char *const *arguments, const char *const *environment, int socket,
-    int *process_descriptor);
-
-// pidfd_send_signal(2) with SIGKILL.
-int clinux_kill_process(int process_descriptor);
-
-enum { CLINUX_ENDED_UNKNOWN, CLINUX_ENDED_EXIT, CLINUX_ENDED_SIGNAL };
-
-// Waits for the process to end, and reaps it; how it ended and its exit status or signal. Somebody else of this
-// process may have reaped it: unknown.
-void clinux_await_process(int process_descriptor, int *how, int *status);
+// The same under a number that is no standard stream's: a program that was started without these must not take it for
+// one. Where there is no other, it stays what it is.
+int clinux_above_streams(int descriptor);
 
 // Two connected sockets of the kind SEQPACKET, close-on-exec.
 int clinux_packet_sockets(int sockets[2]);

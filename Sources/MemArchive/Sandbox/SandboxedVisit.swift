@@ -158,6 +158,7 @@ struct SandboxedVisit: ~Copyable {
     guard error != nil || awaited.count <= notes else {
       throw session.violation("left files out that were asked for")
     }
+    guard failedPosition ?? -1 <= Int64(position) else { throw session.violation("failed at no entry") }
     visitor.end(warnings: warnings, failedPosition: failedPosition.map { Int($0) })
     if let error {
       _ = session.violation("")

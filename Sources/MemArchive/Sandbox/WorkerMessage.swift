@@ -68,7 +68,12 @@ enum WorkerMessage: Equatable {
     case 10: message = .progress(try reader.progress())
     case 11:
       message = .end(
-        failedPosition: try reader.optional { reader throws(Malformed) in try reader.size() },
+        failedPosition: try reader.optional { reader throws(Malformed) in
+          // One less than the first is before it.
+          let position = try reader.number(Int64.self)
+          guard position >= -1 else { throw Malformed() }
+          return position
+        },
         try reader.optional { reader throws(Malformed) in try reader.error() })
     case refusedKind: message = .refused(call: try reader.number())
     default: throw Malformed()
@@ -174,3 +179,32 @@ extension WireWriter {
 
 /// For a fuzzer: whether these bytes are something that a worker can say.
 package func isWorkerMessage(_ bytes: [UInt8]) -> Bool { (try? WorkerMessage.decode(bytes)) != nil }
+
+/// For a fuzzer: what these bytes say, said again; nil where they are nothing that a worker can say.
+package func workerMessageSaidAgain(_ bytes: [UInt8]) -> [UInt8]? {
+  guard let message = try? WorkerMessage.decode(bytes) else { return nil }
+  var writer = WireWriter()
+  message.encode(to: &writer)
+  return Array(writer.bytes.dropFirst(4))
+}
+
+/// For a fuzzer: the records of a packet's bytes that come in pieces of one size, as far as they make sense; nil where
+/// one of them is longer than any may be.
+package func workerMessages(_ bytes: [UInt8], inPiecesOf size: Int) -> [[UInt8]]? {
+  var buffer = RecordBuffer()
+  var found: [[UInt8]] = []
+  for start in stride(from: 0, to: bytes.count, by: max(1, size)) {
+    buffer.append(Array(bytes[start..<min(start + max(1, size), bytes.count)]))
+    do throws(Malformed) {
+      while var reader = try buffer.next() {
+        guard let message = try? WorkerMessage.decode(&reader) else { return found }
+        var writer = WireWriter()
+        message.encode(to: &writer)
+        found.append(Array(writer.bytes.dropFirst(4)))
+      }
+    } catch {
+      return nil
+    }
+  }
+  return found
+}

@@ -4,13 +4,13 @@ internal import SystemPackage
 
 /// A worker on its way; killed and reaped with its owner.
 ///
-/// It is awaited by a descriptor of its own (pidfd_open(2)), so that no other child of the host is touched, and a host that
-/// reaps everything does no harm.
+/// It is the child of a process between the two, which ends without a signal: neither SIGCHLD nor wait(2) tells the host
+/// of it, no other child of the host is touched, and a host that reaps everything does no harm.
 @safe final class WorkerProcess {
   let channel: PacketChannel
   let path: String
-  private let process: FileDescriptor
-  private var isReaped = false
+  /// Nil once it was ended.
+  private var warden: OpaquePointer?
 
   /// Starts the program with an empty environment but for what its own loader and runtime go by.
   init(_ path: String) throws(Errno) {
@@ -24,38 +24,33 @@ internal import SystemPackage
     if let libraries = WorkerLocator.environment("LD_LIBRARY_PATH") {
       environment.append("LD_LIBRARY_PATH=\(libraries)")
     }
-    var descriptor: CInt = -1
     let arguments = unsafe Self.pointers([path, WorkerLocator.argument])
     let variables = unsafe Self.pointers(environment)
     defer {
       unsafe (arguments + variables).forEach { unsafe free(UnsafeMutablePointer(mutating: $0)) }
     }
-    _ = try SystemCalls.valueOrErrno {
-      unsafe clinux_spawn_worker(path, arguments, variables, theirs.rawValue, &descriptor)
+    guard let warden = unsafe clinux_start_warden(path, arguments, variables, theirs.rawValue) else {
+      throw Errno(rawValue: errno)
     }
-    process = FileDescriptor(rawValue: descriptor)
+    unsafe self.warden = warden
   }
 
-  deinit {
-    _ = end()
-    SystemCalls.close(process)
-  }
+  deinit { _ = end() }
 
   /// How a process came to its end.
   enum End: Equatable {
     case exit(CInt)
     case signal(CInt)
-    /// Somebody else has reaped it.
+    /// What waits for it was killed.
     case unknown
   }
 
   /// Kills it unless it has ended already, and reaps it.
   func end() -> End {
-    guard !isReaped else { return .unknown }
-    isReaped = true
-    _ = clinux_kill_process(process.rawValue)
+    guard let warden = unsafe warden else { return .unknown }
+    unsafe self.warden = nil
     var (how, status) = (CInt(0), CInt(0))
-    unsafe clinux_await_process(process.rawValue, &how, &status)
+    unsafe clinux_end_warden(warden, &how, &status)
     return switch how {
     case CInt(CLINUX_ENDED_EXIT): .exit(status)
     case CInt(CLINUX_ENDED_SIGNAL): .signal(status)
@@ -65,6 +60,8 @@ internal import SystemPackage
 
   /// How it ended after it has closed its socket: what crashes takes a moment, and what does not end is killed.
   func endAfterSilence() -> End {
+    guard let warden = unsafe warden else { return .unknown }
+    let process = FileDescriptor(rawValue: unsafe clinux_warden_descriptor(warden))
     let hasEnded = (try? SystemCalls.waitForInput(process, milliseconds: 2000)) ?? false
     let end = end()
     return hasEnded ? end : .unknown

@@ -12,7 +12,10 @@ extension Attack {
   }
 
   static let compressionAttacks: [Attack] =
-    ["tree.tar.xz", "tree.tar.lz4", "7z-copy.7z", "tree.tar.bz2", "tree.tar.lz", "tree.tar.gz"].map(flipped)
+    [
+      "tree.tar.xz", "tree.tar.lz4", "7z-copy.7z", "tree.tar.bz2", "tree.tar.lz", "tree.tar.gz",
+      "tree.tar.zst",
+    ].map(flipped)
     + ["tree.tar.gz", "tree.tar.xz", "tree.tar.lz4", "tree.tar.zst", "tree.tar.lz"].map(cut) + [
       Attack("gzip: wrong CRC", .error(.corrupt)) { Gzip.member(tar, crc: 1) },
       Attack("gzip: wrong length", .error(.corrupt)) { Gzip.member(tar, length: 1) },
@@ -64,29 +67,4 @@ extension Attack {
         [0x28, 0xB5, 0x2F, 0xFD] + Bytes(repeating: 0x55, count: 100)
       },
     ]
-
-  static let otherAttacks: [Attack] = [
-    Attack("garbage", .error(.unrecognizedFormat)) {
-      Bytes("this is no archive at all, however long one looks at it".utf8)
-    },
-    Attack("nothing", .files([])) { [] },
-    Attack("zeros", .files([])) { Bytes(repeating: 0, count: 4096) },
-    Attack("lzop", .error(.unsupportedFormat)) {
-      [0x89, 0x4C, 0x5A, 0x4F, 0, 0x0D, 0x0A, 0x1A, 0x0A] + hello
-    },
-    Attack("lrzip", .error(.unsupportedFormat)) { Bytes("LRZI".utf8) + hello },
-    Attack("grzip", .error(.unsupportedFormat)) { Bytes("GRZipII\0".utf8) + hello },
-    Attack("a listing in mtree's format", .error(.unrecognizedFormat)) {
-      Bytes("#mtree\n./a type=file size=3\n".utf8)
-    },
-    Attack("7z: a header of zeros", .error(.corrupt)) {
-      [0x37, 0x7A, 0xBC, 0xAF, 0x27, 0x1C] + Bytes(repeating: 0, count: 200)
-    },
-    Attack("cpio: more declared than there is", .error(.truncated)) {
-      try changed("cpio-newc.cpio") { $0.replaceSubrange(54..<62, with: Bytes("00100000".utf8)) }
-    },
-    Attack("ar: more declared than there is", .error(.truncated)) {
-      try changed("ar-package.deb") { $0.replaceSubrange(56..<66, with: Bytes("9999999   ".utf8)) }
-    },
-  ]
 }

@@ -28,7 +28,8 @@ struct Attack: CustomTestStringConvertible, Sendable {
   static let hello = Bytes("hello, world\n".utf8)
   static let tar = Tar.archive(Tar.entry("hello", hello))
 
-  static let all = tarAttacks + zipAttacks + compressionAttacks + otherAttacks
+  static let all =
+    tarAttacks + zipAttacks + compressionAttacks + otherAttacks + sizeAttacks + bombAttacks
 
   /// A fixture with some bytes changed.
   static func changed(_ file: String, _ change: (inout Bytes) -> Void) throws -> Bytes {
@@ -40,8 +41,12 @@ struct Attack: CustomTestStringConvertible, Sendable {
 
 /// Where an archive is read. Every row of the table owes the same verdict in each.
 enum Isolation: CaseIterable, Sendable {
-  case inProcess
+  case inProcess, sandboxed
 
   /// The options of an extraction there.
-  func applied(to options: ExtractionOptions) -> ExtractionOptions { options }
+  func applied(to options: ExtractionOptions) -> ExtractionOptions {
+    var options = options
+    options.sandbox = self == .sandboxed ? .required : .off
+    return options
+  }
 }

@@ -121,6 +121,12 @@ import Testing
     Lie(
       name: "a file at an impossible position",
       script: "ready(); packet(record(entry()) + record(own(position=(1<<63)-1)), [memfd()])"),
+    Lie(
+      name: "a failure at an entry that was none",
+      script: "ready(); packet(record(b'\\13\\1' + i64((1<<63)-1) + b'\\0'))"),
+    Lie(
+      name: "a failure before what comes before the first entry",
+      script: "ready(); packet(record(b'\\13\\1' + i64(-2) + b'\\0'))"),
     Lie(name: "an end before the file", script: "ready(); packet(record(entry()) + record(end()))"),
     Lie(
       name: "words behind the end",
@@ -189,6 +195,12 @@ import Testing
     chmod(path, 0o700)
     var options = ExtractionOptions(
       limits: Limits(heldBytes: 1 << 20), storage: lie.storage, sandbox: .required, worker: FilePath(path))
+    // Either bound is enough where nothing is said at all.
+    if lie.name.hasPrefix("nothing ") {
+      options.longestSilence = 300
+      #expect(try outcome(options)?.code == .timedOut)
+      options.longestSilence = 60_000
+    }
     // Long for a worker that answers, and short for one that never does.
     options.timeout = lie.code == .timedOut ? .milliseconds(600) : .seconds(50)
     var error = try outcome(options)

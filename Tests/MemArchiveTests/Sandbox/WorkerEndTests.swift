@@ -43,16 +43,7 @@ import Testing
   private func removeWorker() { unlink(worker) }
 
   /// The processes that this one has started by that name and that are not reaped.
-  private func workers() -> [pid_t] {
-    let tasks = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/task")) ?? []
-    return tasks.flatMap { task in
-      ((try? String(contentsOfFile: "/proc/self/task/\(task)/children", encoding: .utf8)) ?? "")
-        .split(separator: " ").compactMap { pid_t($0) }
-    }.filter { pid in
-      let command = (try? Bytes(contentsOfFile: "/proc/\(pid)/cmdline")) ?? []
-      return String(decoding: command, as: UTF8.self).contains(worker)
-    }
-  }
+  private func workers() -> [pid_t] { Family.workers(named: worker).map(\.worker) }
 
   private static let archive = Tar.archive(
     Tar.entry("a", [1, 2, 3]), Tar.entry("b", Bytes(repeating: 4, count: 100_000)))

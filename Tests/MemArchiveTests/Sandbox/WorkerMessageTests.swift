@@ -1,5 +1,7 @@
 // An optimised build has no @testable modules, and runs none of these.
 #if DEBUG
+import CLinux
+import Foundation
 import SystemPackage
 import Testing
 
@@ -32,7 +34,8 @@ struct WorkerMessageTests {
     .failed(.system("pread", .ioError, doing: "reading"), isContent: true),
     .warning(ArchiveWarning(entry: nil, text: "odd")),
     .progress(ExtractionProgress(bytesRead: 1, bytesTotal: 2, entries: 3, entry: "e")),
-    .end(failedPosition: 9, .corrupt("x")), .end(failedPosition: nil, nil), .refused(call: 41),
+    .end(failedPosition: 9, .corrupt("x")), .end(failedPosition: -1, .corrupt("x")),
+    .end(failedPosition: nil, nil), .refused(call: 41),
   ]
 
   private static func record(_ message: WorkerMessage) -> Bytes {
@@ -43,6 +46,20 @@ struct WorkerMessageTests {
 
   @Test func `A message is decoded to itself`() throws {
     for message in Self.messages { #expect(try WorkerMessage.decode(Self.record(message)) == message) }
+  }
+
+  /// `MEMARCHIVE_WRITE_SEEDS=1` writes them.
+  @Test func `The fuzzer starts from these messages, each and all in one`() throws {
+    let directory = Fixture.directory.deletingLastPathComponent().appendingPathComponent("Tests/Fuzz/Worker")
+    let isWriting = clinux_secure_environment("MEMARCHIVE_WRITE_SEEDS") != nil
+    var writer = WireWriter()
+    for message in Self.messages { message.encode(to: &writer) }
+    let seeds = [("packet", writer.bytes)] + Self.messages.enumerated().map { ("\($0)", Self.record($1)) }
+    for (name, bytes) in seeds {
+      let path = directory.appendingPathComponent(name)
+      if isWriting { try Data(bytes).write(to: path) }
+      #expect(try Bytes(Data(contentsOf: path)) == bytes, "\(path.path)")
+    }
   }
 
   @Test func `A part of a message is none, nor is one with more behind it`() {

@@ -30,6 +30,11 @@ struct Fixture: Decodable, CustomTestStringConvertible {
 
   static func path(_ file: String) -> String { directory.appendingPathComponent(file).path }
 
+  /// What is in it but directories; nothing where the table does not know it.
+  static func names(_ file: String) -> [String] {
+    all.first { $0.file == file }?.entries.filter { $0.kind != "directory" }.map(\.name) ?? []
+  }
+
   static func bytes(_ file: String) throws -> [UInt8] {
     Array(try Data(contentsOf: directory.appendingPathComponent(file)))
   }

@@ -1,0 +1,354 @@
+// The process between the host and a worker; Warden.h says what for.
+#define _GNU_SOURCE
+#include "CLinux.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stddef.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+// The headers of older distributions lack them; the numbers are the same on every architecture.
+#ifndef SYS_pidfd_send_signal
+#define SYS_pidfd_send_signal 424
+#endif
+#ifndef SYS_pidfd_open
+#define SYS_pidfd_open 434
+#endif
+#ifndef SYS_close_range
+#define SYS_close_range 436
+#endif
+#ifndef CLONE_PIDFD
+#define CLONE_PIDFD 0x1000
+#endif
+
+enum { PIDFD = 3 /* P_PIDFD */, WORKER_STACK = 64 << 10, WARDEN_STACK = 32 << 10, SIGNALS = 8 /* sizeof(sigset) */ };
+
+// <asm/signal.h>, with room for what an architecture has besides.
+struct signal_action {
+  void *handler;
+  unsigned long flags, words[4];
+};
+
+// At the bottom of the memory that host and warden share; the stacks are above it.
+struct clinux_warden {
+  // The host's own.
+  int descriptor, control;
+  // What is to be started.
+  const char *path;
+  const char *const *arguments, *const *environment;
+  int socket, null, peer, host_process;
+  pid_t host;
+  // What the warden says.
+  pid_t self;
+  int worker;
+  // Whether nobody but the warden runs on this memory any more.
+  volatile int is_alone;
+  volatile int failure, how, status;
+  // The warden's, which has nothing else in memory once it has started the worker.
+  struct signal_action action;
+  struct pollfd requests[3];
+  siginfo_t info;
+  int kept[5];
+};
+
+_Static_assert(sizeof(struct clinux_warden) <= 4096, "it has a page");
+enum { SIZE = 4096 + WORKER_STACK + WARDEN_STACK };
+
+// What runs on memory that is the host's too must not touch what belongs to one of its threads: no errno, no canary of
+// the stack protector, no call that a sanitizer counts. Nothing but system calls, and those by hand.
+#define ON_SHARED_MEMORY __attribute__((noinline, disable_sanitizer_instrumentation, no_stack_protector))
+#ifndef __clang__
+#undef ON_SHARED_MEMORY
+#define ON_SHARED_MEMORY __attribute__((noinline, no_sanitize("address", "thread", "undefined"), optimize("no-stack-protector")))
+#endif
+
+#if defined(__x86_64__)
+
+#define HAS_WARDEN 1
+static inline __attribute__((always_inline)) long call(long number, long a, long b, long c, long d, long e) {
+  register long fourth __asm__("r10") = d, fifth __asm__("r8") = e;
+  long result;
+  __asm__ volatile("syscall"
+                   : "=a"(result)
+                   : "a"(number), "D"(a), "S"(b), "d"(c), "r"(fourth), "r"(fifth)
+                   : "rcx", "r11", "memory");
+  return result;
+}
+
+// clone(2): the child calls `run` on a stack of its own, and must not come back.
+static inline __attribute__((always_inline)) long start(
+    unsigned long flags, void *stack, int *descriptor, void (*run)(struct clinux_warden *),
+    struct clinux_warden *warden) {
+  register void *function __asm__("r12") = (void *)run;
+  register void *argument __asm__("r13") = warden;
+  long result;
+  __asm__ volatile("syscall\n\t"
+                   "test %%rax, %%rax\n\t"
+                   "jnz 1f\n\t"
+                   "mov %%r13, %%rdi\n\t"
+                   "call *%%r12\n\t"
+                   "ud2\n"
+                   "1:"
+                   : "=a"(result)
+                   : "a"((long)SYS_clone), "D"(flags), "S"(stack), "d"(descriptor), "r"(function), "r"(argument)
+                   : "rcx", "r11", "memory", "cc");
+  return result;
+}
+
+#elif defined(__aarch64__)
+
+#define HAS_WARDEN 1
+static inline __attribute__((always_inline)) long call(long number, long a, long b, long c, long d, long e) {
+  register long first __asm__("x0") = a, second __asm__("x1") = b, third __asm__("x2") = c;
+  register long fourth __asm__("x3") = d, fifth __asm__("x4") = e, eighth __asm__("x8") = number;
+  __asm__ volatile("svc #0"
+                   : "+r"(first)
+                   : "r"(second), "r"(third), "r"(fourth), "r"(fifth), "r"(eighth)
+                   : "memory", "cc");
+  return first;
+}
+
+static inline __attribute__((always_inline)) long start(
+    unsigned long flags, void *stack, int *descriptor, void (*run)(struct clinux_warden *),
+    struct clinux_warden *warden) {
+  register long first __asm__("x0") = (long)flags, number __asm__("x8") = SYS_clone;
+  register void *second __asm__("x1") = stack;
+  register int *third __asm__("x2") = descriptor;
+  register void *function __asm__("x20") = (void *)run;
+  register void *argument __asm__("x21") = warden;
+  __asm__ volatile("svc #0\n\t"
+                   "cbnz x0, 1f\n\t"
+                   "mov x29, xzr\n\t"
+                   "mov x0, x21\n\t"
+                   "blr x20\n\t"
+                   "brk #1\n"
+                   "1:"
+                   : "+r"(first)
+                   : "r"(second), "r"(third), "r"(number), "r"(function), "r"(argument)
+                   : "memory", "cc");
+  return first;
+}
+
+#endif
+
+#ifdef HAS_WARDEN
+
+static inline __attribute__((always_inline)) long call3(long number, long a, long b, long c) {
+  return call(number, a, b, c, 0, 0);
+}
+
+static inline __attribute__((always_inline, noreturn)) void leave(int status) {
+  for (;;) call3(SYS_exit_group, status, 0, 0);
+}
+
+// Closes all descriptors but the `count` first ones of `kept`, which need not be in order.
+static inline __attribute__((always_inline)) void close_others(struct clinux_warden *warden, int count) {
+  int *kept = warden->kept;
+  for (int index = 1; index < count; index++) {
+    for (int at = index; at > 0 && kept[at - 1] > kept[at]; at--) {
+      int other = kept[at];
+      kept[at] = kept[at - 1];
+      kept[at - 1] = other;
+    }
+  }
+  long next = 0;
+  for (int index = 0; index <= count; index++) {
+    long last = index < count ? kept[index] - 1L : 0xFFFFFFFFL;
+    if (last >= next && call3(SYS_close_range, next, last, 0) != 0) {
+      // Before Linux 5.9.
+      struct rlimit limit = {.rlim_cur = 1024};
+      call(SYS_prlimit64, 0, RLIMIT_NOFILE, 0, (long)&limit, 0);
+      for (; next <= last && next < (long)limit.rlim_cur; next++) call3(SYS_close, next, 0, 0);
+    }
+    next = last + 2;
+  }
+}
+
+// The worker to be: until it executes, a process on this memory.
+ON_SHARED_MEMORY static void become_worker(struct clinux_warden *warden) {
+  long error = 0;
+  // It ends with the warden, which may have been killed before this was said.
+  call(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+  if (call3(SYS_getppid, 0, 0, 0) != warden->self) leave(127);
+  for (int number = 1; number < NSIG; number++) {
+    if (number == SIGKILL || number == SIGSTOP) continue;
+    // An ignored one would stay so.
+    struct signal_action *action = &warden->action;
+    if (call(SYS_rt_sigaction, number, 0, (long)action, SIGNALS, 0) != 0 || action->handler == SIG_DFL) continue;
+    action->handler = SIG_DFL;
+    action->flags = 0;
+    call(SYS_rt_sigaction, number, (long)action, 0, SIGNALS, 0);
+  }
+  call3(SYS_setsid, 0, 0, 0);
+  // Out of the way of the numbers that they are to have.
+  long socket = call3(SYS_fcntl, warden->socket, F_DUPFD_CLOEXEC, 10);
+  long null = call3(SYS_fcntl, warden->null, F_DUPFD_CLOEXEC, 10);
+  if (socket < 0 || null < 0) {
+    error = socket < 0 ? socket : null;
+  } else {
+    for (long number = 0; number < 3 && error >= 0; number++) error = call3(SYS_dup3, null, number, 0);
+    if (error >= 0) error = call3(SYS_dup3, socket, CLINUX_WORKER_SOCKET, 0);
+  }
+  if (error >= 0) {
+    warden->kept[0] = 0, warden->kept[1] = 1, warden->kept[2] = 2, warden->kept[3] = CLINUX_WORKER_SOCKET;
+    close_others(warden, 4);
+    uint64_t none = 0;
+    call(SYS_rt_sigprocmask, SIG_SETMASK, (long)&none, 0, SIGNALS, 0);
+    error = call3(SYS_execve, (long)warden->path, (long)warden->arguments, (long)warden->environment);
+  }
+  warden->failure = (int)-error;
+  leave(127);
+}
+
+// Stays until the worker has ended, or the host, or the host wants it to end.
+ON_SHARED_MEMORY static void watch(struct clinux_warden *warden) {
+  struct pollfd *requests = warden->requests;
+  requests[0].fd = warden->worker;
+  requests[1].fd = warden->peer;
+  requests[2].fd = warden->host_process;
+  for (int index = 0; index < 3; index++) requests[index].events = POLLIN;
+  requests[1].events = POLLIN | POLLRDHUP;
+  long count;
+  do count = call(SYS_ppoll, (long)requests, 3, 0, 0, SIGNALS);
+  while (count == -EINTR || count == -EAGAIN);
+  if (count < 0 || (requests[1].revents | requests[2].revents) != 0)
+    call(SYS_pidfd_send_signal, warden->worker, SIGKILL, 0, 0, 0);
+  long result;
+  do result = call(SYS_waitid, PIDFD, warden->worker, (long)&warden->info, WEXITED, 0);
+  while (result == -EINTR);
+  if (result == 0) {
+    warden->status = warden->info.si_status;
+    warden->how = warden->info.si_code == CLD_EXITED ? CLINUX_ENDED_EXIT : CLINUX_ENDED_SIGNAL;
+  }
+  leave(0);
+}
+
+ON_SHARED_MEMORY static void guard(struct clinux_warden *warden) {
+  call(SYS_prctl, PR_SET_NAME, (long)"memarchive-ward", 0, 0, 0);
+  warden->self = (pid_t)call3(SYS_getpid, 0, 0, 0);
+  // Where the host ignores its children's ends, the worker's would not be told.
+  warden->action.handler = SIG_DFL;
+  call(SYS_rt_sigaction, SIGCHLD, (long)&warden->action, 0, SIGNALS, 0);
+  warden->host_process = (int)call3(SYS_pidfd_open, warden->host, 0, 0);
+  if (warden->host_process < 0) {
+    warden->is_alone = 1;
+    warden->failure = -warden->host_process;
+    leave(1);
+  }
+  int *kept = warden->kept;
+  kept[0] = warden->socket, kept[1] = warden->null, kept[2] = warden->peer, kept[3] = warden->host_process;
+  close_others(warden, 4);
+  long worker = start(
+      CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, (char *)warden + 4096 + WORKER_STACK, &warden->worker,
+      become_worker, warden);
+  // The other one has executed, or has ended.
+  warden->is_alone = 1;
+  if (worker < 0) {
+    warden->failure = (int)-worker;
+    leave(1);
+  }
+  kept[0] = warden->worker, kept[1] = warden->peer, kept[2] = warden->host_process;
+  close_others(warden, 3);
+  // The host goes on. From here on, the thread that has started this process may end, and with it all that is its.
+  uint8_t word = 1;
+  call(SYS_sendto, warden->peer, (long)&word, 1, MSG_NOSIGNAL, 0);
+  watch(warden);
+}
+
+struct clinux_warden *clinux_start_warden(
+    const char *path, const char *const *arguments, const char *const *environment, int socket) {
+  int null = -1, sockets[2] = {-1, -1}, error;
+  struct clinux_warden *warden = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+  if (warden == MAP_FAILED) return NULL;
+  if (clinux_packet_sockets(sockets) != 0 || (null = open("/dev/null", O_RDWR | O_CLOEXEC)) < 0) goto failed;
+  warden->path = path, warden->arguments = arguments, warden->environment = environment;
+  warden->socket = socket, warden->null = null, warden->peer = sockets[1];
+  warden->control = sockets[0];
+  warden->host = getpid();
+  // All of them, those of the C library too: no handler may run in the other process, on this memory. pthread_sigmask(3)
+  // leaves some out.
+  uint64_t all = ~0ULL, before = 0;
+  call(SYS_rt_sigprocmask, SIG_SETMASK, (long)&all, (long)&before, SIGNALS, 0);
+  int descriptor = -1;
+  // Without an exit signal: neither SIGCHLD nor wait(2) tells the host of it.
+  long process = start(CLONE_VM | CLONE_PIDFD, (char *)warden + SIZE, &descriptor, guard, warden);
+  warden->descriptor = descriptor;
+  if (process > 0) {
+    struct pollfd requests[2] = {{.fd = sockets[0], .events = POLLIN}, {.fd = descriptor, .events = POLLIN}};
+    long count;
+    do count = call(SYS_ppoll, (long)requests, 2, 0, 0, SIGNALS);
+    while (count == -EINTR || count == -EAGAIN);
+  }
+  call(SYS_rt_sigprocmask, SIG_SETMASK, (long)&before, 0, SIGNALS, 0);
+  close(null);
+  null = -1;
+  close(sockets[1]);
+  sockets[1] = -1;
+  if (process < 0) {
+    errno = (int)-process;
+    goto failed;
+  }
+  uint8_t word = 0;
+  if (warden->failure == 0 && recv(sockets[0], &word, 1, MSG_DONTWAIT) == 1) {
+    // Where it would take the place of a standard stream, it goes above these.
+    warden->descriptor = clinux_above_streams(descriptor);
+    return warden;
+  }
+  error = warden->failure != 0 ? warden->failure : ECHILD;
+  int how, status;
+  clinux_end_warden(warden, &how, &status);
+  errno = error;
+  return NULL;
+failed:
+  error = errno;
+  if (null >= 0) close(null);
+  for (int index = 0; index < 2; index++)
+    if (sockets[index] >= 0) close(sockets[index]);
+  munmap(warden, SIZE);
+  errno = error;
+  return NULL;
+}
+
+void clinux_end_warden(struct clinux_warden *warden, int *how, int *status) {
+  // Heard of even where a child of the host's holds a copy of this end.
+  shutdown(warden->control, SHUT_RDWR);
+  siginfo_t info;
+  int result;
+  do result = waitid((idtype_t)PIDFD, (id_t)warden->descriptor, &info, WEXITED | __WALL);
+  while (result != 0 && errno == EINTR);
+  if (result != 0) {
+    // Reaped by the host, which waits for everything: the descriptor tells its end too.
+    struct pollfd request = {.fd = warden->descriptor, .events = POLLIN};
+    while (poll(&request, 1, -1) < 0 && errno == EINTR) {}
+  }
+  *how = warden->how;
+  *status = warden->status;
+  close(warden->control);
+  close(warden->descriptor);
+  // Where the warden was killed before it had to itself what it runs on, somebody may be on it yet: it stays.
+  if (warden->is_alone) munmap(warden, SIZE);
+}
+
+#else
+
+struct clinux_warden *clinux_start_warden(
+    const char *path, const char *const *arguments, const char *const *environment, int socket) {
+  (void)path, (void)arguments, (void)environment, (void)socket;
+  errno = ENOSYS;
+  return NULL;
+}
+
+void clinux_end_warden(struct clinux_warden *warden, int *how, int *status) { (void)warden, (void)how, (void)status; }
+
+#endif
+
+int clinux_warden_descriptor(const struct clinux_warden *warden) { return warden->descriptor; }

@@ -1,0 +1,129 @@
+import MemArchive
+
+/// Archives that are small and ask for much: in their headers, in each other, and over one body.
+extension Attack {
+  /// An old-style header whose body has so many bytes.
+  private static func tarMetadata(_ type: Character, _ count: Int, of byte: UInt8 = 0x61) -> Bytes {
+    Gzip.deflated(
+      Tar.archive(Tar.entry("meta", Bytes(repeating: byte, count: count), type: type), Tar.entry("a", hello)))
+  }
+
+  /// Many directory headers that all name one local header.
+  private static func fullOverlap(_ count: Int) -> Bytes {
+    let zeros = Bytes(repeating: 0, count: 100_000)
+    let body = Bytes(Gzip.deflated(zeros).dropFirst(10).dropLast(8))
+    let checksum = Gzip.checksum(zeros)
+    let local = Zip.localHeader(
+      "0000", method: 8, checksum: checksum, compressed: body.count, size: zeros.count)
+    let directory = (0..<count).reduce(into: Bytes()) { bytes, index in
+      let digits = String(index)
+      bytes += Zip.centralHeader(
+        String(repeating: "0", count: 4 - digits.count) + digits, method: 8, checksum: checksum,
+        compressed: body.count, size: zeros.count, offset: 0)
+    }
+    return local + body + directory
+      + Zip.end(count: count, size: directory.count, offset: local.count + body.count)
+  }
+
+  static let bombAttacks: [Attack] = [
+    Attack("zip: it is in itself, kept", .files([Quine.name])) { Quine.zip },
+    Attack("zip: it is in itself, expanded", .error(.tooManyLayers), nested: .expand) { Quine.zip },
+    Attack("tar: a zip in it that is in itself", .error(.tooManyLayers), nested: .expand) {
+      Tar.archive(Tar.entry("q.zip", Quine.zip))
+    },
+    Attack("a tar in a gzip in a tar, ten times", .error(.tooManyLayers), nested: .expand) {
+      (0..<10).reduce(hello) { bytes, _ in Gzip.member(Tar.archive(Tar.entry("in.tar.gz", bytes))) }
+    },
+    // libarchive knows an entry by where its local header is, and passes by the other names.
+    Attack("zip: two thousand names for one body", .files(["0000"], warnings: ["entries that overlap"])) {
+      fullOverlap(2000)
+    },
+    Attack("tar: a long name of 50 MB", .error(.corrupt)) { tarMetadata("L", 50 << 20) },
+    Attack("tar: a long link of 50 MB", .error(.corrupt)) { tarMetadata("K", 50 << 20) },
+    Attack("tar: a pax header of 50 MB", .error(.corrupt)) { tarMetadata("x", 50 << 20) },
+    Attack("tar: a global pax header of 50 MB", .error(.corrupt)) { tarMetadata("g", 50 << 20) },
+    Attack("tar: a thousand headers before one entry", .error(.corrupt)) {
+      (0..<1000).reduce(into: Bytes()) { bytes, _ in
+        bytes += Tar.entry("g", Bytes("14 comment=ab\n".utf8), type: "g")
+      }
+        + Tar.archive(Tar.entry("a", hello))
+    },
+    Attack(
+      "tar: a pax record that says how long it is, and lies",
+      .files(["a"], warnings: ["Rejecting pax extended attribute"])
+    ) {
+      Tar.archive(Tar.entry("p", Bytes("999999999 path=b\n".utf8), type: "x"), Tar.entry("a", hello))
+    },
+    Attack(
+      "tar: two thousand entries without content", .error(.limitExceeded),
+      options: ExtractionOptions(limits: Limits(entries: 1999))
+    ) { Gzip.deflated((0..<2000).reduce(into: Bytes()) { $0 += Tar.entry("e\($1)") } + Tar.end) },
+    Attack("zip: more entries counted than there are", .files(["a"], warnings: ["its end counts 65534"])) {
+      Zip.archive([.init("a", hello)], counting: 65_534)
+    },
+    Attack("zip: a directory of 4 GiB", .files(["a"], warnings: ["a directory larger than itself"])) {
+      Zip.archive(.init("a", hello), withDirectory: false)
+        + Zip.end(count: 1, size: Int(UInt32.max) - 1, offset: 0)
+    },
+    Attack("gzip: a name that never ends", .error(.truncated)) {
+      [0x1F, 0x8B, 8, 8, 0, 0, 0, 0, 0, 3] + Bytes(repeating: 0x61, count: 1 << 20)
+    },
+    Attack("7z: a header of 8 EiB", .files(Fixture.names("7z-plain-header.7z"))) {
+      try changed("7z-plain-header.7z") { bytes in
+        bytes.replaceSubrange(20..<28, with: Bytes(repeating: 0xFF, count: 7) + [0x7F])
+        bytes.replaceSubrange(8..<12, with: little(Gzip.checksum(Bytes(bytes[12..<32]))))
+      }
+    },
+    Attack("cpio: a name of 4 GiB", .error(.truncated)) {
+      try changed("cpio-newc.cpio") { $0.replaceSubrange(94..<102, with: Bytes("FFFFFFFF".utf8)) }
+    },
+    Attack("ar: a table of names of 9 GB", .error(.corrupt)) {
+      Bytes("!<arch>\n//                                              9999999999`\n".utf8) + hello
+    },
+    Attack("lzma: a dictionary of 4 GiB", .error(.unsupportedFeature)) {
+      try changed("hello.txt.lzma") { $0.replaceSubrange(1..<5, with: [0xFF, 0xFF, 0xFF, 0xFF]) }
+    },
+    Attack(
+      "zip: names that look the same",
+      .files(["e\u{301}", "\u{E9}", "README", "readme", "a", "./a", "\u{430}", "a ", "a."], warnings: [""])
+    ) {
+      Zip.archive(
+        ["e\u{301}", "\u{E9}", "README", "readme", "a", "./a", "\u{430}", "a ", "a."].map {
+          .init($0, hello, flags: 1 << 11)
+        })
+    },
+    Attack("tar: a link that is its own target", .files(["a"], warnings: ["leads to itself"])) {
+      Tar.archive(Tar.entry("a", hello), Tar.entry("b", type: "1", link: "b"))
+    },
+    Attack("cpio: bytes behind its end", .files(Fixture.names("cpio-newc.cpio"))) {
+      try Fixture.bytes("cpio-newc.cpio") + Bytes("anything".utf8)
+    },
+    Attack("7z: bytes behind its end", .files(Fixture.names("7z-copy.7z"))) {
+      try Fixture.bytes("7z-copy.7z") + Bytes("anything".utf8)
+    },
+    Attack("zstd: bytes behind it", .error(.corrupt)) {
+      try Fixture.bytes("hello.txt.zst") + Bytes("anything".utf8)
+    },
+    Attack("lz4: bytes behind it", .files(["data"], warnings: ["garbage"])) {
+      try Fixture.bytes("hello.txt.lz4") + Bytes("anything".utf8)
+    },
+    Attack("lzip: bytes behind it", .files(["data"], warnings: ["garbage"])) {
+      try Fixture.bytes("hello.txt.lz") + Bytes("anything".utf8)
+    },
+    Attack("bzip2: bytes behind it", .files(["data"])) {
+      try Fixture.bytes("hello.txt.bz2") + Bytes("anything".utf8)
+    },
+    Attack("a tar within a picture's name", .error(.unrecognizedFormat)) {
+      [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A] + Bytes(repeating: 7, count: 504) + tar
+    },
+    Attack("a gzip with a zip at its end", .files(["data"], warnings: [""])) {
+      Gzip.member(hello) + Zip.archive(.init("in zip", hello))
+    },
+    Attack("a 7z with a zip at its end", .files(Fixture.names("7z-copy.7z"))) {
+      try Fixture.bytes("7z-copy.7z") + Zip.archive(.init("in zip", hello))
+    },
+    Attack("two zips, one behind the other", .files(["b"])) {
+      Zip.archive(.init("a", hello)) + Zip.archive(.init("b", hello))
+    },
+  ]
+}

@@ -1,0 +1,52 @@
+import Foundation
+import Glibc
+import MemArchive
+import Testing
+
+/// Memory that a control group bounds, and whose overrun the kernel answers by killing.
+@Suite(.enabled(if: MemoryGroup.isAvailable, "no control group with a memory limit can be made here"))
+struct MemoryGroupTests {
+  /// 256 MiB of zeros, in a group of 128 MiB.
+  private static let bomb = Gzip.deflated(
+    Tar.archive(Tar.entry("first", [1]), Tar.entry("zeros", Bytes(repeating: 0, count: 256 << 20))))
+
+  @Test(arguments: [false, true])
+  func `What does not fit into the group is refused before the kernel kills`(_ isSandboxed: Bool) async throws
+  {
+    await #expect(processExitsWith: .success) { [isSandboxed] in
+      let bomb = Self.bomb
+      let group = try MemoryGroup(bytes: 128 << 20)
+      defer { group.remove() }
+      guard group.enter() else { exit(1) }
+      do {
+        _ = try ArchiveReader(bytes: bomb).extract(
+          options: ExtractionOptions(sandbox: isSandboxed ? .required : .off))
+        group.remove()
+        exit(2)
+      } catch let error as ArchiveError {
+        group.remove()
+        exit(error.code == .limitExceeded ? 0 : 3)
+      }
+    }
+  }
+
+  @Test func `Where the kernel kills, it kills the worker, and the host lives`() async throws {
+    await #expect(processExitsWith: .success) {
+      let bomb = Self.bomb
+      let group = try MemoryGroup(bytes: 128 << 20)
+      guard group.enter() else { exit(1) }
+      // What the caller says is believed.
+      let options = ExtractionOptions(limits: Limits(heldBytes: 1 << 30), sandbox: .required)
+      var code: ArchiveError.Code?
+      var reason = ""
+      do { _ = try ArchiveReader(bytes: bomb).extract(options: options) } catch let error as ArchiveError {
+        (code, reason) = (error.code, error.reason)
+      }
+      let small = Tar.archive(Tar.entry("a", [1, 2, 3]))
+      let files = try ArchiveReader(bytes: small).extract(options: ExtractionOptions(sandbox: .required))
+      group.remove()
+      guard code == .workerFailed, reason.contains("SIGKILL") else { exit(2) }
+      exit(try files["a"]?.content == [1, 2, 3] && Family.children(of: "self").isEmpty ? 0 : 3)
+    }
+  }
+}

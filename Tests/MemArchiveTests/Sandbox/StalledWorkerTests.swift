@@ -1,0 +1,31 @@
+// An optimised build has no @testable modules, and runs none of these.
+#if DEBUG
+import Foundation
+import Glibc
+import SystemPackage
+import Testing
+
+@testable import MemArchive
+
+/// A worker that does nothing any more.
+struct StalledWorkerTests {
+  @Test func `A worker that was stopped is ended when it has been silent for long enough`() async {
+    await #expect(processExitsWith: .success) {
+      var options = ExtractionOptions(sandbox: .required)
+      options.longestSilence = 300
+      let archive = Tar.archive(Tar.entry("a", [1, 2, 3]), Tar.entry("b", [4]))
+      var stream = try ArchiveReader(bytes: archive).stream(options: options)
+      guard try stream.next() != nil, let pair = Family.workers(named: "worker").first else { exit(1) }
+      kill(pair.worker, SIGSTOP)
+      do {
+        _ = try stream.next()
+        exit(2)
+      } catch let error as ArchiveError {
+        guard error.code == .timedOut, error.reason.contains("0.3 seconds") else { exit(3) }
+      }
+      guard !Family.lives(pair.worker), !Family.lives(pair.warden) else { exit(4) }
+      exit(try stream.next() == nil ? 0 : 5)
+    }
+  }
+}
+#endif

@@ -1,0 +1,150 @@
+import Foundation
+import Glibc
+import MemArchive
+import Synchronization
+import SystemPackage
+import Testing
+
+private let archive = Tar.archive(
+  Tar.entry("a", [1, 2, 3]), Tar.entry("b", Bytes(repeating: 4, count: 100_000)))
+
+/// How often this process has been told of a child's end.
+private let signals = Atomic<Int>(0)
+
+/// Whether wait(2) knows of no child.
+private func hasNoChild() -> Bool { waitpid(-1, nil, WNOHANG) == -1 && errno == ECHILD }
+
+/// What stands between a host and its worker; each test in a process that has no children but these.
+struct WardenTests {
+  @Test(.timeLimit(.minutes(5)))
+  func `A host hears of no child, neither meanwhile nor afterwards`() async {
+    await #expect(processExitsWith: .success) {
+      signal(SIGCHLD) { _ in signals.add(1, ordering: .relaxed) }
+      let options = ExtractionOptions(sandbox: .required)
+      func read() throws {
+        var stream = try ArchiveReader(bytes: archive).stream(options: options)
+        guard try stream.next()?.name == "a", Family.children(of: "self").count == 1, hasNoChild() else {
+          exit(1)
+        }
+        guard try stream.extract().content == [1, 2, 3], hasNoChild() else { exit(2) }
+      }
+      for _ in 0..<10 { try read() }
+      guard try ArchiveReader(bytes: archive).extract(options: options).count == 2, hasNoChild() else {
+        exit(3)
+      }
+      // One that cannot be started, and one that is none.
+      for worker in ["/nowhere", "/bin/true"] {
+        var options = options
+        options.worker = FilePath(worker)
+        guard (try? ArchiveReader(bytes: archive).extract(options: options)) == nil, hasNoChild() else {
+          exit(4)
+        }
+      }
+      guard signals.load(ordering: .relaxed) == 0, Family.children(of: "self").isEmpty else { exit(5) }
+      // The handler is one that hears.
+      kill(getpid(), SIGCHLD)
+      while signals.load(ordering: .relaxed) == 0 { sched_yield() }
+      exit(0)
+    }
+  }
+
+  @Test func `A host that ignores its children's ends hears how a worker ended`() async {
+    await #expect(processExitsWith: .success) {
+      signal(SIGCHLD, SIG_IGN)
+      var stream = try ArchiveReader(bytes: archive).stream(options: ExtractionOptions(sandbox: .required))
+      guard try stream.next() != nil, let pair = Family.workers(named: "worker").first else { exit(1) }
+      kill(pair.worker, SIGKILL)
+      do { _ = try stream.next() } catch let error as ArchiveError {
+        exit(error.code == .workerFailed && error.reason.contains("SIGKILL") ? 0 : 2)
+      }
+      exit(3)
+    }
+  }
+
+  @Test func `A warden that is killed takes its worker along, and is an error`() async {
+    await #expect(processExitsWith: .success) {
+      var stream = try ArchiveReader(bytes: archive).stream(options: ExtractionOptions(sandbox: .required))
+      guard try stream.next() != nil, let pair = Family.workers(named: "worker").first else { exit(1) }
+      kill(pair.warden, SIGKILL)
+      do {
+        _ = try stream.next()
+        exit(2)
+      } catch let error as ArchiveError {
+        guard error.code == .workerFailed else { exit(3) }
+      }
+      Family.awaitEnd(of: pair.worker)
+      guard Family.children(of: "self").isEmpty, hasNoChild() else { exit(4) }
+      exit(
+        try ArchiveReader(bytes: archive).extract(options: ExtractionOptions(sandbox: .required)).count == 2
+          ? 0 : 5)
+    }
+  }
+
+  @Test(.timeLimit(.minutes(5)), arguments: [false, true])
+  func `Neither warden nor worker outlives a host that is killed`(_ isStopped: Bool) async throws {
+    let path = FileManager.default.temporaryDirectory.appendingPathComponent("pids-\(UUID().uuidString)").path
+    defer { unlink(path) }
+    await #expect(processExitsWith: .signal(SIGKILL)) { [path = path as String, isStopped] in
+      var stream = try ArchiveReader(bytes: archive).stream(options: ExtractionOptions(sandbox: .required))
+      guard try stream.next() != nil, let pair = Family.workers(named: "worker").first else { exit(1) }
+      try "\(pair.warden) \(pair.worker)".write(toFile: path, atomically: false, encoding: .utf8)
+      // One that cannot notice by itself.
+      if isStopped { kill(pair.worker, SIGSTOP) }
+      kill(getpid(), SIGKILL)
+    }
+    let processes = try String(contentsOfFile: path, encoding: .utf8).split(separator: " ").compactMap {
+      pid_t($0)
+    }
+    try #require(processes.count == 2)
+    for process in processes { Family.awaitEnd(of: process) }
+  }
+
+  @Test func `A warden has no descriptor of the host's`() async {
+    await #expect(processExitsWith: .success) {
+      let (reading, writing) = try FileDescriptor.pipe()
+      var stream = try ArchiveReader(bytes: archive).stream(options: ExtractionOptions(sandbox: .required))
+      guard try stream.next() != nil, let pair = Family.workers(named: "worker").first else { exit(1) }
+      let directory = "/proc/\(pair.warden)/fd"
+      let open = try FileManager.default.contentsOfDirectory(atPath: directory)
+      let targets = try open.map {
+        try FileManager.default.destinationOfSymbolicLink(atPath: directory + "/" + $0)
+      }
+      // One each for worker and host, and one end of a socket.
+      guard targets.count == 3, targets.filter({ $0.contains("[pidfd]") }).count == 2,
+        targets.filter({ $0.hasPrefix("socket:") }).count == 1
+      else { exit(2) }
+      try writing.close()
+      var byte: UInt8 = 0
+      let count = try withUnsafeMutableBytes(of: &byte) { try reading.read(into: $0) }
+      exit(count == 0 ? 0 : 3)
+    }
+  }
+
+  /// It is killed while it starts, at whatever point it has come to.
+  @Test(.timeLimit(.minutes(5)))
+  func `A warden that is killed while it starts a worker is an error or none`() async {
+    await #expect(processExitsWith: .success) {
+      let isDone = Atomic<Bool>(false)
+      let killer = Thread {
+        while !isDone.load(ordering: .relaxed) {
+          for child in Family.children(of: "self") { kill(child, SIGKILL) }
+        }
+      }
+      killer.start()
+      var failures = 0
+      for _ in 0..<60 {
+        do {
+          _ = try ArchiveReader(bytes: archive).extract(options: ExtractionOptions(sandbox: .required))
+        } catch let error as ArchiveError {
+          guard [.sandboxUnavailable, .workerFailed].contains(error.code) else { exit(1) }
+          failures += 1
+        }
+      }
+      isDone.store(true, ordering: .relaxed)
+      guard failures > 0, hasNoChild() else { exit(2) }
+      exit(
+        try ArchiveReader(bytes: archive).extract(options: ExtractionOptions(sandbox: .required)).count == 2
+          ? 0 : 3)
+    }
+  }
+}

@@ -1,0 +1,39 @@
+import Foundation
+import Glibc
+
+/// The processes below this one, as /proc tells them.
+enum Family {
+  struct Worker {
+    let warden: pid_t
+    let worker: pid_t
+  }
+
+  static func children(of process: String) -> [pid_t] {
+    let tasks = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/\(process)/task")) ?? []
+    return tasks.flatMap { task in
+      ((try? String(contentsOfFile: "/proc/\(process)/task/\(task)/children", encoding: .utf8)) ?? "")
+        .split(separator: " ").compactMap { pid_t($0) }
+    }
+  }
+
+  /// The workers that were started by this path and that are not reaped, each with its warden.
+  static func workers(named path: String) -> [Worker] {
+    children(of: "self").flatMap { warden in
+      children(of: "\(warden)").filter { worker in
+        let command = (try? Bytes(contentsOfFile: "/proc/\(worker)/cmdline")) ?? []
+        return String(decoding: command, as: UTF8.self).contains(path)
+      }.map { Worker(warden: warden, worker: $0) }
+    }
+  }
+
+  /// Whether it is there and more than a corpse that waits for its parent.
+  static func lives(_ process: pid_t) -> Bool {
+    guard let status = try? String(contentsOfFile: "/proc/\(process)/stat", encoding: .utf8),
+      let name = status.lastIndex(of: ")")
+    else { return false }
+    return !["Z", "X"].contains(status[name...].dropFirst(2).prefix(1))
+  }
+
+  /// Waits until it lives no more.
+  static func awaitEnd(of process: pid_t) { while lives(process) { sched_yield() } }
+}

@@ -1,0 +1,63 @@
+import Foundation
+import Glibc
+
+/// A control group of this process alone, with so much memory; cgroups(7).
+struct MemoryGroup {
+  private let path: String
+
+  /// Where groups are made: this process's own, by version 1's memory controller or by version 2.
+  private static var parent: (path: String, limit: String)? {
+    let lines = ((try? String(contentsOfFile: "/proc/self/cgroup", encoding: .utf8)) ?? "").split(
+      separator: "\n")
+    for line in lines {
+      let fields = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
+      guard fields.count == 3 else { continue }
+      if fields[1].split(separator: ",").contains("memory") {
+        return ("/sys/fs/cgroup/memory\(fields[2])", "memory.limit_in_bytes")
+      }
+      // Groups with processes in them have no groups with controllers below them: made beside this one.
+      let controllers = try? String(
+        contentsOfFile: "/sys/fs/cgroup\(fields[2])/../cgroup.subtree_control", encoding: .utf8)
+      if fields[0] == "0", controllers?.contains("memory") == true {
+        return ("/sys/fs/cgroup\(fields[2])/..", "memory.max")
+      }
+    }
+    return nil
+  }
+
+  static let isAvailable: Bool = {
+    guard let group = try? MemoryGroup(bytes: 64 << 20) else { return false }
+    group.remove()
+    return true
+  }()
+
+  init(bytes: Int) throws {
+    guard let parent = Self.parent else { throw POSIXError(.EPERM) }
+    path = "\(parent.path)/memarchive-\(UUID().uuidString)"
+    guard mkdir(path, 0o755) == 0 else { throw POSIXError(.EPERM) }
+    guard write("\(bytes)", to: parent.limit) else {
+      rmdir(path)
+      throw POSIXError(.EPERM)
+    }
+  }
+
+  /// Puts this process there.
+  func enter() -> Bool { write("\(getpid())", to: "cgroup.procs") }
+
+  func remove() {
+    if let parent = Self.parent?.path {
+      _ = Self(path: parent.contains("memarchive-") ? (parent as NSString).deletingLastPathComponent : parent)
+        .write("\(getpid())", to: "cgroup.procs")
+    }
+    rmdir(path)
+  }
+
+  private init(path: String) { self.path = path }
+
+  private func write(_ text: String, to file: String) -> Bool {
+    let descriptor = open("\(path)/\(file)", O_WRONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { return false }
+    defer { close(descriptor) }
+    return Glibc.write(descriptor, text, text.utf8.count) == text.utf8.count
+  }
+}
