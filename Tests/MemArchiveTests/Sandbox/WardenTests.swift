@@ -125,10 +125,12 @@ struct WardenTests {
   func `A warden that is killed while it starts a worker is an error or none`() async {
     await #expect(processExitsWith: .success) {
       let isDone = Atomic<Bool>(false)
+      let hasEnded = Atomic<Bool>(false)
       let killer = Thread {
         while !isDone.load(ordering: .relaxed) {
           for child in Family.children(of: "self") { kill(child, SIGKILL) }
         }
+        hasEnded.store(true, ordering: .relaxed)
       }
       killer.start()
       var failures = 0
@@ -141,6 +143,7 @@ struct WardenTests {
         }
       }
       isDone.store(true, ordering: .relaxed)
+      while !hasEnded.load(ordering: .relaxed) { sched_yield() }
       guard failures > 0, hasNoChild() else { exit(2) }
       exit(
         try ArchiveReader(bytes: archive).extract(options: ExtractionOptions(sandbox: .required)).count == 2
