@@ -12,11 +12,16 @@ final class WorkerSession {
   /// Whether a worker that shows no sign of life is ended; a pipe may give nothing for as long as its writer likes.
   private let watchesProgress: Bool
   private let longestSilence: Int
+  /// As many files as the worker may give descriptors of their own; nil where that is not this session's to say.
+  private var descriptorBudget: Int?
   private var records = RecordBuffer()
   private var descriptors: ArraySlice<HeldDescriptor> = []
   private var packetsTaken: UInt32 = 0
   private var packetsAcknowledged: UInt32 = 0
   private(set) var protection = Protection(landlock: nil, seccomp: false, diesFirst: false)
+
+  /// Descriptors that are left to the process.
+  private static let reserve = 64
 
   /// Starts a worker and waits until it is locked in.
   ///
@@ -27,7 +32,9 @@ final class WorkerSession {
     let process = try startProcess(options)
     let source = try WorkerSource(reader, options: options, ledger: ledger)
     let session = WorkerSession(process, source, ledger, options)
-    try session.send(order(reader, source, task: task, options: options, ledger: ledger), source.descriptors)
+    let order = order(reader, source, task: task, options: options, ledger: ledger)
+    if options.descriptorBudget == nil { session.descriptorBudget = order.options.descriptorBudget }
+    try session.send(order, source.descriptors)
     try session.awaitGreeting()
     return session
   }
@@ -68,7 +75,7 @@ final class WorkerSession {
     order.options = options
     let free = freeDescriptors()
     if options.storage == .automatic, options.descriptorBudget == nil {
-      order.options.descriptorBudget = max(0, free - 64) + ledger.descriptors
+      order.options.descriptorBudget = max(0, free - reserve) + ledger.descriptors
     }
     // One batch has come when the next one does, and there is something else to be opened.
     order.mostDescriptors = UInt32(max(1, min(PacketChannel.mostDescriptors, free / 3)))
@@ -174,7 +181,8 @@ final class WorkerSession {
     if packetsTaken != packetsAcknowledged {
       packetsAcknowledged = packetsTaken
       let account = ledger.snapshot
-      send(.taken(packets: packetsTaken, held: account.held, descriptors: account.descriptors))
+      send(
+        .taken(packets: packetsTaken, held: account.held, descriptors: spentDescriptors(account.descriptors)))
     }
     try awaitPacket()
     do throws(PacketChannel.Failure) {
@@ -192,6 +200,14 @@ final class WorkerSession {
     } catch {
       throw self.error(error)
     }
+  }
+
+  /// All of the budget, where the process has come by so many others meanwhile that what is on its way may not find room:
+  /// what is extracted from then on shares descriptors.
+  private func spentDescriptors(_ count: Int64) -> Int64 {
+    guard let descriptorBudget, count < Int64(descriptorBudget) else { return count }
+    let room = Self.reserve + 3 * PacketChannel.mostDescriptors
+    return Self.freeDescriptors() < room ? Int64(descriptorBudget) : count
   }
 
   private func error(_ failure: PacketChannel.Failure) -> ArchiveError {

@@ -12,7 +12,10 @@ extension Attack {
   }
 
   static let compressionAttacks: [Attack] =
-    ["tree.tar.xz", "tree.tar.lz4", "7z-copy.7z", "tree.tar.bz2", "tree.tar.lz", "tree.tar.gz"].map(flipped)
+    [
+      "tree.tar.xz", "tree.tar.lz4", "7z-copy.7z", "tree.tar.bz2", "tree.tar.lz", "tree.tar.gz",
+      "tree.tar.zst",
+    ].map(flipped)
     + ["tree.tar.gz", "tree.tar.xz", "tree.tar.lz4", "tree.tar.zst", "tree.tar.lz"].map(cut) + [
       Attack("gzip: wrong CRC", .error(.corrupt)) { Gzip.member(tar, crc: 1) },
       Attack("gzip: wrong length", .error(.corrupt)) { Gzip.member(tar, length: 1) },

@@ -179,6 +179,24 @@ struct SandboxTests {
     #expect(try ArchiveReader(path: Fixture.path("zip-deflated.zip")).extract().protection == nil)
   }
 
+  @Test func `A host that runs out of descriptors meanwhile gets its files all the same`() async {
+    await #expect(processExitsWith: .success) {
+      var limit = rlimit(rlim_cur: 2000, rlim_max: 2000)
+      guard setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { exit(1) }
+      let archive =
+        (0..<1500).reduce(into: Bytes()) { $0 += Tar.entry("f\($1)", [UInt8($1 & 255)]) } + Tar.end
+      let selection = Selection.matching { entry in
+        // What somebody else of this process opens.
+        if entry.name == "f300" { for _ in 0..<1000 { _ = dup(0) } }
+        return true
+      }
+      let files = try ArchiveReader(bytes: archive).extract(
+        selection, options: ExtractionOptions(sandbox: .required))
+      guard files.count == 1500, try files["f1499"]?.content == [UInt8(1499 & 255)] else { exit(2) }
+      exit(0)
+    }
+  }
+
   @Test func `Progress is heard of`() throws {
     let last = Last()
     let options = ExtractionOptions(sandbox: .required) { last.set($0) }

@@ -33,6 +33,7 @@ struct SoakTests {
         }
         #expect(descriptors <= settled.descriptors, "after \(rounds) rounds")
         let growth = residentMemory() - settled.memory
+        #expect(Family.children(of: "self").isEmpty, "after \(rounds) rounds")
         #expect(growth < 256 << 20, "memory grew by \(growth >> 20) MiB in \(rounds) rounds")
       } while clock.now < end
       #expect(outcomes.extracted > 0 && outcomes.cancelled > 0, "\(outcomes)")
@@ -84,7 +85,7 @@ private func extraction() async -> Outcomes {
   let options = ExtractionOptions(
     limits: Limits(totalBytes: 1 << 26, heldBytes: 1 << 26), fill: .allCases.randomElement() ?? .automatic,
     storage: .allCases.randomElement() ?? .automatic, parallelism: Int.random(in: 1...4),
-    onError: Bool.random() ? .keepGoing : .stop)
+    onError: Bool.random() ? .keepGoing : .stop, sandbox: Int.random(in: 0..<4) == 0 ? .required : .off)
   let isNested = Bool.random()
   let archive = bytes
   let task = Task {
