@@ -143,7 +143,7 @@ struct SandboxedVisit: ~Copyable {
     } catch {
       try drain(&visitor)
       throw end(&visitor, with: error, at: position)
-      }
+    }
     try checkFailure(&visitor)
   }
 

@@ -167,7 +167,7 @@ struct SocketTests {
     }
   }
 
-  @Test(arguments: [0])
+  @Test(arguments: [0, 3])
   func `A receiver with too few free descriptors is told so, and keeps none`(free: Int) async {
     await #expect(processExitsWith: .success) { [free] in
       let pair = try SocketPair()
