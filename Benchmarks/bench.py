@@ -103,11 +103,14 @@ def main():
     names = sys.argv[1:] or INPUTS
     results = {"machine": machine(), "rounds": ROUNDS, "inProcess": {}, "memory": {}, "whole": {}, "micro": {}}
     for name in names:
-        print(f"{name} …", file=sys.stderr, flush=True)
+        if not name.startswith(("tiny-", "size-")):
+            print(f"{name}, whole processes …", file=sys.stderr, flush=True)
+            results["whole"][name] = whole.compare(str(PROGRAM), str(HERE / "cache" / name))
+            save(results)
+    for name in names:
+        print(f"{name}, in process …", file=sys.stderr, flush=True)
         results["inProcess"][name] = in_process(name)
         results["memory"][name] = memory(name)
-        if not name.startswith(("tiny-", "size-")):
-            results["whole"][name] = whole.compare(str(PROGRAM), str(HERE / "cache" / name))
         save(results)
     results["micro"] = micro()
     save(results)
