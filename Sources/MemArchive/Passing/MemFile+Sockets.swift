@@ -77,7 +77,9 @@ extension MemFile {
 
   /// Takes a batch of files that ``send(_:to:)`` sent, each verified as in ``init(receivedFrom:limits:)``.
   ///
-  /// - Parameter limits: As there; `entries` and `totalBytes` count too, for the batch.
+  /// - Parameters:
+  ///   - socket: A connected Unix socket; it stays the caller's. Waits until something comes.
+  ///   - limits: As there; `entries` and `totalBytes` count too, for the batch.
   /// - Returns: The files in the sender's order; nil when the other side has closed the socket.
   /// - Throws: As ``init(receivedFrom:limits:)``: all or nothing.
   public static func receive(
