@@ -34,40 +34,21 @@ extension ArchiveReader {
     _ visitor: inout some EntryVisitor, options: ExtractionOptions, ledger: Ledger
   ) throws(ArchiveError) -> Protection? {
     var options = options.started
-    if options.sandbox != .off {
-      var visit: SandboxedVisit?
-      do throws(ArchiveError) {
-        visit = try SandboxedVisit(
-          self, visitor.rule, visitor.destinations, options: options, ledger: ledger)
-      } catch {
-        guard error.code == .sandboxUnavailable, options.sandbox == .bestEffort else { throw error }
-        options = options.withoutSandbox(error)
-      }
-      if var running = visit.take() {
-        try running.run(&visitor)
-        return running.protection
-      }
+    var visit = try options.sandboxed { options throws(ArchiveError) in
+      try SandboxedVisit(self, visitor.rule, visitor.destinations, options: options, ledger: ledger)
+    }
+    if var running = visit.take() {
+      try running.run(&visitor)
+      return running.protection
     }
     var stream = try stream(options: options, ledger: ledger)
     let makeDestination: MakeDestination = visitor.destinations ?? { Store($0, ledger: $1) }
     let own = makeDestination(options, ledger)
     let crew = stream.crew(own, makeDestination)
     defer { crew?.stop() }
-    /// The first that ends the reading, in the archive's order, and its entry's position.
-    var failure: ArchiveError?
-    var failedPosition = 0
+    var failure = VisitFailure(options)
     func deliver(_ job: EntryCrew.Job, _ outcome: EntryCrew.Outcome) {
-      guard failure == nil else { return }
-      switch outcome {
-      case .success(let file): visitor.add(file, for: job.entry, position: job.position)
-      case .failure(let error):
-        if options.goesOn(after: error) {
-          visitor.note(error)
-        } else {
-          failure = error
-          failedPosition = job.position
-        }
-      }
+      failure.take(outcome, of: job, &visitor)
     }
     var position = -1
     var isAtEnd = false
@@ -90,21 +71,15 @@ extension ArchiveReader {
       } catch {
         // What is wrong with an earlier entry comes first.
         crew?.drain(deliver)
-        if failure == nil, options.goesOn(after: error) {
-          visitor.note(error)
-        } else if failure == nil {
-          failure = error
-          failedPosition = position
-        }
+        failure.take(error, at: position, &visitor)
       }
-      if let failure {
-        visitor.end(warnings: stream.warnings, failedPosition: failedPosition)
-        throw failure
+      if let (error, position) = failure.first {
+        visitor.end(warnings: stream.warnings, failedPosition: position)
+        throw error
       }
     }
     visitor.end(warnings: stream.warnings, failedPosition: nil)
-    try crew?.finish()
-    try own.finish()
+    if let crew { try crew.finish() } else { try own.finish() }
     return nil
   }
 

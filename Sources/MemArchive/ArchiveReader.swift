@@ -99,15 +99,10 @@ public struct ArchiveReader: Sendable {
     options: ExtractionOptions, ledger: Ledger, demand: StreamDemand = .ask
   ) throws(ArchiveError) -> ArchiveStream {
     var options = options.started
-    if options.sandbox != .off {
-      do throws(ArchiveError) {
-        let stream = try SandboxedStream(self, demand, options: options, ledger: ledger)
-        return ArchiveStream(stream, options: options, ledger: ledger)
-      } catch {
-        guard error.code == .sandboxUnavailable, options.sandbox == .bestEffort else { throw error }
-        options = options.withoutSandbox(error)
-      }
+    let sandboxed = try options.sandboxed { options throws(ArchiveError) in
+      try SandboxedStream(self, demand, options: options, ledger: ledger)
     }
+    if let sandboxed { return ArchiveStream(sandboxed, options: options, ledger: ledger) }
     let warnings = WarningLog()
     if let reason = options.missingSandbox { warnings.add(.noSandbox(reason)) }
     let stop = Cancellation()

@@ -26,7 +26,7 @@ public struct ExtractionOptions: Sendable {
   }
 
   /// What to do when two entries share a name. Each entry that gives way is in ``MemFiles/warnings``.
-  public enum Duplicates: Hashable, Sendable {
+  public enum Duplicates: Hashable, Sendable, CaseIterable {
     /// The later entry wins, as it would when unpacking to disk.
     case last
     /// The earlier entry wins.
@@ -138,13 +138,19 @@ public struct ExtractionOptions: Sendable {
     return options
   }
 
-  /// The same for this process, because no sandbox can be had.
-  func withoutSandbox(_ error: ArchiveError) -> Self {
-    var options = self
-    options.sandbox = .off
-    options.formats = formatsOutsideSandbox ?? formats
-    options.missingSandbox = error.reason
-    return options
+  /// What `start` gives, which reads in a worker; nil where the archive is to be read in this process, because no sandbox
+  /// is wanted, or none can be had and the options are changed to that.
+  mutating func sandboxed<Reading: ~Copyable>(
+    _ start: (Self) throws(ArchiveError) -> Reading
+  ) throws(ArchiveError) -> Reading? {
+    guard sandbox != .off else { return nil }
+    do throws(ArchiveError) { return try start(self) } catch {
+      guard error.code == .sandboxUnavailable, sandbox == .bestEffort else { throw error }
+      sandbox = .off
+      formats = formatsOutsideSandbox ?? formats
+      missingSandbox = error.reason
+      return nil
+    }
   }
 
   /// The threads that may work.

@@ -96,14 +96,18 @@ final class EntryCrew {
   ) throws(ArchiveError) {
     var charge = Charge(ledger, entry: entry.name)
     // Charged here, in the archive's order, so that the limits strike at the same entry as with one thread.
-    do throws(ArchiveError) {
-      try charge.grow(to: size)
-    } catch {
-      // What was charged for others may not be held any more.
-      drain(deliver)
-      try charge.grow(to: size)
-    }
+    try retryingDrained(deliver) { () throws(ArchiveError) in try charge.grow(to: size) }
     submit(entry, position: position, content, charge, deliver)
+  }
+
+  /// Calls `account` once more where it throws: what was charged for others may not be held any more when they are delivered.
+  private func retryingDrained(
+    _ deliver: Delivery, _ account: () throws(ArchiveError) -> Void
+  ) throws(ArchiveError) {
+    do throws(ArchiveError) { try account() } catch {
+      drain(deliver)
+      try account()
+    }
   }
 
   /// Takes an entry on whose content `read` hands over in blocks with their offsets, before it returns its size.
@@ -111,10 +115,7 @@ final class EntryCrew {
     _ entry: ArchiveEntry, position: Int, _ deliver: Delivery,
     read: ((RawSpan, Int64) throws(ArchiveError) -> Void) throws(ArchiveError) -> Int64
   ) throws(ArchiveError) {
-    do throws(ArchiveError) {
-      try ledger.check(declared: entry.size ?? 0, entry: entry.name)
-    } catch {
-      drain(deliver)
+    try retryingDrained(deliver) { () throws(ArchiveError) in
       try ledger.check(declared: entry.size ?? 0, entry: entry.name)
     }
     var charge = Charge(ledger, entry: entry.name)

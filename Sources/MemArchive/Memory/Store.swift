@@ -22,7 +22,7 @@ internal import SystemPackage
   /// Larger content becomes a slab by itself: it fills huge folios well enough.
   static let largestPacked: Int64 = 1 << 20
   /// What is left to the process of its descriptors: for the archive, for a path on demand, for everybody else.
-  private static let reserve = 64
+  static let reserve = 64
   /// A table of descriptors takes 8 bytes for each.
   private static let largestTable = 64 << 10
 

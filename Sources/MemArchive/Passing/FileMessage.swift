@@ -23,7 +23,8 @@ struct FileMessage: ~Copyable {
   /// Below what any Unix socket takes at once, with room for a name of 64 KiB.
   static let mostBytes = 96 << 10
 
-  private static let magic = Array("MemFile\u{1}".utf8)
+  /// "MemFile", and the version.
+  private static let magic = "MemFile\u{1}".utf8.reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
   private static let headerSize = 16
 
   // MARK: Sending
@@ -35,13 +36,18 @@ struct FileMessage: ~Copyable {
   static var capacity: Int { mostBytes - headerSize }
 
   static func send(_ files: [MemFile], isLast: Bool, to socket: FileDescriptor) throws(ArchiveError) {
-    var bytes = magic + little(UInt16(files.count)) + little(UInt16(isLast ? 0 : 1)) + little(UInt32(0))
+    var writer = WireWriter()
+    writer.put(magic)
+    writer.put(UInt16(files.count))
+    writer.put(UInt16(isLast ? 0 : 1))
+    writer.put(UInt32(files.reduce(headerSize) { $0 + cost(of: $1.name) }))
     var descriptors: [FileDescriptor] = []
     for file in files {
       descriptors.append(try file.fileDescriptor)
-      bytes += little(UInt64(file.size)) + little(UInt32(file.name.utf8.count)) + Array(file.name.utf8)
+      writer.put(Int64(file.size))
+      writer.put(file.name)
     }
-    bytes.replaceSubrange(12..<16, with: little(UInt32(bytes.count)))
+    let bytes = writer.bytes
     do throws(Errno) {
       var sent = 0
       while sent < bytes.count {
@@ -52,10 +58,6 @@ struct FileMessage: ~Copyable {
       throw .sending(error, entry: files.first?.name)
     }
     withExtendedLifetime(files) {}
-  }
-
-  private static func little<Value: FixedWidthInteger>(_ value: Value) -> [UInt8] {
-    (0..<Value.bitWidth / 8).map { UInt8(truncatingIfNeeded: value >> Value($0 * 8)) }
   }
 
   // MARK: Receiving
@@ -69,59 +71,58 @@ struct FileMessage: ~Copyable {
   /// The next message; nil at the end of the stream. Each descriptor has its owner before anything else is looked at.
   static func receive(from socket: FileDescriptor, nameBytes: Int) throws(ArchiveError) -> FileMessage? {
     var bytes = [UInt8](repeating: 0, count: mostBytes)
-    let first = try receive(into: &bytes, from: 0, to: mostBytes, socket)
+    let first = try receive(into: &bytes, 0..<mostBytes, from: socket)
     if first.count == 0 && first.descriptors.count == 0 { return nil }
     guard !first.lostDescriptors else { throw .descriptorsLost() }
-    guard !first.isCut, first.count >= headerSize, Array(bytes[..<8]) == magic else { throw .noMessage() }
-    let count = Int(number(bytes[8..<10]))
-    let length = Int(number(bytes[12..<16]))
-    guard count <= mostFiles, first.descriptors.count == count, length <= mostBytes, length >= first.count
+    guard !first.isCut, let (count, isLast, length) = try? header(in: WireReader(bytes, 0..<first.count)),
+      count <= mostFiles, first.descriptors.count == count, length <= mostBytes, length >= first.count
     else { throw .noMessage() }
     var filled = first.count
     // What did not fit into the socket's buffer comes in further pieces, without descriptors.
     while filled < length {
-      let next = try receive(into: &bytes, from: filled, to: length, socket)
+      let next = try receive(into: &bytes, filled..<length, from: socket)
       guard next.count > 0 else { throw .cutOff() }
       guard next.descriptors.count == 0, !next.isCut, !next.lostDescriptors else { throw .noMessage() }
       filled += next.count
     }
-    let claims = try claims(in: bytes[headerSize..<length], count: count, nameBytes: nameBytes)
-    return FileMessage(claims: claims, isLast: number(bytes[10..<12]) == 0, descriptors: first.descriptors)
+    guard
+      let claims = try? claims(in: WireReader(bytes, headerSize..<length), count: count, nameBytes: nameBytes)
+    else { throw .noMessage() }
+    return FileMessage(claims: claims, isLast: isLast, descriptors: first.descriptors)
   }
 
   private static func receive(
-    into bytes: inout [UInt8], from start: Int, to end: Int, _ socket: FileDescriptor
+    into bytes: inout [UInt8], _ part: Range<Int>, from socket: FileDescriptor
   ) throws(ArchiveError) -> SystemCalls.Received {
-    var span = bytes.mutableSpan
-    var raw = unsafe span.mutableBytes
-    var part = raw._mutatingExtracting(start..<end)
-    do { return try SystemCalls.receive(into: &part, from: socket) } catch {
+    do { return try SystemCalls.receive(into: &bytes, part, from: socket) } catch {
       throw .system("recvmsg", error, doing: "receiving a file")
     }
   }
 
-  private static func claims(
-    in bytes: ArraySlice<UInt8>, count: Int, nameBytes: Int
-  ) throws(ArchiveError) -> [Claim] {
-    var rest = bytes
-    var claims: [Claim] = []
-    for _ in 0..<count {
-      guard rest.count >= 12 else { throw .noMessage() }
-      let size = number(rest.prefix(8))
-      let length = Int(number(rest.dropFirst(8).prefix(4)))
-      rest = rest.dropFirst(12)
-      guard size <= UInt64(Int64.max), length <= rest.count, length <= nameBytes,
-        let name = String(validating: rest.prefix(length), as: UTF8.self)
-      else { throw .noMessage() }
-      rest = rest.dropFirst(length)
-      claims.append(Claim(name: name, size: Int64(size)))
-    }
-    guard rest.isEmpty else { throw .noMessage() }
-    return claims
+  private static func header(
+    in reader: WireReader
+  ) throws(Malformed) -> (count: Int, isLast: Bool, length: Int) {
+    var reader = reader
+    guard try reader.number(UInt64.self) == magic else { throw Malformed() }
+    return try (
+      count: Int(reader.number(UInt16.self)), isLast: reader.number(UInt16.self) == 0,
+      length: Int(reader.number(UInt32.self))
+    )
   }
 
-  private static func number(_ bytes: ArraySlice<UInt8>) -> UInt64 {
-    bytes.reversed().reduce(0) { $0 << 8 | UInt64($1) }
+  private static func claims(
+    in reader: WireReader, count: Int, nameBytes: Int
+  ) throws(Malformed) -> [Claim] {
+    var reader = reader
+    var claims: [Claim] = []
+    for _ in 0..<count {
+      let size = try reader.size()
+      let name = try reader.text()
+      guard name.utf8.count <= nameBytes else { throw Malformed() }
+      claims.append(Claim(name: name, size: size))
+    }
+    try reader.finish()
+    return claims
   }
 }
 

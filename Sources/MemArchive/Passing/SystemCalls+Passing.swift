@@ -26,18 +26,19 @@ extension SystemCalls {
     let lostDescriptors: Bool
   }
 
-  /// recvmsg(2); all descriptors are close-on-exec and have an owner when it returns.
+  /// recvmsg(2) into a part of `bytes`; all descriptors are close-on-exec and have an owner when it returns.
   static func receive(
-    into buffer: inout MutableRawSpan, from socket: FileDescriptor
+    into bytes: inout [UInt8], _ part: Range<Int>, from socket: FileDescriptor
   ) throws(Errno) -> Received {
     var numbers = [Int32](repeating: -1, count: Int(CLINUX_MOST_DESCRIPTORS))
     var filled = 0
     var cut: CInt = 0
     let count = try waiting(for: POLLIN, on: socket) { () throws(Errno) in
       try valueOrErrno {
-        unsafe buffer.withUnsafeMutableBytes {
-          unsafe clinux_receive_descriptors(
-            socket.rawValue, $0.baseAddress, $0.count, &numbers, &filled, &cut)
+        unsafe bytes.withUnsafeMutableBytes {
+          let part = unsafe UnsafeMutableRawBufferPointer(rebasing: $0[part])
+          return unsafe clinux_receive_descriptors(
+            socket.rawValue, part.baseAddress, part.count, &numbers, &filled, &cut)
         }
       }
     }

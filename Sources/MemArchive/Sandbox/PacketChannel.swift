@@ -1,4 +1,3 @@
-internal import CLinux
 internal import SystemPackage
 
 /// One end of the socket between the two: packets of bytes and descriptors, each with its number and how many descriptors
@@ -30,7 +29,7 @@ final class PacketChannel {
 
   let socket: HeldDescriptor
   private var sent: UInt32 = 0
-  private var received: UInt32 = 0
+  private var taken: UInt32 = 0
   private var buffer = [UInt8](repeating: 0, count: headerSize + largest)
 
   init(_ socket: FileDescriptor) { self.socket = HeldDescriptor(socket) }
@@ -56,43 +55,32 @@ final class PacketChannel {
   }
 
   static func send(_ packet: [UInt8], _ descriptors: [CInt], on socket: CInt) throws(Errno) {
-    _ = try SystemCalls.valueOrErrno {
-      unsafe packet.withUnsafeBytes { bytes in
-        unsafe descriptors.withUnsafeBufferPointer { descriptors in
-          unsafe clinux_send_descriptors(
-            socket, bytes.baseAddress, bytes.count, descriptors.baseAddress, descriptors.count)
-        }
-      }
-    }
+    _ = try unsafe SystemCalls.send(
+      packet.span.bytes, with: descriptors.map { FileDescriptor(rawValue: $0) },
+      to: FileDescriptor(rawValue: socket))
   }
 
   /// The next packet, whose descriptors all have owners before anything else is looked at; nil at the end.
   func receive() throws(Failure) -> Packet? {
-    var numbers = [CInt](repeating: -1, count: Int(CLINUX_MOST_DESCRIPTORS))
-    var (count, cut) = (0, CInt(0))
-    let length: Int
+    var received: SystemCalls.Received
     do throws(Errno) {
-      length = try SystemCalls.valueOrErrno {
-        unsafe buffer.withUnsafeMutableBytes { bytes in
-          unsafe numbers.withUnsafeMutableBufferPointer { numbers in
-            unsafe clinux_receive_descriptors(
-              socket.rawValue, bytes.baseAddress, bytes.count, numbers.baseAddress, &count, &cut)
-          }
-        }
-      }
+      received = try SystemCalls.receive(
+        into: &buffer, buffer.indices, from: FileDescriptor(rawValue: socket.rawValue))
     } catch .connectionReset {
       return nil
     } catch {
       throw .system(error)
     }
-    let descriptors = numbers[..<count].map { HeldDescriptor(FileDescriptor(rawValue: $0)) }
-    if cut & CInt(CLINUX_CUT_DESCRIPTORS) != 0 {
+    let (length, count) = (received.count, received.descriptors.count)
+    var descriptors: [HeldDescriptor] = []
+    while let memfd = received.descriptors.next() { descriptors.append(HeldDescriptor(memfd.release())) }
+    if received.lostDescriptors {
       // Asked while those that have arrived are still open.
       let probe = try? Memfd.create(name: "probe", executable: false).descriptor.rawValue
       withExtendedLifetime(descriptors) {}
       throw .descriptorsLost(isTableFull: probe == nil)
     }
-    guard cut == 0 else { throw .violation("sent a packet that is too long") }
+    guard !received.isCut else { throw .violation("sent a packet that is too long") }
     guard length > 0 else { return nil }
     guard length >= Self.headerSize else { throw .violation("sent a packet without a header") }
     var reader = WireReader(Array(buffer[..<Self.headerSize]))
@@ -103,8 +91,8 @@ final class PacketChannel {
       throw .violation("sent \(count) descriptors with a packet that speaks of \(claimed)")
     }
     if number < Self.alive {
-      guard number == received else { throw .violation("sent packet \(number) in place of \(received)") }
-      received &+= 1
+      guard number == taken else { throw .violation("sent packet \(number) in place of \(taken)") }
+      taken &+= 1
     } else if count > 0 {
       throw .violation("sent descriptors with a sign of life")
     }

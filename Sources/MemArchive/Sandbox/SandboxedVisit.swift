@@ -19,8 +19,8 @@ struct SandboxedVisit: ~Copyable {
   private let mayRefuse: Bool
   /// Who copies the content to where it goes, if it is not to stay in the files that come.
   private let crew: EntryCrew?
-  /// What ended the copying first, and that entry's position.
-  private var failure: (error: ArchiveError, position: Int)?
+  /// What ended the copying.
+  private var failure: VisitFailure
   private var files: ReceivedFiles
   private var events: [Event] = []
   private var told = 0
@@ -42,6 +42,7 @@ struct SandboxedVisit: ~Copyable {
     session = try WorkerSession.start(reader, task: .visit(rule), options: workersOptions, ledger: ledger)
     self.options = options
     self.ledger = ledger
+    failure = VisitFailure(options)
     asks = rule == .ask
     mayRefuse = rule == .safeContents
     crew = destinations.map {
@@ -139,7 +140,7 @@ struct SandboxedVisit: ~Copyable {
     if refused.remove(position) != nil { return }
     guard let crew else { return visitor.add(file, for: entry, position: position) }
     do throws(ArchiveError) {
-      try crew.submit(entry, file, position: position) { note($0, $1, &visitor) }
+      try crew.submit(entry, file, position: position) { failure.take($1, of: $0, &visitor) }
     } catch {
       try drain(&visitor)
       throw end(&visitor, with: error, at: position)
@@ -150,24 +151,13 @@ struct SandboxedVisit: ~Copyable {
   /// Waits until everything that has come is copied: what is wrong with an earlier entry comes first.
   private mutating func drain(_ visitor: inout some EntryVisitor) throws(ArchiveError) {
     guard let crew else { return }
-    crew.drain { note($0, $1, &visitor) }
+    crew.drain { failure.take($1, of: $0, &visitor) }
     try checkFailure(&visitor)
   }
 
-  private mutating func note(
-    _ job: EntryCrew.Job, _ outcome: EntryCrew.Outcome, _ visitor: inout some EntryVisitor
-  ) {
-    guard failure == nil else { return }
-    switch outcome {
-    case .success(let file): visitor.add(file, for: job.entry, position: job.position)
-    case .failure(let error) where options.goesOn(after: error): visitor.note(error)
-    case .failure(let error): failure = (error, job.position)
-    }
-  }
-
   private func checkFailure(_ visitor: inout some EntryVisitor) throws(ArchiveError) {
-    guard let failure else { return }
-    throw end(&visitor, with: failure.error, at: failure.position)
+    guard let (error, position) = failure.first else { return }
+    throw end(&visitor, with: error, at: position)
   }
 
   private func end(

@@ -32,15 +32,6 @@ package enum StreamDemand: UInt8, Sendable {
   case contents
 }
 
-extension ExtractionOptions.Duplicates {
-  private static let inOrder: [Self] = [.last, .first, .reject]
-  var number: UInt8 { UInt8(clamping: Self.inOrder.firstIndex(of: self) ?? 0) }
-  init?(number: UInt8) {
-    guard Int(number) < Self.inOrder.count else { return nil }
-    self = Self.inOrder[Int(number)]
-  }
-}
-
 extension WireWriter {
   mutating func put(_ rule: VisitRule) {
     switch rule {
@@ -51,7 +42,7 @@ extension WireWriter {
       for globs in [include, exclude] { put(all: globs) { $0.put($1) } }
     case .collected(let chosen, let duplicates):
       put(UInt8(2))
-      put(duplicates.number)
+      put(choice: duplicates)
       switch chosen {
       case .all: put(UInt8(0))
       case .names(let names):
@@ -76,7 +67,7 @@ extension WireReader {
     case 3: return .safeContents
     case 1: return .contents(include: try texts(), exclude: try texts())
     case 2:
-      guard let duplicates = ExtractionOptions.Duplicates(number: try number()) else { throw Malformed() }
+      let duplicates = try choice(ExtractionOptions.Duplicates.self)
       switch try number(UInt8.self) {
       case 0: return .collected(.all, duplicates)
       case 1: return .collected(.names(try texts()), duplicates)

@@ -43,6 +43,11 @@ struct WireWriter {
     for value in values { write(&self, value) }
   }
 
+  /// One of a few; decoded by the same program, or one of the same version.
+  mutating func put<Value: CaseIterable & Equatable>(choice value: Value) {
+    put(UInt8(clamping: Array(Value.allCases).firstIndex(of: value) ?? 0))
+  }
+
   /// Appends what `body` writes, with its length in front.
   mutating func record(_ body: (inout WireWriter) -> Void) {
     let start = bytes.count
@@ -116,6 +121,13 @@ struct WireReader {
     -> Value?
   {
     try optional { reader throws(Malformed) in try reader.number(Value.self) }
+  }
+
+  mutating func choice<Value: CaseIterable>(_: Value.Type = Value.self) throws(Malformed) -> Value {
+    let values = Array(Value.allCases)
+    let index = Int(try number(UInt8.self))
+    guard index < values.count else { throw Malformed() }
+    return values[index]
   }
 
   /// A list; memory is taken only for what is there.

@@ -114,8 +114,8 @@ extension WireWriter {
 
   fileprivate mutating func put(_ options: ExtractionOptions) {
     put(Int64(options.formats.rawValue))
-    put(UInt8(clamping: ExtractionOptions.Fill.allCases.firstIndex(of: options.fill) ?? 0))
-    put(UInt8(clamping: ExtractionOptions.Storage.allCases.firstIndex(of: options.storage) ?? 0))
+    put(choice: options.fill)
+    put(choice: options.storage)
     put(optional: options.descriptorBudget.map { Int64($0) })
     put(Int64(options.threads))
     put(options.executable)
@@ -149,8 +149,8 @@ extension WireReader {
   fileprivate mutating func options() throws(Malformed) -> ExtractionOptions {
     var options = ExtractionOptions()
     options.formats = ArchiveFormats(rawValue: Int(try number(Int64.self)))
-    options.fill = try choice(ExtractionOptions.Fill.allCases)
-    options.storage = try choice(ExtractionOptions.Storage.allCases)
+    options.fill = try choice()
+    options.storage = try choice()
     options.descriptorBudget = try optionalNumber(Int64.self).map { Int($0) }
     options.parallelism = Int(try number(Int64.self))
     options.executable = try bool()
@@ -161,12 +161,6 @@ extension WireReader {
     options.passphrases = try texts()
     options.encoding = try optionalText()
     return options
-  }
-
-  private mutating func choice<Value>(_ values: [Value]) throws(Malformed) -> Value {
-    let index = Int(try number(UInt8.self))
-    guard index < values.count else { throw Malformed() }
-    return values[index]
   }
 }
 

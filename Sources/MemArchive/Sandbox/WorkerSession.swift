@@ -20,9 +20,6 @@ final class WorkerSession {
   private var packetsAcknowledged: UInt32 = 0
   private(set) var protection = Protection(landlock: nil, seccomp: false, diesFirst: false)
 
-  /// Descriptors that are left to the process.
-  private static let reserve = 64
-
   /// Starts a worker and waits until it is locked in.
   ///
   /// - Throws: with `sandboxUnavailable` where none can be had.
@@ -75,7 +72,7 @@ final class WorkerSession {
     order.options = options
     let free = freeDescriptors()
     if options.storage == .automatic, options.descriptorBudget == nil {
-      order.options.descriptorBudget = max(0, free - reserve) + ledger.descriptors
+      order.options.descriptorBudget = max(0, free - Store.reserve) + ledger.descriptors
     }
     // One batch has come when the next one does, and there is something else to be opened.
     order.mostDescriptors = UInt32(max(1, min(PacketChannel.mostDescriptors, free / 3)))
@@ -206,7 +203,7 @@ final class WorkerSession {
   /// what is extracted from then on shares descriptors.
   private func spentDescriptors(_ count: Int64) -> Int64 {
     guard let descriptorBudget, count < Int64(descriptorBudget) else { return count }
-    let room = Self.reserve + 3 * PacketChannel.mostDescriptors
+    let room = Store.reserve + 3 * PacketChannel.mostDescriptors
     return Self.freeDescriptors() < room ? Int64(descriptorBudget) : count
   }
 

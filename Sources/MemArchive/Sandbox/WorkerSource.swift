@@ -47,10 +47,7 @@ struct WorkerSource {
   private mutating func add(
     _ path: FilePath, _ pipe: PipeState?, _ options: ExtractionOptions, _ ledger: Ledger
   ) throws(ArchiveError) {
-    // Opening a named pipe again would wait for somebody to write to it, for ever.
-    if pipe?.isTaken ?? false { throw .consumed("\"\(path)\"") }
-    let owner: HeldDescriptor
-    do { owner = HeldDescriptor(try SystemCalls.openReadOnly(path)) } catch { throw .open("\(path)", error) }
+    let owner = HeldDescriptor(try ArchiveReader.open(path, pipe))
     try add(
       FileDescriptor(rawValue: owner.rawValue), owner, name: "\(path)", pipe, options, ledger)
   }
@@ -67,16 +64,15 @@ struct WorkerSource {
     _ options: ExtractionOptions, _ ledger: Ledger
   ) throws(ArchiveError) {
     let status: SystemCalls.Status
-    let size: Int64
+    let size: Int64?
     do throws(Errno) {
       status = try SystemCalls.status(of: descriptor)
-      if status.isDirectory { throw .isDirectory }
-      size = status.isBlockDevice ? try SystemCalls.end(of: descriptor) : status.size
+      size = try SystemCalls.extent(of: descriptor, status)
     } catch {
       throw .open(name, error)
     }
     let path = "/proc/self/fd/\(descriptor.rawValue)"
-    if status.isRegular || status.isBlockDevice {
+    if let size {
       if let file = own ?? Self.reopened(try? SystemCalls.openReadOnly(FilePath(path)), status) {
         return add(file, .file(size: size))
       }

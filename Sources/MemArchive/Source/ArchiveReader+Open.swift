@@ -60,22 +60,22 @@ extension ArchiveReader {
 
   private func open(_ path: FilePath, _ cancellations: [Cancellation]) throws(ArchiveError) -> any ByteSource
   {
+    try source(try Self.open(path, pipe), path: path, isOwned: true, cancellations)
+  }
+
+  /// The file at a path, opened for reading, which the caller owns.
+  static func open(_ path: FilePath, _ pipe: PipeState?) throws(ArchiveError) -> FileDescriptor {
     // Opening a named pipe again would wait for somebody to write to it, for ever.
     if pipe?.isTaken ?? false { throw .consumed("\"\(path)\"") }
-    let descriptor: FileDescriptor
-    do { descriptor = try SystemCalls.openReadOnly(path) } catch { throw .open("\(path)", error) }
-    return try source(descriptor, path: path, isOwned: true, cancellations)
+    do { return try SystemCalls.openReadOnly(path) } catch { throw .open("\(path)", error) }
   }
 
   private func source(
     _ descriptor: FileDescriptor, path: FilePath? = nil, isOwned: Bool, _ cancellations: [Cancellation]
   ) throws(ArchiveError) -> any ByteSource {
     do throws(Errno) {
-      let status = try SystemCalls.status(of: descriptor)
-      if status.isDirectory { throw .isDirectory }
-      if status.isRegular { return FileSource(descriptor, size: status.size, isOwned: isOwned) }
-      if status.isBlockDevice {
-        return FileSource(descriptor, size: try SystemCalls.end(of: descriptor), isOwned: isOwned)
+      if let size = try SystemCalls.extent(of: descriptor, try SystemCalls.status(of: descriptor)) {
+        return FileSource(descriptor, size: size, isOwned: isOwned)
       }
     } catch {
       if isOwned { SystemCalls.close(descriptor) }

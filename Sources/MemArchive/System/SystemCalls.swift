@@ -121,6 +121,13 @@ enum SystemCalls {
     }
   }
 
+  /// How many bytes of an archive can be read by position; nil where they come one after the other alone.
+  static func extent(of descriptor: FileDescriptor, _ status: Status) throws(Errno) -> Int64? {
+    if status.isDirectory { throw .isDirectory }
+    if status.isRegular { return status.size }
+    return status.isBlockDevice ? try end(of: descriptor) : nil
+  }
+
   /// fstat(2)
   static func status(of descriptor: FileDescriptor) throws(Errno) -> Status {
     var status = stat()

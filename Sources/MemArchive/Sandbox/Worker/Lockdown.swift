@@ -57,9 +57,9 @@ enum Lockdown {
 
   private static func startThreads(_ count: Int, _ cancellation: Cancellation) throws(Failure) {
     do throws(ArchiveError) {
+      // One watches, one decodes while the others extract, and the first of these is here.
+      try ThreadSupply.fill(count + 1)
       try watchParent(cancellation)
-      // One decodes while the others extract, and the first is here.
-      try ThreadSupply.fill(count)
     } catch {
       throw Failure(part: "threads", reason: "\(error.reason)")
     }
@@ -67,13 +67,7 @@ enum Lockdown {
 
   /// Starts a thread that ends the process with its parent, and shows a sign of life every second while anything goes on.
   private static func watchParent(_ cancellation: Cancellation) throws(ArchiveError) {
-    let reported = Monitor()
-    let state = WatchState()
     try WorkerThread.start {
-      reported.locked {
-        state.hasReported = true
-        reported.notifyAll()
-      }
       var before: UInt = 0
       while true {
         clinux_exit_with_peer(CInt(CLINUX_WORKER_SOCKET), 1000)
@@ -85,12 +79,6 @@ enum Lockdown {
         before = now
       }
     }.detach()
-    reported.locked { while !state.hasReported { reported.wait() } }
-  }
-
-  private final class WatchState: @unchecked Sendable {
-    // Guarded by a monitor.
-    var hasReported = false
   }
 
   private static func lock(_ order: WorkOrder, _ pipe: CInt?) throws(Failure) -> Bool {

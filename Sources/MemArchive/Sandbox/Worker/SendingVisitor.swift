@@ -2,8 +2,8 @@
 struct SendingVisitor: EntryVisitor {
   private enum Decider {
     case ask
-    case contents(include: [Glob], exclude: [Glob])
-    case safeContents
+    /// By the entry alone.
+    case entry((ArchiveEntry) -> Bool)
     /// Decides as the parent's does; the files that it is given are all one.
     case collected(FileCollector, placeholder: MemFile)
   }
@@ -17,9 +17,11 @@ struct SendingVisitor: EntryVisitor {
     decider = .ask
     switch rule {
     case .ask: break
-    case .safeContents: decider = .safeContents
+    case .safeContents:
+      decider = .entry { $0.hasContent && EntryName.isSafeRelative(EntryName.raw($0.name)) }
     case .contents(let include, let exclude):
-      decider = .contents(include: include.map { Glob($0) }, exclude: exclude.map { Glob($0) })
+      let (include, exclude) = (include.map { Glob($0) }, exclude.map { Glob($0) })
+      decider = .entry { $0.hasContent && Glob.admits($0, include: include, exclude: exclude) }
     case .collected(let chosen, let duplicates):
       var options = options
       options.duplicates = duplicates
@@ -40,12 +42,8 @@ struct SendingVisitor: EntryVisitor {
     case .ask:
       desk.send(.entry(entry, .asks))
       return desk.nextRequest() == .answer(true)
-    case .contents(let include, let exclude):
-      let isWanted = entry.hasContent && Glob.admits(entry, include: include, exclude: exclude)
-      desk.send(.entry(entry, isWanted ? .yes : .no))
-      return isWanted
-    case .safeContents:
-      let isWanted = entry.hasContent && EntryName.isSafeRelative(EntryName.raw(entry.name))
+    case .entry(let wants):
+      let isWanted = wants(entry)
       desk.send(.entry(entry, isWanted ? .yes : .no))
       return isWanted
     case .collected(var collector, let placeholder):
