@@ -1,7 +1,7 @@
 """trace.py: reads `strace -f -y` from standard input and exits 1 when a file was created, changed or opened for writing.
 
 A descriptor is judged by what the kernel says it leads to, not by the path that was asked for: files in memory,
-pipes, terminals and /dev/null are no disk. A call that failed changed nothing; it is counted.
+pipes, terminals, /dev/null and a process's own settings in /proc are no disk. A call that failed changed nothing; it is counted.
 """
 import collections
 import re
@@ -36,6 +36,9 @@ def medium(target, deleted):
         return "file in memory" if deleted else None
     if re.match(r"/dev/(tty|pts/\d+)$", target):
         return "terminal"
+    # Where a worker says that it is the first to go when memory runs out.
+    if re.match(r"/proc/\d+/oom_score_adj$", target):
+        return "a setting of the process"
     match = re.match(r"(pipe|socket|anon_inode):|/dev/null$", target)
     return match and (match[1] or match[0])
 
