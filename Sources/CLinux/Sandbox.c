@@ -136,7 +136,8 @@ void clinux_try_forbidden(int what) {
 
 void clinux_open_conversions(const char *encoding) {
   // Kept open for the life of the process: a module that is in use is not looked for again.
-  static const char *const from[] = {"UTF-8", "UTF-16LE", "UTF-16BE", "ANSI_X3.4-1968"};
+  // The last one is what lha's header of a code page can name.
+  static const char *const from[] = {"UTF-8", "UTF-16LE", "UTF-16BE", "ANSI_X3.4-1968", "CP932"};
   static const char *const to[] = {"UTF-8", "ANSI_X3.4-1968"};
   for (size_t source = 0; source < sizeof from / sizeof *from; source++)
     for (size_t target = 0; target < sizeof to / sizeof *to; target++)
