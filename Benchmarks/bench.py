@@ -1,11 +1,15 @@
 #!/usr/bin/python3
 """Runs the whole benchmark and writes results.json; `report.py` makes the tables and the plot of it.
 
-    Benchmarks/bench.py [INPUT ...]      by default all; ROUNDS=9 in the environment for more than 5
+    Benchmarks/bench.py [--whole|--in-process|--micro] [INPUT ...]
+
+By default everything; a part, or some inputs, replaces what results.json has of them. ROUNDS=9 in the environment for more
+rounds than 5.
 
 Everything must be built: `make bench` does it all. Nothing else should run meanwhile.
 """
 
+import argparse
 import json
 import os
 import platform
@@ -100,20 +104,28 @@ def save(results):
 
 
 def main():
-    names = sys.argv[1:] or INPUTS
+    parser = argparse.ArgumentParser()
+    for part in ("--whole", "--in-process", "--micro"):
+        parser.add_argument(part, dest="part", action="store_const", const=part)
+    parser.add_argument("inputs", nargs="*", metavar="INPUT")
+    part, names = (arguments := parser.parse_args()).part, arguments.inputs or INPUTS
     results = {"machine": machine(), "rounds": ROUNDS, "inProcess": {}, "memory": {}, "whole": {}, "micro": {}}
-    for name in names:
+    before = HERE / "results.json"
+    if (part or arguments.inputs) and before.exists():
+        results = json.loads(before.read_text()) | {"machine": results["machine"]}
+    for name in names if part in (None, "--whole") else ():
         if not name.startswith(("tiny-", "size-")):
             print(f"{name}, whole processes …", file=sys.stderr, flush=True)
             results["whole"][name] = whole.compare(str(PROGRAM), str(HERE / "cache" / name))
             save(results)
-    for name in names:
+    for name in names if part in (None, "--in-process") else ():
         print(f"{name}, in process …", file=sys.stderr, flush=True)
         results["inProcess"][name] = in_process(name)
         results["memory"][name] = memory(name)
         save(results)
-    results["micro"] = micro()
-    save(results)
+    if part == "--micro" or (part is None and not arguments.inputs):
+        results["micro"] = micro()
+        save(results)
 
 
 if __name__ == "__main__":

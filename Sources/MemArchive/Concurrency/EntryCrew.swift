@@ -52,7 +52,8 @@ final class EntryCrew {
   /// Batches that were delivered.
   private var spare: [Batch] = []
 
-  private static let many = 256
+  /// So many entries that more are to be expected.
+  static let many = 256
 
   /// The largest content that is copied: making a file of it takes as long as the copying at least.
   static let largestCopy: Int64 = 128 << 10

@@ -22,6 +22,8 @@ struct WorkerThread: ~Copyable {
       }
       return Self(kind: .borrowed(seat))
     }
+    // A process of one thread waits for nothing here.
+    if clinux_thread_count() == 1 { SystemCalls.growDescriptorTable() }
     var all = sigset_t()
     var before = sigset_t()
     unsafe sigfillset(&all)

@@ -1,5 +1,7 @@
 #if FastDecoders
 internal import CLZMA
+internal import CLinux
+internal import Synchronization
 internal import SystemPackage
 
 /// Decodes xz, lzma and lzip by liblzma, which verifies every checksum; xz of several blocks on several threads.
@@ -8,6 +10,8 @@ internal import SystemPackage
   private let warnings: WarningLog
   private var input: InputBuffer
   private let stream: UnsafeMutablePointer<lzma_stream>
+  /// Whether its threads could not be awaited: it stays until the process ends.
+  private let isForGood: Bool
   private var atEnd = false
   private var failure: ArchiveError?
 
@@ -22,6 +26,12 @@ internal import SystemPackage
     self.filter = filter
     self.warnings = warnings
     input = InputBuffer(upstream)
+    if filter == .xz, let ready = Self.ready.withLock({ $0.take() }) {
+      unsafe stream = ready.stream
+      isForGood = true
+      return
+    }
+    isForGood = false
     guard let stream = unsafe clzma_create() else {
       throw .system("malloc", .noMemory, doing: "starting an \(filter) decoder")
     }
@@ -41,7 +51,31 @@ internal import SystemPackage
     }
   }
 
-  deinit { unsafe clzma_destroy(stream) }
+  deinit { if !isForGood { unsafe clzma_destroy(stream) } }
+
+  /// The decoder of xz whose threads run already; whoever decodes xz first gets it.
+  private static let ready = Mutex<Ready?>(nil)
+
+  @safe private struct Ready: @unchecked Sendable {
+    let stream: UnsafeMutablePointer<lzma_stream>
+  }
+
+  /// Starts the threads of one decoder of xz, for a process that is about to give up starting any. Where they cannot be
+  /// had, or counted, xz is decoded on one thread.
+  static func makeReady(threads: Int) {
+    var threads = threads
+    while threads > 1, let stream = unsafe clzma_create() {
+      let before = clinux_thread_count()
+      if unsafe clzma_start_xz(stream, UInt32(clamping: threads), threadsMemory, memory) == LZMA_OK,
+        unsafe clzma_start_threads(stream, UInt32(clamping: threads)) == 1, before > 0,
+        clinux_thread_count() == before + threads
+      {
+        return ready.withLock { unsafe $0 = Ready(stream: stream) }
+      }
+      unsafe clzma_destroy(stream)
+      threads /= 2
+    }
+  }
 
   /// liblzma's version.
   static var libraryVersion: String { unsafe "liblzma " + String(cString: lzma_version_string()) }

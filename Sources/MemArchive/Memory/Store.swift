@@ -23,8 +23,6 @@ internal import SystemPackage
   static let largestPacked: Int64 = 1 << 20
   /// What is left to the process of its descriptors: for the archive, for a path on demand, for everybody else.
   static let reserve = 64
-  /// A table of descriptors takes 8 bytes for each.
-  private static let largestTable = 64 << 10
 
   init(_ options: ExtractionOptions, ledger: Ledger) {
     self.ledger = ledger
@@ -51,7 +49,7 @@ internal import SystemPackage
   /// Room for the descriptors of many files, made at once.
   package func prepareForMany() {
     guard storage != .packed, ThreadSupply.current == nil else { return }
-    SystemCalls.growDescriptorTable(to: min(budget ?? .max, SystemCalls.descriptorLimit(), Self.largestTable))
+    SystemCalls.growDescriptorTable(to: budget ?? .max)
   }
 
   /// Decides whether an entry gets a memory file of its own, where a number of these was set: to be called in the

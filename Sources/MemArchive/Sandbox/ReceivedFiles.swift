@@ -13,6 +13,8 @@ struct ReceivedFiles {
   private var slabs: [UInt32: ReceivedSlab] = [:]
   private var slabBytes = 0
   private var packedBytes = 0
+  /// Files that had a descriptor of their own.
+  private var ownCount = 0
 
   /// So much more than their files slabs may have without being charged for it: alignment, the rest of a folio, content
   /// that turned out to be damaged, files that have yet to be spoken of.
@@ -25,7 +27,9 @@ struct ReceivedFiles {
   }
 
   /// A file of its own, in the next descriptor.
-  func takeOwn(size: Int64, _ entry: ArchiveEntry) throws(ArchiveError) -> MemFile {
+  mutating func takeOwn(size: Int64, _ entry: ArchiveEntry) throws(ArchiveError) -> MemFile {
+    ownCount += 1
+    if ownCount == EntryCrew.many { SystemCalls.growDescriptorTable() }
     let memory = try verified(size)
     var charge = Charge(ledger, entry: entry.name)
     charge.addDescriptor()

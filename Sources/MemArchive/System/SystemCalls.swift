@@ -176,15 +176,19 @@ enum SystemCalls {
     return Int(min(limit.rlim_cur, rlim_t(CInt.max)))
   }
 
-  /// Makes room for so many descriptors at once.
+  /// Makes room at once for so many descriptors, or for as many as the process may have.
   ///
   /// The kernel doubles a table that is full, and lets a process of several threads wait for an RCU grace period each
-  /// time, several milliseconds (expand_fdtable). A descriptor of a high number makes it do so once.
-  static func growDescriptorTable(to count: Int) {
+  /// time, some ten milliseconds (expand_fdtable). A descriptor of a high number makes it do so once.
+  static func growDescriptorTable(to count: Int = .max) {
+    let count = min(count, descriptorLimit(), largestTable)
     guard let memfd = try? Memfd.create(name: "descriptors", executable: false) else { return }
     let high = fcntl(memfd.descriptor.rawValue, F_DUPFD_CLOEXEC, CInt(clamping: count - 1))
     if high >= 0 { close(FileDescriptor(rawValue: high)) }
   }
+
+  /// A table takes 8 bytes for each descriptor.
+  private static let largestTable = 64 << 10
 
   /// How many processors the calling thread may run on, sched_getaffinity(2).
   static func processorCount() -> Int { Int(clinux_processor_count()) }

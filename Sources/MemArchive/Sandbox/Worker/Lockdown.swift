@@ -16,10 +16,10 @@ enum Lockdown {
   /// What holds now, and how many threads may extract.
   ///
   /// - Parameters:
-  ///   - pipe: The descriptor of the archive where that is a pipe.
+  ///   - archive: The archive's first descriptor.
   ///   - cancellation: Counts what goes on.
   static func enter(
-    _ order: WorkOrder, _ pipe: CInt?, _ cancellation: Cancellation
+    _ order: WorkOrder, _ archive: CInt?, _ cancellation: Cancellation
   ) throws(Failure) -> (Protection, threads: Int) {
     // Each thread has some descriptors of its own.
     let threads = clinux_hard_descriptor_limit() < 4096 ? 1 : order.options.threads
@@ -36,7 +36,8 @@ enum Lockdown {
     let refused = unsafe clinux_landlock_nothing(&abi)
     if refused != 0, !order.isBestEffort { throw failure("Landlock", refused) }
     try startThreads(threads, cancellation)
-    let seccomp = try lock(order, pipe)
+    startDecoder(order, archive, threads)
+    let seccomp = try lock(order, order.sources.first == .pipe ? archive : nil)
     return (
       Protection(landlock: refused == 0 ? Int(abi) : nil, seccomp: seccomp, diesFirst: diesFirst), threads
     )
@@ -63,6 +64,17 @@ enum Lockdown {
     } catch {
       throw Failure(part: "threads", reason: "\(error.reason)")
     }
+  }
+
+  /// liblzma starts threads when it comes to blocks; where a few milliseconds are little, it starts them now.
+  private static func startDecoder(_ order: WorkOrder, _ archive: CInt?, _ threads: Int) {
+    #if FastDecoders
+    guard order.options.engine == .own, let archive, case .file(let size) = order.sources.first, size >= 1 << 20
+    else { return }
+    var head = [UInt8](repeating: 0, count: 6)
+    let count = unsafe head.withUnsafeMutableBytes { unsafe pread(archive, $0.baseAddress, $0.count, 0) }
+    if count == head.count, Filter.recognise(head) == .filter(.xz) { LZMADecoder.makeReady(threads: threads) }
+    #endif
   }
 
   /// Starts a thread that ends the process with its parent, and shows a sign of life every second while anything goes on.

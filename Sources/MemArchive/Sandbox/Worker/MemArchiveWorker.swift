@@ -27,7 +27,7 @@ public enum MemArchiveWorker {
     guard var order = desk.receiveOrder() else { _exit(1) }
     let cancellation = Cancellation()
     do throws(Lockdown.Failure) {
-      let (protection, threads) = try Lockdown.enter(order, desk.pipe, cancellation)
+      let (protection, threads) = try Lockdown.enter(order, desk.archive, cancellation)
       order.options.parallelism = threads
       desk.begin(protection)
     } catch {

@@ -65,8 +65,8 @@ final class WorkerDesk: @unchecked Sendable {
     }
   }
 
-  /// The descriptor of an archive that is a pipe: the only one then. The order was read.
-  var pipe: CInt? { received.first?.rawValue }
+  /// The archive's first descriptor. The order was read.
+  var archive: CInt? { received.first?.rawValue }
 
   func refuse(_ failure: Lockdown.Failure) -> Never {
     send(.unavailable(version: PlatformReport.version, part: failure.part, reason: failure.reason))
