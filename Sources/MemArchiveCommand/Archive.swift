@@ -150,7 +150,10 @@ struct Archive {
   /// Says what it meets in the command line's words.
   private struct Visitor: EntryVisitor {
     let archive: Archive
-    let options: WalkOptions
+    // Taken out of the options, whose every reading goes through ArgumentParser.
+    private let isVerbose: Bool
+    private let include: [Glob]
+    private let exclude: [Glob]
     let take: (MemFile) -> Void
     /// Whether each entry so far was admitted.
     private var admitted: [Bool] = []
@@ -159,18 +162,15 @@ struct Archive {
     var warnings: [ArchiveWarning] = []
 
     init(archive: Archive, options: WalkOptions, take: @escaping (MemFile) -> Void) {
-      (self.archive, self.options, self.take) = (archive, options, take)
+      (self.archive, self.take) = (archive, take)
+      (isVerbose, include, exclude) = (options.reading.verbose, options.include, options.exclude)
     }
 
-    var rule: VisitRule {
-      .contents(include: options.include.map(\.text), exclude: options.exclude.map(\.text))
-    }
+    var rule: VisitRule { .contents(include: include.map(\.text), exclude: exclude.map(\.text)) }
 
     mutating func wants(_ entry: ArchiveEntry) -> Bool {
-      if options.reading.verbose {
-        Diagnostics.report("\(archive.argument): \(entry.kind) \(entry.name)")
-      }
-      admitted.append(options.admits(entry))
+      if isVerbose { Diagnostics.report("\(archive.argument): \(entry.kind) \(entry.name)") }
+      admitted.append(Glob.admits(entry, include: include, exclude: exclude))
       return admitted[admitted.count - 1] && entry.hasContent
     }
 

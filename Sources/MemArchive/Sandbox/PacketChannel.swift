@@ -14,7 +14,8 @@ final class PacketChannel {
 
   struct Packet {
     let number: UInt32
-    let bytes: [UInt8]
+    /// A part of the channel's buffer, which the next packet uses again if this one is gone by then.
+    let bytes: ArraySlice<UInt8>
     let descriptors: [HeldDescriptor]
   }
 
@@ -96,6 +97,6 @@ final class PacketChannel {
     } else if count > 0 {
       throw .violation("sent descriptors with a sign of life")
     }
-    return Packet(number: number, bytes: Array(buffer[Self.headerSize..<length]), descriptors: descriptors)
+    return Packet(number: number, bytes: buffer[Self.headerSize..<length], descriptors: descriptors)
   }
 }

@@ -60,11 +60,16 @@ struct ReceivedFiles {
     slabs[number] = ReceivedSlab(slab: slab, size: Int(size))
   }
 
-  /// A file in a slab; nil as long as that has not come.
+  /// Whether a slab has come.
+  func has(slab: UInt32) -> Bool { slabs[slab] != nil }
+
+  /// A file in a slab, which must have come.
   func takePacked(slab number: UInt32, offset: Int, size: Int, _ entry: ArchiveEntry) throws(ArchiveError)
-    -> MemFile?
+    -> MemFile
   {
-    guard let received = slabs[number] else { return nil }
+    guard let received = slabs[number] else {
+      throw session.violation("did not send a slab that it spoke of")
+    }
     guard size <= received.size, offset <= received.size - size else {
       throw session.violation("spoke of a file that lies beyond its slab")
     }

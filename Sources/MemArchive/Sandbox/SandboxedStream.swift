@@ -101,10 +101,7 @@ final class SandboxedStream {
     case .own: return try files.takeOwn(size: size, entry)
     case .packed(let slab, let offset):
       let size = try files.note(slab: slab, offset: offset, size: size)
-      guard let file = try files.takePacked(slab: slab, offset: Int(offset), size: size, entry) else {
-        throw session.violation("did not send a slab that it spoke of")
-      }
-      return file
+      return try files.takePacked(slab: slab, offset: Int(offset), size: size, entry)
     }
   }
 }

@@ -5,10 +5,17 @@
 struct SandboxedVisit: ~Copyable {
   /// What happened there, and cannot be told to the visitor yet: a slab that it needs has not come.
   private enum Event {
-    case entry(ArchiveEntry, WorkerMessage.Answer)
-    case file(MemFile, ArchiveEntry, position: Int)
-    case packed(slab: UInt32, offset: Int, size: Int, ArchiveEntry, position: Int)
+    case entry(Held, WorkerMessage.Answer)
+    case file(MemFile, Held, position: Int)
+    case packed(slab: UInt32, offset: Int, size: Int, Held, position: Int)
     case note(ArchiveError)
+    case told
+  }
+
+  /// An entry in one place: it is large to be copied.
+  private final class Held {
+    let entry: ArchiveEntry
+    init(_ entry: ArchiveEntry) { self.entry = entry }
   }
 
   private let session: WorkerSession
@@ -24,10 +31,12 @@ struct SandboxedVisit: ~Copyable {
   private var files: ReceivedFiles
   private var events: [Event] = []
   private var told = 0
+  /// The slab that the next event waits for.
+  private var missing: UInt32?
   private var warnings: [ArchiveWarning] = []
   private var position = -1
   /// The wanted entries whose content has not come, by position.
-  private var awaited: [Int: ArchiveEntry] = [:]
+  private var awaited: [Int: Held] = [:]
   /// The entry that the visitor was told of last, and those that it refused, by position.
   private var toldPosition = -1
   private var refused: Set<Int> = []
@@ -83,8 +92,9 @@ struct SandboxedVisit: ~Copyable {
     position += 1
     guard asks == (answer == .asks) else { throw session.violation("asked what it was told, or did not ask") }
     guard asks else {
-      if answer == .yes { awaited[position] = entry }
-      return events.append(.entry(entry, answer))
+      let held = Held(entry)
+      if answer == .yes { awaited[position] = held }
+      return events.append(.entry(held, answer))
     }
     var isWanted = false
     do throws(ArchiveError) { isWanted = try visitor.wants(entry) } catch {
@@ -95,7 +105,7 @@ struct SandboxedVisit: ~Copyable {
       }
       events.append(.note(error))
     }
-    if isWanted { awaited[position] = entry }
+    if isWanted { awaited[position] = Held(entry) }
     session.send(.answer(isWanted))
   }
 
@@ -103,30 +113,42 @@ struct SandboxedVisit: ~Copyable {
     throws(ArchiveError)
   {
     let position = Int(position)
-    guard let entry = awaited.removeValue(forKey: position) else {
+    guard let held = awaited.removeValue(forKey: position) else {
       throw session.violation("sent a file that nobody asked for")
     }
     switch place {
-    case .own: events.append(.file(try files.takeOwn(size: size, entry), entry, position: position))
+    case .own: events.append(.file(try files.takeOwn(size: size, held.entry), held, position: position))
     case .packed(let slab, let offset):
       let size = try files.note(slab: slab, offset: offset, size: size)
-      events.append(.packed(slab: slab, offset: Int(offset), size: size, entry, position: position))
+      events.append(.packed(slab: slab, offset: Int(offset), size: size, held, position: position))
     }
   }
 
   /// Tells the visitor what can be told, in order.
   private mutating func tell(_ visitor: inout some EntryVisitor) throws(ArchiveError) {
+    if let missing {
+      guard files.has(slab: missing) else { return }
+      self.missing = nil
+    }
     while told < events.count {
-      switch events[told] {
-      case .entry(let entry, let answer): try compare(answer, entry, &visitor)
-      case .file(let file, let entry, let position): try deliver(file, entry, position, &visitor)
-      case .packed(let slab, let offset, let size, let entry, let position):
-        guard let file = try files.takePacked(slab: slab, offset: offset, size: size, entry) else { return }
-        try deliver(file, entry, position, &visitor)
+      // Moved: copying costs more than all else here.
+      var event = Event.told
+      swap(&event, &events[told])
+      switch event {
+      case .packed(let slab, _, _, _, _) where !files.has(slab: slab):
+        swap(&event, &events[told])
+        missing = slab
+        return
+      case .entry(let held, let answer): try compare(answer, held.entry, &visitor)
+      case .file(let file, let held, let position): try deliver(file, held.entry, position, &visitor)
+      case .packed(let slab, let offset, let size, let held, let position):
+        let file = try files.takePacked(slab: slab, offset: offset, size: size, held.entry)
+        try deliver(file, held.entry, position, &visitor)
       case .note(let error):
         notes += 1
         try drain(&visitor)
         visitor.note(error)
+      case .told: break
       }
       told += 1
     }

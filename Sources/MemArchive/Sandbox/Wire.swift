@@ -101,10 +101,10 @@ struct WireReader {
   mutating func text() throws(Malformed) -> String {
     let count = try Int(number(UInt32.self))
     let start = try take(count)
-    guard let text = String(validating: bytes[start..<start + count], as: UTF8.self) else {
+    guard let text = try? UTF8Span(validating: bytes.span.extracting(start..<start + count)) else {
       throw Malformed()
     }
-    return text
+    return String(copying: text)
   }
 
   mutating func optional<Value>(
@@ -154,15 +154,10 @@ struct RecordBuffer {
   private var bytes: [UInt8] = []
   private var position = 0
 
-  mutating func append(_ piece: [UInt8]) {
-    if position == bytes.count {
-      bytes = piece
-      position = 0
-    } else {
-      bytes.removeSubrange(..<position)
-      position = 0
-      bytes += piece
-    }
+  mutating func append(_ piece: ArraySlice<UInt8>) {
+    bytes.removeSubrange(..<position)
+    position = 0
+    bytes += piece
   }
 
   /// Whether nothing is left, not even a part of a record.

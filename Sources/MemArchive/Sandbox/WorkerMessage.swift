@@ -194,7 +194,7 @@ package func workerMessages(_ bytes: [UInt8], inPiecesOf size: Int) -> [[UInt8]]
   var buffer = RecordBuffer()
   var found: [[UInt8]] = []
   for start in stride(from: 0, to: bytes.count, by: max(1, size)) {
-    buffer.append(Array(bytes[start..<min(start + max(1, size), bytes.count)]))
+    buffer.append(bytes[start..<min(start + max(1, size), bytes.count)])
     do throws(Malformed) {
       while var reader = try buffer.next() {
         guard let message = try? WorkerMessage.decode(&reader) else { return found }

@@ -200,6 +200,13 @@ enum SystemCalls {
     return .seconds(time.tv_sec) + .nanoseconds(time.tv_nsec)
   }
 
+  /// A time that only goes forward, a few milliseconds old and a quarter of the price, CLOCK_MONOTONIC_COARSE.
+  static func roughTime() -> Duration {
+    var time = timespec()
+    unsafe _ = clock_gettime(CLOCK_MONOTONIC_COARSE, &time)
+    return .seconds(time.tv_sec) + .nanoseconds(time.tv_nsec)
+  }
+
   /// The kernel's name, release and machine, uname(2).
   static func kernel() -> String {
     var name = utsname()

@@ -22,7 +22,7 @@ final class WorkerDesk: @unchecked Sendable {
   /// What the ledger has been told of the parent's files.
   private var parent: (held: Int64, descriptors: Int64) = (0, 0)
   private var mostDescriptors = 1
-  private var lastFlush = ContinuousClock.now
+  private var lastFlush = SystemCalls.roughTime()
 
   private struct Outgoing {
     let descriptor: CInt
@@ -92,7 +92,7 @@ final class WorkerDesk: @unchecked Sendable {
     message.encode(to: &writer)
     if writer.bytes.count >= PacketChannel.largest || outgoing.count >= mostDescriptors {
       flush()
-    } else if ContinuousClock.now - lastFlush > .milliseconds(20) {
+    } else if SystemCalls.roughTime() - lastFlush > .milliseconds(20) {
       // Slow archives are heard of too.
       flush()
     }
@@ -133,7 +133,7 @@ final class WorkerDesk: @unchecked Sendable {
   }
 
   func flush() {
-    lastFlush = .now
+    lastFlush = SystemCalls.roughTime()
     guard !writer.bytes.isEmpty else { return }
     while !outgoing.isEmpty, unacknowledged.count >= Self.window { awaitAcknowledgement() }
     do throws(Errno) { try channel.send(writer.bytes, outgoing.map(\.descriptor)) } catch { _exit(0) }
