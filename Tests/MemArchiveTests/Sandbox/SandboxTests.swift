@@ -129,6 +129,38 @@ struct SandboxTests {
     }
   }
 
+  /// What xz(1) makes of it, in blocks of 256 KiB.
+  private static func xz(_ bytes: Bytes) throws -> Bytes {
+    let file = try MemFile(name: "plain", bytes: bytes)
+    return try file.withPath { path throws in
+      let process = Process()
+      process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+      process.arguments = ["xz", "-0", "-T2", "--block-size=256KiB", "--stdout"]
+      process.standardInput = FileHandle(forReadingAtPath: path)
+      let pipe = Pipe()
+      process.standardOutput = pipe
+      try process.run()
+      let output = try pipe.fileHandleForReading.readToEnd() ?? Data()
+      process.waitUntilExit()
+      return Bytes(output)
+    }
+  }
+
+  /// A worker starts the threads of xz beforehand, and only where the archive is large.
+  @Test(arguments: [1, 2, 5])
+  func `xz of many blocks is decoded as in process, on however many threads`(_ parallelism: Int) throws {
+    var random = SplitMix(state: 7)
+    let noise = (0..<200_000).flatMap { _ in withUnsafeBytes(of: random.next(), Bytes.init) }
+    let bytes = try Self.xz(
+      Tar.archive(Tar.entry("noise", noise), Tar.entry("words", Self.content(11)), Tar.entry("end", [1])))
+    try #require(bytes.count > 1 << 20)
+    var damaged = bytes
+    damaged[900_000] ^= 1
+    for archive in [bytes, bytes + bytes, damaged, Bytes(bytes.dropLast(bytes.count / 3)), bytes + [1]] {
+      try expectSame(ArchiveReader(bytes: archive), .all, ExtractionOptions(parallelism: parallelism))
+    }
+  }
+
   @Test func `The first damaged entry is the error`() throws {
     try expectSame(ArchiveReader(bytes: Self.zip), .all, ExtractionOptions())
   }

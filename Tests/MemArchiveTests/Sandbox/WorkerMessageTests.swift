@@ -109,7 +109,7 @@ struct WorkerMessageTests {
       var buffer = RecordBuffer()
       var found: [WorkerMessage] = []
       for start in stride(from: 0, to: writer.bytes.count, by: size) {
-        buffer.append(Bytes(writer.bytes[start..<min(start + size, writer.bytes.count)]))
+        buffer.append(writer.bytes[start..<min(start + size, writer.bytes.count)])
         while var reader = try buffer.next() { found.append(try WorkerMessage.decode(&reader)) }
       }
       #expect(found == Self.messages)

@@ -69,7 +69,8 @@ enum Lockdown {
   /// liblzma starts threads when it comes to blocks; where a few milliseconds are little, it starts them now.
   private static func startDecoder(_ order: WorkOrder, _ archive: CInt?, _ threads: Int) {
     #if FastDecoders
-    guard order.options.engine == .own, let archive, case .file(let size) = order.sources.first, size >= 1 << 20
+    guard order.options.engine == .own, let archive, case .file(let size) = order.sources.first,
+      size >= 1 << 20
     else { return }
     var head = [UInt8](repeating: 0, count: 6)
     let count = unsafe head.withUnsafeMutableBytes { unsafe pread(archive, $0.baseAddress, $0.count, 0) }
