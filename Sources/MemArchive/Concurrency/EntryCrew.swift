@@ -5,8 +5,8 @@
 /// The thread that submits takes part: it works while it would have to wait, so that one processor more is busy and an
 /// archive with little in it starts no thread at all.
 final class EntryCrew {
-  /// One entry to be extracted.
-  struct Job {
+  /// One entry to be extracted; a class, because it is large to be copied.
+  final class Job {
     enum Content {
       case zip(ZipContent)
       /// A part of the batch's copies.
@@ -24,6 +24,10 @@ final class EntryCrew {
     let content: Content
     /// What the ledger was charged with for it.
     let reservation: Reservation
+
+    init(entry: ArchiveEntry, position: Int, content: Content, reservation: Reservation) {
+      (self.entry, self.position, self.content, self.reservation) = (entry, position, content, reservation)
+    }
 
     /// What there is to do for it, in bytes.
     var weight: UInt64 {
