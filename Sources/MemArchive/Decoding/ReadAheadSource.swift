@@ -1,5 +1,5 @@
 /// Runs a source, a decoder mostly, on a thread of its own, a few blocks ahead of who reads from it.
-final class ReadAheadSource: ByteSource {
+final class ReadAheadSource: LendingSource {
   private let upstream: any ByteSource
   private let ring: BlockRing
   private let stop: Cancellation
@@ -25,30 +25,45 @@ final class ReadAheadSource: ByteSource {
   var progress: SourceProgress { thread == nil ? upstream.progress : ring.progress }
 
   func read(into buffer: inout MutableRawSpan) throws(ArchiveError) -> Int {
-    if thread == nil {
-      if directBytes > 0 {
-        let count = try upstream.read(into: &buffer)
-        directBytes -= count
-        return count
-      }
-      let ring = ring
-      // Without a thread it goes as before.
-      thread = try? WorkerThread.start { ring.run() }
-      if thread == nil { return try upstream.read(into: &buffer) }
+    guard startThread() else {
+      let count = try upstream.read(into: &buffer)
+      directBytes -= count
+      return count
     }
-    if block == nil {
-      block = try ring.next()
-      taken = 0
-    }
+    try advance()
     guard let block else { return 0 }
     let count = min(buffer.byteCount, block.count - taken)
-    block.copy(taken..<taken + count, to: &buffer)
+    unsafe buffer.copy(block[taken..<taken + count].bytes)
     taken += count
-    if taken == block.count {
+    return count
+  }
+
+  func lend() throws(ArchiveError) -> UnsafeRawBufferPointer? {
+    guard startThread() else { return nil }
+    try advance()
+    guard let block else { return unsafe UnsafeRawBufferPointer(start: nil, count: 0) }
+    defer { taken = block.count }
+    return unsafe block[taken..<block.count]
+  }
+
+  /// Whether there is a thread now; without one it goes as if there were no ring.
+  private func startThread() -> Bool {
+    if thread == nil, directBytes <= 0 {
+      let ring = ring
+      thread = try? WorkerThread.start { ring.run() }
+    }
+    return thread != nil
+  }
+
+  /// Goes to the next block when all of this one has been taken; what was lent of it is over.
+  private func advance() throws(ArchiveError) {
+    if let block {
+      guard taken == block.count else { return }
       ring.giveBack(block)
       self.block = nil
     }
-    return count
+    block = try ring.next()
+    taken = 0
   }
 }
 
@@ -66,8 +81,8 @@ private final class BlockRing: @unchecked Sendable {
       count = try source.read(into: &span)
     }
 
-    func copy(_ range: Range<Int>, to buffer: inout MutableRawSpan) {
-      unsafe buffer.copy(UnsafeRawBufferPointer(bytes).bytes.extracting(range))
+    subscript(_ range: Range<Int>) -> UnsafeRawBufferPointer {
+      unsafe UnsafeRawBufferPointer(rebasing: bytes[range])
     }
   }
 

@@ -13,6 +13,7 @@ internal import SystemPackage
 
   private let archive: OpaquePointer
   private let source: any ByteSource
+  private let lender: (any LendingSource)?
   private let block: UnsafeMutableRawBufferPointer
   private let convertsNames: Bool
   private var bytesDelivered: Int64 = 0
@@ -30,6 +31,7 @@ internal import SystemPackage
     }
     unsafe self.archive = archive
     self.source = source
+    lender = source as? any LendingSource
     self.convertsNames = convertsNames
     self.cancellation = cancellation
     unsafe block = .allocate(byteCount: Self.blockSize, alignment: 4096)
@@ -111,9 +113,7 @@ internal import SystemPackage
 
   private func open() throws(ArchiveError) {
     unsafe archive_read_set_read_callback(archive) { _, context, buffer in
-      let handle = unsafe ArchiveHandle.from(context)
-      unsafe buffer?.pointee = UnsafeRawPointer(handle.block.baseAddress)
-      return handle.fillBlock()
+      unsafe ArchiveHandle.from(context).nextBlock(&buffer!.pointee)
     }
     if source is any SeekableSource {
       unsafe archive_read_set_skip_callback(archive) { _, context, request in
@@ -138,12 +138,20 @@ internal import SystemPackage
 
   // MARK: Callbacks
 
-  private func fillBlock() -> la_ssize_t {
+  /// Bytes that stay until the next call: the source's own where it lends some.
+  private func nextBlock(_ start: inout UnsafeRawPointer?) -> la_ssize_t {
     defer { Self.forgetFailure() }
-    var span = unsafe block.mutableBytes
     do throws(ArchiveError) {
       try cancellation?.check()
-      let count = try source.read(into: &span)
+      let count: Int
+      if let lent = unsafe try lender?.lend() {
+        unsafe start = lent.baseAddress
+        count = lent.count
+      } else {
+        unsafe start = UnsafeRawPointer(block.baseAddress)
+        var span = unsafe block.mutableBytes
+        count = try source.read(into: &span)
+      }
       if count == 0 { sourceEnded = true }
       bytesDelivered += Int64(count)
       return count
@@ -256,7 +264,9 @@ internal import SystemPackage
   /// Whether all bytes of the source have been used; to be asked at the end of the content.
   func hasUsedSource() throws(ArchiveError) -> Bool {
     guard unsafe archive_filter_bytes(archive, -1) == bytesDelivered else { return false }
-    return sourceEnded || fillBlock() == 0
+    if sourceEnded { return true }
+    var start: UnsafeRawPointer?
+    return unsafe nextBlock(&start) == 0
   }
 
   /// What libarchive takes the archive for, such as "POSIX ustar format".

@@ -17,6 +17,13 @@ extension ByteSource {
   }
 }
 
+/// A source with bytes in memory of its own, which can be read there.
+protocol LendingSource: ByteSource {
+  /// The next bytes, as many as there are; they stay what they are until the source is asked for more. Empty at the end; nil
+  /// where `read` has to be called this time.
+  func lend() throws(ArchiveError) -> UnsafeRawBufferPointer?
+}
+
 /// A source whose next byte can be chosen: zip and 7z begin at their end.
 protocol SeekableSource: ByteSource {
   /// The number of bytes in all.
