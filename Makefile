@@ -52,8 +52,11 @@ endef
 consumers = env MEMARCHIVE_CONSUMER_ARCHIVES=$(1) MEMARCHIVE_CONSUMERS=$(2) \
   $(CURDIR)/.build/debug/MemArchivePackageTests.xctest --testing-library swift-testing --filter ConsumerTests
 
+# What is to run where there is no Swift.
+STATIC = -c release --static-swift-stdlib --scratch-path .build/static
+
 # Installs the completions for a shell, which the program writes itself.
-complete = .build/release/memarchive --generate-completion-script $(1) > .build/completions.$(1) \
+complete = .build/static/release/memarchive --generate-completion-script $(1) > .build/completions.$(1) \
   && install -D -m 644 .build/completions.$(1) $(DESTDIR)$(PREFIX)/share/$(2)
 
 .PHONY: demo test test-consumers consumers test-minimal test-sanitized appliance check bench conformance fuzz soak docs \
@@ -112,7 +115,7 @@ test-sanitized:
 
 appliance:
 	$(call need,$(BUILD_PACKAGES) bubblewrap binutils)
-	$(SWIFT) build -c release --static-swift-stdlib --scratch-path .build/static --product memarchive
+	$(SWIFT) build $(STATIC) --product memarchive
 	Tests/appliance.sh .build/static/release/memarchive Fixtures
 
 check: lint
@@ -125,6 +128,9 @@ lint:
 	  Examples/Sources Examples/Subprocess/Package.swift Examples/Subprocess/Sources Benchmarks/Package.swift \
 	  Benchmarks/Sources Benchmarks/Benchmarks
 
+# Where the time of these goes is told too, where perf is installed.
+PROFILED = arch.zip scipy.whl soundfont.zip arch.tar.gz linux.tar linux.tar.gz linux.tar.zst linux.tar.xz
+
 bench:
 	$(call need,$(BENCH_PACKAGES))
 	Benchmarks/packages.sh
@@ -132,6 +138,7 @@ bench:
 	$(SWIFT) build -c release --product memarchive
 	$(SWIFT) build -c release --package-path Benchmarks
 	Benchmarks/bench.py
+	Benchmarks/perf.py --save .build/release/memarchive $(addprefix Benchmarks/cache/,$(PROFILED))
 	Benchmarks/report.py --readme
 
 # Every archive of a corpus directory against its MANIFEST.tsv; what differs is explained in Tests/Conformance.md.
@@ -170,10 +177,10 @@ docs:
 
 install:
 	$(call need,$(BUILD_PACKAGES))
-	$(SWIFT) build -c release --product memarchive
-	$(SWIFT) build -c release --product memarchive-worker
-	install -D -m 755 .build/release/memarchive $(DESTDIR)$(PREFIX)/bin/memarchive
-	install -D -m 755 .build/release/memarchive-worker $(DESTDIR)$(PREFIX)/libexec/memarchive/memarchive-worker
+	$(SWIFT) build $(STATIC) --product memarchive
+	$(SWIFT) build $(STATIC) --product memarchive-worker
+	install -D -m 755 .build/static/release/memarchive $(DESTDIR)$(PREFIX)/bin/memarchive
+	install -D -m 755 .build/static/release/memarchive-worker $(DESTDIR)$(PREFIX)/libexec/memarchive/memarchive-worker
 	$(SWIFT) package generate-manual
 	install -D -m 644 .build/plugins/GenerateManual/outputs/MemArchiveCommand/memarchive.1 \
 	  $(DESTDIR)$(PREFIX)/share/man/man1/memarchive.1

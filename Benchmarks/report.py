@@ -227,6 +227,11 @@ def computed(results):
     return table(["archive", *ways, "others"], rows)
 
 
+def profiles(results):
+    import perf
+    return perf.table(results.data.get("profile", []))
+
+
 def micro(results):
     return table(["", "median", "99th percentile"], [
         [name, f"{found['p50']} {found['unit']}", f"{found['p99']} {found['unit']}"]
@@ -293,6 +298,13 @@ def main():
 ## What must be reached
 
 {section}
+
+## Where the time goes
+
+Of `memarchive test --hold --sandbox off`, by perf(1): which part of the computing is whose, and how busy the processors were
+from the start of the process to its end.
+
+{profiles(results)}
 
 ## Whole processes, into /dev/shm
 

@@ -34,6 +34,12 @@ public struct MemFiles: Sendable {
     errors.first { $0.entry.map { NameKey($0) == NameKey(name) } ?? false }
   }
 
+  /// Makes room for so many.
+  mutating func reserve(_ count: Int) {
+    files.reserveCapacity(count)
+    positions.reserveCapacity(count)
+  }
+
   mutating func append(_ file: MemFile, named name: String) {
     positions[NameKey(name)] = files.count
     files.append((name, file))

@@ -67,7 +67,15 @@ struct NameKey: Hashable, Sendable {
   let name: String
   init(_ name: String) { self.name = name }
 
-  static func == (left: Self, right: Self) -> Bool { left.name.utf8.elementsEqual(right.name.utf8) }
+  static func == (left: Self, right: Self) -> Bool {
+    let areEqual = unsafe left.name.utf8.withContiguousStorageIfAvailable { left in
+      unsafe right.name.utf8.withContiguousStorageIfAvailable { right in
+        unsafe left.count == right.count
+          && (left.isEmpty || memcmp(left.baseAddress!, right.baseAddress!, left.count) == 0)
+      }
+    }
+    return (areEqual ?? nil) ?? left.name.utf8.elementsEqual(right.name.utf8)
+  }
 
   func hash(into hasher: inout Hasher) {
     var name = name

@@ -14,7 +14,7 @@ final class EntryWorker: @unchecked Sendable {
     self.destination = destination
     self.cancellation = cancellation
     self.stop = stop
-    reader = source.map { ZipContentReader($0) }
+    reader = source.map { ZipContentReader($0, readsAhead: true) }
   }
 
   func run(_ batch: Batch) {

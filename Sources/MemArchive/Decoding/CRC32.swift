@@ -18,4 +18,16 @@ struct CRC32 {
         #endif
       })
   }
+
+  /// Throws where it is another than the archive says.
+  func check(against wanted: UInt32) throws(ArchiveError) {
+    guard value != wanted else { return }
+    throw .corrupt(
+      "the content's CRC-32 is \(Self.hexadecimal(value)), and the archive says \(Self.hexadecimal(wanted))")
+  }
+
+  private static func hexadecimal(_ value: UInt32) -> String {
+    let digits = String(value, radix: 16)
+    return String(repeating: "0", count: 8 - digits.count) + digits
+  }
 }

@@ -16,7 +16,9 @@ internal import SystemPackage
   private let lender: (any LendingSource)?
   private let block: UnsafeMutableRawBufferPointer
   private let convertsNames: Bool
+  /// What the source gave libarchive, or libarchive skipped of it.
   private var bytesDelivered: Int64 = 0
+  private var lastBlock = unsafe UnsafeRawBufferPointer(start: nil, count: 0)
   private var sourceFailure: ArchiveError?
   /// Looked at before each block that is read: libarchive skips entries without coming back.
   private let cancellation: Cancellation?
@@ -154,6 +156,7 @@ internal import SystemPackage
       }
       if count == 0 { sourceEnded = true }
       bytesDelivered += Int64(count)
+      unsafe lastBlock = UnsafeRawBufferPointer(start: start, count: count)
       return count
     } catch {
       return fail(error)
@@ -164,6 +167,7 @@ internal import SystemPackage
     guard let source = source as? any SeekableSource else { return 0 }
     let skipped = max(0, min(request, source.size - source.position))
     source.position += skipped
+    bytesDelivered += skipped
     return skipped
   }
 
@@ -269,6 +273,23 @@ internal import SystemPackage
     return unsafe nextBlock(&start) == 0
   }
 
+  /// tar and cpio have an end, and what writers pad with is zeros.
+  func hasDataBehindEnd() throws(ArchiveError) -> Bool {
+    let format = unsafe archive_format(archive) & ARCHIVE_FORMAT_BASE_MASK
+    guard format == ARCHIVE_FORMAT_TAR || format == ARCHIVE_FORMAT_CPIO else { return false }
+    // They go through the source from the first byte to the last.
+    let unused = bytesDelivered - (unsafe archive_filter_bytes(archive, -1))
+    var rest = unsafe lastBlock.suffix(max(0, Int(unused)))
+    while true {
+      if unsafe rest.contains(where: { $0 != 0 }) { return true }
+      var start: UnsafeRawPointer?
+      guard !sourceEnded, unsafe nextBlock(&start) > 0 else { break }
+      unsafe rest = lastBlock[...]
+    }
+    if let sourceFailure { throw sourceFailure }
+    return false
+  }
+
   /// What libarchive takes the archive for, such as "POSIX ustar format".
   var formatName: String {
     unsafe archive_format_name(archive).map { unsafe String(cString: $0) } ?? "no format"
@@ -283,6 +304,12 @@ internal import SystemPackage
 
   /// Whether it is a tar of any dialect.
   var isTar: Bool { unsafe archive_format(archive) & ARCHIVE_FORMAT_BASE_MASK == ARCHIVE_FORMAT_TAR }
+
+  /// Whether it is a RAR of any version.
+  var isRAR: Bool {
+    [ARCHIVE_FORMAT_RAR, ARCHIVE_FORMAT_RAR_V5].contains(
+      unsafe archive_format(archive) & ARCHIVE_FORMAT_BASE_MASK)
+  }
 
   /// Whether the content is that of a lone compressed file.
   var isRaw: Bool { unsafe archive_format(archive) == ARCHIVE_FORMAT_RAW }

@@ -1,7 +1,7 @@
 /// Gathers extracted files under their names: selection, duplicates and links are decided here.
 struct FileCollector: EntryVisitor {
   /// What stands under a name so far.
-  fileprivate enum Content {
+  enum Content {
     case file(MemFile)
     /// A regular entry whose content was not taken.
     case unread
@@ -11,7 +11,7 @@ struct FileCollector: EntryVisitor {
     case other
   }
 
-  fileprivate struct Node {
+  struct Node {
     let position: Int
     var content: Content
     let isSelected: Bool
@@ -84,7 +84,9 @@ struct FileCollector: EntryVisitor {
     guard let file else { return }
     let key = NameKey(entry.name)
     // Another entry of the same name may have come meanwhile.
-    if nodes[key]?.position == position { nodes[key]?.content = .file(file) }
+    if let index = nodes.index(forKey: key), nodes.values[index].position == position {
+      nodes.values[index].content = .file(file)
+    }
     guard entry.kind == .hardlink, let target = entry.link.map({ NameKey($0) }) else { return }
     for key in linked[target, default: []] + [target] { nodes[key]?.content = .file(file) }
   }
@@ -98,9 +100,9 @@ struct FileCollector: EntryVisitor {
 
   /// The entries, by position, whose content selected links lead to and that were not taken.
   func missing() -> Set<Int> {
-    // Most archives have no such link, and the resolver copies every name.
+    // Most archives have no such link, and the resolver looks at every name.
     guard nodes.values.contains(where: { $0.isSelected && $0.isLink }) else { return [] }
-    let resolver = LinkResolver(nodes.mapValues { $0.linkNode })
+    let resolver = LinkResolver(nodes)
     var missing: Set<Int> = []
     for (key, node) in nodes where node.isSelected && node.isLink {
       if case .entry(let end) = resolver.resolve(key), case .unread? = nodes[end]?.content,
@@ -122,8 +124,12 @@ struct FileCollector: EntryVisitor {
 
   /// The files under their names, in the archive's order.
   mutating func finish() throws(ArchiveError) -> MemFiles {
-    lazy var resolver = LinkResolver(nodes.mapValues { $0.linkNode })
-    for (key, node) in nodes.sorted(by: { $0.value.position < $1.value.position }) where node.isSelected {
+    lazy var resolver = LinkResolver(nodes)
+    files.reserve(nodes.count)
+    for (position, entry) in files.entries.enumerated() {
+      let key = NameKey(entry.name)
+      // A name is that of one entry.
+      guard let node = nodes[key], node.position == position, node.isSelected else { continue }
       if case .file(let file) = node.content {
         files.append(file, named: key.name)
       } else if node.isLink {
@@ -189,7 +195,7 @@ struct FileCollector: EntryVisitor {
   }
 }
 
-extension FileCollector.Node {
+extension FileCollector.Node: LinkNode {
   fileprivate var isLink: Bool {
     switch content {
     case .hardlink, .symlink: true
@@ -197,7 +203,7 @@ extension FileCollector.Node {
     }
   }
 
-  fileprivate var linkNode: LinkResolver.Node {
+  var link: LinkKind {
     switch content {
     case .hardlink(let target): .hardlink(target)
     case .symlink(let target): .symlink(target)

@@ -1,40 +1,63 @@
-/// Follows links inside an archive, and only there: what leads out of it, round in circles or nowhere is told apart.
-struct LinkResolver {
-  /// What stands under a name, as far as links go.
-  enum Node {
-    case hardlink(String)
-    case symlink(String)
-    case end
-  }
+/// What stands under a name, as far as links go.
+enum LinkKind {
+  case hardlink(String)
+  case symlink(String)
+  case end
+}
 
+/// Something that may be a link.
+protocol LinkNode {
+  var link: LinkKind { get }
+}
+
+/// Follows links inside an archive, and only there: what leads out of it, round in circles or nowhere is told apart.
+struct LinkResolver<Value: LinkNode> {
   /// Where a link ends.
   enum End {
     case entry(NameKey)
     case nowhere(String)
   }
 
-  private let nodes: [NameKey: Node]
-  /// Names without "./", doubled and trailing slashes, since a symlink's target is a path and not a name.
+  private let nodes: [NameKey: Value]
+  /// The names that have "./", doubled or trailing slashes, by what they are without: a symlink's target is a path and not a
+  /// name.
   private let byPath: [NameKey: NameKey]
   /// As many as Linux follows before ELOOP.
-  private static let mostHops = 40
+  private static var mostHops: Int { 40 }
 
-  init(_ nodes: [NameKey: Node]) {
+  init(_ nodes: [NameKey: Value]) {
     self.nodes = nodes
-    let hasLinks = nodes.values.contains { if case .end = $0 { false } else { true } }
-    byPath =
-      hasLinks
-      ? Dictionary(
-        nodes.keys.map { (NameKey(Self.path(Self.components($0.name))), $0) },
-        uniquingKeysWith: { first, _ in first })
-      : [:]
+    byPath = Dictionary(
+      nodes.keys.filter { !Self.isPath($0.name) }.map { (NameKey(Self.path(Self.components($0.name))), $0) },
+      uniquingKeysWith: { first, _ in first })
+  }
+
+  /// The entry whose name is this path, or leads there.
+  private func entry(at path: String) -> NameKey? {
+    let key = NameKey(path)
+    return nodes[key] != nil ? key : byPath[key]
+  }
+
+  /// Whether a name is what `components` and `path` would make of it.
+  private static func isPath(_ name: String) -> Bool {
+    var name = name
+    return name.withUTF8 { bytes in
+      let (slash, dot) = (UInt8(ascii: "/"), UInt8(ascii: "."))
+      var (before, last) = (slash, slash)
+      for index in bytes.indices {
+        let byte = unsafe bytes[index]
+        if byte == slash, last == slash || (last == dot && before == slash) { return false }
+        (before, last) = (last, byte)
+      }
+      return last != slash && !(last == dot && before == slash)
+    }
   }
 
   /// Follows the link named `key` to an entry that is no link.
   func resolve(_ key: NameKey) -> End {
     var key = key
     for _ in 0..<Self.mostHops {
-      switch nodes[key] {
+      switch nodes[key]?.link {
       case .end?: return .entry(key)
       case .hardlink(let target)?:
         guard let target = entry(named: target) else {
@@ -56,7 +79,7 @@ struct LinkResolver {
   /// The entry that a hard link names; some writers put "./" before one of the two names only.
   private func entry(named name: String) -> NameKey? {
     let key = NameKey(name)
-    return nodes[key] != nil ? key : byPath[NameKey(Self.path(Self.components(name)))]
+    return nodes[key] != nil ? key : entry(at: Self.path(Self.components(name)))
   }
 
   /// One symlink's target, component by component, because a directory on the way may be a symlink itself.
@@ -74,10 +97,8 @@ struct LinkResolver {
         continue
       }
       done.append(component)
-      guard !rest.isEmpty, let key = byPath[NameKey(Self.path(done))], case .symlink(let inner)? = nodes[key]
-      else {
-        continue
-      }
+      guard !rest.isEmpty, let key = entry(at: Self.path(done)), case .symlink(let inner)? = nodes[key]?.link
+      else { continue }
       hops += 1
       guard hops <= Self.mostHops else { return .nowhere("it leads round in a circle") }
       guard !inner.utf8.starts(with: "/".utf8) else {
@@ -87,7 +108,7 @@ struct LinkResolver {
       rest = Self.components(inner) + rest
     }
     let path = Self.path(done)
-    return byPath[NameKey(path)].map(End.entry) ?? .nowhere("the archive has no entry \"\(path)\"")
+    return entry(at: path).map(End.entry) ?? .nowhere("the archive has no entry \"\(path)\"")
   }
 
   private static func components(_ name: String) -> [String] {

@@ -20,8 +20,13 @@ protocol EntryParser: AnyObject {
   var isExhausted: Bool { get }
   /// Whether it is a tar of any dialect.
   var isTar: Bool { get }
+  /// Whether it is a RAR of any version.
+  var isRAR: Bool { get }
   /// Whether the content is that of a lone compressed file.
   var isRaw: Bool { get }
   /// Whether more bytes were asked for than there are.
   var sourceEnded: Bool { get }
+  /// Whether anything but padding lies behind the archive's end, where its format has one and it can be told. To be called
+  /// there; reads what is left.
+  func hasDataBehindEnd() throws(ArchiveError) -> Bool
 }

@@ -9,8 +9,10 @@ final class EntryReader {
   private let names: NameDecoder
   private let rejectsInsecureNames: Bool
   private let cancellation: Cancellation?
-  /// The encrypted entries that libarchive takes for plain ones.
-  private let encryptedPositions: Set<Int>
+  /// What libarchive does not look at in cpio.
+  private let sums: CpioSums?
+  /// What libarchive does not look at in RAR, by position; nil before the first entry.
+  private var rarFiles: [RARHeaders.File]?
   private var position = -1
   private var meter: ProgressMeter
   private var failures = 0
@@ -34,11 +36,8 @@ final class EntryReader {
       ? layers.content : try Spool.seekable(layers.content, ledger: ledger)
     if choice.isGuess { try Choice.refuseDiskImage(content, layers.head) }
     do throws(ArchiveError) {
-      parser = try Self.parser(of: content, layers, choice, options: options, warnings: warnings)
-      encryptedPositions =
-        if choice.formats == .rar5, let content = content as? any SeekableSource {
-          try RAR5Headers(content).encryptedFiles
-        } else { [] }
+      sums = CpioSums.areIn(layers.head) ? CpioSums(content) : nil
+      parser = try Self.parser(of: sums ?? content, layers, choice, options: options, warnings: warnings)
       isLeftZip = choice.formats == .zip && parser is ArchiveHandle
     } catch {
       if error.code == .unrecognizedFormat, let format = choice.disallowed { throw .disallowed(format) }
@@ -89,6 +88,9 @@ final class EntryReader {
       position += 1
       guard let header = try nextHeader() else {
         isFinished = true
+        if sums?.isLost == true {
+          throw .corrupt("an entry of the cpio does not end where its header says")
+        }
         // What the local headers tell may not be all there was.
         if isLeftZip, try ZipEnd.count(in: content) == nil { throw .truncated("the zip has no end record") }
         if entriesSeen == 0, failures == 0 { try Emptiness.check(content, layers.head) }
@@ -98,10 +100,17 @@ final class EntryReader {
         }
         if parser.isTar, try ZipEnd.isAtEnd(of: content) {
           warnings.add("it ends like a zip archive: pin formats to .zip to read it as one")
+        } else if try hasDataBehindEnd() {
+          warnings.add("data behind the end of the archive was ignored")
         }
         try drain()
         meter.finish(content.progress)
         return nil
+      }
+      if rarFiles == nil {
+        rarFiles =
+          if parser.isRAR, let content = content as? any SeekableSource { try RARHeaders(content).files } else
+          { [] }
       }
       let entry = try entry(of: header)
       try ledger.count(entry)
@@ -128,7 +137,7 @@ final class EntryReader {
     _ entry: ArchiveEntry, _ body: (RawSpan, Int64) throws(ArchiveError) -> Void
   ) throws(ArchiveError) -> Int64 {
     if isEmptyFileGiven { return 0 }
-    if encryptedPositions.contains(position) {
+    if rarFile?.isEncrypted == true {
       throw ArchiveError(
         .unsupportedFeature, entry: entry.name, "encrypted RAR 5 content is not decrypted",
         advice: "Unpack it with RAR's own program, and pack it again as zip.")
@@ -137,15 +146,23 @@ final class EntryReader {
       throw .corrupt(contradiction, entry: entry.name, call: "archive_read_next_header")
     }
     let declared = DeclaredSize(size: entry.size)
+    var checksum = CRC32()
+    let isChecked = rarFile?.checksum != nil
     do throws(ArchiveError) {
       let size = try parser.forEachBlock(declared: entry.size) { (block, offset) throws(ArchiveError) in
         try declared.check(blockEnd: offset + Int64(block.byteCount))
+        if isChecked { checksum.update(block) }
         try body(block, offset)
         try ledger.checkRatio(of: content.progress, entry: entry.name)
         try cancellation?.check()
         meter.tick(content.progress)
       }
       try declared.check(total: size)
+      if rarFile?.hasUnverifiedHash == true {
+        warnings.add("the content's BLAKE2sp hash was not verified", entry: entry.name)
+      }
+      if let wanted = rarFile?.checksum { try checksum.check(against: wanted) }
+      try sums?.check(at: position)
       return size
     } catch {
       isFinished = isFinished || parser.isExhausted || error.code == .cancelled
@@ -158,6 +175,11 @@ final class EntryReader {
 
   /// What detached content is read from; nil where none can be detached.
   var sharedContent: SharedSource? { parser.sharedContent }
+
+  private var rarFile: RARHeaders.File? {
+    guard let rarFiles, rarFiles.indices.contains(position) else { return nil }
+    return rarFiles[position]
+  }
 
   /// libarchive takes a compressed file without a byte for an archive without an entry; gunzip makes an empty file.
   private func nextHeader() throws(ArchiveError) -> Header? {
@@ -187,8 +209,18 @@ final class EntryReader {
       mode: isLone ? nil : header.mode,
       link: header.link.map { names.decode($0).name },
       linkCount: header.linkCount,
-      isEncrypted: header.isEncrypted || encryptedPositions.contains(position),
+      isEncrypted: header.isEncrypted || rarFile?.isEncrypted == true,
       box: details.map { ArchiveEntry.DetailsBox($0) })
+  }
+
+  private func hasDataBehindEnd() throws(ArchiveError) -> Bool {
+    if let content = content as? any SeekableSource {
+      if let end = SevenZipEnd.offset(layers.head) { return try SevenZipEnd.isData(in: content, from: end) }
+    } else if !layers.isCompressed {
+      // A pipe whose writer has more to say, later and to somebody else.
+      return false
+    }
+    return try parser.hasDataBehindEnd()
   }
 
   /// Formats end before their file does: what is left holds the checksums of the layers around the archive.

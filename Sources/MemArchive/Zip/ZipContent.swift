@@ -17,14 +17,20 @@ struct ZipContent: Sendable {
 /// Reads and inflates the content of one entry after another; each thread has its own.
 final class ZipContentReader {
   private let source: SharedSource
-  private var inflater: RawInflater?
-  private var input: [UInt8] = []
-  private var output: [UInt8] = []
+  private let readsAhead: Bool
+  private var deflated: DeflatedContent?
+  private var block: [UInt8] = []
 
   /// Large enough to make system calls rare, small enough to stay in the second-level cache.
   private static let blockSize = 256 << 10
+  /// So much content is worth a thread that inflates while another one checks and stores.
+  private static let large: UInt64 = 4 << 20
 
-  init(_ source: SharedSource) { self.source = source }
+  /// - Parameter readsAhead: Whether a thread of its own may inflate what is large.
+  init(_ source: SharedSource, readsAhead: Bool) {
+    self.source = source
+    self.readsAhead = readsAhead
+  }
 
   /// Calls `body` with each block of the content and its offset, and returns its size; throws where the checksum is
   /// another than it must be.
@@ -44,23 +50,20 @@ final class ZipContentReader {
       // Nothing is stored as nothing by some writers, without even the mark of a stream's end.
       try inflate(content, take)
     }
-    guard checksum.value == content.checksum else {
-      throw .corrupt(
-        "the content's CRC-32 is \(hexadecimal(checksum.value)), and the archive says \(hexadecimal(content.checksum))"
-      )
-    }
+    try checksum.check(against: content.checksum)
     return end
   }
 
   private func copy(
     _ content: ZipContent, _ take: (RawSpan) throws(ArchiveError) -> Void
   ) throws(ArchiveError) {
-    Self.reserve(content.compressedSize, in: &input)
+    Self.reserve(content.compressedSize, in: &block)
     var done: UInt64 = 0
     while done < content.compressedSize {
-      let count = try fill(content, from: done)
+      let count = try source.fill(
+        &block, upTo: content.compressedSize - done, at: content.start + Int64(done))
       // A reference of its own: `take` may not be kept from the reader.
-      let block = input
+      let block = block
       try unsafe take(block.span.bytes.extracting(0..<count))
       done += UInt64(count)
     }
@@ -69,71 +72,46 @@ final class ZipContentReader {
   private func inflate(
     _ content: ZipContent, _ take: (RawSpan) throws(ArchiveError) -> Void
   ) throws(ArchiveError) {
-    let inflater: RawInflater
-    if let existing = self.inflater { inflater = existing } else { inflater = try RawInflater() }
-    self.inflater = inflater
-    inflater.reset()
-    Self.reserve(content.compressedSize, in: &input)
-    Self.reserve(content.size, in: &output)
-    // Taken out and put back, so that nothing is copied when they are written to.
-    var output = self.output
-    self.output = []
-    defer { self.output = output }
-    var done: UInt64 = 0
-    var used: Int64 = 0
-    var rest = 0..<0
+    let deflated: DeflatedContent
+    if let existing = self.deflated { deflated = existing } else { deflated = try DeflatedContent(source) }
+    self.deflated = deflated
+    deflated.begin(content)
+    Self.reserve(content.size, in: &block)
+    // Taken out and put back, so that nothing is copied when it is written to.
+    var block = self.block
+    self.block = []
+    defer { self.block = block }
+    let ahead =
+      readsAhead && content.size >= Self.large ? ReadAheadSource(deflated, stop: Cancellation()) : nil
+    let reader: any ByteSource = if let ahead { ahead } else { deflated }
     while true {
-      if rest.isEmpty, done < content.compressedSize {
-        let count = try fill(content, from: done)
-        done += UInt64(count)
-        rest = 0..<count
-      }
-      let step = try step(inflater, rest, &output)
-      used += Int64(step.used)
-      if step.produced > 0 { try unsafe take(output.span.bytes.extracting(0..<step.produced)) }
-      if let damage = step.damage {
-        throw .corrupt("the deflate stream is damaged: \(damage)", call: "inflate")
-      }
-      if step.isLast {
-        guard used == Int64(content.compressedSize) else {
-          throw .corrupt("the deflate stream ends before its \(content.compressedSize) bytes do")
-        }
-        return
-      }
-      rest = (rest.lowerBound + step.used)..<rest.upperBound
-      if step.used == 0, step.produced == 0, done == content.compressedSize {
-        throw .corrupt("the deflate stream goes on behind its \(content.compressedSize) bytes")
+      if let lent = unsafe try ahead?.lend() {
+        guard unsafe !lent.isEmpty else { return }
+        try unsafe take(lent.bytes)
+      } else {
+        let count = try reader.read(into: &block)
+        guard count > 0 else { return }
+        try unsafe take(block.span.bytes.extracting(0..<count))
       }
     }
   }
 
-  private func step(
-    _ inflater: RawInflater, _ range: Range<Int>, _ output: inout [UInt8]
-  ) throws(ArchiveError) -> RawInflater.Step {
-    let input = input
-    var elements = output.mutableSpan
-    var free = unsafe elements.mutableBytes
-    return try unsafe inflater.inflate(input.span.bytes.extracting(range), into: &free)
-  }
-
   /// Makes room for so many bytes, and for no more than a block; small entries need little.
-  private static func reserve(_ size: UInt64, in buffer: inout [UInt8]) {
+  static func reserve(_ size: UInt64, in buffer: inout [UInt8]) {
     let count = Int(min(UInt64(blockSize), max(1, size)))
     if buffer.count < count {
       buffer.append(contentsOf: repeatElement(0, count: max(count, min(blockSize, 4096)) - buffer.count))
     }
   }
+}
 
-  /// Reads the compressed bytes behind the first `done`, as many as there is room for.
-  private func fill(_ content: ZipContent, from done: UInt64) throws(ArchiveError) -> Int {
-    let wanted = Int(min(UInt64(input.count), content.compressedSize - done))
-    let count = try source.read(into: &input, count: wanted, at: content.start + Int64(done))
-    guard count == wanted else { throw .truncated("the archive has become shorter while it was read") }
-    return count
-  }
-
-  private func hexadecimal(_ value: UInt32) -> String {
-    let digits = String(value, radix: 16)
-    return String(repeating: "0", count: 8 - digits.count) + digits
+extension SharedSource {
+  /// Fills `buffer`, or its front where `count` is less, and returns how many bytes that were.
+  func fill(_ buffer: inout [UInt8], upTo count: UInt64, at offset: Int64) throws(ArchiveError) -> Int {
+    let wanted = Int(min(UInt64(buffer.count), count))
+    guard try read(into: &buffer, count: wanted, at: offset) == wanted else {
+      throw .truncated("the archive has become shorter while it was read")
+    }
+    return wanted
   }
 }

@@ -22,7 +22,8 @@ final class ZipReader: EntryParser {
   ) throws(ZipDirectory.Refusal) {
     self.directory = directory
     self.content = content
-    contentReader = ZipContentReader(SharedSource(content))
+    contentReader = ZipContentReader(
+      SharedSource(content), readsAhead: options.threads > 1 && options.limits.ratio == nil)
     localHeaders = HeaderWindow(SharedSource(content))
     libArchive =
       directory.needsLibArchive
@@ -33,8 +34,11 @@ final class ZipReader: EntryParser {
 
   var comment: [UInt8]? { directory.comment.isEmpty ? nil : directory.comment }
   var isTar: Bool { false }
+  var isRAR: Bool { false }
   var isRaw: Bool { false }
   var sourceEnded: Bool { false }
+  /// The central directory says where everything is.
+  func hasDataBehindEnd() -> Bool { false }
 
   func nextHeader() throws(ArchiveError) -> Header? {
     current = nil

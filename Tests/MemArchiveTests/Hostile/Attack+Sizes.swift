@@ -48,8 +48,8 @@ extension Attack {
       try cpio("cpio-odc.cpio", "00000000025", "00000000004")
     },
     // libarchive 3.6.2 looks for the next header in what follows, and here it finds the last one first: what is between
-    // is lost without a word.
-    Attack("cpio, crc: less declared than there is", .files(["tree/empty", "tree/hello.txt"])) {
+    // would be lost without a word.
+    Attack("cpio, crc: less declared than there is", .error(.corrupt, entry: "tree/hello.txt")) {
       try cpio("cpio-crc.cpio", "00000015", "00000004")
     },
     Attack("ar: less declared than there is", .error(.corrupt)) {

@@ -109,6 +109,15 @@ extension Attack {
       "tar: more entries than may be", .error(.limitExceeded),
       options: ExtractionOptions(limits: Limits(entries: 1000))
     ) { (0..<1001).flatMap { Tar.entry("f\($0)") } + Tar.end },
-    Attack("tar: bytes behind its end", .files(["hello"])) { tar + Bytes("anything".utf8) },
+    Attack("tar: bytes behind its end", .files(["hello"], warnings: ["behind the end"])) {
+      tar + Bytes("anything".utf8)
+    },
+    Attack("tar: another one behind its end, far away", .files(["hello"], warnings: ["behind the end"])) {
+      tar + Bytes(repeating: 0, count: 1 << 20) + Tar.archive(Tar.entry("hidden", hello))
+    },
+    Attack("tar: another one behind its end, compressed", .files(["hello"], warnings: ["behind the end"])) {
+      Gzip.deflated(tar + Bytes(repeating: 0, count: 3 << 20) + Tar.archive(Tar.entry("hidden", hello)))
+    },
+    Attack("tar: padding behind its end", .files(["hello"])) { tar + Bytes(repeating: 0, count: 1 << 20) },
   ]
 }

@@ -34,6 +34,7 @@ struct Attack: CustomTestStringConvertible, Sendable {
   static var all: [Attack] {
     let all: [Attack] =
       tarAttacks + zipAttacks + compressionAttacks + otherAttacks + sizeAttacks + bombAttacks
+      + requestedAttacks
     #if FastDecoders
     return all
     #else

@@ -1,18 +1,23 @@
 #!/usr/bin/python3
-"""Where the time of whole processes goes, by perf(1): a table in Markdown, a row each for `dedicated` and `packed`.
+"""Where the time of whole processes goes, by perf(1), for `dedicated` and `packed`: into results.json, or a table.
 
-    Benchmarks/profile.py MEMARCHIVE ARCHIVE ...
+    Benchmarks/perf.py [--save] MEMARCHIVE ARCHIVE ...
 
 perf is in the package linux-perf of the running kernel; as an ordinary user it wants kernel.perf_event_paranoid at most 1.
+Where there is none, nothing is done.
 """
 
+import json
 import os
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
+from pathlib import Path
 
+RESULTS = Path(__file__).resolve().parent / "results.json"
 # What a symbol or a shared object counts as; the first that fits.
 DECODERS = ("libisal", "liblzma", "libzstd", "libz.", "libbz2")
 CLEARING = ("clear_page", "clear_huge")
@@ -59,10 +64,20 @@ def profile(command):
     return shares, computed / taken / len(os.sched_getaffinity(0))
 
 
+def table(rows):
+    lines = [f"| archive | storage | processors busy | {' | '.join(COLUMNS)} |", "|---" * (3 + len(COLUMNS)) + "|"]
+    for row in rows:
+        cells = " | ".join(f"{row['shares'][name]:.0f} %" for name in COLUMNS)
+        lines.append(f"| {row['archive']} | {row['storage']} | {100 * row['busy']:.0f} % | {cells} |")
+    return "\n".join(lines)
+
+
 def main():
-    program, archives = sys.argv[1], sys.argv[2:]
-    print(f"| archive | storage | processors busy | {' | '.join(COLUMNS)} |")
-    print("|---" * (3 + len(COLUMNS)) + "|")
+    arguments = [argument for argument in sys.argv[1:] if argument != "--save"]
+    program, archives = arguments[0], arguments[1:]
+    if not shutil.which("perf"):
+        return print("There is no perf here.", file=sys.stderr)
+    rows = []
     for archive in archives:
         for storage in ("dedicated", "packed"):
             command = [program, "test", "-q", "--hold", "--sandbox", "off", "--storage", storage, archive]
@@ -70,8 +85,13 @@ def main():
                 shares, busy = profile(command)
             except subprocess.CalledProcessError:
                 continue  # Such as dedicated files where there are more of them than descriptors.
-            cells = " | ".join(f"{shares[name]:.0f} %" for name in COLUMNS)
-            print(f"| {os.path.basename(archive)} | {storage} | {100 * busy:.0f} % | {cells} |", flush=True)
+            rows.append({"archive": os.path.basename(archive), "storage": storage, "busy": busy, "shares": shares})
+    if "--save" in sys.argv:
+        results = json.loads(RESULTS.read_text())
+        results["profile"] = rows
+        RESULTS.write_text(json.dumps(results, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
+    else:
+        print(table(rows))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,23 @@
+/// Where a 7z ends: its signature header tells (7zFormat.txt, "SignatureHeader").
+enum SevenZipEnd {
+  /// The offset behind the last byte, by the first bytes of the archive; nil where they are not those of a 7z.
+  static func offset(_ head: [UInt8]) -> Int64? {
+    guard Container.recognise(head) == .sevenZip, head.count >= 32 else { return nil }
+    let (offset, size) = (head.little(UInt64.self, at: 12), head.little(UInt64.self, at: 20))
+    let (end, overflow) = offset.addingReportingOverflow(size)
+    guard !overflow, end < UInt64(Int64.max - 32) else { return nil }
+    return 32 + Int64(end)
+  }
+
+  /// Whether there is anything but zeros from `offset` on.
+  static func isData(in content: any SeekableSource, from offset: Int64) throws(ArchiveError) -> Bool {
+    var offset = offset
+    while offset < content.size {
+      let bytes = try content.bytes(64 << 10, at: offset)
+      if bytes.contains(where: { $0 != 0 }) { return true }
+      guard !bytes.isEmpty else { return false }
+      offset += Int64(bytes.count)
+    }
+    return false
+  }
+}

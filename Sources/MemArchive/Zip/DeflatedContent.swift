@@ -1,0 +1,57 @@
+/// What a deflated entry of a zip inflates to; it has to end where its compressed bytes do. Serves one entry after another.
+final class DeflatedContent: ByteSource {
+  private let source: SharedSource
+  private let inflater: RawInflater
+  private var start: Int64 = 0
+  private var compressedSize: UInt64 = 0
+  private var input: [UInt8] = []
+  /// What was read and not inflated yet.
+  private var rest = 0..<0
+  private var taken: UInt64 = 0
+  private var used: Int64 = 0
+  private var isAtEnd = true
+  private var failure: ArchiveError?
+
+  init(_ source: SharedSource) throws(ArchiveError) {
+    self.source = source
+    inflater = try RawInflater()
+  }
+
+  var progress: SourceProgress { SourceProgress(read: used, total: Int64(compressedSize)) }
+
+  func begin(_ content: ZipContent) {
+    inflater.reset()
+    (start, compressedSize) = (content.start, content.compressedSize)
+    (rest, taken, used, isAtEnd, failure) = (0..<0, 0, 0, false, nil)
+    ZipContentReader.reserve(compressedSize, in: &input)
+  }
+
+  /// What came out before a failure is given first.
+  func read(into buffer: inout MutableRawSpan) throws(ArchiveError) -> Int {
+    while !isAtEnd {
+      if let failure { throw failure }
+      if rest.isEmpty, taken < compressedSize {
+        let count = try source.fill(&input, upTo: compressedSize - taken, at: start + Int64(taken))
+        taken += UInt64(count)
+        rest = 0..<count
+      }
+      // A reference of its own: the span may not be kept from others who have this object.
+      let input = input
+      let step = try unsafe inflater.inflate(input.span.bytes.extracting(rest), into: &buffer)
+      used += Int64(step.used)
+      if let damage = step.damage {
+        failure = .corrupt("the deflate stream is damaged: \(damage)", call: "inflate")
+      } else if step.isLast {
+        isAtEnd = used == Int64(compressedSize)
+        if !isAtEnd { failure = .corrupt("the deflate stream ends before its \(compressedSize) bytes do") }
+      } else {
+        rest = (rest.lowerBound + step.used)..<rest.upperBound
+        if step.used == 0, step.produced == 0, taken == compressedSize {
+          failure = .corrupt("the deflate stream goes on behind its \(compressedSize) bytes")
+        }
+      }
+      if step.produced > 0 { return step.produced }
+    }
+    return 0
+  }
+}

@@ -1,0 +1,150 @@
+import MemArchive
+
+/// The formats that are read on request only: sizes that are declared and are not those of what is there, and content that
+/// is not what its checksum is of. Each archive holds "a", which lies, and "b".
+extension Attack {
+  /// What the header of "a" says of its 13 bytes.
+  private struct Claim {
+    var size = hello.count
+    var packed = hello.count
+    var content = hello
+  }
+
+  private static func row(
+    _ what: String, _ verdict: Verdict, _ claim: Claim, _ make: @escaping @Sendable (Claim) -> Bytes
+  ) -> Attack {
+    let bytes = make(claim)
+    return Attack(what, verdict, options: ExtractionOptions(formats: .all)) { bytes }
+  }
+
+  static var requestedAttacks: [Attack] {
+    var changed = hello
+    changed[3] ^= 1
+    let (less, more) = (hello.count - 8, 5000)
+    var rows: [Attack] = []
+    for (format, make) in [("rar 4", rar4), ("rar 5", rar5), ("lha", lha)]
+      as [(String, @Sendable (Claim) -> Bytes)]
+    {
+      rows += [
+        row("\(format): nothing wrong", .files(["a", "b"]), Claim(), make),
+        row("\(format): a changed byte", .error(.corrupt, entry: "a"), Claim(content: changed), make),
+        row("\(format): less declared than there is", .error(.corrupt, entry: "a"), Claim(size: less), make),
+        row("\(format): more declared than there is", .error(.corrupt, entry: "a"), Claim(size: more), make),
+        row(
+          "\(format): less declared, twice", .error(.corrupt, entry: "a"), Claim(size: less, packed: less),
+          make),
+        row(
+          "\(format): more declared, twice", .error(.truncated, entry: "a"), Claim(size: more, packed: more),
+          make),
+      ]
+    }
+    return rows + [
+      row("warc: nothing wrong", .files(["a", "b"]), Claim(), warc),
+      row("warc: less declared than there is", .error(.corrupt), Claim(size: less), warc),
+      row("warc: more declared than there is", .error(.corrupt, entry: "a"), Claim(size: more), warc),
+      row("cab: nothing wrong", .files(["a", "b"]), Claim(), cab),
+      row("cab: less declared than there is", .error(.truncated), Claim(size: less), cab),
+      row("cab: more declared than there is", .error(.truncated), Claim(size: more), cab),
+      row(
+        "cab: less declared in a block than there is", .error(.truncated, entry: "a"), Claim(packed: less),
+        cab),
+      row(
+        "cab: more declared in a block than there is", .error(.truncated, entry: "a"), Claim(packed: more),
+        cab),
+    ]
+  }
+
+  // MARK: RAR 4
+
+  @Sendable private static func rar4(_ claim: Claim) -> Bytes {
+    func block(_ type: UInt8, _ flags: UInt16, _ fields: Bytes) -> Bytes {
+      let header = [type] + little(flags) + little(UInt16(7 + fields.count)) + fields
+      return little(UInt16(truncatingIfNeeded: Gzip.checksum(header))) + header
+    }
+    func file(_ name: String, _ claim: Claim) -> Bytes {
+      let sizes = little(UInt32(claim.packed)) + little(UInt32(claim.size))
+      // Unix; the checksum; a time; version 2.0; stored.
+      let fields = sizes + [3] + little(Gzip.checksum(hello)) + little(UInt32(0)) + [20, 0x30]
+      return block(0x74, 0x8000, fields + little(UInt16(1)) + little(UInt32(0o100_644)) + Bytes(name.utf8))
+        + claim.content
+    }
+    return Bytes("Rar!".utf8) + [0x1A, 7, 0] + block(0x73, 0, Bytes(repeating: 0, count: 6))
+      + file("a", claim) + file("b", Claim()) + block(0x7B, 0x4000, [])
+  }
+
+  // MARK: RAR 5
+
+  /// Seven bits a byte, the lowest first.
+  private static func number(_ value: Int) -> Bytes {
+    value < 128 ? [UInt8(value)] : [UInt8(value & 127 | 128)] + number(value >> 7)
+  }
+
+  @Sendable private static func rar5(_ claim: Claim) -> Bytes {
+    func block(_ fields: Bytes) -> Bytes {
+      let header = number(fields.count) + fields
+      return little(Gzip.checksum(header)) + header
+    }
+    func file(_ name: String, _ claim: Claim) -> Bytes {
+      // A file with data; a checksum in it; stored; Unix.
+      let fields = [2, 2] + number(claim.packed) + [4] + number(claim.size) + number(0o100_644)
+      return block(fields + little(Gzip.checksum(hello)) + [0, 1, 1] + Bytes(name.utf8)) + claim.content
+    }
+    return Bytes("Rar!".utf8) + [0x1A, 7, 1, 0] + block([1, 0, 0]) + file("a", claim) + file("b", Claim())
+      + block([5, 0, 0])
+  }
+
+  // MARK: lha
+
+  /// CRC-16 as ARC has it.
+  private static func crc16(_ bytes: Bytes) -> UInt16 {
+    bytes.reduce(0) { crc, byte in
+      (0..<8).reduce(crc ^ UInt16(byte)) { crc, _ in crc & 1 == 1 ? crc >> 1 ^ 0xA001 : crc >> 1 }
+    }
+  }
+
+  /// Level 0, stored.
+  @Sendable private static func lha(_ claim: Claim) -> Bytes {
+    func file(_ name: String, _ claim: Claim) -> Bytes {
+      let sizes = little(UInt32(claim.packed)) + little(UInt32(claim.size))
+      let header =
+        Bytes("-lh0-".utf8) + sizes + little(UInt32(0)) + [0x20, 0, 1] + Bytes(name.utf8)
+        + little(crc16(hello))
+      return [UInt8(header.count), header.reduce(0, &+)] + header + claim.content
+    }
+    return file("a", claim) + file("b", Claim()) + [0]
+  }
+
+  // MARK: WARC
+
+  @Sendable private static func warc(_ claim: Claim) -> Bytes {
+    func record(_ name: String, _ size: Int) -> Bytes {
+      let lines = [
+        "WARC/1.0", "WARC-Type: resource", "WARC-Target-URI: file://\(name)",
+        "WARC-Date: 2020-01-01T00:00:00Z",
+        "WARC-Record-ID: <urn:uuid:00000000-0000-0000-0000-000000000001>", "Content-Type: text/plain",
+        "Content-Length: \(size)", "", "",
+      ]
+      return Bytes(lines.joined(separator: "\r\n").utf8) + hello + Bytes("\r\n\r\n".utf8)
+    }
+    return record("a", claim.size) + record("b", hello.count)
+  }
+
+  // MARK: CAB
+
+  /// Both files in one block that is not compressed and has no checksum.
+  @Sendable private static func cab(_ claim: Claim) -> Bytes {
+    func file(_ name: String, _ size: Int, _ offset: Int) -> Bytes {
+      little(UInt32(size)) + little(UInt32(offset)) + [0, 0, 0, 0x50, 0, 0, 0x20, 0] + Bytes(name.utf8) + [0]
+    }
+    let files = file("a", claim.size, 0) + file("b", hello.count, hello.count)
+    let content = hello + hello
+    let block =
+      little(UInt32(0)) + little(UInt16(content.count))
+      + little(UInt16(content.count - hello.count + claim.packed))
+      + content
+    let dataStart = 44 + files.count
+    let size = little(UInt32(dataStart + block.count)) + little(UInt32(0))
+    return Bytes("MSCF\0\0\0\0".utf8) + size + little(UInt32(44)) + little(UInt32(0)) + [3, 1, 1, 0, 2, 0]
+      + Bytes(repeating: 0, count: 6) + little(UInt32(dataStart)) + [1, 0, 0, 0] + files + block
+  }
+}
