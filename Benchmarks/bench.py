@@ -20,6 +20,7 @@ from pathlib import Path
 import whole
 from whole import COMPARE, HERE, ROUNDS, busy
 
+RESULTS = HERE / "results.json"
 PROGRAM = HERE.parent / ".build/release/memarchive"
 INPUTS = [
     "one.zip", "arch.zip", "scipy.whl", "soundfont.zip", "large.zip", "large.tar", "arch.tar", "arch.tar.gz",
@@ -98,9 +99,9 @@ def micro():
 
 def save(results):
     # In one piece or not at all.
-    part = HERE / "results.json.part"
+    part = RESULTS.with_suffix(".json.part")
     part.write_text(json.dumps(results, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
-    part.rename(HERE / "results.json")
+    part.rename(RESULTS)
 
 
 def main():
@@ -110,9 +111,8 @@ def main():
     parser.add_argument("inputs", nargs="*", metavar="INPUT")
     part, names = (arguments := parser.parse_args()).part, arguments.inputs or INPUTS
     results = {"machine": machine(), "rounds": ROUNDS, "inProcess": {}, "memory": {}, "whole": {}, "micro": {}}
-    before = HERE / "results.json"
-    if (part or arguments.inputs) and before.exists():
-        results = json.loads(before.read_text()) | {"machine": results["machine"]}
+    if (part or arguments.inputs) and RESULTS.exists():
+        results = json.loads(RESULTS.read_text()) | {"machine": results["machine"]}
     for name in names if part in (None, "--whole") else ():
         if not name.startswith(("tiny-", "size-")):
             print(f"{name}, whole processes …", file=sys.stderr, flush=True)

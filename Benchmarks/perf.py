@@ -15,9 +15,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from pathlib import Path
 
-RESULTS = Path(__file__).resolve().parent / "results.json"
+import bench
+import report
+
 # What a symbol or a shared object counts as; the first that fits.
 DECODERS = ("libisal", "liblzma", "libzstd", "libz.", "libbz2")
 CLEARING = ("clear_page", "clear_huge")
@@ -64,14 +65,6 @@ def profile(command):
     return shares, computed / taken / len(os.sched_getaffinity(0))
 
 
-def table(rows):
-    lines = [f"| archive | storage | processors busy | {' | '.join(COLUMNS)} |", "|---" * (3 + len(COLUMNS)) + "|"]
-    for row in rows:
-        cells = " | ".join(f"{row['shares'][name]:.0f} %" for name in COLUMNS)
-        lines.append(f"| {row['archive']} | {row['storage']} | {100 * row['busy']:.0f} % | {cells} |")
-    return "\n".join(lines)
-
-
 def main():
     arguments = [argument for argument in sys.argv[1:] if argument != "--save"]
     program, archives = arguments[0], arguments[1:]
@@ -85,13 +78,13 @@ def main():
                 shares, busy = profile(command)
             except subprocess.CalledProcessError:
                 continue  # Such as dedicated files where there are more of them than descriptors.
-            rows.append({"archive": os.path.basename(archive), "storage": storage, "busy": busy, "shares": shares})
+            # In the order of the columns.
+            rows.append({"archive": os.path.basename(archive), "storage": storage, "busy": busy,
+                         "shares": list(shares.items())})
     if "--save" in sys.argv:
-        results = json.loads(RESULTS.read_text())
-        results["profile"] = rows
-        RESULTS.write_text(json.dumps(results, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
+        bench.save(json.loads(bench.RESULTS.read_text()) | {"profile": rows})
     else:
-        print(table(rows))
+        print(report.profiles(rows))
 
 
 if __name__ == "__main__":

@@ -227,9 +227,11 @@ def computed(results):
     return table(["archive", *ways, "others"], rows)
 
 
-def profiles(results):
-    import perf
-    return perf.table(results.data.get("profile", []))
+def profiles(rows):
+    columns = [name for name, _ in rows[0]["shares"]] if rows else []
+    return table(["archive", "storage", "processors busy", *columns], [
+        [row["archive"], row["storage"], f"{100 * row['busy']:.0f} %", *(f"{share:.0f} %" for _, share in row["shares"])]
+        for row in rows])
 
 
 def micro(results):
@@ -304,7 +306,7 @@ def main():
 Of `memarchive test --hold --sandbox off`, by perf(1): which part of the computing is whose, and how busy the processors were
 from the start of the process to its end.
 
-{profiles(results)}
+{profiles(results.data.get("profile", []))}
 
 ## Whole processes, into /dev/shm
 

@@ -64,6 +64,8 @@ def run(command, archive):
         complaints.seek(0)
         complaint = complaints.read().decode(errors="replace").strip()
         if process.returncode != 0:
+            # What ails it, and not where it lies here.
+            complaint = complaint.replace(archive, os.path.basename(archive))
             raise RuntimeError(complaint.splitlines()[0] if complaint else f"exit status {process.returncode}")
         return taken, usage.ru_utime, usage.ru_stime
     finally:

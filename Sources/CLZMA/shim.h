@@ -40,8 +40,9 @@ static inline int clzma_start_threads(lzma_stream *stream, uint32_t threads) {
   // Its header says both sizes, without which no thread gets it.
   lzma_block block = {.check = LZMA_CHECK_CRC32, .filters = filters};
   lzma_index *index = lzma_index_init(NULL);
-  uint8_t *content = calloc(1, SIZE), *coded = malloc(ROOM), *all = malloc((threads + 1) * (size_t)ROOM);
-  size_t count = 0, end = LZMA_STREAM_HEADER_SIZE, room = (threads + 1) * (size_t)ROOM;
+  size_t room = (threads + 1) * (size_t)ROOM;
+  uint8_t *content = calloc(1, SIZE), *coded = malloc(ROOM), *all = malloc(room);
+  size_t count = 0, end = LZMA_STREAM_HEADER_SIZE;
   int done = index && content && coded && all && lzma_stream_header_encode(&flags, all) == LZMA_OK &&
     lzma_block_buffer_encode(&block, NULL, content, SIZE, coded, &count, ROOM) == LZMA_OK;
   for (uint32_t thread = 0; done && thread < threads; thread++) {
@@ -56,12 +57,11 @@ static inline int clzma_start_threads(lzma_stream *stream, uint32_t threads) {
     stream->next_in = all;
     stream->avail_in = end + LZMA_STREAM_HEADER_SIZE;
   }
-  while (done && stream->total_out < threads * (uint64_t)SIZE) {
+  while (done && (stream->avail_in > 0 || stream->total_out < threads * (uint64_t)SIZE)) {
     stream->next_out = content;
     stream->avail_out = SIZE;
     done = lzma_code(stream, LZMA_RUN) == LZMA_OK;
   }
-  while (done && stream->avail_in > 0) done = lzma_code(stream, LZMA_RUN) == LZMA_OK;
   lzma_index_end(index, NULL);
   free(all), free(coded), free(content);
   return done;

@@ -12,7 +12,6 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -37,12 +36,6 @@ int clinux_limit_resources(uint64_t largest_file, uint64_t descriptors, uint64_t
 uint64_t clinux_hard_descriptor_limit(void) {
   struct rlimit limit;
   return getrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_max : 1024;
-}
-
-size_t clinux_thread_count(void) {
-  struct stat status;
-  // A directory of directories has a link for each, its own, and its parent's.
-  return stat("/proc/self/task", &status) == 0 && status.st_nlink > 2 ? status.st_nlink - 2 : 0;
 }
 
 int clinux_prefer_for_oom(void) {

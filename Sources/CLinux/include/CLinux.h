@@ -44,6 +44,8 @@ int clinux_get_seals(int descriptor);
 int clinux_punch_hole(int descriptor, off_t offset, off_t count);
 // The processors that the calling thread may run on, 1 where that cannot be told.
 int clinux_processor_count(void);
+// How many threads the process has; 0 where /proc does not say.
+size_t clinux_thread_count(void);
 // Names the calling thread, in at most 15 bytes.
 void clinux_name_thread(const char *name);
 int clinux_duplicate(int descriptor, int close_on_exec);

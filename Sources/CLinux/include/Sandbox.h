@@ -10,8 +10,6 @@
 int clinux_limit_resources(uint64_t largest_file, uint64_t descriptors, uint64_t seconds);
 // How many descriptors the process may have at most.
 uint64_t clinux_hard_descriptor_limit(void);
-// How many threads the process has; 0 where /proc does not say.
-size_t clinux_thread_count(void);
 // Has the kernel kill this process before others when memory runs out: proc(5), oom_score_adj.
 int clinux_prefer_for_oom(void);
 // prctl(2), PR_SET_DUMPABLE: no core, no ptrace by others of the same user.

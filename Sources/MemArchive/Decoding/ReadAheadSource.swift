@@ -1,5 +1,5 @@
 /// Runs a source, a decoder mostly, on a thread of its own, a few blocks ahead of who reads from it.
-final class ReadAheadSource: LendingSource {
+final class ReadAheadSource: ByteSource {
   private let upstream: any ByteSource
   private let ring: BlockRing
   private let stop: Cancellation

@@ -13,7 +13,6 @@ internal import SystemPackage
 
   private let archive: OpaquePointer
   private let source: any ByteSource
-  private let lender: (any LendingSource)?
   private let block: UnsafeMutableRawBufferPointer
   private let convertsNames: Bool
   /// What the source gave libarchive, or libarchive skipped of it.
@@ -33,7 +32,6 @@ internal import SystemPackage
     }
     unsafe self.archive = archive
     self.source = source
-    lender = source as? any LendingSource
     self.convertsNames = convertsNames
     self.cancellation = cancellation
     unsafe block = .allocate(byteCount: Self.blockSize, alignment: 4096)
@@ -146,7 +144,7 @@ internal import SystemPackage
     do throws(ArchiveError) {
       try cancellation?.check()
       let count: Int
-      if let lent = unsafe try lender?.lend() {
+      if let lent = unsafe try source.lend() {
         unsafe start = lent.baseAddress
         count = lent.count
       } else {
@@ -279,12 +277,12 @@ internal import SystemPackage
     guard format == ARCHIVE_FORMAT_TAR || format == ARCHIVE_FORMAT_CPIO else { return false }
     // They go through the source from the first byte to the last.
     let unused = bytesDelivered - (unsafe archive_filter_bytes(archive, -1))
-    var rest = unsafe lastBlock.suffix(max(0, Int(unused)))
-    while true {
-      if unsafe rest.contains(where: { $0 != 0 }) { return true }
-      var start: UnsafeRawPointer?
-      guard !sourceEnded, unsafe nextBlock(&start) > 0 else { break }
-      unsafe rest = lastBlock[...]
+    guard unsafe UnsafeRawBufferPointer(rebasing: lastBlock.suffix(max(0, Int(unused)))).bytes.isZero else {
+      return true
+    }
+    var start: UnsafeRawPointer?
+    while !sourceEnded, unsafe nextBlock(&start) > 0 {
+      guard unsafe lastBlock.bytes.isZero else { return true }
     }
     if let sourceFailure { throw sourceFailure }
     return false

@@ -195,19 +195,11 @@ struct FileCollector: EntryVisitor {
   }
 }
 
-extension FileCollector.Node: LinkNode {
+extension FileCollector.Node {
   fileprivate var isLink: Bool {
     switch content {
     case .hardlink, .symlink: true
     case .file, .unread, .other: false
-    }
-  }
-
-  var link: LinkKind {
-    switch content {
-    case .hardlink(let target): .hardlink(target)
-    case .symlink(let target): .symlink(target)
-    case .file, .unread, .other: .end
     }
   }
 }

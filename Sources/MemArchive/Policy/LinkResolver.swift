@@ -1,31 +1,19 @@
-/// What stands under a name, as far as links go.
-enum LinkKind {
-  case hardlink(String)
-  case symlink(String)
-  case end
-}
-
-/// Something that may be a link.
-protocol LinkNode {
-  var link: LinkKind { get }
-}
-
 /// Follows links inside an archive, and only there: what leads out of it, round in circles or nowhere is told apart.
-struct LinkResolver<Value: LinkNode> {
+struct LinkResolver {
   /// Where a link ends.
   enum End {
     case entry(NameKey)
     case nowhere(String)
   }
 
-  private let nodes: [NameKey: Value]
+  private let nodes: [NameKey: FileCollector.Node]
   /// The names that have "./", doubled or trailing slashes, by what they are without: a symlink's target is a path and not a
   /// name.
   private let byPath: [NameKey: NameKey]
   /// As many as Linux follows before ELOOP.
-  private static var mostHops: Int { 40 }
+  private static let mostHops = 40
 
-  init(_ nodes: [NameKey: Value]) {
+  init(_ nodes: [NameKey: FileCollector.Node]) {
     self.nodes = nodes
     byPath = Dictionary(
       nodes.keys.filter { !Self.isPath($0.name) }.map { (NameKey(Self.path(Self.components($0.name))), $0) },
@@ -57,8 +45,8 @@ struct LinkResolver<Value: LinkNode> {
   func resolve(_ key: NameKey) -> End {
     var key = key
     for _ in 0..<Self.mostHops {
-      switch nodes[key]?.link {
-      case .end?: return .entry(key)
+      switch nodes[key]?.content {
+      case .file?, .unread?, .other?: return .entry(key)
       case .hardlink(let target)?:
         guard let target = entry(named: target) else {
           return .nowhere("the archive has no entry \"\(target)\"")
@@ -97,7 +85,8 @@ struct LinkResolver<Value: LinkNode> {
         continue
       }
       done.append(component)
-      guard !rest.isEmpty, let key = entry(at: Self.path(done)), case .symlink(let inner)? = nodes[key]?.link
+      guard !rest.isEmpty, let key = entry(at: Self.path(done)),
+        case .symlink(let inner)? = nodes[key]?.content
       else { continue }
       hops += 1
       guard hops <= Self.mostHops else { return .nowhere("it leads round in a circle") }

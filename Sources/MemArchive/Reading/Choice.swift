@@ -50,13 +50,7 @@ struct Choice {
   /// archive at all would silently be an empty one.
   static func refuseDiskImage(_ content: any ByteSource, _ head: [UInt8]) throws(ArchiveError) {
     guard beginsWithZeros(head), let content = content as? any SeekableSource else { return }
-    defer { content.position = 0 }
-    var block = [UInt8](repeating: 0, count: 64 << 10)
-    while true {
-      let count = try content.read(into: &block)
-      if block[..<count].contains(where: { $0 != 0 }) { throw .unrecognized() }
-      if count == 0 { return }
-    }
+    guard try content.isZero(from: 0) else { throw .unrecognized() }
   }
 }
 

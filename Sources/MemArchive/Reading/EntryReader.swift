@@ -107,11 +107,7 @@ final class EntryReader {
         meter.finish(content.progress)
         return nil
       }
-      if rarFiles == nil {
-        rarFiles =
-          if parser.isRAR, let content = content as? any SeekableSource { try RARHeaders(content).files } else
-          { [] }
-      }
+      if rarFiles == nil { rarFiles = try readRARFiles() }
       let entry = try entry(of: header)
       try ledger.count(entry)
       if rejectsInsecureNames, !entry.isSafeRelative { throw .insecure(entry.name) }
@@ -147,11 +143,11 @@ final class EntryReader {
     }
     let declared = DeclaredSize(size: entry.size)
     var checksum = CRC32()
-    let isChecked = rarFile?.checksum != nil
+    let wanted = rarFile?.checksum
     do throws(ArchiveError) {
       let size = try parser.forEachBlock(declared: entry.size) { (block, offset) throws(ArchiveError) in
         try declared.check(blockEnd: offset + Int64(block.byteCount))
-        if isChecked { checksum.update(block) }
+        if wanted != nil { checksum.update(block) }
         try body(block, offset)
         try ledger.checkRatio(of: content.progress, entry: entry.name)
         try cancellation?.check()
@@ -161,7 +157,7 @@ final class EntryReader {
       if rarFile?.hasUnverifiedHash == true {
         warnings.add("the content's BLAKE2sp hash was not verified", entry: entry.name)
       }
-      if let wanted = rarFile?.checksum { try checksum.check(against: wanted) }
+      if let wanted { try checksum.check(against: wanted) }
       try sums?.check(at: position)
       return size
     } catch {
@@ -175,6 +171,11 @@ final class EntryReader {
 
   /// What detached content is read from; nil where none can be detached.
   var sharedContent: SharedSource? { parser.sharedContent }
+
+  private func readRARFiles() throws(ArchiveError) -> [RARHeaders.File] {
+    guard parser.isRAR, let content = content as? any SeekableSource else { return [] }
+    return try RARHeaders(content).files
+  }
 
   private var rarFile: RARHeaders.File? {
     guard let rarFiles, rarFiles.indices.contains(position) else { return nil }
@@ -215,7 +216,7 @@ final class EntryReader {
 
   private func hasDataBehindEnd() throws(ArchiveError) -> Bool {
     if let content = content as? any SeekableSource {
-      if let end = SevenZipEnd.offset(layers.head) { return try SevenZipEnd.isData(in: content, from: end) }
+      if let end = SevenZipEnd.offset(layers.head) { return try !content.isZero(from: end) }
     } else if !layers.isCompressed {
       // A pipe whose writer has more to say, later and to somebody else.
       return false

@@ -8,16 +8,4 @@ enum SevenZipEnd {
     guard !overflow, end < UInt64(Int64.max - 32) else { return nil }
     return 32 + Int64(end)
   }
-
-  /// Whether there is anything but zeros from `offset` on.
-  static func isData(in content: any SeekableSource, from offset: Int64) throws(ArchiveError) -> Bool {
-    var offset = offset
-    while offset < content.size {
-      let bytes = try content.bytes(64 << 10, at: offset)
-      if bytes.contains(where: { $0 != 0 }) { return true }
-      guard !bytes.isEmpty else { return false }
-      offset += Int64(bytes.count)
-    }
-    return false
-  }
 }

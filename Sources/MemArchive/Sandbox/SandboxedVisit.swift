@@ -9,7 +9,6 @@ struct SandboxedVisit: ~Copyable {
     case file(MemFile, Held, position: Int)
     case packed(slab: UInt32, offset: Int, size: Int, Held, position: Int)
     case note(ArchiveError)
-    case told
   }
 
   /// An entry in one place: it is large to be copied.
@@ -29,7 +28,8 @@ struct SandboxedVisit: ~Copyable {
   /// What ended the copying.
   private var failure: VisitFailure
   private var files: ReceivedFiles
-  private var events: [Event] = []
+  /// Those that were told are nil.
+  private var events: [Event?] = []
   private var told = 0
   /// The slab that the next event waits for.
   private var missing: UInt32?
@@ -130,13 +130,11 @@ struct SandboxedVisit: ~Copyable {
       guard files.has(slab: missing) else { return }
       self.missing = nil
     }
-    while told < events.count {
-      // Moved: copying costs more than all else here.
-      var event = Event.told
-      swap(&event, &events[told])
+    // Taken out: copying costs more than all else here.
+    while told < events.count, let event = events[told].take() {
       switch event {
       case .packed(let slab, _, _, _, _) where !files.has(slab: slab):
-        swap(&event, &events[told])
+        events[told] = event
         missing = slab
         return
       case .entry(let held, let answer): try compare(answer, held.entry, &visitor)
@@ -148,7 +146,6 @@ struct SandboxedVisit: ~Copyable {
         notes += 1
         try drain(&visitor)
         visitor.note(error)
-      case .told: break
       }
       told += 1
     }

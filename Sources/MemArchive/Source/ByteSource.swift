@@ -3,11 +3,17 @@ protocol ByteSource: AnyObject {
   /// Fills the front of `buffer` and returns how many bytes; 0 only at the end. Never called with an empty buffer.
   func read(into buffer: inout MutableRawSpan) throws(ArchiveError) -> Int
 
+  /// The next bytes where they lie in memory of the source's own, as many as there are; they stay what they are until it is
+  /// asked for more. Empty at the end; nil where `read` has to be called this time.
+  func lend() throws(ArchiveError) -> UnsafeRawBufferPointer?
+
   /// How far the archive itself has been read, whatever lies between it and this stage.
   var progress: SourceProgress { get }
 }
 
 extension ByteSource {
+  func lend() -> UnsafeRawBufferPointer? { nil }
+
   /// Fills `array` from index `start` on and returns how many bytes; 0 only at the end.
   func read(into array: inout [UInt8], from start: Int = 0) throws(ArchiveError) -> Int {
     var elements = array.mutableSpan
@@ -15,13 +21,6 @@ extension ByteSource {
     var free = bytes._mutatingExtracting(start...)
     return try read(into: &free)
   }
-}
-
-/// A source with bytes in memory of its own, which can be read there.
-protocol LendingSource: ByteSource {
-  /// The next bytes, as many as there are; they stay what they are until the source is asked for more. Empty at the end; nil
-  /// where `read` has to be called this time.
-  func lend() throws(ArchiveError) -> UnsafeRawBufferPointer?
 }
 
 /// A source whose next byte can be chosen: zip and 7z begin at their end.

@@ -172,7 +172,7 @@ extension SystemCalls {
     var written: Int64 = 0
     while next < block.byteCount {
       let end = min(block.byteCount, next + page - Int((offset + Int64(next)) % Int64(page)))
-      if isZero(block.extracting(next..<end)) {
+      if block.extracting(next..<end).isZero {
         if start < next {
           written = try writeAll(block.extracting(start..<next), to: file, at: offset + Int64(start))
         }
@@ -182,14 +182,6 @@ extension SystemCalls {
     }
     return start < next
       ? try writeAll(block.extracting(start..<next), to: file, at: offset + Int64(start)) : written
-  }
-
-  /// memcmp(3) of the bytes with their neighbours ends at the first that differs.
-  private static func isZero(_ bytes: RawSpan) -> Bool {
-    unsafe bytes.withUnsafeBytes { bytes in
-      guard let start = bytes.baseAddress, unsafe bytes[0] == 0 else { return false }
-      return unsafe memcmp(start, start + 1, bytes.count - 1) == 0
-    }
   }
 
   /// openat2(2), O_PATH | O_DIRECTORY, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS

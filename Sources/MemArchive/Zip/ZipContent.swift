@@ -81,11 +81,10 @@ final class ZipContentReader {
     var block = self.block
     self.block = []
     defer { self.block = block }
-    let ahead =
-      readsAhead && content.size >= Self.large ? ReadAheadSource(deflated, stop: Cancellation()) : nil
-    let reader: any ByteSource = if let ahead { ahead } else { deflated }
+    let isAhead = readsAhead && content.size >= Self.large
+    let reader: any ByteSource = isAhead ? ReadAheadSource(deflated, stop: Cancellation()) : deflated
     while true {
-      if let lent = unsafe try ahead?.lend() {
+      if let lent = unsafe try reader.lend() {
         guard unsafe !lent.isEmpty else { return }
         try unsafe take(lent.bytes)
       } else {

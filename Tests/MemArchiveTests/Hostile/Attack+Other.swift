@@ -2,9 +2,6 @@ import MemArchive
 
 /// What is no archive, or of a format with few ways to go wrong.
 extension Attack {
-  /// What is in many fixtures.
-  private static let tree = ["tree/empty", "tree/hello.txt", "tree/link", "tree/poem.txt", "tree/run.sh"]
-
   static let otherAttacks: [Attack] = [
     Attack("garbage", .error(.unrecognizedFormat)) {
       Bytes("this is no archive at all, however long one looks at it".utf8)
@@ -25,10 +22,13 @@ extension Attack {
     Attack("cpio: more declared than there is", .error(.truncated)) {
       try changed("cpio-newc.cpio") { $0.replaceSubrange(54..<62, with: Bytes("00100000".utf8)) }
     },
-    Attack("cpio: another one behind its end", .files(tree, warnings: ["behind the end"])) {
+    Attack(
+      "cpio: another one behind its end",
+      .files(Fixture.names("cpio-newc.cpio"), warnings: ["behind the end"])
+    ) {
       try Fixture.bytes("cpio-newc.cpio") + Fixture.bytes("cpio-odc.cpio")
     },
-    Attack("7z: padding behind it", .files(tree)) {
+    Attack("7z: padding behind it", .files(Fixture.names("7z-copy.7z"))) {
       try Fixture.bytes("7z-copy.7z") + Bytes(repeating: 0, count: 200_000)
     },
     Attack("ar: more declared than there is", .error(.truncated)) {
