@@ -39,6 +39,12 @@ if [ -n "$$missing" ]; then \
 fi
 endef
 
+# A run of thousands of lines says what failed at its end once more.
+define tested
+@echo '$(strip $(1))'; bash -o pipefail -c '$(strip $(1)) 2>&1 | tee .build/test.log' \
+  || { echo; echo 'What failed:'; grep -a -A 3 -e '✘' -e 'error:' .build/test.log; exit 1; }
+endef
+
 # Runs the consumers' tests as this user, as nobody where root can become so, and with every file system read-only.
 # For nobody, programs are those of the system: root's own are closed to others.
 define everywhere
@@ -74,9 +80,9 @@ demo:
 test:
 	$(call need,$(TEST_PACKAGES))
 	$(SWIFT) build --build-tests
-	$(SWIFT) test --skip-build
+	$(call tested,$(SWIFT) test --skip-build)
 	$(SWIFT) build -c release --build-tests
-	$(SWIFT) test -c release --skip-build --filter LifetimeTests --filter FaultTests
+	$(call tested,$(SWIFT) test -c release --skip-build --filter LifetimeTests --filter FaultTests)
 	bwrap --ro-bind / / --die-with-parent \
 	  .build/debug/MemArchivePackageTests.xctest --testing-library swift-testing --filter ReadOnlyTests
 	$(MAKE) test-consumers
@@ -96,8 +102,8 @@ consumers:
 test-minimal:
 	$(call need,$(TEST_PACKAGES))
 	$(SWIFT) build --build-tests --disable-default-traits --scratch-path .build/minimal
-	$(SWIFT) test --skip-build --disable-default-traits --scratch-path .build/minimal --filter MemArchiveTests \
-	  --skip SweepTests
+	$(call tested,$(SWIFT) test --skip-build --disable-default-traits --scratch-path .build/minimal \
+	  --filter MemArchiveTests --skip SweepTests)
 
 # A worker that a sanitizer has built makes calls that its filter knows nothing of: these get one that is as it will be.
 PLAIN_WORKER = MEMARCHIVE_WORKER=$(CURDIR)/.build/debug/memarchive-worker

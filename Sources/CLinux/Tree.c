@@ -46,6 +46,16 @@ struct open_how {
   uint64_t flags, mode, resolve;
 };
 
+// The thread sanitizer keeps account of each thread in memory, and must not have two processes on one.
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define IS_COUNTING_ACCESSES 1
+#endif
+#endif
+#ifndef IS_COUNTING_ACCESSES
+#define IS_COUNTING_ACCESSES 0
+#endif
+
 // What the helper is given: everything that needs formatting is formatted before it starts.
 struct plan {
   char bytes[24];
@@ -191,7 +201,7 @@ void clinux_tree_make_in_helper(const struct clinux_tree_options *options, struc
   prepare(&plan, options, tree);
   // A process that has changed its user is not dumpable, and then its files in /proc belong to root, prctl(2). Its helper
   // gets a copy of the memory, where that can be changed without changing the host.
-  plan.is_copy = prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) != 1;
+  plan.is_copy = IS_COUNTING_ACCESSES || prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) != 1;
   if (plan.is_copy) {
     plan.tree = mmap(NULL, sizeof *tree, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (plan.tree == MAP_FAILED) {

@@ -20,7 +20,7 @@ final class Batch: @unchecked Sendable {
   /// Writes a block of content behind the first `start` copied bytes, at `offset`; zeros fill what is between.
   func copy(_ block: RawSpan, at offset: Int, from start: Int) {
     let gap = start + offset - copies.count
-    if gap > 0 { copies.append(contentsOf: repeatElement(0, count: gap)) }
+    if gap > 0 { copies.append(contentsOf: [UInt8](repeating: 0, count: gap)) }
     // A block that goes back overwrites what is there.
     let overlap = min(block.byteCount, max(0, -gap))
     unsafe block.withUnsafeBytes { bytes in
@@ -31,7 +31,7 @@ final class Batch: @unchecked Sendable {
 
   /// Sets where the copied content ends; zeros fill what is missing.
   func endCopies(at count: Int) {
-    if copies.count < count { copies.append(contentsOf: repeatElement(0, count: count - copies.count)) }
+    if copies.count < count { copies.append(contentsOf: [UInt8](repeating: 0, count: count - copies.count)) }
     copies.removeSubrange(count...)
   }
 

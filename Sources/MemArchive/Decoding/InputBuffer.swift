@@ -48,7 +48,7 @@ struct InputBuffer {
       bytes.replaceSubrange(0..<rest.count, with: rest)
       range = (range.lowerBound - front)..<rest.count
       let needed = range.lowerBound + count
-      if bytes.count < needed { bytes.append(contentsOf: repeatElement(0, count: needed - bytes.count)) }
+      if bytes.count < needed { bytes.append(contentsOf: [UInt8](repeating: 0, count: needed - bytes.count)) }
     }
     while range.count < count, !isAtEnd {
       let read = try upstream.read(into: &bytes, from: range.upperBound)

@@ -98,9 +98,7 @@ final class ZipContentReader {
   /// Makes room for so many bytes, and for no more than a block; small entries need little.
   static func reserve(_ size: UInt64, in buffer: inout [UInt8]) {
     let count = Int(min(UInt64(blockSize), max(1, size)))
-    if buffer.count < count {
-      buffer.append(contentsOf: repeatElement(0, count: max(count, min(blockSize, 4096)) - buffer.count))
-    }
+    if buffer.count < count { buffer = [UInt8](repeating: 0, count: max(count, min(blockSize, 4096))) }
   }
 }
 
