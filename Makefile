@@ -108,15 +108,21 @@ test-minimal:
 # A worker that a sanitizer has built makes calls that its filter knows nothing of: these get one that is as it will be.
 PLAIN_WORKER = MEMARCHIVE_WORKER=$(CURDIR)/.build/debug/memarchive-worker
 
+# What the thread sanitizer does not see of Swift's Mutex.
+SEEN_MUTEX = .build/mutex.so
+$(SEEN_MUTEX): Tests/Sanitizers/mutex.c
+	mkdir -p $(@D)
+	clang -Wall -Werror -O1 -shared -fPIC $< -o $@
+
 # The program's tests start it as a process of its own, where the sanitizers' exit status would be taken for its.
-test-sanitized:
+test-sanitized: $(SEEN_MUTEX)
 	$(call need,$(TEST_PACKAGES))
 	$(SWIFT) build --product memarchive-worker
 	$(SWIFT) build --build-tests --sanitize=address --scratch-path .build/address
-	$(PLAIN_WORKER) LSAN_OPTIONS=suppressions=$(CURDIR)/Tests/leaks.supp $(SWIFT) test --skip-build --sanitize=address \
+	$(PLAIN_WORKER) LSAN_OPTIONS=suppressions=$(CURDIR)/Tests/Sanitizers/leaks.supp $(SWIFT) test --skip-build --sanitize=address \
 	  --scratch-path .build/address --filter MemArchiveTests --filter FoundationTests
 	$(SWIFT) build --build-tests --sanitize=thread --scratch-path .build/thread
-	$(PLAIN_WORKER) $(SWIFT) test --skip-build --sanitize=thread --scratch-path .build/thread \
+	$(PLAIN_WORKER) LD_PRELOAD=$(CURDIR)/$(SEEN_MUTEX) $(SWIFT) test --skip-build --sanitize=thread --scratch-path .build/thread \
 	  --filter MemArchiveTests --filter FoundationTests --skip SweepTests
 
 appliance:
@@ -163,16 +169,16 @@ fuzz:
 	  --scratch-path .build/fuzz
 	Tests/Fuzz/run.sh .build/fuzz/release/Fuzz $(TARGET) $(MINUTES)
 
-soak:
+soak: $(SEEN_MUTEX)
 	$(call need,$(TEST_PACKAGES))
 	$(SWIFT) build --product memarchive-worker
 	$(SWIFT) build --build-tests --sanitize=address --scratch-path .build/address
 	$(PLAIN_WORKER) SOAK_SECONDS=$$(($(MINUTES) * 60)) ASAN_OPTIONS=quarantine_size_mb=32 \
-	  LSAN_OPTIONS=suppressions=$(CURDIR)/Tests/leaks.supp \
+	  LSAN_OPTIONS=suppressions=$(CURDIR)/Tests/Sanitizers/leaks.supp \
 	  $(SWIFT) test --skip-build --sanitize=address --scratch-path .build/address --filter SoakTests
 	cat .build/soak.log
 	$(SWIFT) build --build-tests --sanitize=thread --scratch-path .build/thread
-	$(PLAIN_WORKER) SOAK_SECONDS=$$(($(MINUTES) * 60)) \
+	$(PLAIN_WORKER) SOAK_SECONDS=$$(($(MINUTES) * 60)) LD_PRELOAD=$(CURDIR)/$(SEEN_MUTEX) \
 	  $(SWIFT) test --skip-build --sanitize=thread --scratch-path .build/thread --filter SoakTests
 	cat .build/soak.log
 

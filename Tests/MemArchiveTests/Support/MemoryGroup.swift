@@ -1,8 +1,8 @@
 import Foundation
 import Glibc
 
-/// A control group of this process alone, with so much memory; cgroups(7).
-struct MemoryGroup {
+/// A control group with so much memory, which a process enters; cgroups(7).
+struct MemoryGroup: Codable {
   private let path: String
 
   /// Where groups are made: this process's own, by version 1's memory controller or by version 2.
@@ -44,8 +44,15 @@ struct MemoryGroup {
   /// Puts this process there.
   func enter() -> Bool { write("\(getpid())", to: "cgroup.procs") }
 
+  /// Bytes of memfds and tmpfs that are charged to it, whoever holds them.
+  var sharedMemory: Int? {
+    text(of: "memory.stat").split(separator: "\n").first { $0.hasPrefix("shmem ") }
+      .flatMap { Int($0.dropFirst("shmem ".count)) }
+  }
+
   func remove() {
-    if let parent = Self.parent?.path {
+    if let parent = Self.parent?.path, text(of: "cgroup.procs").split(separator: "\n").contains("\(getpid())")
+    {
       _ = Self(path: parent.contains("memarchive-") ? (parent as NSString).deletingLastPathComponent : parent)
         .write("\(getpid())", to: "cgroup.procs")
     }
@@ -53,6 +60,10 @@ struct MemoryGroup {
   }
 
   private init(path: String) { self.path = path }
+
+  private func text(of file: String) -> String {
+    (try? String(contentsOfFile: "\(path)/\(file)", encoding: .utf8)) ?? ""
+  }
 
   private func write(_ text: String, to file: String) -> Bool {
     let descriptor = open("\(path)/\(file)", O_WRONLY | O_CLOEXEC)

@@ -126,6 +126,26 @@ struct TreeGuestTests {
     }
   }
 
+  @Test(
+    .enabled(if: MemoryGroup.isAvailable, "no control group with a memory limit can be made here"),
+    .timeLimit(.minutes(5)), arguments: [false, true])
+  func `A tree goes with a host that is killed`(_ isSandboxed: Bool) async throws {
+    let group = try MemoryGroup(bytes: 512 << 20)
+    defer { group.remove() }
+    await #expect(processExitsWith: .signal(SIGKILL)) {
+      [group = group as MemoryGroup, isSandboxed = isSandboxed as Bool] in
+      guard group.enter() else { exit(1) }
+      let reader = ArchiveReader(bytes: Tar.archive(Tar.entry("large", Bytes(repeating: 7, count: 32 << 20))))
+      let tree = try reader.tree(options: ExtractionOptions(sandbox: isSandboxed ? .required : .off))
+      guard let held = group.sharedMemory, held >= 32 << 20 else { exit(2) }
+      kill(getpid(), SIGKILL)
+      withExtendedLifetime(tree) {}
+    }
+    // The kernel frees it when it comes to it.
+    while let held = group.sharedMemory, held > 0 { sched_yield() }
+    #expect(group.sharedMemory == 0)
+  }
+
   @Test func `What may be held bounds content, pages and names`() throws {
     func error(_ archive: Bytes, _ limits: Limits) -> ArchiveError? {
       #expect(throws: ArchiveError.self) {
