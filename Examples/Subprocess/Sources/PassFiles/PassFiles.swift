@@ -11,7 +11,7 @@ struct PassFiles {
 
   static func main() async throws {
     let archive = CommandLine.arguments.dropFirst().first ?? "Fixtures/demo/demo.zip"
-    let files = try ArchiveReader(path: .init(archive)).extract()
+    let files = try await ArchiveReader(path: .init(archive)).extract()
     guard let script = files["scripts/hello.py"] else {
       throw Failure(reason: "there is no scripts/hello.py")
     }
@@ -20,8 +20,8 @@ struct PassFiles {
     let counted = try await run(
       .name("wc"), arguments: ["-c", script.externalPath], output: .string(limit: 1000))
     try withExtendedLifetime(files) {
-      guard counted.standardOutput?.hasPrefix("\(script.size) /proc/") == true else {
-        throw Failure(reason: "wc answered \(counted.standardOutput ?? "nothing")")
+      guard counted.standardOutput.hasPrefix("\(script.size) /proc/") else {
+        throw Failure(reason: "wc answered \(counted.standardOutput)")
       }
     }
 
@@ -29,8 +29,8 @@ struct PassFiles {
     let copied = try await run(
       .name("cat"), input: .fileDescriptor(script.reopen(), closeAfterSpawningProcess: true),
       output: .string(limit: 1000))
-    guard copied.standardOutput?.utf8.count == script.size else {
-      throw Failure(reason: "cat answered \(copied.standardOutput ?? "nothing")")
+    guard copied.standardOutput.utf8.count == script.size else {
+      throw Failure(reason: "cat answered \(copied.standardOutput)")
     }
     print("Two children have read \(script.name), \(script.size) bytes each.")
   }
