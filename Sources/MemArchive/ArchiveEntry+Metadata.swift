@@ -21,32 +21,26 @@ extension ArchiveEntry {
     var attributes: [ExtendedAttribute] = []
   }
 
-  /// The details, shared by copies of the entry.
-  final class DetailsBox: Hashable, Sendable {
-    let details: Details
-    init(_ details: Details) { self.details = details }
-    static func == (left: DetailsBox, right: DetailsBox) -> Bool { left.details == right.details }
-    func hash(into hasher: inout Hasher) { hasher.combine(details) }
-  }
+  private var details: Details? { fields.value.details?.value }
 
   /// The time of last access, where the format has one.
-  public var accessed: Time? { box?.details.accessed }
+  public var accessed: Time? { details?.accessed }
   /// The time of the last change of the inode, where the format has one.
-  public var changed: Time? { box?.details.changed }
+  public var changed: Time? { details?.changed }
   /// The time of creation, where the format has one.
-  public var created: Time? { box?.details.created }
+  public var created: Time? { details?.created }
   /// The owner's number, where the format has one.
-  public var userID: Int64? { box?.details.userID }
+  public var userID: Int64? { details?.userID }
   /// The group's number, where the format has one.
-  public var groupID: Int64? { box?.details.groupID }
+  public var groupID: Int64? { details?.groupID }
   /// The owner's name, where the format has one.
-  public var user: String? { box?.details.user }
+  public var user: String? { details?.user }
   /// The group's name, where the format has one.
-  public var group: String? { box?.details.group }
+  public var group: String? { details?.group }
   /// The access control list as text, acl(5), where the format has one.
-  public var accessControlList: String? { box?.details.accessControlList }
+  public var accessControlList: String? { details?.accessControlList }
   /// The comment on the entry: of a zip's directory, or of the gzip around a lone file. Encoded like ``name``.
-  public var comment: String? { box?.details.comment }
+  public var comment: String? { details?.comment }
   /// The extended attributes, where the format has some.
-  public var extendedAttributes: [ExtendedAttribute] { box?.details.attributes ?? [] }
+  public var extendedAttributes: [ExtendedAttribute] { details?.attributes ?? [] }
 }

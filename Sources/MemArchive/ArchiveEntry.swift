@@ -38,29 +38,53 @@ public struct ArchiveEntry: Hashable, Sendable {
     }
   }
 
+  /// What an entry is made of.
+  struct Fields: Hashable, Sendable {
+    var name: String
+    /// The raw name, where ``ExtractionOptions/encoding`` made another of it.
+    var convertedFrom: [UInt8]?
+    var kind: Kind
+    var size: Int64?
+    var modified: Time?
+    var mode: UInt16?
+    var link: String?
+    var linkCount = 1
+    var isEncrypted = false
+    var details: Shared<Details>?
+  }
+
+  /// What copies have in common: an entry is handed on from stage to stage, and kept in several places.
+  final class Shared<Value: Hashable & Sendable>: Hashable, Sendable {
+    let value: Value
+    init(_ value: Value) { self.value = value }
+    static func == (left: Shared, right: Shared) -> Bool { left === right || left.value == right.value }
+    func hash(into hasher: inout Hasher) { hasher.combine(value) }
+  }
+
+  let fields: Shared<Fields>
+
+  init(_ fields: Fields) { self.fields = Shared(fields) }
+
   /// The name by which the entry is looked up. Valid UTF-8 is itself; every other byte b stands as U+F700+b, so
   /// that no two raw names share a key.
-  public private(set) var name: String
-  /// The raw name, where ``ExtractionOptions/encoding`` made another of it.
-  private(set) var convertedFrom: [UInt8]?
+  public var name: String { fields.value.name }
   /// What the entry is.
-  public let kind: Kind
+  public var kind: Kind { fields.value.kind }
   /// The declared size in bytes; `nil` where the header has none (a lone compressed file, a streamed zip).
-  public let size: Int64?
+  public var size: Int64? { fields.value.size }
   /// The time of last modification, where the format has one.
-  public let modified: Time?
+  public var modified: Time? { fields.value.modified }
   /// The permission bits, without the file type; `nil` for a lone compressed file, which has none.
-  public let mode: UInt16?
+  public var mode: UInt16? { fields.value.mode }
   /// The target of a symlink or a hardlink, encoded like ``name``.
-  public let link: String?
+  public var link: String? { fields.value.link }
   /// The number of names the file has, where the format counts them (cpio); otherwise 1.
-  public let linkCount: Int
+  public var linkCount: Int { fields.value.linkCount }
   /// Whether the content is encrypted.
-  public let isEncrypted: Bool
-  let box: DetailsBox?
+  public var isEncrypted: Bool { fields.value.isEncrypted }
 
   /// The bytes of the name in the archive.
-  public var rawName: [UInt8] { convertedFrom ?? EntryName.raw(name) }
+  public var rawName: [UInt8] { fields.value.convertedFrom ?? EntryName.raw(name) }
 
   /// The bytes that a name stands for; the inverse of ``name(raw:)``.
   public static func rawName(of name: String) -> [UInt8] { EntryName.raw(name) }
@@ -72,12 +96,12 @@ public struct ArchiveEntry: Hashable, Sendable {
   /// The entry under the name that it has for somebody who looks into `archive`, which holds it, from outside.
   package func inside(_ archive: String?) -> Self {
     guard let archive else { return self }
-    var entry = self
-    entry.name = EntryName.joined(archive, name)
-    entry.convertedFrom = convertedFrom.map {
+    var fields = fields.value
+    fields.name = EntryName.joined(archive, name)
+    fields.convertedFrom = fields.convertedFrom.map {
       EntryName.raw(archive) + [UInt8(ascii: "/")] + EntryName.withoutDot($0[...])
     }
-    return entry
+    return Self(fields)
   }
 
   /// Whether the name stays below the directory it would be unpacked in: relative, not empty, no `..`, no NUL.
@@ -87,10 +111,6 @@ public struct ArchiveEntry: Hashable, Sendable {
 extension ArchiveEntry {
   /// A symbolic link that no archive holds.
   init(linkNamed name: String, to target: String, modified: Time?) {
-    self.name = name
-    kind = .symlink
-    (size, mode, linkCount, isEncrypted, box) = (nil, nil, 1, false, nil)
-    self.modified = modified
-    link = target
+    self.init(Fields(name: name, kind: .symlink, modified: modified, link: target))
   }
 }

@@ -3,6 +3,7 @@
 /// A hard link, and a symbolic link that ends at a regular entry, is a further name for its target's file.
 public struct MemFiles: Sendable {
   private var files: [(name: String, file: MemFile)] = []
+  /// Where a name stands among the files; -1 where an entry has that name and there is no file.
   private var positions: [NameKey: Int] = [:]
 
   /// All entries of the archive, of every kind, extracted or not, in its order.
@@ -18,7 +19,7 @@ public struct MemFiles: Sendable {
   init() {}
 
   /// The file of this name; `nil` when there is none. Names are compared byte by byte: NFC and NFD are two names.
-  public subscript(name: String) -> MemFile? { positions[NameKey(name)].map { files[$0].file } }
+  public subscript(name: String) -> MemFile? { position(of: name).map { files[$0].file } }
 
   /// The names, in order.
   public var names: [String] { files.map(\.name) }
@@ -34,15 +35,21 @@ public struct MemFiles: Sendable {
     errors.first { $0.entry.map { NameKey($0) == NameKey(name) } ?? false }
   }
 
-  /// Makes room for so many.
-  mutating func reserve(_ count: Int) {
-    files.reserveCapacity(count)
-    positions.reserveCapacity(count)
-  }
+  private func position(of name: String) -> Int? { positions[NameKey(name)].flatMap { $0 < 0 ? nil : $0 } }
 
-  mutating func append(_ file: MemFile, named name: String) {
-    positions[NameKey(name)] = files.count
-    files.append((name, file))
+  /// Sets the files, one or none for each entry.
+  ///
+  /// - Parameter named: The entry that each name leads to; an entry with a file has its name.
+  mutating func setFiles(_ found: [MemFile?], _ named: [NameKey: Int]) {
+    var order: [Int] = []
+    order.reserveCapacity(found.count)
+    files.reserveCapacity(found.count)
+    for (entry, file) in zip(entries, found) {
+      order.append(file == nil ? -1 : files.count)
+      if let file { files.append((entry.name, file)) }
+    }
+    // The names are not hashed again.
+    positions = named.mapValues { order[$0] }
   }
 
   /// Notes the names that Swift takes for one and the archive does not.
@@ -102,7 +109,7 @@ public struct MemFiles: Sendable {
 
   /// Puts another file under a name that exists.
   mutating func replace(_ file: MemFile, named name: String) {
-    if let position = positions[NameKey(name)] { files[position].file = file }
+    if let position = position(of: name) { files[position].file = file }
   }
 }
 

@@ -1,6 +1,6 @@
 /// Gathers extracted files under their names: selection, duplicates and links are decided here.
 struct FileCollector: EntryVisitor {
-  /// What stands under a name so far.
+  /// What became of an entry so far.
   enum Content {
     case file(MemFile)
     /// A regular entry whose content was not taken.
@@ -12,9 +12,10 @@ struct FileCollector: EntryVisitor {
   }
 
   struct Node {
-    let position: Int
-    var content: Content
-    let isSelected: Bool
+    var content = Content.other
+    var isSelected = false
+    /// Whether its name leads to it, and to no other entry.
+    var isNamed = false
   }
 
   private let selection: Selection
@@ -22,9 +23,12 @@ struct FileCollector: EntryVisitor {
   private let strictLinks: Bool
   private var files = MemFiles()
   private var warnings: [ArchiveWarning] = []
-  private var nodes: [NameKey: Node] = [:]
-  /// The names that share one content, by the name that they were linked to: cpio gives the content with the last.
-  private var linked: [NameKey: [NameKey]] = [:]
+  /// One for each entry, in their order.
+  private var nodes: [Node] = []
+  /// The entry that a name leads to.
+  private var positions: [NameKey: Int] = [:]
+  /// The hard links that share one content, by the name that they were linked to: cpio gives the content with the last.
+  private var linked: [NameKey: [Int]] = [:]
 
   init(_ selection: Selection, options: ExtractionOptions) {
     self.selection = selection
@@ -48,47 +52,51 @@ struct FileCollector: EntryVisitor {
 
   /// Notes an entry; whether its content is to be extracted and then given to `add`.
   mutating func wants(_ entry: ArchiveEntry) throws(ArchiveError) -> Bool {
-    let position = files.entries.count
+    let position = nodes.count
     files.entries.append(entry)
+    nodes.append(Node())
     let key = NameKey(entry.name)
     // Some writers give a file with several names a hard link to itself.
-    if entry.kind == .hardlink, !entry.hasContent, entry.link.map({ NameKey($0) }) == key, nodes[key] != nil {
+    if entry.kind == .hardlink, !entry.hasContent, entry.link.map({ NameKey($0) }) == key, positions[key] != nil {
       return false
     }
-    guard try displaces(key, entry) else { return false }
-    var node = Node(position: position, content: .other, isSelected: selection.includes(entry))
-    defer { nodes[key] = node }
+    guard try takesName(key, entry, position) else { return false }
+    let isSelected = selection.includes(entry)
+    nodes[position] = Node(isSelected: isSelected, isNamed: true)
     switch entry.kind {
     case .file:
-      node.content = .unread
-      return node.isSelected
+      nodes[position].content = .unread
+      return isSelected
     case .hardlink:
       let target = NameKey(entry.link ?? "")
-      let group = linked[target, default: []] + [key]
-      linked[target] = group
-      node.content = .hardlink(target.name)
+      linked[target, default: []].append(position)
+      nodes[position].content = .hardlink(target.name)
       // The target's content is taken as it stands now: a later entry of that name is another file.
-      if case .file(let file)? = nodes[target]?.content { node.content = .file(file) }
+      if let target = positions[target], case .file = nodes[target].content {
+        nodes[position].content = nodes[target].content
+      }
       guard entry.hasContent else { return false }
-      return node.isSelected || (group + [target]).contains { nodes[$0]?.isSelected ?? false }
+      return isSelected || sharing(target).contains { nodes[$0].isSelected }
     case .symlink:
-      node.content = .symlink(entry.link ?? "")
+      nodes[position].content = .symlink(entry.link ?? "")
       return false
     default:
       return false
     }
   }
 
+  /// The entries that share one content: those that link to a name, and the one that has it.
+  private func sharing(_ target: NameKey) -> [Int] {
+    (linked[target] ?? []).filter { nodes[$0].isNamed } + (positions[target].map { [$0] } ?? [])
+  }
+
   /// Takes the content of an entry that was wanted.
   mutating func add(_ file: MemFile?, for entry: ArchiveEntry, position: Int) {
     guard let file else { return }
-    let key = NameKey(entry.name)
     // Another entry of the same name may have come meanwhile.
-    if let index = nodes.index(forKey: key), nodes.values[index].position == position {
-      nodes.values[index].content = .file(file)
-    }
-    guard entry.kind == .hardlink, let target = entry.link.map({ NameKey($0) }) else { return }
-    for key in linked[target, default: []] + [target] { nodes[key]?.content = .file(file) }
+    if nodes[position].isNamed { nodes[position].content = .file(file) }
+    guard entry.kind == .hardlink, let target = entry.link else { return }
+    for position in sharing(NameKey(target)) { nodes[position].content = .file(file) }
   }
 
   /// Notes what could not be extracted.
@@ -100,15 +108,11 @@ struct FileCollector: EntryVisitor {
 
   /// The entries, by position, whose content selected links lead to and that were not taken.
   func missing() -> Set<Int> {
-    // Most archives have no such link, and the resolver looks at every name.
-    guard nodes.values.contains(where: { $0.isSelected && $0.isLink }) else { return [] }
-    let resolver = LinkResolver(nodes)
+    var resolver = LinkResolver(files.entries, nodes, positions)
     var missing: Set<Int> = []
-    for (key, node) in nodes where node.isSelected && node.isLink {
-      if case .entry(let end) = resolver.resolve(key), case .unread? = nodes[end]?.content,
-        let node = nodes[end]
-      {
-        missing.insert(node.position)
+    for (position, node) in nodes.enumerated() where node.isNamed && node.isSelected && node.isLink {
+      if case .entry(let end) = resolver.resolve(position), case .unread = nodes[end].content {
+        missing.insert(end)
       }
     }
     return missing
@@ -119,39 +123,20 @@ struct FileCollector: EntryVisitor {
     guard files.entries.indices.contains(position), files.entries[position] == entry else {
       throw .corrupt("the archive changed while it was read", entry: entry.name)
     }
-    nodes[NameKey(entry.name)]?.content = .file(file)
+    nodes[position].content = .file(file)
   }
 
   /// The files under their names, in the archive's order.
   mutating func finish() throws(ArchiveError) -> MemFiles {
-    lazy var resolver = LinkResolver(nodes)
-    files.reserve(nodes.count)
-    for (position, entry) in files.entries.enumerated() {
-      let key = NameKey(entry.name)
-      // A name is that of one entry.
-      guard let node = nodes[key], node.position == position, node.isSelected else { continue }
-      if case .file(let file) = node.content {
-        files.append(file, named: key.name)
-      } else if node.isLink {
-        switch resolver.resolve(key) {
-        case .entry(let end):
-          if case .file(let file)? = nodes[end]?.content {
-            files.append(file, named: key.name)
-          } else if case .unread? = nodes[end]?.content {
-            try unavailable(
-              key,
-              "its target \"\(end.name)\" had gone by when the link was met, and a pipe cannot be read again")
-          } else {
-            try requireFile(key)
-          }
-        case .nowhere(let why): try unavailable(key, why)
-        }
-      } else {
-        try requireFile(key)
-      }
+    var resolver = LinkResolver(files.entries, nodes, positions)
+    var found: [MemFile?] = []
+    found.reserveCapacity(nodes.count)
+    for (position, node) in nodes.enumerated() {
+      found.append(try file(at: position, node, &resolver))
     }
+    files.setFiles(found, positions)
     if case .names(_, let names) = selection.rule,
-      let name = names.first(where: { nodes[NameKey($0)] == nil })
+      let name = names.first(where: { positions[NameKey($0)] == nil })
     {
       throw .noSuchEntry(name)
     }
@@ -160,38 +145,71 @@ struct FileCollector: EntryVisitor {
     return files
   }
 
+  /// The file that an entry's name is to lead to, through links.
+  private mutating func file(
+    at position: Int, _ node: Node, _ resolver: inout LinkResolver
+  ) throws(ArchiveError) -> MemFile? {
+    guard node.isNamed, node.isSelected else { return nil }
+    if case .file(let file) = node.content { return file }
+    guard node.isLink else {
+      try requireFile(position)
+      return nil
+    }
+    switch resolver.resolve(position) {
+    case .nowhere(let why): try unavailable(position, why)
+    case .entry(let end):
+      switch nodes[end].content {
+      case .file(let file): return file
+      case .unread:
+        try unavailable(
+          position,
+          "its target \"\(files.entries[end].name)\" had gone by when the link was met, and a pipe cannot be read again")
+      case .hardlink, .symlink, .other: try requireFile(position)
+      }
+    }
+    return nil
+  }
+
   /// A link that leads to no content: an error when it was asked for by name or none may do so, otherwise a note.
-  private mutating func unavailable(_ key: NameKey, _ why: String) throws(ArchiveError) {
+  private mutating func unavailable(_ position: Int, _ why: String) throws(ArchiveError) {
+    let name = files.entries[position].name
     guard strictLinks || selection.isByName else {
-      warnings.append(ArchiveWarning(entry: key.name, text: "the link leads to no file: " + why))
+      warnings.append(ArchiveWarning(entry: name, text: "the link leads to no file: " + why))
       return
     }
     throw ArchiveError(
-      .linkTargetUnavailable, entry: key.name, "the link leads to no file: " + why,
+      .linkTargetUnavailable, entry: name, "the link leads to no file: " + why,
       advice: "Select the target itself, or give the archive as a file.")
   }
 
-  private func requireFile(_ key: NameKey) throws(ArchiveError) {
+  private func requireFile(_ position: Int) throws(ArchiveError) {
     // What could not be read is among the errors already.
-    guard case .names = selection.rule, let node = nodes[key], case .other = node.content else { return }
-    throw .notAFile(files.entries[node.position])
+    guard case .names = selection.rule, case .other = nodes[position].content else { return }
+    throw .notAFile(files.entries[position])
   }
 
   /// Whether an entry takes its name, which another entry may have already.
-  private mutating func displaces(_ key: NameKey, _ entry: ArchiveEntry) throws(ArchiveError) -> Bool {
-    guard let earlier = nodes[key].map({ files.entries[$0.position] }) else { return true }
+  private mutating func takesName(
+    _ key: NameKey, _ entry: ArchiveEntry, _ position: Int
+  ) throws(ArchiveError) -> Bool {
+    guard let earlier = positions.updateValue(position, forKey: key) else { return true }
     // A directory is repeated by many writers, and nothing is lost.
-    if entry.kind == .directory, earlier.kind == .directory { return true }
-    switch duplicates {
-    case .reject:
-      throw .duplicate(entry.name)
-    case .first:
-      warnings.append(.leftOut(entry.name))
-      return false
-    case .last:
-      warnings.append(.replaced(entry.name))
-      return true
+    if entry.kind != .directory || files.entries[earlier].kind != .directory {
+      switch duplicates {
+      case .reject:
+        positions[key] = earlier
+        throw .duplicate(entry.name)
+      case .first:
+        positions[key] = earlier
+        warnings.append(.leftOut(entry.name))
+        return false
+      case .last:
+        warnings.append(.replaced(entry.name))
+      }
     }
+    // Its file, if there is one, goes.
+    nodes[earlier] = Node()
+    return true
   }
 }
 

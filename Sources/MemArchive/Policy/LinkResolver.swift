@@ -2,29 +2,31 @@
 struct LinkResolver {
   /// Where a link ends.
   enum End {
-    case entry(NameKey)
+    /// Its position.
+    case entry(Int)
     case nowhere(String)
   }
 
-  private let nodes: [NameKey: FileCollector.Node]
-  /// The names that have "./", doubled or trailing slashes, by what they are without: a symlink's target is a path and not a
-  /// name.
-  private let byPath: [NameKey: NameKey]
+  private let entries: [ArchiveEntry]
+  private let nodes: [FileCollector.Node]
+  private let positions: [NameKey: Int]
   /// As many as Linux follows before ELOOP.
   private static let mostHops = 40
 
-  init(_ nodes: [NameKey: FileCollector.Node]) {
-    self.nodes = nodes
-    byPath = Dictionary(
-      nodes.keys.filter { !Self.isPath($0.name) }.map { (NameKey(Self.path(Self.components($0.name))), $0) },
-      uniquingKeysWith: { first, _ in first })
+  init(_ entries: [ArchiveEntry], _ nodes: [FileCollector.Node], _ positions: [NameKey: Int]) {
+    (self.entries, self.nodes, self.positions) = (entries, nodes, positions)
   }
 
+  /// The names that have "./", doubled or trailing slashes, by what they are without: a symlink's target is a path and not a
+  /// name. Made when a link needs it: each name is looked at.
+  private lazy var byPath: [NameKey: Int] = Dictionary(
+    positions.filter { !Self.isPath($0.key.name) }.map {
+      (NameKey(Self.path(Self.components($0.key.name))), $0.value)
+    },
+    uniquingKeysWith: { first, _ in first })
+
   /// The entry whose name is this path, or leads there.
-  private func entry(at path: String) -> NameKey? {
-    let key = NameKey(path)
-    return nodes[key] != nil ? key : byPath[key]
-  }
+  private mutating func entry(at path: String) -> Int? { positions[NameKey(path)] ?? byPath[NameKey(path)] }
 
   /// Whether a name is what `components` and `path` would make of it.
   private static func isPath(_ name: String) -> Bool {
@@ -41,37 +43,35 @@ struct LinkResolver {
     }
   }
 
-  /// Follows the link named `key` to an entry that is no link.
-  func resolve(_ key: NameKey) -> End {
-    var key = key
+  /// Follows the link at `position` to an entry that is no link.
+  mutating func resolve(_ position: Int) -> End {
+    var position = position
     for _ in 0..<Self.mostHops {
-      switch nodes[key]?.content {
-      case .file?, .unread?, .other?: return .entry(key)
-      case .hardlink(let target)?:
+      switch nodes[position].content {
+      case .file, .unread, .other: return .entry(position)
+      case .hardlink(let target):
         guard let target = entry(named: target) else {
           return .nowhere("the archive has no entry \"\(target)\"")
         }
-        guard target != key else { return .nowhere("it leads to itself") }
-        key = target
-      case .symlink(let target)?:
-        switch walk(from: key.name, to: target) {
-        case .entry(let next): key = next
+        guard target != position else { return .nowhere("it leads to itself") }
+        position = target
+      case .symlink(let target):
+        switch walk(from: entries[position].name, to: target) {
+        case .entry(let next): position = next
         case .nowhere(let why): return .nowhere(why)
         }
-      case nil: return .nowhere("the archive has no entry \"\(key.name)\"")
       }
     }
     return .nowhere("it leads round in a circle")
   }
 
   /// The entry that a hard link names; some writers put "./" before one of the two names only.
-  private func entry(named name: String) -> NameKey? {
-    let key = NameKey(name)
-    return nodes[key] != nil ? key : entry(at: Self.path(Self.components(name)))
+  private mutating func entry(named name: String) -> Int? {
+    positions[NameKey(name)] ?? entry(at: Self.path(Self.components(name)))
   }
 
   /// One symlink's target, component by component, because a directory on the way may be a symlink itself.
-  private func walk(from link: String, to target: String) -> End {
+  private mutating func walk(from link: String, to target: String) -> End {
     guard !target.utf8.starts(with: "/".utf8) else {
       return .nowhere("\"\(target)\" leads out of the archive")
     }
@@ -85,8 +85,8 @@ struct LinkResolver {
         continue
       }
       done.append(component)
-      guard !rest.isEmpty, let key = entry(at: Self.path(done)),
-        case .symlink(let inner)? = nodes[key]?.content
+      guard !rest.isEmpty, let directory = entry(at: Self.path(done)),
+        case .symlink(let inner) = nodes[directory].content
       else { continue }
       hops += 1
       guard hops <= Self.mostHops else { return .nowhere("it leads round in a circle") }

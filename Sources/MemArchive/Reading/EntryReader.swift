@@ -202,16 +202,17 @@ final class EntryReader {
       details?.comment = names.decode(comment).name
     }
     return ArchiveEntry(
-      name: isLone ? layers.contentName : name,
-      convertedFrom: isConverted && !isLone ? rawName : nil,
-      kind: header.kind,
-      size: header.size,
-      modified: isLone ? layers.contentTime : header.modified,
-      mode: isLone ? nil : header.mode,
-      link: header.link.map { names.decode($0).name },
-      linkCount: header.linkCount,
-      isEncrypted: header.isEncrypted || rarFile?.isEncrypted == true,
-      box: details.map { ArchiveEntry.DetailsBox($0) })
+      .init(
+        name: isLone ? layers.contentName : name,
+        convertedFrom: isConverted && !isLone ? rawName : nil,
+        kind: header.kind,
+        size: header.size,
+        modified: isLone ? layers.contentTime : header.modified,
+        mode: isLone ? nil : header.mode,
+        link: header.link.map { names.decode($0).name },
+        linkCount: header.linkCount,
+        isEncrypted: header.isEncrypted || rarFile?.isEncrypted == true,
+        details: details.map { .init($0) }))
   }
 
   private func hasDataBehindEnd() throws(ArchiveError) -> Bool {

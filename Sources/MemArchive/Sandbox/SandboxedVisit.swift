@@ -5,16 +5,10 @@
 struct SandboxedVisit: ~Copyable {
   /// What happened there, and cannot be told to the visitor yet: a slab that it needs has not come.
   private enum Event {
-    case entry(Held, WorkerMessage.Answer)
-    case file(MemFile, Held, position: Int)
-    case packed(slab: UInt32, offset: Int, size: Int, Held, position: Int)
+    case entry(ArchiveEntry, WorkerMessage.Answer)
+    case file(MemFile, ArchiveEntry, position: Int)
+    case packed(slab: UInt32, offset: Int, size: Int, ArchiveEntry, position: Int)
     case note(ArchiveError)
-  }
-
-  /// An entry in one place: it is large to be copied.
-  private final class Held {
-    let entry: ArchiveEntry
-    init(_ entry: ArchiveEntry) { self.entry = entry }
   }
 
   private let session: WorkerSession
@@ -36,7 +30,7 @@ struct SandboxedVisit: ~Copyable {
   private var warnings: [ArchiveWarning] = []
   private var position = -1
   /// The wanted entries whose content has not come, by position.
-  private var awaited: [Int: Held] = [:]
+  private var awaited: [Int: ArchiveEntry] = [:]
   /// The entry that the visitor was told of last, and those that it refused, by position.
   private var toldPosition = -1
   private var refused: Set<Int> = []
@@ -92,9 +86,8 @@ struct SandboxedVisit: ~Copyable {
     position += 1
     guard asks == (answer == .asks) else { throw session.violation("asked what it was told, or did not ask") }
     guard asks else {
-      let held = Held(entry)
-      if answer == .yes { awaited[position] = held }
-      return events.append(.entry(held, answer))
+      if answer == .yes { awaited[position] = entry }
+      return events.append(.entry(entry, answer))
     }
     var isWanted = false
     do throws(ArchiveError) { isWanted = try visitor.wants(entry) } catch {
@@ -105,7 +98,7 @@ struct SandboxedVisit: ~Copyable {
       }
       events.append(.note(error))
     }
-    if isWanted { awaited[position] = Held(entry) }
+    if isWanted { awaited[position] = entry }
     session.send(.answer(isWanted))
   }
 
@@ -113,14 +106,14 @@ struct SandboxedVisit: ~Copyable {
     throws(ArchiveError)
   {
     let position = Int(position)
-    guard let held = awaited.removeValue(forKey: position) else {
+    guard let entry = awaited.removeValue(forKey: position) else {
       throw session.violation("sent a file that nobody asked for")
     }
     switch place {
-    case .own: events.append(.file(try files.takeOwn(size: size, held.entry), held, position: position))
+    case .own: events.append(.file(try files.takeOwn(size: size, entry), entry, position: position))
     case .packed(let slab, let offset):
       let size = try files.note(slab: slab, offset: offset, size: size)
-      events.append(.packed(slab: slab, offset: Int(offset), size: size, held, position: position))
+      events.append(.packed(slab: slab, offset: Int(offset), size: size, entry, position: position))
     }
   }
 
@@ -137,11 +130,11 @@ struct SandboxedVisit: ~Copyable {
         events[told] = event
         missing = slab
         return
-      case .entry(let held, let answer): try compare(answer, held.entry, &visitor)
-      case .file(let file, let held, let position): try deliver(file, held.entry, position, &visitor)
-      case .packed(let slab, let offset, let size, let held, let position):
-        let file = try files.takePacked(slab: slab, offset: offset, size: size, held.entry)
-        try deliver(file, held.entry, position, &visitor)
+      case .entry(let entry, let answer): try compare(answer, entry, &visitor)
+      case .file(let file, let entry, let position): try deliver(file, entry, position, &visitor)
+      case .packed(let slab, let offset, let size, let entry, let position):
+        let file = try files.takePacked(slab: slab, offset: offset, size: size, entry)
+        try deliver(file, entry, position, &visitor)
       case .note(let error):
         notes += 1
         try drain(&visitor)

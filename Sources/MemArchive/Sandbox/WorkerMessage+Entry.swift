@@ -16,7 +16,7 @@ extension ArchiveEntry.Kind {
 extension WireWriter {
   mutating func put(_ entry: ArchiveEntry) {
     put(entry.name)
-    put(entry.convertedFrom) { $0.put($1) }
+    put(entry.fields.value.convertedFrom) { $0.put($1) }
     put(entry.kind.number)
     put(optional: entry.size.map { max(0, $0) })
     put(entry.modified) { $0.put($1) }
@@ -24,7 +24,7 @@ extension WireWriter {
     put(optional: entry.link)
     put(Int64(entry.linkCount))
     put(entry.isEncrypted)
-    put(entry.box?.details) { $0.put($1) }
+    put(entry.fields.value.details?.value) { $0.put($1) }
   }
 
   private mutating func put(_ time: ArchiveEntry.Time) {
@@ -51,12 +51,13 @@ extension WireReader {
     let raw = try optional { reader throws(Malformed) in try reader.byteArray() }
     guard let kind = ArchiveEntry.Kind(number: try number()) else { throw Malformed() }
     return ArchiveEntry(
-      name: name, convertedFrom: raw, kind: kind,
-      size: try optional { reader throws(Malformed) in try reader.size() },
-      modified: try optional { reader throws(Malformed) in try reader.time() },
-      mode: try optionalNumber(), link: try optionalText(), linkCount: Int(try size()),
-      isEncrypted: try bool(),
-      box: try optional { reader throws(Malformed) in ArchiveEntry.DetailsBox(try reader.details()) })
+      .init(
+        name: name, convertedFrom: raw, kind: kind,
+        size: try optional { reader throws(Malformed) in try reader.size() },
+        modified: try optional { reader throws(Malformed) in try reader.time() },
+        mode: try optionalNumber(), link: try optionalText(), linkCount: Int(try size()),
+        isEncrypted: try bool(),
+        details: try optional { reader throws(Malformed) in .init(try reader.details()) }))
   }
 
   private mutating func time() throws(Malformed) -> ArchiveEntry.Time {

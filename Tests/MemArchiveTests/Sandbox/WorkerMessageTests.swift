@@ -16,19 +16,16 @@ struct WorkerMessageTests {
     details.accessed = ArchiveEntry.Time(seconds: -5, nanoseconds: 999_999_999)
     details.attributes = [ArchiveEntry.ExtendedAttribute(name: "user.x", value: [1, 2, 3])]
     return ArchiveEntry(
-      name: "a/b\u{F7FF}", convertedFrom: [0xFF, 0], kind: .hardlink, size: 12, modified: details.accessed,
-      mode: 0o644, link: "c", linkCount: 3, isEncrypted: true, box: ArchiveEntry.DetailsBox(details))
+      .init(
+        name: "a/b\u{F7FF}", convertedFrom: [0xFF, 0], kind: .hardlink, size: 12, modified: details.accessed,
+        mode: 0o644, link: "c", linkCount: 3, isEncrypted: true, details: .init(details)))
   }()
 
   private static let messages: [WorkerMessage] = [
     .ready(version: "1", Protection(landlock: 7, seccomp: true, diesFirst: false)),
     .unavailable(version: "1", part: "Landlock", reason: "no"), .opened(comment: nil), .opened(comment: "x"),
     .entry(entry, .asks),
-    .entry(
-      ArchiveEntry(
-        name: "", convertedFrom: nil, kind: .block, size: nil, modified: nil, mode: nil, link: nil,
-        linkCount: 1,
-        isEncrypted: false, box: nil), .no),
+    .entry(ArchiveEntry(.init(name: "", kind: .block)), .no),
     .file(position: 7, size: .max, .own), .file(position: 0, size: 0, .packed(slab: .max, offset: 1)),
     .slab(3, size: 16 << 20), .note(.corrupt("x", entry: "y", call: "z")),
     .failed(.system("pread", .ioError, doing: "reading"), isContent: true),
