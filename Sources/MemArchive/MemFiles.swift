@@ -52,6 +52,11 @@ public struct MemFiles: Sendable {
     positions = named.mapValues { order[$0] }
   }
 
+  mutating func append(_ file: MemFile, named name: String) {
+    positions[NameKey(name)] = files.count
+    files.append((name, file))
+  }
+
   /// Notes the names that Swift takes for one and the archive does not.
   mutating func warnAboutEquivalentNames() {
     var seen: Set<String> = []

@@ -78,10 +78,11 @@ struct NameKey: Hashable, Sendable {
   }
 
   func hash(into hasher: inout Hasher) {
-    // Without a copy where the bytes lie in one place, as they do on Linux.
     let isDone: Void? = unsafe name.utf8.withContiguousStorageIfAvailable {
       unsafe hasher.combine(bytes: UnsafeRawBufferPointer($0))
     }
-    if isDone == nil { Array(name.utf8).withUnsafeBytes { unsafe hasher.combine(bytes: $0) } }
+    if isDone != nil { return }
+    var name = name
+    name.withUTF8 { unsafe hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
   }
 }

@@ -57,7 +57,9 @@ struct FileCollector: EntryVisitor {
     nodes.append(Node())
     let key = NameKey(entry.name)
     // Some writers give a file with several names a hard link to itself.
-    if entry.kind == .hardlink, !entry.hasContent, entry.link.map({ NameKey($0) }) == key, positions[key] != nil {
+    if entry.kind == .hardlink, !entry.hasContent, entry.link.map({ NameKey($0) }) == key,
+      positions[key] != nil
+    {
       return false
     }
     guard try takesName(key, entry, position) else { return false }
@@ -163,7 +165,8 @@ struct FileCollector: EntryVisitor {
       case .unread:
         try unavailable(
           position,
-          "its target \"\(files.entries[end].name)\" had gone by when the link was met, and a pipe cannot be read again")
+          "its target \"\(files.entries[end].name)\" had gone by when the link was met, and a pipe cannot be read again"
+        )
       case .hardlink, .symlink, .other: try requireFile(position)
       }
     }
