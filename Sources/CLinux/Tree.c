@@ -252,5 +252,10 @@ int clinux_open_beneath(int directory, const char *path, uint64_t flags, mode_t 
       .mode = flags & O_CREAT ? mode : 0,
       .resolve = BENEATH_NO_MAGICLINKS | (follows_links ? 0 : NO_SYMLINKS),
   };
-  return (int)syscall(NR_OPENAT2, directory, path, &how, sizeof how);
+  // EAGAIN: a rename or a mount, anybody's and anywhere, came between, and the kernel can't tell whether ".." was still
+  // beneath. Somebody who did that all the time would have to be quicker each time.
+  int file, tries = 0;
+  while ((file = (int)syscall(NR_OPENAT2, directory, path, &how, sizeof how)) < 0 && errno == EAGAIN && ++tries < 1000)
+    sched_yield();
+  return file;
 }

@@ -60,8 +60,9 @@ public struct MemFiles: Sendable {
   /// Notes the names that Swift takes for one and the archive does not.
   mutating func warnAboutEquivalentNames() {
     var seen: Set<String> = []
-    for name in names where !name.utf8.allSatisfy({ $0 < 0x80 }) {
-      guard !seen.insert(name).inserted else { continue }
+    for (name, _) in files {
+      var bytes = name.utf8Span
+      if bytes.checkForASCII() || seen.insert(name).inserted { continue }
       warnings.append(
         ArchiveWarning(
           entry: name, text: "another name is canonically equivalent: as keys of a dictionary the two are one"

@@ -68,21 +68,15 @@ struct NameKey: Hashable, Sendable {
   init(_ name: String) { self.name = name }
 
   static func == (left: Self, right: Self) -> Bool {
-    let areEqual = unsafe left.name.utf8.withContiguousStorageIfAvailable { left in
-      unsafe right.name.utf8.withContiguousStorageIfAvailable { right in
+    unsafe left.name.utf8Span.span.withUnsafeBytes { left in
+      unsafe right.name.utf8Span.span.withUnsafeBytes { right in
         unsafe left.count == right.count
           && (left.isEmpty || memcmp(left.baseAddress!, right.baseAddress!, left.count) == 0)
       }
     }
-    return (areEqual ?? nil) ?? left.name.utf8.elementsEqual(right.name.utf8)
   }
 
   func hash(into hasher: inout Hasher) {
-    let isDone: Void? = unsafe name.utf8.withContiguousStorageIfAvailable {
-      unsafe hasher.combine(bytes: UnsafeRawBufferPointer($0))
-    }
-    if isDone != nil { return }
-    var name = name
-    name.withUTF8 { unsafe hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
+    unsafe name.utf8Span.span.withUnsafeBytes { unsafe hasher.combine(bytes: $0) }
   }
 }

@@ -110,6 +110,8 @@ struct FileCollector: EntryVisitor {
 
   /// The entries, by position, whose content selected links lead to and that were not taken.
   func missing() -> Set<Int> {
+    // Most often everything was.
+    guard nodes.contains(where: { if case .unread = $0.content { true } else { false } }) else { return [] }
     var resolver = LinkResolver(files.entries, nodes, positions)
     var missing: Set<Int> = []
     for (position, node) in nodes.enumerated() where node.isNamed && node.isSelected && node.isLink {

@@ -17,30 +17,35 @@ struct LinkResolver {
     (self.entries, self.nodes, self.positions) = (entries, nodes, positions)
   }
 
-  /// The names that have "./", doubled or trailing slashes, by what they are without: a symlink's target is a path and not a
-  /// name. Made when a link needs it: each name is looked at.
-  private lazy var byPath: [NameKey: Int] = Dictionary(
-    positions.filter { !Self.isPath($0.key.name) }.map {
-      (NameKey(Self.path(Self.components($0.key.name))), $0.value)
-    },
-    uniquingKeysWith: { first, _ in first })
+  /// The names that are spelt in no usual way, by what they are as paths. Made when a link needs it: each name is looked at.
+  private lazy var byPath: [NameKey: Int] = {
+    var byPath: [NameKey: Int] = [:]
+    for position in entries.indices where nodes[position].isNamed {
+      let name = entries[position].name
+      if Self.isPath(name) { continue }
+      let key = NameKey(Self.path(Self.components(name)))
+      if byPath[key] == nil { byPath[key] = position }
+    }
+    return byPath
+  }()
 
-  /// The entry whose name is this path, or leads there.
-  private mutating func entry(at path: String) -> Int? { positions[NameKey(path)] ?? byPath[NameKey(path)] }
+  /// The entry whose name is this path, or leads there: a symlink's target is a path and not a name, which may have "./" in
+  /// front, doubled or trailing slashes.
+  private mutating func entry(at path: String) -> Int? {
+    positions[NameKey(path)] ?? positions[NameKey(path + "/")] ?? byPath[NameKey(path)]
+  }
 
   /// Whether a name is what `components` and `path` would make of it.
   private static func isPath(_ name: String) -> Bool {
-    var name = name
-    return name.withUTF8 { bytes in
-      let (slash, dot) = (UInt8(ascii: "/"), UInt8(ascii: "."))
-      var (before, last) = (slash, slash)
-      for index in bytes.indices {
-        let byte = unsafe bytes[index]
-        if byte == slash, last == slash || (last == dot && before == slash) { return false }
-        (before, last) = (last, byte)
-      }
-      return last != slash && !(last == dot && before == slash)
+    let (slash, dot) = (UInt8(ascii: "/"), UInt8(ascii: "."))
+    let bytes = name.utf8Span.span
+    var (before, last) = (slash, slash)
+    for index in bytes.indices {
+      let byte = bytes[index]
+      if byte == slash, last == slash || (last == dot && before == slash) { return false }
+      (before, last) = (last, byte)
     }
+    return last != slash && !(last == dot && before == slash)
   }
 
   /// Follows the link at `position` to an entry that is no link.

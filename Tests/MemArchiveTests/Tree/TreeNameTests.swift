@@ -1,6 +1,7 @@
 import Foundation
 import Glibc
 import MemArchive
+import Synchronization
 import Testing
 
 /// What an archive may not do with names and links.
@@ -56,6 +57,32 @@ struct TreeNameTests {
       Tar.entry("in", type: "2", link: "a/b/good"), good)
     #expect(tree.skipped.map(\.entry) == ["out"])
     #expect(try content(tree, "in") == "good")
+  }
+
+  /// openat2(2) answers EAGAIN where something is renamed, anywhere, while it goes up a "..".
+  @Test(.timeLimit(.minutes(5))) func `Links are followed while others rename`() throws {
+    let directory = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString).path
+    try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: false)
+    defer { try? FileManager.default.removeItem(atPath: directory) }
+    let isDone = Atomic<Bool>(false)
+    let hasEnded = DispatchSemaphore(value: 0)
+    mkdir(directory + "/a", 0o700)
+    Thread.detachNewThread {
+      while !isDone.load(ordering: .relaxed) {
+        rename(directory + "/a", directory + "/b")
+        rename(directory + "/b", directory + "/a")
+      }
+      hasEnded.signal()
+    }
+    defer {
+      isDone.store(true, ordering: .relaxed)
+      hasEnded.wait()
+    }
+    for _ in 0..<50 {
+      let up = (0..<40).map { Tar.entry("a/b/c/l\($0)", type: "2", link: "../../../good") }
+      let tree = try tree(Tar.entry("a/b/c/x", [1]), up.flatMap { $0 }, good)
+      #expect(tree.skipped.isEmpty)
+    }
   }
 
   @Test func `A hard link to a symbolic link is judged where it stands`() throws {
