@@ -20,7 +20,7 @@ extension ArchiveReader {
   ) throws(ArchiveError) -> MemFiles {
     guard nested == .expand else { return try extract(selection, options: options) }
     let expansion = Expansion(selection, options: options)
-    var files = MemFiles()
+    var files = MemFiles(threads: options.threads)
     try expansion.expand(self, inside: nil, level: 0, into: &files)
     try expansion.requireNames(in: files)
     files.warnAboutEquivalentNames()

@@ -1,10 +1,47 @@
 /// The extracted files by name, in the archive's order: a dictionary whose keys are compared byte by byte.
 ///
 /// A hard link, and a symbolic link that ends at a regular entry, is a further name for its target's file.
+///
+/// Many files are let go on several threads when the last copy goes, unless ``ExtractionOptions/parallelism`` was 1: to close
+/// one takes the kernel 3 to 6 µs.
 public struct MemFiles: Sendable {
-  private var files: [(name: String, file: MemFile)] = []
-  /// Where a name stands among the files; -1 where an entry has that name and there is no file.
-  private var positions: [NameKey: Int] = [:]
+  private typealias Named = (name: String, file: MemFile)
+
+  /// What copies share until one is changed.
+  private final class Contents: @unchecked Sendable {
+    // Changed only while one MemFiles has it.
+    var files: [Named] = []
+    /// Where a name stands among the files; -1 where an entry has that name and there is no file.
+    var positions: [NameKey: Int] = [:]
+    let threads: Int
+
+    init(threads: Int) { self.threads = threads }
+
+    convenience init(copying other: Contents) {
+      self.init(threads: other.threads)
+      (files, positions) = (other.files, other.positions)
+    }
+
+    deinit {
+      guard threads > 1 else { return }
+      let released = files.map(\.file)
+      files = []
+      MemFile.release(consume released, threads: threads)
+    }
+
+    func position(of name: String) -> Int? { positions[NameKey(name)].flatMap { $0 < 0 ? nil : $0 } }
+  }
+
+  private var contents: Contents
+  private var files: [Named] { contents.files }
+
+  /// The contents, to be changed.
+  private var own: Contents {
+    mutating get {
+      if !isKnownUniquelyReferenced(&contents) { contents = Contents(copying: contents) }
+      return contents
+    }
+  }
 
   /// All entries of the archive, of every kind, extracted or not, in its order.
   public internal(set) var entries: [ArchiveEntry] = []
@@ -16,10 +53,11 @@ public struct MemFiles: Sendable {
   /// What held while the archive was read in a process of its own; `nil` where it was read in this one.
   public internal(set) var protection: Protection?
 
-  init() {}
+  /// - Parameter threads: So many may let go of the files.
+  init(threads: Int) { contents = Contents(threads: threads) }
 
   /// The file of this name; `nil` when there is none. Names are compared byte by byte: NFC and NFD are two names.
-  public subscript(name: String) -> MemFile? { position(of: name).map { files[$0].file } }
+  public subscript(name: String) -> MemFile? { contents.position(of: name).map { files[$0].file } }
 
   /// The names, in order.
   public var names: [String] { files.map(\.name) }
@@ -35,26 +73,27 @@ public struct MemFiles: Sendable {
     errors.first { $0.entry.map { NameKey($0) == NameKey(name) } ?? false }
   }
 
-  private func position(of name: String) -> Int? { positions[NameKey(name)].flatMap { $0 < 0 ? nil : $0 } }
-
   /// Sets the files, one or none for each entry.
   ///
   /// - Parameter named: The entry that each name leads to; an entry with a file has its name.
   mutating func setFiles(_ found: [MemFile?], _ named: [NameKey: Int]) {
-    var order: [Int] = []
+    var (files, order): ([Named], [Int]) = ([], [])
     order.reserveCapacity(found.count)
     files.reserveCapacity(found.count)
     for (entry, file) in zip(entries, found) {
       order.append(file == nil ? -1 : files.count)
       if let file { files.append((entry.name, file)) }
     }
+    let own = own
+    own.files = files
     // The names are not hashed again.
-    positions = named.mapValues { order[$0] }
+    own.positions = named.mapValues { order[$0] }
   }
 
   mutating func append(_ file: MemFile, named name: String) {
-    positions[NameKey(name)] = files.count
-    files.append((name, file))
+    let own = own
+    own.positions[NameKey(name)] = own.files.count
+    own.files.append((name, file))
   }
 
   /// Notes the names that Swift takes for one and the archive does not.
@@ -72,19 +111,14 @@ public struct MemFiles: Sendable {
 
   /// Removes the files for which `shouldBeRemoved` returns true; ``entries`` stays as it is.
   public mutating func removeAll(where shouldBeRemoved: (String, MemFile) throws -> Bool) rethrows {
-    try files.removeAll { try shouldBeRemoved($0.name, $0.file) }
-    positions = Dictionary(
-      files.indices.map { (NameKey(files[$0].name), $0) }, uniquingKeysWith: { _, later in later })
+    let own = own
+    try own.files.removeAll { try shouldBeRemoved($0.name, $0.file) }
+    own.positions = Dictionary(
+      own.files.indices.map { (NameKey(own.files[$0].name), $0) }, uniquingKeysWith: { _, later in later })
   }
 
-  /// Lets go of all files, on several threads where there are many; ``entries``, ``errors`` and ``warnings`` stay. What
-  /// somebody else holds stays open.
-  public mutating func removeAll() {
-    let released = files.map(\.file)
-    files = []
-    positions = [:]
-    MemFile.release(consume released)
-  }
+  /// Lets go of all files; ``entries``, ``errors`` and ``warnings`` stay. What somebody else holds stays open.
+  public mutating func removeAll() { contents = Contents(threads: contents.threads) }
 
   /// Copies packed files into new slabs, so that those whose other files were released can go.
   ///
@@ -96,11 +130,12 @@ public struct MemFiles: Sendable {
   public mutating func compact() throws(ArchiveError) {
     var stores: [ObjectIdentifier: Store] = [:]
     var copies: [ObjectIdentifier: MemFile] = [:]
-    for index in files.indices {
-      let file = files[index].file
+    let own = own
+    for index in own.files.indices {
+      let file = own.files[index].file
       guard let slab = file.slab else { continue }
       if let copy = copies[ObjectIdentifier(file)] {
-        files[index].file = copy
+        own.files[index].file = copy
         continue
       }
       let options = ExtractionOptions(storage: .packed, executable: slab.executable)
@@ -108,14 +143,15 @@ public struct MemFiles: Sendable {
       stores[ObjectIdentifier(slab.ledger)] = store
       let copy = try file.copy(in: store)
       copies[ObjectIdentifier(file)] = copy
-      files[index].file = copy
+      own.files[index].file = copy
     }
     for store in stores.values { try store.finish() }
   }
 
   /// Puts another file under a name that exists.
   mutating func replace(_ file: MemFile, named name: String) {
-    if let position = position(of: name) { files[position].file = file }
+    let own = own
+    if let position = own.position(of: name) { own.files[position].file = file }
   }
 }
 

@@ -21,7 +21,7 @@ struct FileCollector: EntryVisitor {
   private let selection: Selection
   private let duplicates: ExtractionOptions.Duplicates
   private let strictLinks: Bool
-  private var files = MemFiles()
+  private var files: MemFiles
   private var warnings: [ArchiveWarning] = []
   /// One for each entry, in their order.
   private var nodes: [Node] = []
@@ -34,6 +34,7 @@ struct FileCollector: EntryVisitor {
     self.selection = selection
     duplicates = options.duplicates
     strictLinks = options.strictLinks
+    files = MemFiles(threads: options.threads)
   }
 
   /// What is wanted does not depend on the files: a worker can decide it for itself.

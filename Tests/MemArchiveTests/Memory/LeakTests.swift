@@ -65,6 +65,33 @@ struct LeakTests {
     #expect(try held.map { try $0.text } == [names[0], names[900]])
   }
 
+  @Test(arguments: [1, 2, 7])
+  func `Files go with the last copy of what holds them, on as many threads as are allowed`(_ threads: Int)
+    throws
+  {
+    let label = "leak-copied-\(threads)-"
+    let names = (0..<2500).map { "\(label)\($0)" }
+    let archive = names.reduce(into: Bytes()) { $0 += Tar.entry($1, Bytes($1.utf8)) } + Tar.end
+    var held: MemFile?
+    do {
+      var copy: MemFiles?
+      do {
+        var files = try ArchiveReader(bytes: archive).extract(
+          options: ExtractionOptions(parallelism: threads))
+        held = files[names[3]]
+        copy = files
+        files.removeAll { name, _ in name == names[0] }
+        #expect(files.count == 2499 && files[names[0]] == nil)
+        files.removeAll()
+        #expect(copy?.count == 2500)
+      }
+      for name in [names[0], names[2499]] { #expect(try copy?[name]?.text == name) }
+      copy = nil
+    }
+    #expect(OpenFiles(labelled: label).descriptors == 1)
+    #expect(try held?.text == names[3])
+  }
+
   @Test func `Extraction on many threads at once gives each its own`() async throws {
     let path = Fixture.path("tar-300-entries.tar.gz")
     let expected = try await ArchiveReader(path: path).extract().map { try $0.file.content }
