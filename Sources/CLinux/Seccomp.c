@@ -58,7 +58,7 @@ static size_t write_rules(const struct clinux_filter_settings *settings, struct 
       {"mprotect", 10, 226, 0, {{NO_BITS_BUT, 2, 1, {PROT_READ | PROT_WRITE}}}},
       {"mremap", 25, 216, 0, {ARG_IS(3, MREMAP_MAYMOVE)}},
       {"madvise", 28, 233, 0,
-       {{ONE_OF, 2, 4, {MADV_DONTNEED, MADV_FREE, MADV_HUGEPAGE, CLINUX_MADV_COLLAPSE}}}},
+       {{ONE_OF, 2, 5, {MADV_DONTNEED, MADV_FREE, MADV_HUGEPAGE, MADV_DONTFORK, CLINUX_MADV_COLLAPSE}}}},
       {"brk", 12, 214, 0, ANY},
       // The parent.
       {"sendmsg", 46, 211, 0, {ARG_IS(0, SOCKET)}},

@@ -10,6 +10,7 @@
 #include <sched.h>
 #include <semaphore.h>
 #include <stdatomic.h>
+#include <signal.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -232,6 +233,13 @@ int cfaults_open_descriptors(void) {
   int count = 0;
   for (int descriptor = 0; descriptor < 1024; descriptor++) count += fcntl(descriptor, F_GETFD) >= 0;
   return count;
+}
+
+pid_t cfaults_fork_idle(void) {
+  pid_t child = fork();
+  if (child != 0) return child;
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  for (;;) pause();
 }
 
 int cfaults_memory_mappings(void) {

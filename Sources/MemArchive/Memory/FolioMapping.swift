@@ -41,6 +41,7 @@ internal import SystemPackage
       unsafe _ = munmap(aligned, count)
       throw error
     }
+    unsafe SystemCalls.keepFromForks(aligned, count)
     return unsafe Self(base: aligned, mappedCount: count, size: size)
   }
 

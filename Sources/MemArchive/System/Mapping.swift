@@ -20,6 +20,7 @@ internal import SystemPackage
     for flags in writable ? [MAP_SHARED] : [MAP_SHARED, MAP_PRIVATE] {
       let address = unsafe mmap(nil, count, protection, flags, descriptor.rawValue, 0)
       if unsafe address != MAP_FAILED {
+        if let address = unsafe address, writable { unsafe SystemCalls.keepFromForks(address, count) }
         unsafe base = address
         return
       }
@@ -45,5 +46,13 @@ internal import SystemPackage
       guard let base = unsafe base, let from = source.baseAddress else { return }
       unsafe base.advanced(by: offset).copyMemory(from: from, byteCount: source.count)
     }
+  }
+}
+
+extension SystemCalls {
+  /// Keeps a writable map to this process, madvise(2): while a child that was forked meanwhile has one too, no file can be
+  /// sealed (EBUSY). Without it, on a kernel that refuses, a host that forks may see that error.
+  static func keepFromForks(_ base: UnsafeMutableRawPointer, _ count: Int) {
+    unsafe _ = madvise(base, count, MADV_DONTFORK)
   }
 }

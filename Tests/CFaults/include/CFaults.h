@@ -89,6 +89,9 @@ int cfaults_run(const struct cfaults_plan *plan, void (*body)(void *), void *con
 int cfaults_open_descriptors(void);
 int cfaults_memory_mappings(void);
 
+// fork(2), for a child that does nothing until it is killed, or this process ends. Its process id, or -1.
+pid_t cfaults_fork_idle(void);
+
 // Has the calling thread, and what it starts from now on, get EPERM for a call of this number; where `bits` is not 0, only
 // if its first argument has one of them. Returns 0, or an errno.
 int cfaults_refuse(int number, uint32_t bits);

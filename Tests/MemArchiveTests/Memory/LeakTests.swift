@@ -1,6 +1,8 @@
+import CFaults
 import Foundation
 import Glibc
 import MemArchive
+import Synchronization
 import SystemPackage
 import Testing
 
@@ -90,6 +92,36 @@ struct LeakTests {
     }
     #expect(OpenFiles(labelled: label).descriptors == 1)
     #expect(try held?.text == names[3])
+  }
+
+  /// A host may fork(2) at any time: the child has its memory, and F_SEAL_WRITE is refused (EBUSY) while somebody has a
+  /// writable map.
+  @Test(arguments: ExtractionOptions.Fill.allCases.indices)
+  func `A child that is forked in the middle keeps no file from being sealed`(
+    _ fill: Int
+  ) async {
+    await #expect(processExitsWith: .success) { [fill = fill as Int] in
+      let child = Mutex<pid_t?>(nil)
+      let content = Bytes(repeating: 7, count: 16 << 20)
+      let archive = Tar.archive(Tar.entry("large", content))
+      let (reading, writing) = try FileDescriptor.pipe()
+      Thread.detachNewThread {
+        _ = try? writing.writeAll(archive[..<(8 << 20)])
+        // A report comes ten times a second at most.
+        usleep(200_000)
+        _ = try? writing.writeAll(archive[(8 << 20)...])
+        try? writing.close()
+      }
+      let options = ExtractionOptions(
+        fill: ExtractionOptions.Fill.allCases[fill], storage: .dedicated,
+        onProgress: { progress in
+          guard progress.bytesRead >= 4 << 20 else { return }
+          child.withLock { if $0 == nil { $0 = cfaults_fork_idle() } }
+        })
+      let files = try ArchiveReader(descriptor: reading).extract(options: options)
+      guard let child = child.withLock({ $0 }), child > 0, kill(child, SIGKILL) == 0 else { exit(1) }
+      exit(try files["large"]?.content == content ? 0 : 2)
+    }
   }
 
   @Test func `Extraction on many threads at once gives each its own`() async throws {

@@ -62,7 +62,8 @@ struct TreeSandboxTests {
     _ reader: ArchiveReader, _ options: ExtractionOptions, sourceLocation: SourceLocation = #_sourceLocation
   ) throws {
     let expected = try Seen(reader, .off, options)
-    #expect(try Seen(reader, .required, options) == expected, sourceLocation: sourceLocation)
+    let seen = try Seen(reader, .required, options)
+    #expect(seen == expected, "\(seen)\n\(expected)", sourceLocation: sourceLocation)
   }
 
   @Test(arguments: Fixture.all)
