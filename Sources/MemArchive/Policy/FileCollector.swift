@@ -5,8 +5,8 @@ struct FileCollector: EntryVisitor {
     case file(MemFile)
     /// A regular entry whose content was not taken.
     case unread
-    /// A hard link whose target was not taken, or has not come.
-    case hardlink(String)
+    /// A hard link whose target was not taken, or has not come; with the entry that had the target's name then.
+    case hardlink(String, at: Int?)
     case symlink(String)
     case other
   }
@@ -16,6 +16,19 @@ struct FileCollector: EntryVisitor {
     var isSelected = false
     /// Whether its name leads to it, and to no other entry.
     var isNamed = false
+    /// Whether a hard link leads to it, whoever has its name later.
+    var isLinked = false
+    /// The links that it is one of, or that it is the target of.
+    var group: Int?
+  }
+
+  /// Entries that share one content.
+  private struct LinkGroup {
+    let target: Int?
+    /// Whether one of them is selected.
+    var isSelected: Bool
+    /// That of a link, which all of them get: cpio gives it with the last.
+    var file: MemFile?
   }
 
   private let selection: Selection
@@ -27,8 +40,9 @@ struct FileCollector: EntryVisitor {
   private var nodes: [Node] = []
   /// The entry that a name leads to.
   private var positions: [NameKey: Int] = [:]
-  /// The hard links that share one content, by the name that they were linked to: cpio gives the content with the last.
-  private var linked: [NameKey: [Int]] = [:]
+  private var groups: [LinkGroup] = []
+  /// By the name that they link to.
+  private var groupNumbers: [NameKey: Int] = [:]
 
   init(_ selection: Selection, options: ExtractionOptions) {
     self.selection = selection
@@ -72,14 +86,17 @@ struct FileCollector: EntryVisitor {
       return isSelected
     case .hardlink:
       let target = NameKey(entry.link ?? "")
-      linked[target, default: []].append(position)
-      nodes[position].content = .hardlink(target.name)
-      // The target's content is taken as it stands now: a later entry of that name is another file.
-      if let target = positions[target], case .file = nodes[target].content {
-        nodes[position].content = nodes[target].content
+      // The target is the entry that has the name now: a later one of that name is another file.
+      let found = positions[target]
+      nodes[position].content = .hardlink(target.name, at: found)
+      if let found {
+        nodes[found].isLinked = true
+        if case .file = nodes[found].content { nodes[position].content = nodes[found].content }
       }
-      guard entry.hasContent else { return false }
-      return isSelected || sharing(target).contains { nodes[$0].isSelected }
+      let group = group(linkingTo: target, found)
+      nodes[position].group = group
+      groups[group].isSelected = groups[group].isSelected || isSelected
+      return entry.hasContent && groups[group].isSelected
     case .symlink:
       nodes[position].content = .symlink(entry.link ?? "")
       return false
@@ -88,24 +105,39 @@ struct FileCollector: EntryVisitor {
     }
   }
 
-  /// The entries that share one content: those that link to a name, and the one that has it.
-  private func sharing(_ target: NameKey) -> [Int] {
-    (linked[target] ?? []).filter { nodes[$0].isNamed } + (positions[target].map { [$0] } ?? [])
+  /// The number of the links to a name, which an entry may have already.
+  private mutating func group(linkingTo name: NameKey, _ found: Int?) -> Int {
+    if let number = groupNumbers[name] {
+      // Another file of that name may have links of its own.
+      guard let found, found != groups[number].target, files.entries[found].linkCount > 1 else {
+        return number
+      }
+    }
+    groups.append(LinkGroup(target: found, isSelected: found.map { nodes[$0].isSelected } ?? false))
+    groupNumbers[name] = groups.count - 1
+    if let found { nodes[found].group = groups.count - 1 }
+    return groups.count - 1
   }
 
   /// Takes the content of an entry that was wanted.
   mutating func add(_ file: MemFile?, for entry: ArchiveEntry, position: Int) {
     guard let file else { return }
     // Another entry of the same name may have come meanwhile.
-    if nodes[position].isNamed { nodes[position].content = .file(file) }
-    guard entry.kind == .hardlink, let target = entry.link else { return }
-    for position in sharing(NameKey(target)) { nodes[position].content = .file(file) }
+    if nodes[position].isNamed || nodes[position].isLinked { nodes[position].content = .file(file) }
+    if entry.kind == .hardlink, let group = nodes[position].group { groups[group].file = file }
   }
 
   /// Notes what could not be extracted.
   mutating func note(_ error: ArchiveError) { files.errors.append(error) }
 
-  mutating func end(warnings: [ArchiveWarning], failedPosition _: Int?) { files.warnings += warnings }
+  mutating func end(warnings: [ArchiveWarning], failedPosition _: Int?) {
+    files.warnings += warnings
+    for position in nodes.indices {
+      if let group = nodes[position].group, let file = groups[group].file {
+        nodes[position].content = .file(file)
+      }
+    }
+  }
 
   mutating func setProtection(_ protection: Protection?) { files.protection = protection }
 
@@ -213,8 +245,9 @@ struct FileCollector: EntryVisitor {
         warnings.append(.replaced(entry.name))
       }
     }
+    nodes[earlier].isNamed = false
     // Its file, if there is one, goes.
-    nodes[earlier] = Node()
+    if !nodes[earlier].isLinked { nodes[earlier] = Node() }
     return true
   }
 }

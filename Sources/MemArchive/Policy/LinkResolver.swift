@@ -54,8 +54,8 @@ struct LinkResolver {
     for _ in 0..<Self.mostHops {
       switch nodes[position].content {
       case .file, .unread, .other: return .entry(position)
-      case .hardlink(let target):
-        guard let target = entry(named: target) else {
+      case .hardlink(let target, let found):
+        guard let target = found ?? entry(named: target) else {
           return .nowhere("the archive has no entry \"\(target)\"")
         }
         guard target != position else { return .nowhere("it leads to itself") }

@@ -42,6 +42,25 @@ struct LinkTests {
     }
   }
 
+  @Test(arguments: [1, 4], [ExtractionOptions.Sandbox.off, .required])
+  func `A hard link leads to the file that had the name when it came`(
+    _ parallelism: Int, _ sandbox: ExtractionOptions.Sandbox
+  ) throws {
+    let archive = Tar.archive(
+      Tar.entry("a", Bytes("old".utf8)), Tar.entry("b", type: "1", link: "a"),
+      Tar.entry("a", Bytes("newer".utf8)), Tar.entry("c", type: "1", link: "a"),
+      Tar.entry("a", Bytes("newest".utf8)))
+    let expected = ["b": "old", "c": "newer", "a": "newest"]
+    let options = ExtractionOptions(parallelism: parallelism, sandbox: sandbox)
+    let reader = ArchiveReader(bytes: archive)
+    let tree = try reader.tree(options: options)
+    for (name, text) in expected {
+      #expect(try reader.extract(options: options)[name]?.text == text)
+      #expect(try reader.extract(.names([name]), options: options)[name]?.text == text)
+      #expect(try tree.withPath(of: name) { try Bytes(contentsOfFile: $0) } == Bytes(text.utf8))
+    }
+  }
+
   @Test func `A hard link finds its target behind another spelling of the path`() throws {
     let files = try ArchiveReader(
       bytes: Tar.archive(Tar.entry("dir/a", body), Tar.entry("b", type: "1", link: "./dir/a"))
