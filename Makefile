@@ -5,6 +5,7 @@
 # fuzz TARGET=zip|gzip|xz|lzma|lzip|zstd|lz4|names|worker|archive MINUTES=   libFuzzer, from what it learnt before
 # soak MINUTES=   mixed extraction with cancellations, under the address and then the thread sanitizer, so long each
 # appliance   the program in a bare root, statically linked with Swift
+# aarch64   compiles the C for that processor
 # conformance CORPUS=DIR   every archive of a corpus against its manifest
 # test-consumers   real programs by each kind of path: as you are, as nobody, and with every file system read-only
 # consumers   the same with more and larger programs, and the example for swift-subprocess
@@ -65,8 +66,8 @@ STATIC = -c release --static-swift-stdlib --scratch-path .build/static
 complete = .build/static/release/memarchive --generate-completion-script $(1) > .build/completions.$(1) \
   && install -D -m 644 .build/completions.$(1) $(DESTDIR)$(PREFIX)/share/$(2)
 
-.PHONY: demo test test-consumers consumers test-minimal test-sanitized appliance check bench conformance fuzz soak docs \
-  lint install clean
+.PHONY: demo test test-consumers consumers test-minimal test-sanitized aarch64 appliance check bench conformance fuzz \
+  soak docs lint install clean
 
 demo:
 	$(call need,$(DEMO_PACKAGES))
@@ -125,6 +126,14 @@ test-sanitized: $(SEEN_MUTEX)
 	$(PLAIN_WORKER) LD_PRELOAD=$(CURDIR)/$(SEEN_MUTEX) $(SWIFT) test --skip-build --sanitize=thread --scratch-path .build/thread \
 	  --filter MemArchiveTests --filter FoundationTests --skip SweepTests
 
+# The C of the library as a compiler for aarch64 sees it; nothing of it is run.
+aarch64:
+	$(call need,libc6-dev-arm64-cross)
+	for file in Sources/CLinux/*.c; do \
+	  clang --target=aarch64-linux-gnu -isystem /usr/aarch64-linux-gnu/include -ISources/CLinux/include -Wall -Werror \
+	    -O1 -c $$file -o /dev/null || exit 1; \
+	done
+
 appliance:
 	$(call need,$(BUILD_PACKAGES) bubblewrap binutils)
 	$(SWIFT) build $(STATIC) --product memarchive
@@ -141,7 +150,8 @@ lint:
 	  Benchmarks/Sources Benchmarks/Benchmarks
 
 # Where the time of these goes is told too, where perf is installed.
-PROFILED = arch.zip scipy.whl soundfont.zip arch.tar.gz linux.tar linux.tar.gz linux.tar.zst linux.tar.xz
+PROFILED = arch.zip scipy.whl soundfont.zip arch.tar.gz arch.tar.xz arch.tar.zst large.tar tiny-1m.tar \
+  linux.tar linux.tar.gz linux.tar.zst linux.tar.xz
 
 bench:
 	$(call need,$(BENCH_PACKAGES))
