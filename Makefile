@@ -150,7 +150,7 @@ lint:
 	  Benchmarks/Sources Benchmarks/Benchmarks
 
 # Where the time of these goes is told too, where perf is installed.
-PROFILED = arch.zip scipy.whl soundfont.zip arch.tar.gz arch.tar.xz arch.tar.zst large.tar tiny-1m.tar \
+PROFILED = arch.zip scipy.whl soundfont.zip arch.tar.gz arch.tar.xz arch.tar.zst large.tar size-512k.tar \
   linux.tar linux.tar.gz linux.tar.zst linux.tar.xz
 
 bench:
