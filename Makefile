@@ -106,11 +106,17 @@ test-minimal:
 	$(call tested,$(SWIFT) test --skip-build --disable-default-traits --scratch-path .build/minimal \
 	  --filter MemArchiveTests --skip SweepTests)
 
-# A worker that a sanitizer has built makes calls that its filter knows nothing of: these get one that is as it will be.
+# The tests under a sanitizer. A worker that one has built makes calls that its filter knows nothing of: these get one
+# that is as it will be.
 PLAIN_WORKER = MEMARCHIVE_WORKER=$(CURDIR)/.build/debug/memarchive-worker
-
+ADDRESS = --sanitize=address --scratch-path .build/address
+THREAD = --sanitize=thread --scratch-path .build/thread
 # What the thread sanitizer does not see of Swift's Mutex.
 SEEN_MUTEX = .build/mutex.so
+under-address = $(PLAIN_WORKER) LSAN_OPTIONS=suppressions=$(CURDIR)/Tests/Sanitizers/leaks.supp \
+  $(SWIFT) test --skip-build $(ADDRESS)
+under-thread = $(PLAIN_WORKER) LD_PRELOAD=$(CURDIR)/$(SEEN_MUTEX) $(SWIFT) test --skip-build $(THREAD)
+
 $(SEEN_MUTEX): Tests/Sanitizers/mutex.c
 	mkdir -p $(@D)
 	clang -Wall -Werror -O1 -shared -fPIC $< -o $@
@@ -119,12 +125,10 @@ $(SEEN_MUTEX): Tests/Sanitizers/mutex.c
 test-sanitized: $(SEEN_MUTEX)
 	$(call need,$(TEST_PACKAGES))
 	$(SWIFT) build --product memarchive-worker
-	$(SWIFT) build --build-tests --sanitize=address --scratch-path .build/address
-	$(PLAIN_WORKER) LSAN_OPTIONS=suppressions=$(CURDIR)/Tests/Sanitizers/leaks.supp $(SWIFT) test --skip-build --sanitize=address \
-	  --scratch-path .build/address --filter MemArchiveTests --filter FoundationTests
-	$(SWIFT) build --build-tests --sanitize=thread --scratch-path .build/thread
-	$(PLAIN_WORKER) LD_PRELOAD=$(CURDIR)/$(SEEN_MUTEX) $(SWIFT) test --skip-build --sanitize=thread --scratch-path .build/thread \
-	  --filter MemArchiveTests --filter FoundationTests --skip SweepTests
+	$(SWIFT) build --build-tests $(ADDRESS)
+	$(call tested,$(under-address) --filter MemArchiveTests --filter FoundationTests)
+	$(SWIFT) build --build-tests $(THREAD)
+	$(call tested,$(under-thread) --filter MemArchiveTests --filter FoundationTests --skip SweepTests)
 
 # The C of the library as a compiler for aarch64 sees it; nothing of it is run.
 aarch64:
@@ -142,7 +146,7 @@ appliance:
 check: lint
 	$(call need,$(TEST_PACKAGES))
 	$(SWIFT) build --build-tests
-	$(SWIFT) test --skip-build --filter MemArchiveTests --skip SweepTests
+	$(call tested,$(SWIFT) test --skip-build --filter MemArchiveTests --skip SweepTests)
 
 lint:
 	$(SWIFT) format lint --strict --recursive --parallel Package.swift Sources Tests Examples/Package.swift \
@@ -182,14 +186,11 @@ fuzz:
 soak: $(SEEN_MUTEX)
 	$(call need,$(TEST_PACKAGES))
 	$(SWIFT) build --product memarchive-worker
-	$(SWIFT) build --build-tests --sanitize=address --scratch-path .build/address
-	$(PLAIN_WORKER) SOAK_SECONDS=$$(($(MINUTES) * 60)) ASAN_OPTIONS=quarantine_size_mb=32 \
-	  LSAN_OPTIONS=suppressions=$(CURDIR)/Tests/Sanitizers/leaks.supp \
-	  $(SWIFT) test --skip-build --sanitize=address --scratch-path .build/address --filter SoakTests
+	$(SWIFT) build --build-tests $(ADDRESS)
+	SOAK_SECONDS=$$(($(MINUTES) * 60)) ASAN_OPTIONS=quarantine_size_mb=32 $(under-address) --filter SoakTests
 	cat .build/soak.log
-	$(SWIFT) build --build-tests --sanitize=thread --scratch-path .build/thread
-	$(PLAIN_WORKER) SOAK_SECONDS=$$(($(MINUTES) * 60)) LD_PRELOAD=$(CURDIR)/$(SEEN_MUTEX) \
-	  $(SWIFT) test --skip-build --sanitize=thread --scratch-path .build/thread --filter SoakTests
+	$(SWIFT) build --build-tests $(THREAD)
+	SOAK_SECONDS=$$(($(MINUTES) * 60)) $(under-thread) --filter SoakTests
 	cat .build/soak.log
 
 docs:

@@ -19,10 +19,9 @@ final class Batch: @unchecked Sendable {
 
   /// Writes a block of content behind the first `start` copied bytes, at `offset`; zeros fill what is between.
   func copy(_ block: RawSpan, at offset: Int, from start: Int) {
-    let gap = start + offset - copies.count
-    if gap > 0 { copies.append(contentsOf: [UInt8](repeating: 0, count: gap)) }
+    copies.grow(to: start + offset)
     // A block that goes back overwrites what is there.
-    let overlap = min(block.byteCount, max(0, -gap))
+    let overlap = min(block.byteCount, copies.count - (start + offset))
     unsafe block.withUnsafeBytes { bytes in
       for index in 0..<overlap { copies[start + offset + index] = unsafe bytes[index] }
       unsafe copies.append(contentsOf: UnsafeRawBufferPointer(rebasing: bytes[overlap...]))
@@ -31,7 +30,7 @@ final class Batch: @unchecked Sendable {
 
   /// Sets where the copied content ends; zeros fill what is missing.
   func endCopies(at count: Int) {
-    if copies.count < count { copies.append(contentsOf: [UInt8](repeating: 0, count: count - copies.count)) }
+    copies.grow(to: count)
     copies.removeSubrange(count...)
   }
 

@@ -47,8 +47,7 @@ struct InputBuffer {
       let rest = Array(bytes[front..<range.upperBound])
       bytes.replaceSubrange(0..<rest.count, with: rest)
       range = (range.lowerBound - front)..<rest.count
-      let needed = range.lowerBound + count
-      if bytes.count < needed { bytes.append(contentsOf: [UInt8](repeating: 0, count: needed - bytes.count)) }
+      bytes.grow(to: range.lowerBound + count)
     }
     while range.count < count, !isAtEnd {
       let read = try upstream.read(into: &bytes, from: range.upperBound)

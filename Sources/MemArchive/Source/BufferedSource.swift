@@ -15,7 +15,7 @@ final class BufferedSource: ByteSource {
   func peek(_ count: Int) throws(ArchiveError) -> [UInt8] {
     while head.count < count, !atEnd, failure == nil {
       let start = head.count
-      head.append(contentsOf: [UInt8](repeating: 0, count: count - start))
+      head.grow(to: count)
       do throws(ArchiveError) {
         let read = try upstream.read(into: &head, from: start)
         head.removeSubrange((start + read)...)

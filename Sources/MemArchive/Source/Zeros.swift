@@ -1,5 +1,13 @@
 internal import Glibc
 
+extension [UInt8] {
+  /// Appends zeros until there are `count` bytes, if there are fewer. As an array they come at once, also where nothing is
+  /// optimised: a repeated element is appended byte by byte then.
+  mutating func grow(to count: Int) {
+    if self.count < count { append(contentsOf: Self(repeating: 0, count: count - self.count)) }
+  }
+}
+
 extension RawSpan {
   /// Whether there is no byte but zeros.
   var isZero: Bool {
