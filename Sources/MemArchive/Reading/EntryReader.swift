@@ -21,6 +21,8 @@ final class EntryReader {
   /// Whether it is a zip that libarchive reads: by its local headers, where it does not end like one.
   private let isLeftZip: Bool
   private var isEmptyFileGiven = false
+  /// Those of the last entry that had any.
+  private var lastDetails: ArchiveEntry.Shared<ArchiveEntry.Details>?
   private(set) var isFinished = false
 
   init(
@@ -212,7 +214,15 @@ final class EntryReader {
         link: header.link.map { names.decode($0).name },
         linkCount: header.linkCount,
         isEncrypted: header.isEncrypted || rarFile?.isEncrypted == true,
-        details: details.map { .init($0) }))
+        details: details.map { shared($0) }))
+  }
+
+  /// Most entries of an archive have the same owner and group, and nothing else: one object serves them all.
+  private func shared(_ details: ArchiveEntry.Details) -> ArchiveEntry.Shared<ArchiveEntry.Details> {
+    if let lastDetails, lastDetails.value == details { return lastDetails }
+    let shared = ArchiveEntry.Shared(details)
+    lastDetails = shared
+    return shared
   }
 
   private func hasDataBehindEnd() throws(ArchiveError) -> Bool {

@@ -6,6 +6,8 @@ struct Malformed: Error {}
 /// Writes numbers, texts and lists one behind the other, little-endian.
 struct WireWriter {
   private(set) var bytes: [UInt8] = []
+  /// Those that were written last; the same are not written again.
+  var details: ArchiveEntry.Shared<ArchiveEntry.Details>?
 
   mutating func removeAll() { bytes.removeAll(keepingCapacity: true) }
 
@@ -63,6 +65,8 @@ struct WireReader {
   private let bytes: [UInt8]
   private var position: Int
   private let end: Int
+  /// Those that were read last, by this reader or the one before it.
+  var details: ArchiveEntry.Shared<ArchiveEntry.Details>?
 
   init(_ bytes: [UInt8], _ range: Range<Int>? = nil) {
     self.bytes = bytes

@@ -24,7 +24,16 @@ extension WireWriter {
     put(optional: entry.link)
     put(Int64(entry.linkCount))
     put(entry.isEncrypted)
-    put(entry.fields.value.details?.value) { $0.put($1) }
+    put(entry.fields.value.details)
+  }
+
+  /// 0 for none, 1 for these, 2 for those of an earlier entry.
+  private mutating func put(_ shared: ArchiveEntry.Shared<ArchiveEntry.Details>?) {
+    guard let shared else { return put(UInt8(0)) }
+    if shared === details { return put(UInt8(2)) }
+    put(UInt8(1))
+    put(shared.value)
+    details = shared
   }
 
   private mutating func put(_ time: ArchiveEntry.Time) {
@@ -57,7 +66,21 @@ extension WireReader {
         modified: try optional { reader throws(Malformed) in try reader.time() },
         mode: try optionalNumber(), link: try optionalText(), linkCount: Int(try size()),
         isEncrypted: try bool(),
-        details: try optional { reader throws(Malformed) in .init(try reader.details()) }))
+        details: try sharedDetails()))
+  }
+
+  private mutating func sharedDetails() throws(Malformed) -> ArchiveEntry.Shared<ArchiveEntry.Details>? {
+    switch try number(UInt8.self) {
+    case 0: return nil
+    case 1:
+      let shared = ArchiveEntry.Shared(try ownDetails())
+      details = shared
+      return shared
+    case 2:
+      guard let details else { throw Malformed() }
+      return details
+    default: throw Malformed()
+    }
   }
 
   private mutating func time() throws(Malformed) -> ArchiveEntry.Time {
@@ -68,7 +91,7 @@ extension WireReader {
     try optional { reader throws(Malformed) in try reader.time() }
   }
 
-  private mutating func details() throws(Malformed) -> ArchiveEntry.Details {
+  private mutating func ownDetails() throws(Malformed) -> ArchiveEntry.Details {
     var details = ArchiveEntry.Details()
     details.accessed = try optionalTime()
     details.changed = try optionalTime()

@@ -193,12 +193,16 @@ package func workerMessageSaidAgain(_ bytes: [UInt8]) -> [UInt8]? {
 package func workerMessages(_ bytes: [UInt8], inPiecesOf size: Int) -> [[UInt8]]? {
   var buffer = RecordBuffer()
   var found: [[UInt8]] = []
+  var writer = WireWriter()
+  var details: ArchiveEntry.Shared<ArchiveEntry.Details>?
   for start in stride(from: 0, to: bytes.count, by: max(1, size)) {
     buffer.append(bytes[start..<min(start + max(1, size), bytes.count)])
     do throws(Malformed) {
       while var reader = try buffer.next() {
+        reader.details = details
         guard let message = try? WorkerMessage.decode(&reader) else { return found }
-        var writer = WireWriter()
+        details = reader.details
+        writer.removeAll()
         message.encode(to: &writer)
         found.append(Array(writer.bytes.dropFirst(4)))
       }

@@ -15,6 +15,8 @@ final class WorkerSession {
   /// As many files as the worker may give descriptors of their own; nil where that is not this session's to say.
   private var descriptorBudget: Int?
   private var records = RecordBuffer()
+  /// Those of the last entry that had its own.
+  private var details: ArchiveEntry.Shared<ArchiveEntry.Details>?
   private var descriptors: ArraySlice<HeldDescriptor> = []
   private var packetsTaken: UInt32 = 0
   private var packetsAcknowledged: UInt32 = 0
@@ -147,6 +149,8 @@ final class WorkerSession {
 
   private func decoded() throws(Malformed) -> WorkerMessage? {
     guard var reader = try records.next() else { return nil }
+    reader.details = details
+    defer { details = reader.details }
     return try WorkerMessage.decode(&reader)
   }
 

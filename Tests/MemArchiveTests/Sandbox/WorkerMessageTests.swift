@@ -114,6 +114,26 @@ struct WorkerMessageTests {
     }
   }
 
+  @Test func `What entries have in common is said once`() throws {
+    let details = ArchiveEntry.Shared(ArchiveEntry.Details(userID: 7, user: "somebody"))
+    let entries = ["a", "b"].map { ArchiveEntry(.init(name: $0, kind: .file, details: details)) }
+    var writer = WireWriter()
+    for entry in entries { WorkerMessage.entry(entry, .yes).encode(to: &writer) }
+    var buffer = RecordBuffer()
+    buffer.append(writer.bytes[...])
+    var first = try #require(try buffer.next())
+    let second = try #require(try buffer.next())
+    #expect(second.rest < first.rest)
+    #expect(try WorkerMessage.decode(&first) == .entry(entries[0], .yes))
+    var next = second
+    next.details = first.details
+    #expect(try WorkerMessage.decode(&next) == .entry(entries[1], .yes))
+    #expect(next.details === first.details)
+    // Whoever speaks of what was said before has to have said it.
+    var alone = second
+    #expect(throws: Malformed.self) { try WorkerMessage.decode(&alone) }
+  }
+
   @Test func `An order is decoded to itself`() throws {
     var order = WorkOrder()
     order.task = .visit(.collected(.names(["a", "b"]), .reject))
