@@ -25,6 +25,13 @@ extension ArchiveError {
     }
   }
 
+  static func executableForbidden(entry: String) -> Self {
+    Self(
+      .system, entry: entry, "this system forbids executable files in memory", call: "memfd_create",
+      errno: .permissionDenied,
+      advice: "Execute it from a tree of files (run --tree), or set vm.memfd_noexec to 1 (sysctl(8)).")
+  }
+
   static func cancelled() -> Self {
     Self(.cancelled, "the extraction was cancelled", advice: "Start it again if it is still wanted.")
   }

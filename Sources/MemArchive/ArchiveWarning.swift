@@ -14,8 +14,16 @@ extension ArchiveWarning: CustomStringConvertible {
 extension ArchiveWarning {
   static func noSandbox(_ reason: String) -> Self { Self(entry: nil, text: noSandboxPrefix + reason) }
   private static var noSandboxPrefix: String { "there is no sandbox: " }
-  /// Whether it says that an archive was read in this process although a sandbox was wanted.
-  package var saysNoSandbox: Bool { text.hasPrefix(Self.noSandboxPrefix) }
+
+  static func weakSandbox(without part: String) -> Self {
+    Self(entry: nil, text: weakSandboxPrefix + part + ", which this system does not grant")
+  }
+  private static var weakSandboxPrefix: String { "the sandbox is without " }
+
+  /// Whether it says that the protection that was wanted could not be had, or not all of it.
+  package var concernsSandbox: Bool {
+    text.hasPrefix(Self.noSandboxPrefix) || text.hasPrefix(Self.weakSandboxPrefix)
+  }
 
   static func leftOut(_ name: String) -> Self {
     Self(entry: name, text: "a later entry of the same name was left out")

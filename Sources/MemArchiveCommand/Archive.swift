@@ -208,7 +208,7 @@ struct Archive {
     ProgressBar.clear()
     guard !options.quiet else { return }
     for warning in warnings {
-      if warning.saysNoSandbox {
+      if warning.concernsSandbox {
         Diagnostics.reportOnce("warning: \(warning.text)")
       } else {
         Diagnostics.report("\(argument): warning: \(warning)")

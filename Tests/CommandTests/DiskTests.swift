@@ -41,7 +41,7 @@ struct DiskTests {
 }
 
 /// The calls of a command and its children that take a path, and those that make files in memory.
-private struct Trace {
+struct Trace {
   let outcome: Outcome
   let calls: [String]
 

@@ -32,6 +32,24 @@ struct ExecTests {
     }
   }
 
+  /// `vm.memfd_noexec`, set for a process namespace of the test's own.
+  @Test(.enabled(if: ExecPolicy.canBeSet, "vm.memfd_noexec cannot be set here"), arguments: [1, 2])
+  func `Where the system forbids executable files in memory, all but executing works`(_ policy: Int) throws {
+    for sandbox in ["required", "off"] as [Bytes] {
+      let expected = try Program.run("digest", "--sandbox", sandbox, "zip-deflated.zip")
+      let outcome = try ExecPolicy.run(policy, ["digest", "--sandbox", sandbox, "zip-deflated.zip"])
+      #expect(outcome == expected)
+      let script = try ExecPolicy.run(
+        policy, ["run", "--sandbox", sandbox, "tree.tar.gz", "--exec", "tree/run.sh"])
+      if policy == 1 {
+        #expect(script == .done("run\n"))
+      } else {
+        #expect(script.end == .exit(125) && script.output == "")
+        #expect(script.errors.text.contains("vm.memfd_noexec"), "\(script.errors)")
+      }
+    }
+  }
+
   @Test func `With --hold the script is opened in the holder`() throws {
     try withArchive { (run: Runner) throws in
       let outcome = try run(["--hold", "--exec", "bin/script", "--", "a", "{bin/data}"])
@@ -107,5 +125,19 @@ struct ExecTests {
       command.directory = directory
       return try command.run()
     }
+  }
+}
+
+/// What the system says of executable files in memory, memfd_create(2).
+private enum ExecPolicy {
+  static let canBeSet = (try? run(2, ["--help"]))?.end == .exit(0)
+
+  /// Runs the program under this policy; it cannot be taken back there, and is nobody else's.
+  static func run(_ policy: Int, _ arguments: [Bytes]) throws -> Outcome {
+    let set: Bytes = "echo $0 > /proc/sys/vm/memfd_noexec && exec \"$@\""
+    var command = Command(
+      ["unshare", "--pid", "--fork", "--mount-proc", "sh", "-c", set, "\(policy)", Program.path] + arguments)
+    command.directory = Fixture.directory
+    return try command.run()
   }
 }

@@ -44,6 +44,40 @@ struct SandboxTests {
     #expect(required.errors.text.contains("--sandbox off"), "\(required.errors)")
   }
 
+  /// A system that lacks one part, as strace(1) plays it.
+  @Test(
+    .enabled(if: Trace.isPossible, "strace cannot attach to a process here"),
+    arguments: [
+      ("landlock_create_ruleset", "ENOSYS", "Landlock"),
+      ("landlock_create_ruleset", "EOPNOTSUPP", "Landlock"),
+      ("seccomp", "EINVAL", "seccomp"),
+    ] as [(Bytes, Bytes, String)])
+  func `Without a part of it, auto warns in one line and required names the part`(
+    call: Bytes, error: Bytes, part: String
+  ) throws {
+    let strace: [Bytes] = [
+      "strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=" + call, "-e",
+      "inject=" + call + ":error=" + error, Program.path,
+    ]
+    func run(_ arguments: Bytes...) throws -> Outcome {
+      var command = Command(strace + arguments)
+      command.directory = Fixture.directory
+      return try command.run()
+    }
+    let expected = try Program.run("digest", "--sandbox", "off", "tree.tar.gz")
+    let automatic = try run("digest", "tree.tar.gz")
+    #expect(automatic.end == .exit(0) && automatic.output == expected.output)
+    #expect(
+      automatic.errors.text.hasPrefix("memarchive: warning: the sandbox is without \(part), "),
+      "\(automatic.errors)")
+    #expect(automatic.errors.lines.count == 1)
+    let listing = try run("list", "--sandbox", "auto", "tree.tar.gz")
+    #expect(listing.end == .exit(0) && listing.errors == automatic.errors)
+    let required = try run("digest", "--sandbox", "required", "tree.tar.gz")
+    #expect(required.end == .exit(4) && required.output == "")
+    #expect(required.errors.text.contains("\(part): "), "\(required.errors)")
+  }
+
   @Test func `A stalled pipe ends with the timeout`() throws {
     let outcome = try Program.shell(
       "(cat zip-stored.zip; exec sleep 30) | { $m list --timeout 0.3 -; echo $? >&2; kill 0; }")

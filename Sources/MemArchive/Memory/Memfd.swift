@@ -22,6 +22,8 @@ struct Memfd: ~Copyable {
         memfd = Self(descriptor: try SystemCalls.memfdCreate(label, flags: UInt32(base)))
       }
     } catch {
+      // vm.memfd_noexec is 2.
+      if executable, error == .permissionDenied { throw .executableForbidden(entry: name) }
       throw .system("memfd_create", error, doing: "creating a file in memory", entry: name)
     }
     // Nobody can write, so nobody should be invited to open it for writing: a consumer that tries

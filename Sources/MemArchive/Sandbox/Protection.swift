@@ -13,6 +13,13 @@ public struct Protection: Hashable, Sendable {
     self.seccomp = seccomp
     self.diesFirst = diesFirst
   }
+
+  /// What a caller who takes less than everything is told.
+  var warnings: [ArchiveWarning] {
+    [landlock == nil ? "Landlock" : nil, seccomp ? nil : "seccomp"].compactMap {
+      $0.map { .weakSandbox(without: $0) }
+    }
+  }
 }
 
 extension Protection: CustomStringConvertible {

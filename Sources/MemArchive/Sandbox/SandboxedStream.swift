@@ -21,6 +21,7 @@ final class SandboxedStream {
     self.ledger = ledger
     self.demand = demand
     files = ReceivedFiles(session, ledger, executable: options.executable)
+    warnings = session.protection.warnings
     switch try message() {
     case .opened(let comment): self.comment = comment
     case .failed(let error, isContent: false): throw error

@@ -55,6 +55,7 @@ struct SandboxedVisit: ~Copyable {
     // Copies are charged when they are made.
     files = ReceivedFiles(
       session, destinations == nil ? ledger : Ledger(Limits(heldBytes: .max)), executable: options.executable)
+    warnings = session.protection.warnings
   }
 
   var protection: Protection { session.protection }

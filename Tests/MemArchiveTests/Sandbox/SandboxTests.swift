@@ -266,7 +266,7 @@ struct SandboxTests {
     options.sandbox = .bestEffort
     let files = try reader.extract(options: options)
     #expect(files.protection == nil)
-    #expect(files.warnings.filter(\.saysNoSandbox).count == 1)
+    #expect(files.warnings.filter(\.concernsSandbox).count == 1)
     #expect(try files.names == reader.extract().names)
   }
 
