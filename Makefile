@@ -177,10 +177,11 @@ conformance:
 MINUTES ?= 1
 TARGET ?= zip
 
+# Of several -sanitize= swiftc takes the last alone, and the package manager gives it one each: hence both in one.
 fuzz:
 	$(call need,$(BUILD_PACKAGES))
-	MEMARCHIVE_FUZZ=1 $(SWIFT) build -c release --sanitize=fuzzer --sanitize=address --product Fuzz \
-	  --scratch-path .build/fuzz
+	MEMARCHIVE_FUZZ=1 $(SWIFT) build -c release --sanitize=fuzzer --sanitize=address \
+	  -Xswiftc -sanitize=fuzzer,address --product Fuzz --scratch-path .build/fuzz
 	Tests/Fuzz/run.sh .build/fuzz/release/Fuzz $(TARGET) $(MINUTES)
 
 soak: $(SEEN_MUTEX)
