@@ -20,6 +20,7 @@ final class Slab: Sendable {
     var sealed: SealedSlab?
     var failure: ArchiveError?
     var charge: Charge
+    var files = 0
   }
 
   let executable: Bool
@@ -48,7 +49,7 @@ final class Slab: Sendable {
     ledger = memory.charge.ledger
     let sealed = try SealedSlab(
       memory.memfd, size: memory.size, seals: memory.seals, keepsDescriptor: keepsDescriptor)
-    state = Mutex(State(writer: nil, sealed: sealed, failure: nil, charge: memory.charge))
+    state = Mutex(State(writer: nil, sealed: sealed, failure: nil, charge: memory.charge, files: 1))
   }
 
   /// Adds a file and takes over what it is charged with; nil where it does not fit or the slab has ended.
@@ -59,6 +60,7 @@ final class Slab: Sendable {
       do throws(ArchiveError) {
         guard let offset = try state.writer?.append(content) else { return nil }
         charge.move(to: &state.charge)
+        state.files += 1
         return offset
       } catch {
         failure = error
@@ -69,9 +71,6 @@ final class Slab: Sendable {
     return offset.map { Place(slab: self, offset: $0) }
   }
 
-  /// Takes over what a further file in it is charged with.
-  func adopt(_ charge: inout Charge) { state.withLock { charge.move(to: &$0.charge) } }
-
   /// Leaves it to the caller to give back to the ledger what all files are charged with: so many bytes.
   func handOverCharge() -> Int64 {
     state.withLock { state in
@@ -81,8 +80,10 @@ final class Slab: Sendable {
     }
   }
 
-  /// The size of the memory file when the slab has ended and keeps its descriptor.
-  var sizeIfSealed: Int? { state.withLock { $0.sealed?.size } }
+  /// The size of the memory file and the number of files in it when the slab has ended.
+  var extentIfSealed: (size: Int, files: Int)? {
+    state.withLock { state in state.sealed.map { ($0.size, state.files) } }
+  }
 
   /// The descriptor of a slab that has ended and keeps it, once.
   func takeDescriptor() -> HeldDescriptor? { state.withLock { $0.sealed }?.takeDescriptor() }

@@ -194,6 +194,12 @@ package struct Charge: ~Copyable {
     bytes = end
   }
 
+  /// Adds a whole entry's content, which is in memory already.
+  mutating func add(_ count: Int64, of entry: String) throws(ArchiveError) {
+    try ledger.add(count, end: count, entry: entry)
+    bytes += count
+  }
+
   /// Gives what is counted to whoever makes a charge of it.
   consuming func handOver() -> Reservation {
     defer { (bytes, hasDescriptor) = (0, false) }

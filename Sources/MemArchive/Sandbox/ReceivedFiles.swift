@@ -2,14 +2,24 @@ internal import SystemPackage
 
 /// The files that a worker has sent, verified and charged to the ledger of this process.
 struct ReceivedFiles {
+  /// A file that was said to lie in a slab that has not come.
+  private struct Claim {
+    let size: Int
+    let entry: ArchiveEntry
+  }
+
   private struct ReceivedSlab {
     let slab: Slab
     let size: Int
+    /// Files that were said to lie in it and that nobody has taken.
+    var untaken: Int
   }
 
   private let session: WorkerSession
   private let ledger: Ledger
   private let executable: Bool
+  private var claims: [UInt32: [Claim]] = [:]
+  /// Those with files that nobody has taken; the others live as long as their files do.
   private var slabs: [UInt32: ReceivedSlab] = [:]
   private var slabBytes = 0
   private var packedBytes = 0
@@ -17,7 +27,7 @@ struct ReceivedFiles {
   private var ownCount = 0
 
   /// So much more than their files slabs may have without being charged for it: alignment, the rest of a folio, content
-  /// that turned out to be damaged, files that have yet to be spoken of.
+  /// that turned out to be damaged.
   private static let allowance = 64 << 20
 
   init(_ session: WorkerSession, _ ledger: Ledger, executable: Bool) {
@@ -37,46 +47,53 @@ struct ReceivedFiles {
     return MemFile(.own(memory.charged(with: charge)), name: entry.name, entry: entry)
   }
 
-  /// Notes a file that lies in a slab, which may have to come yet.
-  mutating func note(slab: UInt32, offset: Int64, size: Int64) throws(ArchiveError) -> Int {
-    let (end, overflow) = offset.addingReportingOverflow(size)
-    guard !overflow, end <= Int64(slabs[slab]?.size ?? .max) else {
+  /// Notes a file that lies in a slab, which has to come yet.
+  mutating func claim(slab: UInt32, offset: Int64, size: Int64, _ entry: ArchiveEntry) throws(ArchiveError) {
+    guard !offset.addingReportingOverflow(size).overflow else {
       throw session.violation("spoke of a file that lies beyond its slab")
     }
-    packedBytes &+= Int(size)
-    return Int(size)
+    guard slabs[slab] == nil else { throw session.violation("spoke of a file in a slab that was complete") }
+    claims[slab, default: []].append(Claim(size: Int(size), entry: entry))
   }
 
-  /// The next descriptor is a slab.
+  /// The next descriptor is a slab. All files in it are charged, whoever takes them when: that much memory is held now.
   mutating func add(slab number: UInt32, size: Int64) throws(ArchiveError) {
-    guard slabs[number] == nil else { throw session.violation("sent one slab twice") }
+    guard let claimed = claims.removeValue(forKey: number) else {
+      throw session.violation("sent a slab that no file lies in")
+    }
     let memory = try verified(size)
     var charge = Charge(ledger, entry: SlabWriter.name)
+    for claim in claimed {
+      guard claim.size <= Int(size) else {
+        throw session.violation("spoke of a file that lies beyond its slab")
+      }
+      try charge.add(Int64(claim.size), of: claim.entry.name)
+      packedBytes &+= claim.size
+    }
     // Memory that no file stands for is charged too.
     slabBytes &+= Int(size)
     let excess = slabBytes &- packedBytes &- packedBytes / 4 &- Self.allowance
-    if excess > 0 { try charge.grow(to: Int64(min(excess, Int(size)))) }
+    if excess > 0 { try charge.add(Int64(min(excess, Int(size))), of: SlabWriter.name) }
     let slab = try Slab(memory.charged(with: charge), executable: executable)
-    slabs[number] = ReceivedSlab(slab: slab, size: Int(size))
+    slabs[number] = ReceivedSlab(slab: slab, size: Int(size), untaken: claimed.count)
   }
 
   /// Whether a slab has come.
   func has(slab: UInt32) -> Bool { slabs[slab] != nil }
 
-  /// A file in a slab, which must have come.
-  func takePacked(slab number: UInt32, offset: Int, size: Int, _ entry: ArchiveEntry) throws(ArchiveError)
-    -> MemFile
+  /// A file that was noted; nil where its slab has not come.
+  mutating func takePacked(slab number: UInt32, offset: Int64, size: Int64, _ entry: ArchiveEntry)
+    throws(ArchiveError) -> MemFile?
   {
-    guard let received = slabs[number] else {
-      throw session.violation("did not send a slab that it spoke of")
-    }
-    guard size <= received.size, offset <= received.size - size else {
+    guard let index = slabs.index(forKey: number) else { return nil }
+    let slab = slabs.values[index].slab
+    guard size <= slabs.values[index].size, offset <= Int64(slabs.values[index].size) - size else {
       throw session.violation("spoke of a file that lies beyond its slab")
     }
-    var charge = Charge(ledger, entry: entry.name)
-    try charge.grow(to: Int64(size))
-    received.slab.adopt(&charge)
-    return MemFile(.packed(received.slab, offset..<offset + size), name: entry.name, entry: entry)
+    slabs.values[index].untaken -= 1
+    if slabs.values[index].untaken == 0 { slabs.remove(at: index) }
+    let range = Int(offset)..<Int(offset + size)
+    return MemFile(.packed(slab, range), name: entry.name, entry: entry)
   }
 
   private func verified(_ size: Int64) throws(ArchiveError) -> VerifiedMemory {

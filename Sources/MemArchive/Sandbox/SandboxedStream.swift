@@ -89,7 +89,6 @@ final class SandboxedStream {
       switch try session.next() {
       case .warning(let warning): warnings.append(warning)
       case .progress(let progress): options.onProgress?(progress)
-      case .slab(let number, let size): try files.add(slab: number, size: size)
       case let message: return message
       }
     }
@@ -101,8 +100,15 @@ final class SandboxedStream {
     switch place {
     case .own: return try files.takeOwn(size: size, entry)
     case .packed(let slab, let offset):
-      let size = try files.note(slab: slab, offset: offset, size: size)
-      return try files.takePacked(slab: slab, offset: Int(offset), size: size, entry)
+      try files.claim(slab: slab, offset: offset, size: size, entry)
+      guard case .slab(slab, let slabSize) = try session.next() else {
+        throw session.violation("did not send a slab that it spoke of")
+      }
+      try files.add(slab: slab, size: slabSize)
+      guard let file = try files.takePacked(slab: slab, offset: offset, size: size, entry) else {
+        throw session.violation("did not send a slab that it spoke of")
+      }
+      return file
     }
   }
 }

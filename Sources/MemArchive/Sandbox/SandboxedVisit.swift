@@ -7,8 +7,8 @@ struct SandboxedVisit: ~Copyable {
   private enum Event {
     case entry(ArchiveEntry, WorkerMessage.Answer)
     case file(MemFile, ArchiveEntry, position: Int)
-    case packed(slab: UInt32, offset: Int, size: Int, ArchiveEntry, position: Int)
-    case note(ArchiveError)
+    case packed(slab: UInt32, offset: Int64, size: Int64, ArchiveEntry, position: Int)
+    indirect case note(ArchiveError)
   }
 
   private let session: WorkerSession
@@ -22,15 +22,13 @@ struct SandboxedVisit: ~Copyable {
   /// What ended the copying.
   private var failure: VisitFailure
   private var files: ReceivedFiles
-  /// Those that were told are nil.
-  private var events: [Event?] = []
-  private var told = 0
-  /// The slab that the next event waits for.
-  private var missing: UInt32?
+  private var events = Window<Event>()
+  /// The first of them, where it waits for a slab.
+  private var waiting: (event: Event, slab: UInt32)?
   private var warnings: [ArchiveWarning] = []
   private var position = -1
   /// The wanted entries whose content has not come, by position.
-  private var awaited: [Int: ArchiveEntry] = [:]
+  private var awaited = Window<ArchiveEntry>()
   /// The entry that the visitor was told of last, and those that it refused, by position.
   private var toldPosition = -1
   private var refused: Set<Int> = []
@@ -52,9 +50,10 @@ struct SandboxedVisit: ~Copyable {
       EntryCrew(
         size: options.threads, nil, $0(options, ledger), options: options, ledger: ledger, $0)
     }
-    // Copies are charged when they are made.
+    // Copies are charged when they are made; what has come and is not copied yet has an account of its own.
     files = ReceivedFiles(
-      session, destinations == nil ? ledger : Ledger(Limits(heldBytes: .max)), executable: options.executable)
+      session, destinations == nil ? ledger : Ledger(Limits(heldBytes: ledger.heldLimit)),
+      executable: options.executable)
     warnings = session.protection.warnings
   }
 
@@ -87,7 +86,7 @@ struct SandboxedVisit: ~Copyable {
     position += 1
     guard asks == (answer == .asks) else { throw session.violation("asked what it was told, or did not ask") }
     guard asks else {
-      if answer == .yes { awaited[position] = entry }
+      awaited.append(answer == .yes ? entry : nil)
       return events.append(.entry(entry, answer))
     }
     var isWanted = false
@@ -99,7 +98,7 @@ struct SandboxedVisit: ~Copyable {
       }
       events.append(.note(error))
     }
-    if isWanted { awaited[position] = entry }
+    awaited.append(isWanted ? entry : nil)
     session.send(.answer(isWanted))
   }
 
@@ -107,44 +106,36 @@ struct SandboxedVisit: ~Copyable {
     throws(ArchiveError)
   {
     let position = Int(position)
-    guard let entry = awaited.removeValue(forKey: position) else {
+    guard let entry = awaited.take(position) else {
       throw session.violation("sent a file that nobody asked for")
     }
     switch place {
     case .own: events.append(.file(try files.takeOwn(size: size, entry), entry, position: position))
     case .packed(let slab, let offset):
-      let size = try files.note(slab: slab, offset: offset, size: size)
-      events.append(.packed(slab: slab, offset: Int(offset), size: size, entry, position: position))
+      try files.claim(slab: slab, offset: offset, size: size, entry)
+      events.append(.packed(slab: slab, offset: offset, size: size, entry, position: position))
     }
   }
 
   /// Tells the visitor what can be told, in order.
   private mutating func tell(_ visitor: inout some EntryVisitor) throws(ArchiveError) {
-    if let missing {
-      guard files.has(slab: missing) else { return }
-      self.missing = nil
-    }
-    // Taken out: copying costs more than all else here.
-    while told < events.count, let event = events[told].take() {
+    if let waiting, !files.has(slab: waiting.slab) { return }
+    while let event = waiting.take()?.event ?? events.takeFirst() {
       switch event {
-      case .packed(let slab, _, _, _, _) where !files.has(slab: slab):
-        events[told] = event
-        missing = slab
-        return
       case .entry(let entry, let answer): try compare(answer, entry, &visitor)
       case .file(let file, let entry, let position): try deliver(file, entry, position, &visitor)
       case .packed(let slab, let offset, let size, let entry, let position):
-        let file = try files.takePacked(slab: slab, offset: offset, size: size, entry)
+        guard let file = try files.takePacked(slab: slab, offset: offset, size: size, entry) else {
+          waiting = (event, slab)
+          return
+        }
         try deliver(file, entry, position, &visitor)
       case .note(let error):
         notes += 1
         try drain(&visitor)
         visitor.note(error)
       }
-      told += 1
     }
-    events.removeAll(keepingCapacity: true)
-    told = 0
   }
 
   private mutating func deliver(
@@ -206,7 +197,7 @@ struct SandboxedVisit: ~Copyable {
   ) throws(ArchiveError) {
     try tell(&visitor)
     try drain(&visitor)
-    guard error != nil || events.isEmpty else {
+    guard error != nil || waiting == nil else {
       throw session.violation("did not send a slab that it spoke of")
     }
     // What was wanted has come, or it was said why not.

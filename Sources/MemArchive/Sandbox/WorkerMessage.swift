@@ -2,6 +2,8 @@ internal import SystemPackage
 
 /// What a worker says. Decoding is total: any bytes are a message or `Malformed`, nothing in here traps, and no memory is
 /// taken that the bytes do not account for.
+///
+/// What comes once for each entry is small, and the rest is elsewhere in memory, so that passing one on costs little.
 enum WorkerMessage: Equatable {
   /// Whether an entry's content will follow.
   enum Answer: UInt8 {
@@ -16,25 +18,25 @@ enum WorkerMessage: Equatable {
   enum Place: Equatable {
     /// In the next descriptor.
     case own
-    /// In a slab, which may follow later.
+    /// In a slab, which follows later: after the last file in it was spoken of.
     case packed(slab: UInt32, offset: Int64)
   }
 
   /// It is locked in, and what holds.
-  case ready(version: String, Protection)
+  indirect case ready(version: String, Protection)
   /// It could not be locked in, or is of another version.
-  case unavailable(version: String, part: String, reason: String)
+  indirect case unavailable(version: String, part: String, reason: String)
   case opened(comment: String?)
   case entry(ArchiveEntry, Answer)
   case file(position: Int64, size: Int64, Place)
   /// The next descriptor is a slab.
   case slab(UInt32, size: Int64)
-  case note(ArchiveError)
+  indirect case note(ArchiveError)
   /// The next entry, or its content, could not be had.
-  case failed(ArchiveError, isContent: Bool)
-  case warning(ArchiveWarning)
-  case progress(ExtractionProgress)
-  case end(failedPosition: Int64?, ArchiveError?)
+  indirect case failed(ArchiveError, isContent: Bool)
+  indirect case warning(ArchiveWarning)
+  indirect case progress(ExtractionProgress)
+  indirect case end(failedPosition: Int64?, ArchiveError?)
   /// The number of a system call that was refused: its last words.
   case refused(call: UInt32)
 

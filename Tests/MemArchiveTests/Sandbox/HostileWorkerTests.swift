@@ -137,10 +137,19 @@ import Testing
     Lie(name: "a question that nobody allowed", script: "ready(); packet(record(b'\\4\\3' + entry()[2:]))"),
     Lie(
       name: "a range beyond its slab",
-      script: "ready(); packet(record(entry()) + record(slab()) + record(packed(offset=1)), [memfd()])",
+      script: "ready(); packet(record(entry()) + record(packed(offset=1)) + record(slab()), [memfd()])",
       storage: .packed),
     Lie(
-      name: "a range beyond a slab to come",
+      name: "a slab that no file lies in",
+      script: "ready(); packet(record(entry()) + record(slab()), [memfd()])", storage: .packed),
+    Lie(
+      name: "a file in a slab that was complete",
+      script: """
+        ready()
+        packet(record(entry()) + record(entry(b"b")) + record(entry(b"c")) + record(packed(2, slab=2)) + record(packed(0)) + record(slab()) + record(packed(1)), [memfd()])
+        """, storage: .packed),
+    Lie(
+      name: "a file larger than its slab",
       script: "ready(); packet(record(entry()) + record(packed(size=4)) + record(slab()), [memfd()])",
       storage: .packed),
     Lie(
@@ -149,14 +158,30 @@ import Testing
       storage: .packed),
     Lie(
       name: "one slab twice",
-      script: "ready(); packet(record(entry()) + record(slab()) + record(slab()), [memfd(), memfd()])",
+      script:
+        "ready(); packet(record(entry()) + record(packed()) + record(slab()) + record(slab()), [memfd(), memfd()])",
       storage: .packed),
     Lie(
       name: "a slab that never comes",
       script: "ready(); packet(record(entry()) + record(packed()) + record(end()))", storage: .packed),
     Lie(
-      name: "an unsealed slab", script: "ready(); packet(record(entry()) + record(slab()), [memfd(seals=0)])",
+      name: "an unsealed slab",
+      script: "ready(); packet(record(entry()) + record(packed()) + record(slab()), [memfd(seals=0)])",
       storage: .packed),
+    Lie(
+      name: "memory behind a slab that never comes",
+      script: """
+        ready(); packet(record(entry()) + record(packed(size=(1<<62), slab=0)))
+        for i in range(1, 4):
+          packet(record(entry(b"%d" % i, 1<<19)) + record(packed(i, 1<<19, i)) + record(slab(1<<19, i)), [memfd(b"x" * (1<<19))])
+        """, code: .limitExceeded, storage: .packed),
+    Lie(
+      name: "more than its slab has, many times over",
+      script: """
+        ready()
+        for i in range(4): packet(record(entry(b"%d" % i, 1<<19)) + record(packed(i, 1<<19)))
+        packet(record(slab(1<<19)), [memfd(b"x" * (1<<19))])
+        """, code: .limitExceeded, storage: .packed),
     Lie(
       name: "an error of a kind that does not exist",
       script: "ready(); packet(record(b'\\7' + text(b'nonsense')))"),

@@ -49,4 +49,42 @@ struct MemoryGroupTests {
       exit(try files["a"]?.content == [1, 2, 3] && Family.children(of: "self").isEmpty ? 0 : 3)
     }
   }
+
+  /// The thread that made the first entry leaves the memory open that it lies in, and all that comes after it waits.
+  @Test func `What waits for another thread's files counts`() async throws {
+    await #expect(processExitsWith: .success) {
+      let zeros = Bytes(repeating: 0, count: 4 << 20)
+      let deflated = Bytes(Gzip.deflated(zeros).dropFirst(10).dropLast(8))
+      let archive = Zip.archive(
+        [.init("first", [1])]
+          + (0..<64).map {
+            .init("\($0)", deflated, crc: Gzip.checksum(zeros), size: UInt32(zeros.count), method: 8)
+          })
+      let group = try MemoryGroup(bytes: 128 << 20)
+      guard group.enter() else { exit(1) }
+      let options = ExtractionOptions(storage: .packed, parallelism: 2, sandbox: .required)
+      var code: ArchiveError.Code?
+      do { _ = try ArchiveReader(bytes: archive).extract(options: options) } catch let error as ArchiveError {
+        code = error.code
+      }
+      group.remove()
+      exit(code == .limitExceeded ? 0 : 2)
+    }
+  }
+
+  /// 320 MiB in a group of 480: the worker's memory is given back as soon as its content is in the tree.
+  @Test func `A tree takes its content once`() async throws {
+    await #expect(processExitsWith: .success) {
+      let file = Bytes(repeating: 0, count: 64 << 10)
+      let tar = (0..<5120).reduce(into: Bytes()) { $0 += Tar.entry("\($1)", file) } + Tar.end
+      let archive = Gzip.deflated(tar)
+      let group = try MemoryGroup(bytes: 480 << 20)
+      guard group.enter() else { exit(1) }
+      let options = ExtractionOptions(limits: Limits(heldBytes: 400 << 20), sandbox: .required)
+      let tree = try? ArchiveReader(bytes: archive).tree(options: options)
+      let entries = tree?.entries.count
+      group.remove()
+      exit(entries == 5120 ? 0 : 2)
+    }
+  }
 }

@@ -14,14 +14,16 @@ final class WorkerDesk: @unchecked Sendable {
   private var outgoing: [Outgoing] = []
   private var ledger = Ledger(Limits(heldBytes: .max))
   /// Slabs that files lie in and that were not sent yet.
-  private var slabs: [Slab] = []
-  private var sentSlabs: Set<UInt32> = []
+  private var slabs: [OpenSlab] = []
+  /// The content that was spoken of, in bytes.
+  private var told: Int64 = 0
   /// Packets with descriptors that the parent has not acknowledged.
   private var unacknowledged: [(bytes: Int64, descriptors: Int64)] = []
   private var packetsTaken: UInt32 = 0
   /// What the ledger has been told of the parent's files.
   private var parent: (held: Int64, descriptors: Int64) = (0, 0)
   private var mostDescriptors = 1
+  private var threads = 1
   private var lastFlush = SystemCalls.roughTime()
 
   private struct Outgoing {
@@ -31,6 +33,13 @@ final class WorkerDesk: @unchecked Sendable {
     let isFile: Bool
     /// Keeps it open.
     let owner: AnyObject
+  }
+
+  private struct OpenSlab {
+    let slab: Slab
+    /// What had been spoken of when the first file in it was.
+    let since: Int64
+    var files = 0
   }
 
   /// As many packets with descriptors may be on their way.
@@ -79,8 +88,9 @@ final class WorkerDesk: @unchecked Sendable {
     flush()
   }
 
-  func use(_ ledger: Ledger, mostDescriptors: UInt32) {
+  func use(_ ledger: Ledger, mostDescriptors: UInt32, threads: Int) {
     self.ledger = ledger
+    self.threads = threads
     self.mostDescriptors = max(1, min(Int(mostDescriptors), PacketChannel.mostDescriptors))
     let account = ledger.snapshot
     parent = (account.held, account.descriptors)
@@ -98,8 +108,8 @@ final class WorkerDesk: @unchecked Sendable {
     }
   }
 
-  /// - Parameter sealed: Whether its slab has ended, and is to come first.
-  func send(_ file: MemFile, position: Int, sealed: Bool = false) {
+  /// - Parameter isLast: Whether nothing else lies in the slab that it lies in.
+  func send(_ file: MemFile, position: Int, isLast: Bool = false) {
     switch file.memory {
     case .own(let memory):
       outgoing.append(
@@ -107,27 +117,46 @@ final class WorkerDesk: @unchecked Sendable {
           descriptor: memory.memfd.descriptor.rawValue, bytes: Int64(file.size), isFile: true, owner: file))
       send(.file(position: Int64(position), size: Int64(file.size), .own))
     case .packed(let slab, let range):
-      if !sentSlabs.contains(slab.number), !slabs.contains(where: { $0 === slab }) {
-        // One that has ended is full, and another has taken its place.
-        sendEndedSlabs()
-        slabs.append(slab)
-      }
-      if sealed { sendEndedSlabs() }
+      note(slab)
       send(
         .file(
           position: Int64(position), size: Int64(range.count),
           .packed(slab: slab.number, offset: Int64(range.lowerBound))))
     }
+    told += Int64(max(file.size, 1 << 10))
+    if isLast || slabs.first.map({ told - $0.since > longestWait }) == true {
+      // Whoever fills it goes on in another one, and hears of a failure.
+      try? slabs.first?.slab.finish()
+      sendCompleteSlabs()
+    }
   }
 
-  func sendEndedSlabs() {
-    slabs.removeAll { slab in
-      guard let size = slab.sizeIfSealed, let descriptor = slab.takeDescriptor() else { return false }
-      sentSlabs.insert(slab.number)
+  /// The parent keeps all that comes after a file until it has the file's slab, which another thread may leave open.
+  private var longestWait: Int64 { Int64(threads + 2) * Int64(SlabWriter.capacity) }
+
+  private func note(_ slab: Slab) {
+    // A thread's files come in order: the first in a new slab is behind all in the one before.
+    let index =
+      slabs.lastIndex { $0.slab === slab }
+      ?? {
+        sendCompleteSlabs()
+        slabs.append(OpenSlab(slab: slab, since: told))
+        return slabs.count - 1
+      }()
+    slabs[index].files += 1
+  }
+
+  /// Sends the slabs that have ended and whose files were all spoken of, or at the end all.
+  func sendCompleteSlabs(atEnd: Bool = false) {
+    slabs.removeAll { open in
+      guard let (size, files) = open.slab.extentIfSealed, atEnd || open.files == files,
+        let descriptor = open.slab.takeDescriptor()
+      else { return false }
       outgoing.append(
         Outgoing(
-          descriptor: descriptor.rawValue, bytes: slab.handOverCharge(), isFile: false, owner: descriptor))
-      send(.slab(slab.number, size: Int64(size)))
+          descriptor: descriptor.rawValue, bytes: open.slab.handOverCharge(), isFile: false,
+          owner: descriptor))
+      send(.slab(open.slab.number, size: Int64(size)))
       return true
     }
   }

@@ -13,7 +13,7 @@ struct WorkerService {
     self.order = order
     reader = ArchiveReader(passed: desk.files(order), name: order.name)
     ledger = Ledger(order.account)
-    desk.use(ledger, mostDescriptors: order.mostDescriptors)
+    desk.use(ledger, mostDescriptors: order.mostDescriptors, threads: order.options.threads)
     var options = order.options
     options.keepsSlabDescriptors = true
     options.cancellation = cancellation
@@ -41,7 +41,7 @@ struct WorkerService {
     var visitor = SendingVisitor(desk, rule, options)
     do throws(ArchiveError) {
       try reader.visit(&visitor, options: options, ledger: ledger)
-      desk.sendEndedSlabs()
+      desk.sendCompleteSlabs(atEnd: true)
       desk.send(.end(failedPosition: nil, nil))
     } catch {
       desk.send(.end(failedPosition: visitor.failedPosition.map { Int64($0) }, error))
@@ -126,10 +126,9 @@ struct WorkerService {
     mutating func tellContent(_ stream: inout ArchiveStream) {
       do throws(ArchiveError) {
         let file = try stream.extract()
-        // A slab is sent before the file in it.
         try stream.finish()
         tellWarnings(stream)
-        desk.send(file, position: position, sealed: true)
+        desk.send(file, position: position, isLast: true)
       } catch {
         tellWarnings(stream)
         desk.send(.failed(error, isContent: true))
