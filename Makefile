@@ -113,7 +113,9 @@ ADDRESS = --sanitize=address --scratch-path .build/address
 THREAD = --sanitize=thread --scratch-path .build/thread
 # What the thread sanitizer does not see of Swift's Mutex.
 SEEN_MUTEX = .build/mutex.so
-under-address = $(PLAIN_WORKER) LSAN_OPTIONS=suppressions=$(CURDIR)/Tests/Sanitizers/leaks.supp \
+# Without a sanitizer malloc(3) fails where far too much is asked for.
+ADDRESS_OPTIONS = allocator_may_return_null=1
+under-address = $(PLAIN_WORKER) ASAN_OPTIONS=$(ADDRESS_OPTIONS) LSAN_OPTIONS=suppressions=$(CURDIR)/Tests/Sanitizers/leaks.supp \
   $(SWIFT) test --skip-build $(ADDRESS)
 under-thread = $(PLAIN_WORKER) LD_PRELOAD=$(CURDIR)/$(SEEN_MUTEX) $(SWIFT) test --skip-build $(THREAD)
 
@@ -184,11 +186,12 @@ fuzz:
 	  -Xswiftc -sanitize=fuzzer,address --product Fuzz --scratch-path .build/fuzz
 	Tests/Fuzz/run.sh .build/fuzz/release/Fuzz $(TARGET) $(MINUTES)
 
+soak: ADDRESS_OPTIONS := $(ADDRESS_OPTIONS):quarantine_size_mb=32
 soak: $(SEEN_MUTEX)
 	$(call need,$(TEST_PACKAGES))
 	$(SWIFT) build --product memarchive-worker
 	$(SWIFT) build --build-tests $(ADDRESS)
-	SOAK_SECONDS=$$(($(MINUTES) * 60)) ASAN_OPTIONS=quarantine_size_mb=32 $(under-address) --filter SoakTests
+	SOAK_SECONDS=$$(($(MINUTES) * 60)) $(under-address) --filter SoakTests
 	cat .build/soak.log
 	$(SWIFT) build --build-tests $(THREAD)
 	SOAK_SECONDS=$$(($(MINUTES) * 60)) $(under-thread) --filter SoakTests
