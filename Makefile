@@ -113,11 +113,12 @@ ADDRESS = --sanitize=address --scratch-path .build/address
 THREAD = --sanitize=thread --scratch-path .build/thread
 # What the thread sanitizer does not see of Swift's Mutex.
 SEEN_MUTEX = .build/mutex.so
-# Without a sanitizer malloc(3) fails where far too much is asked for.
+# As without a sanitizer, malloc(3) fails where far too much is asked for.
 ADDRESS_OPTIONS = allocator_may_return_null=1
 under-address = $(PLAIN_WORKER) ASAN_OPTIONS=$(ADDRESS_OPTIONS) LSAN_OPTIONS=suppressions=$(CURDIR)/Tests/Sanitizers/leaks.supp \
   $(SWIFT) test --skip-build $(ADDRESS)
-under-thread = $(PLAIN_WORKER) LD_PRELOAD=$(CURDIR)/$(SEEN_MUTEX) $(SWIFT) test --skip-build $(THREAD)
+under-thread = $(PLAIN_WORKER) TSAN_OPTIONS=allocator_may_return_null=1 LD_PRELOAD=$(CURDIR)/$(SEEN_MUTEX) \
+  $(SWIFT) test --skip-build $(THREAD)
 
 $(SEEN_MUTEX): Tests/Sanitizers/mutex.c
 	mkdir -p $(@D)
