@@ -77,6 +77,9 @@ pid_t clinux_hold(const int *descriptors, size_t count) {
   pipes[1] = -1;
   ssize_t got;
   while ((got = read(pipes[0], &holder, sizeof holder)) < 0 && errno == EINTR) {}
+  // To the end of the pipe: whoever looks at the holder from now on finds the descriptors and nothing else.
+  char more;
+  while (got == sizeof holder && read(pipes[0], &more, 1) < 0 && errno == EINTR) {}
   if (got == sizeof holder) goto done;
   errno = EAGAIN;
 
