@@ -145,7 +145,8 @@ WANTED = [
     *((f"{name}: (dedicated in the sandbox − 8 ms) ÷ dedicated", AT_MOST, 1.25, sandbox(name, "dedicated"))
       for name in ("arch.zip", "arch.tar", "arch.tar.gz", "arch.tar.zst", "arch.tar.xz", "arch.7z")),
     *((f"{name}: (automatic in the sandbox − 8 ms) ÷ automatic", AT_MOST, 1.1, sandbox(name, "automatic"))
-      for name in ("one.zip", "arch.zip", "arch.tar.gz", "scipy.whl", "soundfont.zip", "large.zip", "large.tar",
+      for name in ("one.zip", "arch.zip", "arch.tar", "arch.tar.gz", "arch.tar.zst", "arch.tar.xz", "arch.7z",
+                   "scipy.whl", "soundfont.zip", "large.zip", "large.tar",
                    "linux.tar", "linux.tar.gz", "linux.tar.zst", "linux.tar.xz")),
     ("one.zip: whole process, ms", AT_MOST, 10,
      lambda results: (1000 * (results.whole("one.zip", "automatic") or 0) or None, None)),

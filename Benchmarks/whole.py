@@ -8,6 +8,7 @@ Each round runs all of them once, in another order; the first round warms up. RO
 
 import argparse
 import os
+import random
 import resource
 import shutil
 import statistics
@@ -79,6 +80,18 @@ def busy():
     return sum(ticks) - ticks[3] - ticks[4], sum(ticks)
 
 
+def rest():
+    """Waits until what the last command left behind is done, such as the freeing of a tree: two seconds at most. Computing,
+    as a processor that has slept starts slowly."""
+    latest = time.perf_counter() + 2
+    while (start := time.perf_counter()) < latest:
+        before, own_before = busy(), time.process_time()
+        while time.perf_counter() < start + 0.1:
+            pass
+        if busy()[0] - before[0] - (time.process_time() - own_before) < 0.02:
+            return
+
+
 def compare(program, archive):
     """Medians by name, and the failures; with the share of the processors' time that others took meanwhile."""
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -90,8 +103,9 @@ def compare(program, archive):
 
 
 def measure(program, archive):
-    # What takes a few milliseconds needs more rounds for a median that holds.
-    rounds = ROUNDS * 5 if os.path.getsize(archive) < 1 << 20 else ROUNDS
+    # The shorter the time, the more rounds for a median that holds.
+    size = os.path.getsize(archive)
+    rounds = ROUNDS * (5 if size < 1 << 20 else 2 if size < 128 << 20 else 1)
     commands = {storage: own(program, storage) for storage in STORAGES}
     commands |= {name: own(program, name.split(",")[0], "required") for name in SANDBOXED}
     commands |= {name: tree(program, options) for name, options in TREES.items()}
@@ -104,9 +118,9 @@ def measure(program, archive):
     for turn in range(rounds + 1):
         names = [name for name in commands if name not in failures]
         # Neighbours change, so that what one leaves behind does not always fall on the same other.
-        start = turn % len(names)
-        names = names[start:] + names[:start]
-        for name in names if turn % 2 == 0 else reversed(names):
+        random.Random(turn).shuffle(names)
+        for name in names:
+            rest()
             before, own_before = busy(), time.process_time()
             try:
                 trial = run(commands[name], archive)
