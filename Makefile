@@ -165,6 +165,7 @@ bench:
 	Benchmarks/packages.sh
 	Benchmarks/inputs.py
 	$(SWIFT) build -c release --product memarchive
+	$(SWIFT) build -c release --product memarchive-worker
 	$(SWIFT) build -c release --package-path Benchmarks
 	Benchmarks/bench.py
 	Benchmarks/perf.py --save .build/release/memarchive $(addprefix Benchmarks/cache/,$(PROFILED))

@@ -270,7 +270,7 @@ def plot(results, path):
 def heading(results):
     machine = results.data["machine"]
     return (f"{machine['kernel']}; {machine['processor']}; {'; '.join(machine['libraries'])}; /tmp: {machine['tmp']}; "
-            f"huge pages for memory files: {machine['hugePages']}; a soft limit of 1,024 descriptors. Medians of {results.data['rounds']} rounds after a warm-up.")
+            f"huge pages for memory files: {machine['hugePages']}; a soft limit of 1,024 descriptors. Medians of {results.data['rounds']} rounds or more after a warm-up.")
 
 
 def short(results):

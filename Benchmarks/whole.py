@@ -103,9 +103,6 @@ def compare(program, archive):
 
 
 def measure(program, archive):
-    # The shorter the time, the more rounds for a median that holds.
-    size = os.path.getsize(archive)
-    rounds = ROUNDS * (5 if size < 1 << 20 else 2 if size < 128 << 20 else 1)
     commands = {storage: own(program, storage) for storage in STORAGES}
     commands |= {name: own(program, name.split(",")[0], "required") for name in SANDBOXED}
     commands |= {name: tree(program, options) for name, options in TREES.items()}
@@ -115,7 +112,8 @@ def measure(program, archive):
     trials = {name: [] for name in commands}
     failures = {}
     others = passed = 0.0
-    for turn in range(rounds + 1):
+    turn, rounds, start = 0, ROUNDS, time.perf_counter()
+    while turn <= rounds:
         names = [name for name in commands if name not in failures]
         # Neighbours change, so that what one leaves behind does not always fall on the same other.
         random.Random(turn).shuffle(names)
@@ -133,6 +131,10 @@ def measure(program, archive):
                 trials[name].append(trial)
                 passed += after[1] - before[1]
                 others += after[0] - before[0] - trial[1] - trial[2] - own_time
+        if turn == 0:
+            # The shorter they take, the more rounds for a median that holds: a minute's worth.
+            rounds = max(ROUNDS, min(5 * ROUNDS, int(60 / (time.perf_counter() - start))))
+        turn += 1
     result = {}
     for name, values in trials.items():
         if name in failures:
