@@ -3,7 +3,8 @@
 
     Benchmarks/whole.py MEMARCHIVE ARCHIVE ...
 
-Each round runs all of them once, in another order; the first round warms up. ROUNDS=9 in the environment for more.
+Each round runs all of them once, in another order; the first round warms up. As many rounds as fit into a minute,
+ROUNDS at least (environment; 5) and five times as many at most.
 """
 
 import argparse
@@ -80,15 +81,21 @@ def busy():
     return sum(ticks) - ticks[3] - ticks[4], sum(ticks)
 
 
+def foreign():
+    """The same, without what this process computed itself."""
+    computed, passed = busy()
+    return computed - time.process_time(), passed
+
+
 def rest():
     """Waits until what the last command left behind is done, such as the freeing of a tree: two seconds at most. Computing,
     as a processor that has slept starts slowly."""
     latest = time.perf_counter() + 2
     while (start := time.perf_counter()) < latest:
-        before, own_before = busy(), time.process_time()
+        before, _ = foreign()
         while time.perf_counter() < start + 0.1:
             pass
-        if busy()[0] - before[0] - (time.process_time() - own_before) < 0.02:
+        if foreign()[0] - before < 0.02:
             return
 
 
@@ -119,18 +126,18 @@ def measure(program, archive):
         random.Random(turn).shuffle(names)
         for name in names:
             rest()
-            before, own_before = busy(), time.process_time()
+            before = foreign()
             try:
                 trial = run(commands[name], archive)
             except RuntimeError as failure:
                 # Such as dedicated files where there are more of them than descriptors.
                 failures[name] = str(failure)
                 continue
-            after, own_time = busy(), time.process_time() - own_before
+            after = foreign()
             if turn > 0:
                 trials[name].append(trial)
                 passed += after[1] - before[1]
-                others += after[0] - before[0] - trial[1] - trial[2] - own_time
+                others += after[0] - before[0] - trial[1] - trial[2]
         if turn == 0:
             # The shorter they take, the more rounds for a median that holds: a minute's worth.
             rounds = max(ROUNDS, min(5 * ROUNDS, int(60 / (time.perf_counter() - start))))
