@@ -98,10 +98,15 @@ int clinux_has_utf8_locale(void) {
 }
 
 int clinux_has_noexec_seal(void) {
+  // Asked once: what a locked process has been told beforehand it must not ask again.
+  enum { UNKNOWN = -1 };
+  static _Atomic int known = UNKNOWN;
+  if (known != UNKNOWN) return known;
   int descriptor = clinux_memfd_create("probe", CLINUX_MFD_CLOEXEC | CLINUX_MFD_NOEXEC_SEAL);
-  if (descriptor < 0) return errno == EINVAL ? 0 : -1;
-  close(descriptor);
-  return 1;
+  if (descriptor < 0 && errno != EINVAL) return UNKNOWN;
+  known = descriptor >= 0;
+  if (descriptor >= 0) close(descriptor);
+  return known;
 }
 
 int clinux_has_collapse(void) {

@@ -10,17 +10,12 @@ struct Memfd: ~Copyable {
 
   /// An empty, writable memory file, shown in /proc as `memfd:name`.
   static func create(name: String, executable: Bool) throws(ArchiveError) -> Self {
-    let base = CLINUX_MFD_CLOEXEC | CLINUX_MFD_ALLOW_SEALING
-    let choice = executable ? CLINUX_MFD_EXEC : CLINUX_MFD_NOEXEC_SEAL
-    let label = label(name)
+    var flags = CLINUX_MFD_CLOEXEC | CLINUX_MFD_ALLOW_SEALING
+    // Kernels before 6.3 know neither of these flags.
+    if clinux_has_noexec_seal() == 1 { flags |= executable ? CLINUX_MFD_EXEC : CLINUX_MFD_NOEXEC_SEAL }
     let memfd: Self
     do throws(Errno) {
-      do throws(Errno) {
-        memfd = Self(descriptor: try SystemCalls.memfdCreate(label, flags: UInt32(base | choice)))
-      } catch .invalidArgument {
-        // Kernels before 6.3 know neither flag; sealing must stay allowed all the same.
-        memfd = Self(descriptor: try SystemCalls.memfdCreate(label, flags: UInt32(base)))
-      }
+      memfd = Self(descriptor: try SystemCalls.memfdCreate(label(name), flags: UInt32(flags)))
     } catch {
       // vm.memfd_noexec is 2.
       if executable, error == .permissionDenied { throw .executableForbidden(entry: name) }

@@ -100,8 +100,8 @@ struct Fault: CustomStringConvertible {
       Fault(.memfdCreate, .fails(.noMemory), .error), Fault(.memfdCreate, .fails(.noFunction), .error),
       Fault(.memfdCreate, .fails(.permissionDenied), .error),
       Fault(.memfdCreate, .fails(.interrupted), .success),
-      // As kernels before 6.3 say to a flag that they do not know.
-      Fault(.memfdCreate, .fails(.invalidArgument), .success),
+      // What a kernel does not know was asked before.
+      Fault(.memfdCreate, .fails(.invalidArgument), .error),
       Fault(.pwrite, .fails(.noSpace), .error), Fault(.pwrite, .fails(.noMemory), .error),
       Fault(.pwrite, .fails(.fileTooLarge), .error), Fault(.pwrite, .fails(.ioError), .error),
       Fault(.pwrite, .fails(.resourceTemporarilyUnavailable), .error),
