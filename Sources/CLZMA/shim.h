@@ -1,10 +1,9 @@
-// liblzma's decoders, started: its flags are macros that Swift does not see.
+// What Swift does not see of liblzma: macros, and structures whose pointers have to stay where they are.
 #ifndef CLZMA_SHIM_H
 #define CLZMA_SHIM_H
 
 #include <lzma.h>
 #include <stdlib.h>
-#include <string.h>
 
 static inline lzma_stream *clzma_create(void) { return calloc(1, sizeof(lzma_stream)); }
 
@@ -13,66 +12,82 @@ static inline void clzma_destroy(lzma_stream *stream) {
   free(stream);
 }
 
-// .xz, one stream or several, on so many threads as long as they need no more than this memory together.
-static inline lzma_ret clzma_start_xz(
-    lzma_stream *stream, uint32_t threads, uint64_t threads_memory, uint64_t memory) {
-  const uint32_t flags = LZMA_CONCATENATED | LZMA_TELL_UNSUPPORTED_CHECK;
-  // The other one starts a thread also where it may have only one.
-  if (threads < 2) return lzma_stream_decoder(stream, memory, flags);
-  lzma_mt options = {
-      .flags = flags,
-      .threads = threads,
-      .memlimit_threading = threads_memory,
-      .memlimit_stop = memory,
-  };
-  return lzma_stream_decoder_mt(stream, &options);
-}
-
-// Makes a decoder of xz start all its threads now, which it does otherwise as blocks come: gives it a stream with a block
-// for each thread, long enough that none is done before the last has begun. What it is given next is decoded as if nothing
-// had been before. 0 where it cannot be done.
-static inline int clzma_start_threads(lzma_stream *stream, uint32_t threads) {
-  enum { SIZE = 1 << 20, ROOM = 64 << 10 };
-  lzma_options_lzma options;
-  if (lzma_lzma_preset(&options, 0)) return 0;
-  lzma_filter filters[] = {{LZMA_FILTER_LZMA2, &options}, {LZMA_VLI_UNKNOWN, NULL}};
-  lzma_stream_flags flags = {.check = LZMA_CHECK_CRC32};
-  // Its header says both sizes, without which no thread gets it.
-  lzma_block block = {.check = LZMA_CHECK_CRC32, .filters = filters};
-  lzma_index *index = lzma_index_init(NULL);
-  size_t room = (threads + 1) * (size_t)ROOM;
-  uint8_t *content = calloc(1, SIZE), *coded = malloc(ROOM), *all = malloc(room);
-  size_t count = 0, end = LZMA_STREAM_HEADER_SIZE;
-  int done = index && content && coded && all && lzma_stream_header_encode(&flags, all) == LZMA_OK &&
-    lzma_block_buffer_encode(&block, NULL, content, SIZE, coded, &count, ROOM) == LZMA_OK;
-  for (uint32_t thread = 0; done && thread < threads; thread++) {
-    memcpy(all + end, coded, count);
-    end += count;
-    done = lzma_index_append(index, NULL, lzma_block_unpadded_size(&block), SIZE) == LZMA_OK;
-  }
-  done = done && lzma_index_buffer_encode(index, all, &end, room - LZMA_STREAM_HEADER_SIZE) == LZMA_OK;
-  if (done) {
-    flags.backward_size = lzma_index_size(index);
-    done = lzma_stream_footer_encode(&flags, all + end) == LZMA_OK;
-    stream->next_in = all;
-    stream->avail_in = end + LZMA_STREAM_HEADER_SIZE;
-  }
-  while (done && (stream->avail_in > 0 || stream->total_out < threads * (uint64_t)SIZE)) {
-    stream->next_out = content;
-    stream->avail_out = SIZE;
-    done = lzma_code(stream, LZMA_RUN) == LZMA_OK;
-  }
-  lzma_index_end(index, NULL);
-  free(all), free(coded), free(content);
-  return done;
-}
-
 static inline lzma_ret clzma_start_lzma(lzma_stream *stream, uint64_t memory) {
   return lzma_alone_decoder(stream, memory);
 }
 
 static inline lzma_ret clzma_start_lzip(lzma_stream *stream, uint64_t memory) {
   return lzma_lzip_decoder(stream, memory, LZMA_CONCATENATED);
+}
+
+// One block of .xz on its way through a decoder, which keeps pointers to all of it.
+struct clzma_block {
+  lzma_stream stream;
+  lzma_block block;
+  lzma_filter filters[LZMA_FILTERS_MAX + 1];
+  // What its decoder takes, in bytes.
+  uint64_t memory;
+};
+
+static inline void clzma_destroy_block(struct clzma_block *block) {
+  lzma_end(&block->stream);
+  for (size_t index = 0; block->filters[index].id != LZMA_VLI_UNKNOWN; index++) free(block->filters[index].options);
+  free(block);
+}
+
+// A decoder for the block with this header, all of whose bytes are there; NULL with the reason in `status`.
+static inline struct clzma_block *clzma_create_block(
+    const uint8_t *header, lzma_check check, uint64_t most_memory, lzma_ret *status) {
+  struct clzma_block *block = calloc(1, sizeof *block);
+  if (!block) {
+    *status = LZMA_MEM_ERROR;
+    return NULL;
+  }
+  block->filters[0].id = LZMA_VLI_UNKNOWN;
+  block->block.version = 1;
+  block->block.check = check;
+  block->block.filters = block->filters;
+  block->block.header_size = lzma_block_header_size_decode(header[0]);
+  // The caller has asked whether the check is known: one that is not would be passed over.
+  *status = lzma_block_header_decode(&block->block, NULL, header);
+  if (*status == LZMA_OK) {
+    block->memory = lzma_raw_decoder_memusage(block->filters);
+    if (block->memory == UINT64_MAX) *status = LZMA_OPTIONS_ERROR;
+    else if (block->memory > most_memory) *status = LZMA_MEMLIMIT_ERROR;
+    else *status = lzma_block_decoder(&block->stream, &block->block);
+  } else {
+    block->filters[0].id = LZMA_VLI_UNKNOWN;
+  }
+  if (*status == LZMA_OK) return block;
+  clzma_destroy_block(block);
+  return NULL;
+}
+
+// One step of decoding: `*in` and `*out` go from what there is to what was left.
+static inline lzma_ret clzma_decode(
+    struct clzma_block *block, const uint8_t *packed, size_t *in, uint8_t *content, size_t *out, int is_all) {
+  block->stream.next_in = packed;
+  block->stream.avail_in = *in;
+  block->stream.next_out = content;
+  block->stream.avail_out = *out;
+  lzma_ret status = lzma_code(&block->stream, is_all ? LZMA_FINISH : LZMA_RUN);
+  *in = block->stream.avail_in;
+  *out = block->stream.avail_out;
+  return status;
+}
+
+static inline lzma_vli clzma_unpadded_size(const struct clzma_block *block) {
+  return lzma_block_unpadded_size(&block->block);
+}
+
+// Whether the header says how much the block holds, packed and unpacked.
+static inline int clzma_has_sizes(const struct clzma_block *block) {
+  return block->block.compressed_size != LZMA_VLI_UNKNOWN && block->block.uncompressed_size != LZMA_VLI_UNKNOWN;
+}
+
+// What follows the header, with padding and check, where the header says it.
+static inline uint64_t clzma_packed_size(const struct clzma_block *block) {
+  return lzma_block_total_size(&block->block) - block->block.header_size;
 }
 
 #endif

@@ -46,13 +46,6 @@ struct WorkerThread: ~Copyable {
     return Self(kind: .own(thread))
   }
 
-  /// Whether the system would start a thread now.
-  static var canStart: Bool {
-    guard let thread = try? start({}) else { return false }
-    thread.join()
-    return true
-  }
-
   private init(kind: Kind) { self.kind = kind }
 
   /// Waits until it has ended.

@@ -39,8 +39,8 @@ struct Layers {
           case .gzip: gzip ?? buffered
           case .lz4: LZ4Decoder(buffered, warnings: warnings)
           #if FastDecoders
-          case .xz, .lzma, .lzip:
-            try LZMADecoder(filter, of: buffered, threads: threads, warnings: warnings)
+          case .xz: try XZDecoder(buffered, threads: threads)
+          case .lzma, .lzip: try LZMADecoder(filter, of: buffered, warnings: warnings)
           case .zstd: try ZstdDecoder(buffered)
           #endif
           default: try FilterDecoder(filter, of: buffered)

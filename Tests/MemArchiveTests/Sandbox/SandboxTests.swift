@@ -129,13 +129,13 @@ struct SandboxTests {
     }
   }
 
-  /// What xz(1) makes of it, in blocks of 256 KiB.
-  private static func xz(_ bytes: Bytes) throws -> Bytes {
+  /// What xz(1) makes of it.
+  private static func xz(_ bytes: Bytes, _ flags: String...) throws -> Bytes {
     let file = try MemFile(name: "plain", bytes: bytes)
     return try file.withPath { path throws in
       let process = Process()
       process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-      process.arguments = ["xz", "-0", "-T2", "--block-size=256KiB", "--stdout"]
+      process.arguments = ["xz", "-0", "--stdout"] + flags
       process.standardInput = FileHandle(forReadingAtPath: path)
       let pipe = Pipe()
       process.standardOutput = pipe
@@ -146,18 +146,34 @@ struct SandboxTests {
     }
   }
 
-  /// A worker starts the threads of xz beforehand, and only where the archive is large.
-  @Test(arguments: [1, 2, 5])
-  func `xz of many blocks is decoded as in process, on however many threads`(_ parallelism: Int) throws {
+  /// More than a MiB of it, packed.
+  private static let noisyTar: Bytes = {
     var random = SplitMix(state: 7)
-    let noise = (0..<200_000).flatMap { _ in withUnsafeBytes(of: random.next(), Bytes.init) }
-    let bytes = try Self.xz(
-      Tar.archive(Tar.entry("noise", noise), Tar.entry("words", Self.content(11)), Tar.entry("end", [1])))
-    try #require(bytes.count > 1 << 20)
-    var damaged = bytes
+    let noise = (0..<400_000).flatMap { _ in withUnsafeBytes(of: random.next(), Bytes.init) }
+    return Tar.archive(Tar.entry("noise", noise), Tar.entry("words", content(11)), Tar.entry("end", [1]))
+  }()
+
+  /// A worker has threads for blocks whose sizes are told, as `-T2` tells them; one-threaded xz tells none.
+  @Test(arguments: [1, 2, 5])
+  func `xz is decoded as in process, whatever its blocks tell, on however many threads`(_ parallelism: Int)
+    throws
+  {
+    let sized = try Self.xz(Self.noisyTar, "-T2", "--block-size=1200KiB")
+    let small = try Self.xz(Self.noisyTar, "-T2", "--block-size=256KiB")
+    let unsized = try Self.xz(Self.noisyTar, "-T1")
+    try #require(unsized.count > 1 << 20)
+    var damaged = sized
     damaged[900_000] ^= 1
-    for archive in [bytes, bytes + bytes, damaged, Bytes(bytes.dropLast(bytes.count / 3)), bytes + [1]] {
-      try expectSame(ArchiveReader(bytes: archive), .all, ExtractionOptions(parallelism: parallelism))
+    let archives = [
+      sized, small, unsized, sized + sized, sized + unsized, unsized + sized,
+      unsized + Bytes(repeating: 0, count: 8)
+        + small, damaged, Bytes(sized.dropLast(sized.count / 3)), Bytes(unsized.dropLast(1)), sized + [1],
+      sized + [0], sized + [0, 0, 0, 0, 1],
+    ]
+    for archive in archives {
+      for _ in 0..<3 {
+        try expectSame(ArchiveReader(bytes: archive), .all, ExtractionOptions(parallelism: parallelism))
+      }
     }
   }
 

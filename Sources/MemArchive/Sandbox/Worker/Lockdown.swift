@@ -35,8 +35,8 @@ enum Lockdown {
     var abi: CInt = 0
     let refused = unsafe clinux_landlock_nothing(&abi)
     if refused != 0, !order.isBestEffort { throw failure("Landlock", refused) }
-    try startThreads(threads, cancellation)
-    startDecoder(order, archive, threads)
+    // One watches, one decodes while the others extract, and the first of these is here.
+    try startThreads(threads + 1 + (mayBeXZ(order, archive) ? threads : 0), cancellation)
     let seccomp = try lock(order, order.sources.first == .pipe ? archive : nil)
     return (
       Protection(landlock: refused == 0 ? Int(abi) : nil, seccomp: seccomp, diesFirst: diesFirst), threads
@@ -58,24 +58,20 @@ enum Lockdown {
 
   private static func startThreads(_ count: Int, _ cancellation: Cancellation) throws(Failure) {
     do throws(ArchiveError) {
-      // One watches, one decodes while the others extract, and the first of these is here.
-      try ThreadSupply.fill(count + 1)
+      try ThreadSupply.fill(count)
       try watchParent(cancellation)
     } catch {
       throw Failure(part: "threads", reason: "\(error.reason)")
     }
   }
 
-  /// liblzma starts threads when it comes to blocks; where a few milliseconds are little, it starts them now.
-  private static func startDecoder(_ order: WorkOrder, _ archive: CInt?, _ threads: Int) {
-    #if FastDecoders
-    guard order.options.engine == .own, let archive, case .file(let size) = order.sources.first,
-      size >= 1 << 20
-    else { return }
+  /// Whether blocks of xz may come for threads of their own, and more than a few milliseconds' worth.
+  private static func mayBeXZ(_ order: WorkOrder, _ archive: CInt?) -> Bool {
+    guard let archive, case .file(let size) = order.sources.first else { return true }
+    guard size >= 1 << 20 else { return false }
     var head = [UInt8](repeating: 0, count: 6)
     let count = unsafe head.withUnsafeMutableBytes { unsafe pread(archive, $0.baseAddress, $0.count, 0) }
-    if count == head.count, Filter.recognise(head) == .filter(.xz) { LZMADecoder.makeReady(threads: threads) }
-    #endif
+    return count == head.count && Filter.recognise(head) == .filter(.xz)
   }
 
   /// Starts a thread that ends the process with its parent, and shows a sign of life every second while anything goes on.
@@ -97,7 +93,9 @@ enum Lockdown {
   private static func lock(_ order: WorkOrder, _ pipe: CInt?) throws(Failure) -> Bool {
     var settings = clinux_filter_settings()
     settings.allows_executable = order.options.executable ? 1 : 0
-    settings.has_noexec_seal = clinux_has_noexec_seal() == 1 ? 1 : 0
+    let hasNoexecSeal = clinux_has_noexec_seal()
+    guard hasNoexecSeal >= 0 else { throw failure("memfd_create", errno) }
+    settings.has_noexec_seal = hasNoexecSeal
     settings.process = UInt32(bitPattern: getpid())
     settings.pipe = pipe ?? -1
     // What is sent when a call is refused: a packet outside of the row, and a record with the call's number.

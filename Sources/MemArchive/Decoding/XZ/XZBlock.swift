@@ -1,0 +1,64 @@
+#if FastDecoders
+internal import CLZMA
+
+/// One block of an xz stream (The .xz File Format, 3) and its decoder, which verifies the block's check.
+@safe final class XZBlock: @unchecked Sendable {
+  /// The content that it holds and the packed bytes that follow its header, where the header says both.
+  let sizes: (content: Int, packed: Int)?
+  /// What decoding takes besides packed bytes and content, in bytes.
+  let memory: Int
+  private let block: UnsafeMutablePointer<clzma_block>
+
+  /// What one decoder may take: the dictionary of `xz -9` has 64 MiB, the largest that 32 bits can ask for 4 GiB.
+  static let mostMemory: UInt64 = 1 << 30
+
+  enum Failure: Error { case status(lzma_ret) }
+
+  /// - Parameter header: All of the block's header.
+  init(header: RawSpan, check: lzma_check) throws(Failure) {
+    var status = LZMA_OK
+    let block = unsafe header.withUnsafeBytes { header in
+      unsafe clzma_create_block(
+        header.baseAddress?.assumingMemoryBound(to: UInt8.self), check, Self.mostMemory, &status)
+    }
+    guard let block = unsafe block else { throw .status(status) }
+    unsafe self.block = block
+    memory = Int(unsafe block.pointee.memory)
+    guard unsafe clzma_has_sizes(block) != 0 else {
+      sizes = nil
+      return
+    }
+    let (content, packed) = unsafe (
+      Int(exactly: block.pointee.block.uncompressed_size), Int(exactly: clzma_packed_size(block))
+    )
+    sizes = if let content, let packed { (content, packed) } else { nil }
+  }
+
+  deinit { unsafe clzma_destroy_block(block) }
+
+  /// What one step of decoding came to.
+  struct Step {
+    let used: Int
+    let produced: Int
+    /// `LZMA_STREAM_END` once the block's check has been verified.
+    let status: lzma_ret
+  }
+
+  /// - Parameter isAll: Whether nothing follows `packed`.
+  func decode(_ packed: UnsafeRawBufferPointer, isAll: Bool, into output: UnsafeMutableRawBufferPointer)
+    -> Step
+  {
+    var (left, free) = (packed.count, output.count)
+    let status = unsafe clzma_decode(
+      block, packed.baseAddress?.assumingMemoryBound(to: UInt8.self), &left,
+      output.baseAddress?.assumingMemoryBound(to: UInt8.self), &free, isAll ? 1 : 0)
+    return Step(used: packed.count - left, produced: output.count - free, status: status)
+  }
+
+  /// Notes the block's real sizes for comparison with the stream's index (4.3). The block has ended.
+  func append(to index: OpaquePointer) -> lzma_ret {
+    unsafe lzma_index_hash_append(
+      index, clzma_unpadded_size(block), block.pointee.block.uncompressed_size)
+  }
+}
+#endif
