@@ -53,10 +53,13 @@ let package = Package(
     .executableTarget(
       name: "memarchive-worker", dependencies: ["MemArchive"], path: "Sources/MemArchiveWorker"),
     .target(name: "CFaults", path: "Tests/CFaults"),
+    .target(name: "CTrying", dependencies: ["CLinux"], path: "Tests/CTrying"),
+    .executableTarget(
+      name: "trying-worker", dependencies: ["MemArchive", "CTrying"], path: "Tests/TryingWorker"),
     .testTarget(
       name: "MemArchiveTests",
       dependencies: [
-        "MemArchive", "CFaults", "CLinux", "CZlib", "memarchive-worker",
+        "MemArchive", "CFaults", "CLinux", "CTrying", "CZlib", "memarchive-worker", "trying-worker",
         .product(name: "Crypto", package: "swift-crypto"),
         .product(name: "SystemPackage", package: "swift-system"),
       ]),
@@ -81,7 +84,8 @@ if Context.environment["MEMARCHIVE_FUZZ"] != nil {
 }
 
 // Every Swift target is held to the same rules; CI turns the warnings into errors.
-for target in package.targets where target.type != .system && !["CLinux", "CFaults"].contains(target.name) {
+for target in package.targets
+where target.type != .system && !["CLinux", "CFaults", "CTrying"].contains(target.name) {
   var settings: [SwiftSetting] = [
     .enableUpcomingFeature("ExistentialAny"),
     .enableUpcomingFeature("InternalImportsByDefault"),

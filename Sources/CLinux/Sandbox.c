@@ -4,7 +4,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <iconv.h>
+#include <linux/capability.h>
 #include <malloc.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,21 +18,23 @@
 #include <time.h>
 #include <unistd.h>
 
-static int limit(int resource, uint64_t value) {
+// `grace`: so much more may be had than is wanted, for a resource whose end by SIGKILL would tell nobody why.
+static int limit(int resource, uint64_t value, uint64_t grace) {
   struct rlimit now;
   if (getrlimit(resource, &now) != 0) return errno;
-  rlim_t wanted = value;
-  if (now.rlim_max != RLIM_INFINITY && wanted > now.rlim_max) wanted = now.rlim_max;
-  struct rlimit limit = {.rlim_cur = wanted, .rlim_max = wanted};
+  struct rlimit limit = {.rlim_cur = value, .rlim_max = value + grace};
+  if (limit.rlim_max > now.rlim_max) limit.rlim_max = now.rlim_max;
+  if (limit.rlim_cur > limit.rlim_max) limit.rlim_cur = limit.rlim_max;
   return setrlimit(resource, &limit) == 0 ? 0 : errno;
 }
 
-int clinux_limit_resources(uint64_t largest_file, uint64_t descriptors, uint64_t seconds) {
+int clinux_limit_resources(const struct clinux_resources *resources) {
   signal(SIGXFSZ, SIG_IGN);
-  int error = limit(RLIMIT_FSIZE, largest_file);
-  if (!error) error = limit(RLIMIT_NOFILE, descriptors);
-  if (!error && seconds > 0) error = limit(RLIMIT_CPU, seconds);
-  return error ? error : limit(RLIMIT_CORE, 0);
+  int error = limit(RLIMIT_FSIZE, resources->largest_file, 0);
+  if (!error) error = limit(RLIMIT_NOFILE, resources->descriptors, 0);
+  if (!error) error = limit(RLIMIT_CPU, resources->seconds, 10);
+  if (!error) error = limit(RLIMIT_DATA, resources->data, 0);
+  return error ? error : limit(RLIMIT_CORE, 0, 0);
 }
 
 uint64_t clinux_hard_descriptor_limit(void) {
@@ -49,6 +53,31 @@ int clinux_prefer_for_oom(void) {
 int clinux_forbid_dumps(void) { return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0 ? 0 : errno; }
 
 int clinux_forbid_privileges(void) { return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 ? 0 : errno; }
+
+int clinux_drop_capabilities(void) {
+  struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+  struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {{0}};
+  return syscall(SYS_capset, &header, none) == 0 ? 0 : errno;
+}
+
+int clinux_close_ranks(void) {
+  // The program was started with four descriptors and was given some dozens at the lowest numbers that were free.
+  enum { LOOKED_AT = 256 };
+  struct pollfd requests[LOOKED_AT];
+  for (int number = 0; number < LOOKED_AT; number++) requests[number] = (struct pollfd){.fd = number};
+  if (poll(requests, LOOKED_AT, 0) < 0) return -1;
+  int highest = -1;
+  for (int number = 0; number < LOOKED_AT; number++)
+    if (!(requests[number].revents & POLLNVAL)) highest = number;
+  // A number that is free below would be the next one's.
+  for (;;) {
+    int next = dup(0);
+    if (next < 0) return -1;
+    if (next < highest) continue;
+    close(next);
+    return next;
+  }
+}
 
 // <linux/landlock.h> as of ABI 6; older headers have less of it. The numbers are the same on every architecture.
 struct landlock_rules {
@@ -104,6 +133,18 @@ static void refuse(int signal, siginfo_t *info, void *context) {
 // <linux/seccomp.h>
 enum { SET_MODE_FILTER = 1, FLAG_TSYNC = 1 };
 
+static int install(const struct clinux_instruction *instructions, size_t count) {
+  struct {
+    unsigned short count;
+    const struct clinux_instruction *instructions;
+  } program = {(unsigned short)count, instructions};
+  long result = syscall(SYS_seccomp, SET_MODE_FILTER, FLAG_TSYNC, &program);
+  // A positive number is a thread that could not be brought under the filter.
+  return result == 0 ? 0 : result > 0 ? ESRCH : errno;
+}
+
+int (*clinux_install_filter)(const struct clinux_instruction *instructions, size_t count) = install;
+
 int clinux_lock_calls(
     const struct clinux_filter_settings *settings, int socket, const uint8_t *before, size_t count) {
   static struct clinux_instruction instructions[CLINUX_MOST_INSTRUCTIONS];
@@ -115,23 +156,7 @@ int clinux_lock_calls(
   struct sigaction action = {.sa_sigaction = refuse, .sa_flags = SA_SIGINFO | SA_NODEFER};
   sigemptyset(&action.sa_mask);
   if (sigaction(SIGSYS, &action, NULL) != 0) return errno;
-  struct {
-    unsigned short length;
-    const struct clinux_instruction *instructions;
-  } program = {(unsigned short)length, instructions};
-  long result = syscall(SYS_seccomp, SET_MODE_FILTER, FLAG_TSYNC, &program);
-  // A positive number is a thread that could not be brought under the filter.
-  return result == 0 ? 0 : result > 0 ? ESRCH : errno;
-}
-
-void clinux_try_forbidden(int what) {
-  switch (what) {
-  case 0: open("/etc/passwd", O_RDONLY | O_CLOEXEC); break;
-  case 1: socket(AF_INET, SOCK_STREAM, 0); break;
-  case 2: fork(); break;
-  case 3: mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0); break;
-  case 4: clinux_memfd_create("unsealed", CLINUX_MFD_CLOEXEC); break;
-  }
+  return clinux_install_filter(instructions, length);
 }
 
 void clinux_open_conversions(const char *encoding) {

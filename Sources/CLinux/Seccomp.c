@@ -12,7 +12,8 @@
 // The filter's table: each system call that a locked worker may make, with its number on each architecture and what its
 // arguments must be. What is not here ends the worker.
 
-enum kind { END, ONE_OF, NO_BITS_BUT };
+enum { MOST_CONDITIONS = 3 };
+enum kind { END, ONE_OF, NO_BITS_BUT, AT_LEAST };
 
 struct condition {
   enum kind kind;
@@ -26,7 +27,7 @@ struct rule {
   const char *name;
   uint32_t x86_64, aarch64;
   int answer;
-  struct condition conditions[2];
+  struct condition conditions[MOST_CONDITIONS];
 };
 
 // Numbers that are known when the filter is written.
@@ -34,6 +35,8 @@ enum { SOCKET = CLINUX_WORKER_SOCKET, FINAL_SEALS = 0xF, PUNCH_HOLE = 3 };
 
 #define ANY {{END}}
 #define ARG_IS(number, value) {ONE_OF, number, 1, {value}}
+// A descriptor that was made after the lock: numbers below are those of the archive, the socket and the standard streams.
+#define OWN {AT_LEAST, 0, 1, {(uint32_t)settings->first_own}}
 #define PRIVATE(operation) ((operation) | FUTEX_PRIVATE_FLAG)
 
 static size_t write_rules(const struct clinux_filter_settings *settings, struct rule *rules) {
@@ -44,16 +47,19 @@ static size_t write_rules(const struct clinux_filter_settings *settings, struct 
   const struct rule all[] = {
       // The archive, and the files that are made of it.
       {"pread64", 17, 67, 0, ANY},
-      {"pwrite64", 18, 68, 0, ANY},
+      {"pwrite64", 18, 68, 0, {OWN}},
       {"memfd_create", 319, 279, 0, {{ONE_OF, 1, executables, {sealed, executable}}}},
-      {"fchmod", 91, 52, 0, {{ONE_OF, 1, executables, {0444, 0555}}}},
-      {"ftruncate", 77, 46, 0, ANY},
-      {"fallocate", 285, 47, 0, {ARG_IS(1, PUNCH_HOLE)}},
-      {"fcntl", 72, 25, 0, {ARG_IS(1, F_ADD_SEALS), ARG_IS(2, FINAL_SEALS)}},
-      {"fcntl", 72, 25, 0, {ARG_IS(1, F_GET_SEALS)}},
-      {"close", 3, 57, 0, ANY},
-      // Memory, none of which can be executed.
-      {"mmap", 9, 222, 0, {{NO_BITS_BUT, 2, 1, {PROT_READ | PROT_WRITE}}}},
+      {"fchmod", 91, 52, 0, {OWN, {ONE_OF, 1, executables, {0444, 0555}}}},
+      {"ftruncate", 77, 46, 0, {OWN}},
+      {"fallocate", 285, 47, 0, {OWN, ARG_IS(1, PUNCH_HOLE)}},
+      {"fcntl", 72, 25, 0, {OWN, ARG_IS(1, F_ADD_SEALS), ARG_IS(2, FINAL_SEALS)}},
+      {"fcntl", 72, 25, 0, {OWN, ARG_IS(1, F_GET_SEALS)}},
+      {"close", 3, 57, 0, {OWN}},
+      // Memory, none of which can be executed, locked or taken from the reserve of huge pages.
+      {"mmap", 9, 222, 0,
+       {{NO_BITS_BUT, 2, 1, {PROT_READ | PROT_WRITE}},
+        {NO_BITS_BUT, 3, 1,
+         {MAP_SHARED | MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK | MAP_POPULATE}}}},
       {"munmap", 11, 215, 0, ANY},
       {"mprotect", 10, 226, 0, {{NO_BITS_BUT, 2, 1, {PROT_READ | PROT_WRITE}}}},
       {"mremap", 25, 216, 0, {ARG_IS(3, MREMAP_MAYMOVE)}},
@@ -93,7 +99,7 @@ static size_t write_rules(const struct clinux_filter_settings *settings, struct 
 }
 
 // <linux/bpf_common.h>, <linux/seccomp.h>, <linux/audit.h>
-enum { LOAD = 0x20, JUMP = 0x05, JUMP_EQUAL = 0x15, JUMP_SET = 0x45, RETURN = 0x06 };
+enum { LOAD = 0x20, JUMP = 0x05, JUMP_EQUAL = 0x15, JUMP_AT_LEAST = 0x35, JUMP_SET = 0x45, RETURN = 0x06 };
 enum { ALLOW = 0x7FFF0000, TRAP = 0x00030000, REFUSE = 0x00050000 };
 #define KILL_PROCESS 0x80000000U
 // Where struct seccomp_data has them; the lower halves of the arguments.
@@ -111,19 +117,22 @@ static void emit(struct program *program, uint16_t code, uint32_t value, uint8_t
 }
 
 static void emit_rule(struct program *program, const struct rule *rule, uint32_t number) {
-  size_t escapes[3], escape_count = 0;
+  size_t escapes[1 + MOST_CONDITIONS], escape_count = 0;
   emit(program, LOAD, NUMBER, 0, 0);
   emit(program, JUMP_EQUAL, number, 1, 0);
   escapes[escape_count++] = program->count;
   emit(program, JUMP, 0, 0, 0);
-  for (int index = 0; index < 2 && rule->conditions[index].kind != END; index++) {
+  for (int index = 0; index < MOST_CONDITIONS && rule->conditions[index].kind != END; index++) {
     const struct condition *condition = &rule->conditions[index];
     emit(program, LOAD, (uint32_t)(ARGUMENTS + 8 * condition->argument), 0, 0);
-    if (condition->kind == ONE_OF) {
+    switch (condition->kind) {
+    case END: break;
+    case ONE_OF:
       for (int value = 0; value < condition->count; value++)
         emit(program, JUMP_EQUAL, condition->values[value], (uint8_t)(condition->count - value), 0);
-    } else {
-      emit(program, JUMP_SET, ~condition->values[0], 0, 1);
+      break;
+    case NO_BITS_BUT: emit(program, JUMP_SET, ~condition->values[0], 0, 1); break;
+    case AT_LEAST: emit(program, JUMP_AT_LEAST, condition->values[0], 1, 0); break;
     }
     escapes[escape_count++] = program->count;
     emit(program, JUMP, 0, 0, 0);

@@ -30,7 +30,8 @@ int clinux_open_without_waiting(const char *path) {
   return open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 }
 
-ssize_t clinux_send_descriptors(int socket, const void *bytes, size_t size, const int *descriptors, size_t count) {
+ssize_t clinux_send_descriptors(
+    int socket, const void *bytes, size_t size, const int *descriptors, size_t count, int waits) {
   _Alignas(struct cmsghdr) char control[CMSG_SPACE(CLINUX_MOST_DESCRIPTORS * sizeof(int))];
   struct iovec content = {(void *)bytes, size};
   struct msghdr message = {.msg_iov = &content, .msg_iovlen = 1};
@@ -48,7 +49,7 @@ ssize_t clinux_send_descriptors(int socket, const void *bytes, size_t size, cons
     header->cmsg_len = CMSG_LEN(count * sizeof(int));
     memcpy(CMSG_DATA(header), descriptors, count * sizeof(int));
   }
-  return sendmsg(socket, &message, MSG_NOSIGNAL);
+  return sendmsg(socket, &message, MSG_NOSIGNAL | (waits ? 0 : MSG_DONTWAIT));
 }
 
 ssize_t clinux_receive_descriptors(int socket, void *bytes, size_t size, int *descriptors, size_t *count, int *cut) {

@@ -10,6 +10,12 @@ extension ArchiveError {
       Self(
         .descriptorLimit, entry: entry, "no descriptor is left while \(what)", call: call, errno: errno,
         advice: "Raise the limit (ulimit -n), or extract fewer entries at once.")
+    case .resourceTemporarilyUnavailable where ["clone", "pthread_create"].contains(call):
+      Self(
+        .processLimit, entry: entry, "no further process or thread may be started while \(what)", call: call,
+        errno: errno,
+        advice:
+          "Raise the limit (ulimit -u, or pids.max of the control group), or extract fewer archives at once.")
     case .noMemory, .noSpace:
       Self(
         .outOfMemory, entry: entry, "the system is out of memory while \(what)", call: call, errno: errno,
@@ -40,6 +46,18 @@ extension ArchiveError {
     Self(.timedOut, reason, advice: "Allow more time (ExtractionOptions.timeout) if the archive is trusted.")
   }
 
+  /// What was run out of while a worker was started, which says nothing about the next one; nil where `errno` says that the
+  /// system lacks something for good.
+  static func exhausted(_ call: String, _ errno: Errno, doing what: String) -> Self? {
+    switch errno {
+    case .tooManyOpenFiles, .tooManyOpenFilesInSystem, .noMemory, .noSpace, .noBufferSpace, .tooManyUsers:
+      .system(call, errno, doing: what)
+    // Whatever it was asked for: a process or a thread.
+    case .resourceTemporarilyUnavailable: .system("clone", errno, doing: what)
+    default: nil
+    }
+  }
+
   /// - Parameter part: What is missing, such as "Landlock".
   static func sandboxUnavailable(_ part: String, _ reason: String) -> Self {
     Self(
@@ -52,6 +70,25 @@ extension ArchiveError {
     Self(
       .sandboxViolation, "the sandboxed worker \(reason), and was killed",
       advice: "Do not trust this archive; it, or a defect, made the worker do what extraction never does.")
+  }
+
+  /// - Parameter call: The system call's name, where it is known.
+  static func refusedCall(_ call: String?) -> Self {
+    let violation = sandboxViolation(
+      call.map { "tried the system call \($0), which extraction never makes" }
+        ?? "tried a system call that extraction never makes")
+    // A C library makes these by itself, for its heap, its locks and its threads.
+    let runtime = [
+      "futex", "clone", "clone3", "mmap", "mprotect", "mremap", "madvise", "brk", "munmap", "set_robust_list",
+      "rseq", "sched_getaffinity", "rt_sigprocmask", "rt_sigaction",
+    ]
+    guard call.map({ runtime.contains($0) }) ?? true else { return violation }
+    return Self(
+      .sandboxViolation, violation.reason,
+      advice:
+        "A defect of MemArchive is likelier than an attack: please report it, with the archive if you may and "
+        + "what PlatformReport (memarchive --version -v) says. Trust the archive no more than others meanwhile."
+    )
   }
 
   static func workerFailed(_ reason: String) -> Self {

@@ -16,7 +16,8 @@ public struct ArchiveError: Error, Hashable, Sendable {
       case cancelled, timedOut
       case sandboxUnavailable, sandboxViolation, workerFailed
       case nameConflict, nameTooLong
-      case descriptorLimit, outOfMemory, pathUnavailable, treeUnavailable, sourceConsumed, untrusted
+      case descriptorLimit, processLimit, outOfMemory, pathUnavailable, treeUnavailable, sourceConsumed,
+        untrusted
       case system
     }
 
@@ -71,6 +72,8 @@ public struct ArchiveError: Error, Hashable, Sendable {
     public static var workerFailed: Self { Self(.workerFailed) }
     /// The process or the system has no descriptor left (EMFILE, ENFILE).
     public static var descriptorLimit: Self { Self(.descriptorLimit) }
+    /// The user or the system may start no further process or thread (EAGAIN of clone(2): RLIMIT_NPROC, a control group).
+    public static var processLimit: Self { Self(.processLimit) }
     /// The system has no memory left (ENOMEM, ENOSPC).
     public static var outOfMemory: Self { Self(.outOfMemory) }
     /// `/proc` is not mounted, so that a descriptor has no path.

@@ -109,8 +109,6 @@ public struct ExtractionOptions: Sendable {
   var keepsSlabDescriptors = false
   /// Whether whoever gets the files copies their content: small ones come in slabs, large ones by themselves.
   var isCopied = false
-  /// A system call that the worker is to try, for tests; see CLinux.
-  var forbiddenCall: Int32?
   /// Milliseconds for which a worker may show no sign of life: it shows one a second while anything goes on. Tests set
   /// less.
   var longestSilence = 60_000

@@ -22,7 +22,8 @@ struct ExitStatus: Error, Equatable {
       switch error.code {
       case .limitExceeded, .tooManyLayers, .timedOut: .limit
       case .noSuchEntry, .notAFile: .usage
-      case .system, .descriptorLimit, .outOfMemory, .pathUnavailable, .treeUnavailable, .sourceConsumed,
+      case .system, .descriptorLimit, .processLimit, .outOfMemory, .pathUnavailable, .treeUnavailable,
+        .sourceConsumed,
         .sandboxUnavailable:
         .system
       default: .damaged

@@ -5,9 +5,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
-// The largest file, the descriptors and the seconds of processor time that it may have (0: as many as it likes); no core
-// dump. SIGXFSZ is ignored, so that a write beyond the largest file is an error.
-int clinux_limit_resources(uint64_t largest_file, uint64_t descriptors, uint64_t seconds);
+// What it may have at most.
+struct clinux_resources {
+  // Bytes of a file. SIGXFSZ is ignored, so that a write beyond is an error.
+  uint64_t largest_file;
+  uint64_t descriptors;
+  // Processor time of all threads; SIGXCPU ends the process.
+  uint64_t seconds;
+  // Bytes of private memory that can be written to, used or not: the heap, stacks, what is mapped without a file.
+  uint64_t data;
+};
+
+// setrlimit(2); no core dump besides.
+int clinux_limit_resources(const struct clinux_resources *resources);
 // How many descriptors the process may have at most.
 uint64_t clinux_hard_descriptor_limit(void);
 // Has the kernel kill this process before others when memory runs out: proc(5), oom_score_adj.
@@ -16,6 +26,11 @@ int clinux_prefer_for_oom(void);
 int clinux_forbid_dumps(void);
 // prctl(2), PR_SET_NO_NEW_PRIVS.
 int clinux_forbid_privileges(void);
+// capset(2): none is left to this thread, nor to those that it starts.
+int clinux_drop_capabilities(void);
+// The number above those of all open descriptors, so that each one that is made from now on has it or a higher one; -1
+// where that cannot be had.
+int clinux_close_ranks(void);
 // Landlock without a rule: for this thread and those that it starts, no file, no TCP, no signal to others. The
 // version of it goes to `abi`.
 int clinux_landlock_nothing(int *abi);
@@ -36,6 +51,8 @@ struct clinux_filter_settings {
   int allows_executable;
   // Whether the kernel knows MFD_NOEXEC_SEAL.
   int has_noexec_seal;
+  // The least number of a descriptor that may be changed, written to or closed.
+  int first_own;
   // The process, which may send a signal to itself.
   uint32_t process;
   // The pipe that may be read with read(2); -1 for none.
@@ -63,8 +80,7 @@ const char *clinux_call_name(uint32_t number);
 int clinux_lock_calls(
     const struct clinux_filter_settings *settings, int socket, const uint8_t *before, size_t count);
 
-// Tries something that the filter refuses, for tests: 0 opens a file, 1 asks for a socket, 2 starts a process, 3 maps memory
-// to be executed, 4 makes a memory file without sealing.
-void clinux_try_forbidden(int what);
+// Installs a filter on all threads; 0, or an error number. A test's worker has another one.
+extern int (*clinux_install_filter)(const struct clinux_instruction *instructions, size_t count);
 
 #endif

@@ -15,8 +15,10 @@ int clinux_is_on_tmpfs(int descriptor);
 // open(2) with O_RDONLY | O_CLOEXEC | O_NONBLOCK: a lease that stands in the way gives EAGAIN.
 int clinux_open_without_waiting(const char *path);
 
-// sendmsg(2) with SCM_RIGHTS and without SIGPIPE: how many of the bytes went, which the descriptors did too.
-ssize_t clinux_send_descriptors(int socket, const void *bytes, size_t size, const int *descriptors, size_t count);
+// sendmsg(2) with SCM_RIGHTS and without SIGPIPE: how many of the bytes went, which the descriptors did too. EAGAIN where
+// it would have to wait and must not.
+ssize_t clinux_send_descriptors(
+    int socket, const void *bytes, size_t size, const int *descriptors, size_t count, int waits);
 
 // recvmsg(2) of at most CLINUX_MOST_DESCRIPTORS descriptors, which are close-on-exec and the caller's. Those of other
 // kinds of control messages are closed. `cut` tells what of the message was lost.

@@ -3,16 +3,25 @@ internal import Glibc
 internal import SystemPackage
 
 extension SystemCalls {
-  /// sendmsg(2) with SCM_RIGHTS: how many of the bytes went; the descriptors go with the first of them.
+  /// sendmsg(2) with SCM_RIGHTS: how many of the bytes went; the descriptors go with the first of them. Waits until there is
+  /// room for it.
   static func send(
     _ bytes: RawSpan, with descriptors: [FileDescriptor], to socket: FileDescriptor
   ) throws(Errno) -> Int {
+    try waiting(for: POLLOUT, on: socket) { () throws(Errno) in
+      try send(bytes, with: descriptors, to: socket, waits: true)
+    }
+  }
+
+  /// The same; where there is no room and it must not wait, the error is `wouldBlock`.
+  static func send(
+    _ bytes: RawSpan, with descriptors: [FileDescriptor], to socket: FileDescriptor, waits: Bool
+  ) throws(Errno) -> Int {
     let numbers = descriptors.map(\.rawValue)
-    return try waiting(for: POLLOUT, on: socket) { () throws(Errno) in
-      try valueOrErrno {
-        unsafe bytes.withUnsafeBytes {
-          unsafe clinux_send_descriptors(socket.rawValue, $0.baseAddress, $0.count, numbers, numbers.count)
-        }
+    return try valueOrErrno {
+      unsafe bytes.withUnsafeBytes {
+        unsafe clinux_send_descriptors(
+          socket.rawValue, $0.baseAddress, $0.count, numbers, numbers.count, waits ? 1 : 0)
       }
     }
   }

@@ -43,22 +43,48 @@ final class PacketChannel {
   }
 
   /// Sends bytes, in several packets where they are many; the descriptors go with the first.
-  func send(_ bytes: [UInt8], _ descriptors: [CInt] = []) throws(Errno) {
+  ///
+  /// - Parameter awaitRoom: Called before another try where the peer has not taken enough yet; nil: waits for it.
+  func send(
+    _ bytes: [UInt8], _ descriptors: [CInt] = [], awaitRoom: (() throws(ArchiveError) -> Void)? = nil
+  ) throws(SendFailure) {
     var start = 0
     repeat {
       let end = min(bytes.count, start + Self.largest)
       let own = start == 0 ? descriptors : []
       let packet = Self.header(sent, descriptors: own.count) + bytes[start..<end]
       sent &+= 1
-      try Self.send(packet, own, on: socket.rawValue)
+      while true {
+        do throws(Errno) {
+          try Self.send(packet, own, on: socket.rawValue, waits: awaitRoom == nil)
+          break
+        } catch .wouldBlock where awaitRoom != nil {
+          do throws(ArchiveError) { try awaitRoom?() } catch { throw .gaveUp(error) }
+        } catch {
+          throw .system(error)
+        }
+      }
       start = end
     } while start < bytes.count
   }
 
-  static func send(_ packet: [UInt8], _ descriptors: [CInt], on socket: CInt) throws(Errno) {
-    _ = try unsafe SystemCalls.send(
-      packet.span.bytes, with: descriptors.map { FileDescriptor(rawValue: $0) },
-      to: FileDescriptor(rawValue: socket))
+  enum SendFailure: Error {
+    case system(Errno)
+    /// What `awaitRoom` threw.
+    case gaveUp(ArchiveError)
+  }
+
+  static func send(
+    _ packet: [UInt8], _ descriptors: [CInt], on socket: CInt, waits: Bool = true
+  ) throws(Errno) {
+    let descriptors = descriptors.map { FileDescriptor(rawValue: $0) }
+    let socket = FileDescriptor(rawValue: socket)
+    _ =
+      if waits {
+        try unsafe SystemCalls.send(packet.span.bytes, with: descriptors, to: socket)
+      } else {
+        try unsafe SystemCalls.send(packet.span.bytes, with: descriptors, to: socket, waits: false)
+      }
   }
 
   /// The next packet, whose descriptors all have owners before anything else is looked at; nil at the end.

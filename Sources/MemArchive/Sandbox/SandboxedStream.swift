@@ -33,7 +33,7 @@ final class SandboxedStream {
 
   func next() throws(ArchiveError) -> ArchiveEntry? {
     guard !isFinished else { return nil }
-    if demand == .ask { session.send(.next) }
+    if demand == .ask { try session.send(.next) }
     do throws(ArchiveError) {
       while true {
         switch try message() {
@@ -69,7 +69,7 @@ final class SandboxedStream {
           advice: "Open the archive as a stream.")
       case .ask:
         let account = ledger.snapshot
-        session.send(.extract(held: account.held, descriptors: account.descriptors))
+        try session.send(.extract(held: account.held, descriptors: account.descriptors))
       case .contents: break
       }
       switch try message() {

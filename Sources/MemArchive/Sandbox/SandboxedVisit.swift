@@ -99,7 +99,7 @@ struct SandboxedVisit: ~Copyable {
       events.append(.note(error))
     }
     awaited.append(isWanted ? entry : nil)
-    session.send(.answer(isWanted))
+    try session.send(.answer(isWanted))
   }
 
   private mutating func take(_ position: Int64, _ size: Int64, _ place: WorkerMessage.Place)

@@ -23,12 +23,10 @@ struct WorkOrder: Equatable {
   var wantsProgress = false
   /// As many descriptors may go with one packet.
   var mostDescriptors: UInt32 = 1
-  /// Seconds of processor time; 0 for any number.
-  var processorSeconds: UInt64 = 0
+  /// Seconds of processor time.
+  var processorSeconds: UInt64 = 1
   /// Whether it is to go on where the kernel lacks some of the protection.
   var isBestEffort = false
-  /// A call that the filter refuses, tried once it is locked: for tests.
-  var forbidden: Int32?
 
   static let kind: UInt8 = 1
 
@@ -56,7 +54,6 @@ struct WorkOrder: Equatable {
       writer.put(mostDescriptors)
       writer.put(processorSeconds)
       writer.put(isBestEffort)
-      writer.put(optional: forbidden)
     }
   }
 
@@ -89,7 +86,6 @@ struct WorkOrder: Equatable {
     mostDescriptors = try reader.number()
     processorSeconds = try reader.number()
     isBestEffort = try reader.bool()
-    forbidden = try reader.optionalNumber()
     try reader.finish()
     options.limits = account.limits
   }

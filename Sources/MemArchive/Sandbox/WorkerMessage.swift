@@ -25,7 +25,7 @@ enum WorkerMessage: Equatable {
   /// It is locked in, and what holds.
   indirect case ready(version: String, Protection)
   /// It could not be locked in, or is of another version.
-  indirect case unavailable(version: String, part: String, reason: String)
+  indirect case unavailable(version: String, part: String, reason: String, errno: Int32)
   case opened(comment: String?)
   case entry(ArchiveEntry, Answer)
   case file(position: Int64, size: Int64, Place)
@@ -53,7 +53,9 @@ enum WorkerMessage: Equatable {
     switch try reader.number(UInt8.self) {
     case 1: message = .ready(version: try reader.text(), try reader.protection())
     case 2:
-      message = .unavailable(version: try reader.text(), part: try reader.text(), reason: try reader.text())
+      message = .unavailable(
+        version: try reader.text(), part: try reader.text(), reason: try reader.text(),
+        errno: try reader.number())
     case 3: message = .opened(comment: try reader.optionalText())
     case 4:
       guard let answer = Answer(rawValue: try reader.number()) else { throw Malformed() }
@@ -92,9 +94,10 @@ enum WorkerMessage: Equatable {
         writer.put(UInt8(1))
         writer.put(version)
         writer.put(protection)
-      case .unavailable(let version, let part, let reason):
+      case .unavailable(let version, let part, let reason, let errno):
         writer.put(UInt8(2))
         for text in [version, part, reason] { writer.put(text) }
+        writer.put(errno)
       case .opened(let comment):
         writer.put(UInt8(3))
         writer.put(optional: comment)

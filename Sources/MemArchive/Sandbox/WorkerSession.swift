@@ -1,3 +1,4 @@
+internal import Glibc
 internal import SystemPackage
 
 /// One archive that is read by a worker: what it says, checked as far as it can be, one message after another.
@@ -9,8 +10,6 @@ final class WorkerSession {
   private let source: WorkerSource
   private let ledger: Ledger
   private let cancellation: Cancellation?
-  /// Whether a worker that shows no sign of life is ended; a pipe may give nothing for as long as its writer likes.
-  private let watchesProgress: Bool
   private let longestSilence: Int
   /// As many files as the worker may give descriptors of their own; nil where that is not this session's to say.
   private var descriptorBudget: Int?
@@ -20,6 +19,8 @@ final class WorkerSession {
   private var descriptors: ArraySlice<HeldDescriptor> = []
   private var packetsTaken: UInt32 = 0
   private var packetsAcknowledged: UInt32 = 0
+  /// Whether it has said that it is a worker, and locked in.
+  private var isGreeted = false
   private(set) var protection = Protection(landlock: nil, seccomp: false, diesFirst: false)
 
   /// Starts a worker and waits until it is locked in.
@@ -46,7 +47,6 @@ final class WorkerSession {
     self.ledger = ledger
     cancellation = options.cancellation
     longestSilence = options.longestSilence
-    watchesProgress = !source.hasPipe
   }
 
   private static func startProcess(_ options: ExtractionOptions) throws(ArchiveError) -> WorkerProcess {
@@ -54,6 +54,9 @@ final class WorkerSession {
     for path in candidates {
       if candidates.count > 1, (try? SystemCalls.status(of: path))?.isRegular != true { continue }
       do { return try WorkerProcess(path) } catch {
+        if let exhausted = ArchiveError.exhausted("clone", error, doing: "starting a sandboxed worker") {
+          throw exhausted
+        }
         throw .sandboxUnavailable("the worker", "\(path) cannot be started (\(error))")
       }
     }
@@ -81,11 +84,17 @@ final class WorkerSession {
     order.timeZone = WorkerLocator.environment("TZ") ?? ":/etc/localtime"
     order.wantsProgress = options.onProgress != nil
     order.isBestEffort = options.sandbox == .bestEffort
-    order.forbidden = options.forbiddenCall
-    if let timeout = options.timeout, timeout < .seconds(1 << 30) {
-      order.processorSeconds = UInt64(max(0, timeout.components.seconds) + 2) * UInt64(options.threads)
-    }
+    order.processorSeconds = processorSeconds(options, source)
     return order
+  }
+
+  /// Seconds of processor time: as many as the timeout has; without one far more than decoding takes, as a bound on
+  /// what was taken over. The slowest decoder makes some MB a second, and of what comes a MiB seldom holds more than 1,000.
+  private static func processorSeconds(_ options: ExtractionOptions, _ source: WorkerSource) -> UInt64 {
+    if let timeout = options.timeout, timeout < .seconds(1 << 30) {
+      return UInt64(max(0, timeout.components.seconds) + 2) * UInt64(options.threads)
+    }
+    return source.packedSize.map { 600 + UInt64($0 >> 20) * 60 } ?? 100_000
   }
 
   /// As many descriptors as the process may still open.
@@ -95,40 +104,55 @@ final class WorkerSession {
     return max(0, SystemCalls.descriptorLimit() - Int(probe.descriptor.rawValue))
   }
 
-  private func send(_ order: WorkOrder, _ descriptors: [CInt]) throws(ArchiveError) {
-    var writer = WireWriter()
-    order.encode(to: &writer)
-    do throws(Errno) { try process.channel.send(writer.bytes, descriptors) } catch {
-      // One that has ended is asked for its end.
-      guard error == .brokenPipe || error == .connectionReset else {
-        throw .sandboxUnavailable("the worker", "the archive cannot be sent to it (\(error))")
+  /// One that has ended is noticed when its next message is awaited, and asked for its end.
+  private func send(_ writer: WireWriter, _ descriptors: [CInt] = []) throws(ArchiveError) {
+    do throws(PacketChannel.SendFailure) {
+      try process.channel.send(writer.bytes, descriptors) { () throws(ArchiveError) in try self.awaitRoom() }
+    } catch {
+      switch error {
+      case .gaveUp(let error): throw error
+      case .system(.brokenPipe), .system(.connectionReset): return
+      case .system(let error):
+        _ = process.end()
+        throw .system("sendmsg", error, doing: "sending to the sandboxed worker")
       }
     }
   }
 
+  private func send(_ order: WorkOrder, _ descriptors: [CInt]) throws(ArchiveError) {
+    var writer = WireWriter()
+    order.encode(to: &writer)
+    try send(writer, descriptors)
+  }
+
   private func awaitGreeting() throws(ArchiveError) {
-    let path = process.path
-    let answer: WorkerMessage
-    do throws(ArchiveError) { answer = try next() } catch {
-      guard error.code == .sandboxViolation || error.code == .workerFailed else { throw error }
-      throw .sandboxUnavailable("the worker", "\(path) is none: \(error.reason)")
-    }
+    let answer = try next()
     switch answer {
-    case .ready(PlatformReport.version, let protection): self.protection = protection
+    case .ready(PlatformReport.version, let protection):
+      self.protection = protection
+      isGreeted = true
     case .ready(let version, _),
-      .unavailable(let version, _, _) where version != PlatformReport.version:
+      .unavailable(let version, _, _, _) where version != PlatformReport.version:
       throw .sandboxUnavailable(
-        "the worker", "\(path) is version \(version), and this is \(PlatformReport.version)")
-    case .unavailable(_, let part, let reason): throw .sandboxUnavailable(part, reason)
-    default: throw .sandboxUnavailable("the worker", "\(path) is none")
+        "the worker", "\(process.path) is version \(version), and this is \(PlatformReport.version)")
+    case .unavailable(_, let part, let reason, let errno):
+      throw .exhausted(part, Errno(rawValue: errno), doing: "locking a sandboxed worker in")
+        ?? .sandboxUnavailable(part, reason)
+    default: throw isNone("it sent a message that has no place here")
     }
   }
 
-  /// Sends a request or an answer. A worker that has ended is noticed when its next message is awaited.
-  func send(_ message: ParentMessage) {
+  /// A program that was started as worker and is none.
+  private func isNone(_ reason: String) -> ArchiveError {
+    _ = process.end()
+    return .sandboxUnavailable("the worker", "\(process.path) is none: \(reason)")
+  }
+
+  /// Sends a request or an answer.
+  func send(_ message: ParentMessage) throws(ArchiveError) {
     var writer = WireWriter()
     message.encode(to: &writer)
-    try? process.channel.send(writer.bytes)
+    try send(writer)
   }
 
   /// The next message; waits for it. Takes packets in only when what came before was used.
@@ -140,7 +164,7 @@ final class WorkerSession {
       }
       switch message {
       case .refused(let call)?:
-        throw violation("tried the system call \(CallName.of(call)), which extraction never makes")
+        throw refusedCall(call)
       case let message?: return message
       case nil: try receive()
       }
@@ -170,9 +194,17 @@ final class WorkerSession {
 
   /// Ends the worker, and says why.
   func violation(_ reason: String) -> ArchiveError {
+    guard isGreeted else { return isNone("it \(reason)") }
     _ = process.end()
     descriptors = []
     return .sandboxViolation(reason)
+  }
+
+  /// Ends the worker, which made a call that its filter refuses; nil where it could not say which.
+  private func refusedCall(_ call: UInt32?) -> ArchiveError {
+    _ = process.end()
+    descriptors = []
+    return .refusedCall(call.map { CallName.of($0) })
   }
 
   private func receive() throws(ArchiveError) {
@@ -182,7 +214,7 @@ final class WorkerSession {
     if packetsTaken != packetsAcknowledged {
       packetsAcknowledged = packetsTaken
       let account = ledger.snapshot
-      send(
+      try send(
         .taken(packets: packetsTaken, held: account.held, descriptors: spentDescriptors(account.descriptors)))
     }
     try awaitPacket()
@@ -215,7 +247,16 @@ final class WorkerSession {
     switch failure {
     case .ended:
       descriptors = []
-      return .workerFailed("\(process.endAfterSilence())")
+      switch process.endAfterSilence() {
+      // One that was refused a call with its signals blocked cannot say so.
+      case .signal(SIGSYS): return .refusedCall(nil)
+      case .signal(SIGXCPU):
+        return .timedOut("the sandboxed worker has used all processor time that it may (RLIMIT_CPU)")
+      // The loader's status where it finds no library, or no memory for one.
+      case .exit(let status) where !isGreeted && status != 127:
+        return isNone("it ended with status \(status)")
+      case let end: return .workerFailed("\(end)")
+      }
     case .violation(let reason): return violation(reason)
     case .system(let error): return .system("recvmsg", error, doing: "receiving from the sandboxed worker")
     case .descriptorsLost(isTableFull: false):
@@ -226,22 +267,36 @@ final class WorkerSession {
     }
   }
 
-  /// Waits until a packet is there, or the worker has ended; in pieces, so that whoever can cancel is heard. A process that
-  /// was stopped meanwhile counts one piece at most.
   private func awaitPacket() throws(ArchiveError) {
+    try wait(for: POLLIN) {
+      .timedOut("the sandboxed worker has done nothing for \(Double(longestSilence) / 1000) seconds")
+    }
+  }
+
+  /// A worker reads all the time, but for what it does between two blocks: one that does not was taken over.
+  private func awaitRoom() throws(ArchiveError) {
+    try wait(for: POLLOUT) { violation("did not read what was sent to it") }
+  }
+
+  /// Waits for the worker, or its end; in pieces, so that whoever can cancel is heard. A process that was stopped meanwhile
+  /// counts one piece at most.
+  private func wait(for events: CInt, orElse refusal: () -> ArchiveError) throws(ArchiveError) {
     let socket = FileDescriptor(rawValue: process.channel.socket.rawValue)
     let piece = min(cancellation == nil ? 1000 : 100, longestSilence)
     var silence = 0
-    while !watchesProgress || silence < longestSilence {
+    while silence < longestSilence {
       try cancellation?.check()
       do throws(Errno) {
-        if try SystemCalls.waitForInput(socket, milliseconds: CInt(piece)) { return }
+        if try SystemCalls.wait(for: events, on: socket, milliseconds: CInt(piece)) { return }
+        // A pipe may give nothing for as long as its writer likes.
+        let givesNothing = try source.givesNothing
+        if events == POLLOUT || !givesNothing { silence += piece }
       } catch {
         throw .system("poll", error, doing: "waiting for the sandboxed worker")
       }
-      silence += piece
     }
+    let error = refusal()
     _ = process.end()
-    throw .timedOut("the sandboxed worker has done nothing for \(Double(longestSilence) / 1000) seconds")
+    throw error
   }
 }

@@ -9,7 +9,22 @@ struct WorkerSource {
   private var owners: [HeldDescriptor] = []
   private var files: [MemFile] = []
 
-  var hasPipe: Bool { sources.contains(.pipe) }
+  private var hasPipe: Bool { sources.contains(.pipe) }
+
+  /// Whether a worker may have to wait for the archive: it is a pipe in which nothing is.
+  var givesNothing: Bool {
+    get throws(Errno) {
+      guard hasPipe, let pipe = descriptors.first else { return false }
+      return try !SystemCalls.waitForInput(FileDescriptor(rawValue: pipe), milliseconds: 0)
+    }
+  }
+
+  /// The bytes of all files; nil for a pipe.
+  var packedSize: Int64? {
+    var size: Int64 = 0
+    for case .file(let part) in sources { size = size.addingReportingOverflow(part).partialValue }
+    return hasPipe ? nil : size
+  }
 
   /// A file that is opened here is ours alone; what the caller had open before is opened anew by its path in /proc,
   /// and what cannot be is copied into a sealed memory file first.

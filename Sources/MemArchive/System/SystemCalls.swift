@@ -95,7 +95,14 @@ enum SystemCalls {
 
   /// poll(2): whether there is something to read, or an end, within this time (-1: however long it takes).
   static func waitForInput(_ descriptor: FileDescriptor, milliseconds: Int32) throws(Errno) -> Bool {
-    var request = pollfd(fd: descriptor.rawValue, events: Int16(POLLIN), revents: 0)
+    try wait(for: POLLIN, on: descriptor, milliseconds: milliseconds)
+  }
+
+  /// poll(2): whether `events` can be had, or there is an end, within this time (-1: however long it takes).
+  static func wait(
+    for events: Int32, on descriptor: FileDescriptor, milliseconds: Int32
+  ) throws(Errno) -> Bool {
+    var request = pollfd(fd: descriptor.rawValue, events: Int16(events), revents: 0)
     return try valueOrErrno { unsafe poll(&request, 1, milliseconds) } > 0
   }
 

@@ -138,7 +138,7 @@ struct UntrustedTests {
   private func code(_ bytes: Bytes, _ descriptors: [Own]) throws -> ArchiveError.Code? {
     let pair = try SocketPair()
     let numbers = descriptors.map(\.number)
-    let sent = clinux_send_descriptors(pair.one.rawValue, bytes, bytes.count, numbers, numbers.count)
+    let sent = clinux_send_descriptors(pair.one.rawValue, bytes, bytes.count, numbers, numbers.count, 1)
     try #require(sent == bytes.count)
     pair.closeOne()
     do {

@@ -20,6 +20,7 @@ struct FilterTests {
       settings.architecture = architecture
       settings.allows_executable = executable ? 1 : 0
       settings.has_noexec_seal = noexec ? 1 : 0
+      settings.first_own = 5
       settings.process = 4711
       settings.pipe = pipe
       let count = clinux_build_filter(&settings, &instructions)
@@ -47,6 +48,8 @@ struct FilterTests {
         case 0x05: position += Int(instruction.value)
         case 0x15:
           position += Int(accumulator == instruction.value ? instruction.if_true : instruction.if_false)
+        case 0x35:
+          position += Int(accumulator >= instruction.value ? instruction.if_true : instruction.if_false)
         case 0x45:
           position += Int(accumulator & instruction.value != 0 ? instruction.if_true : instruction.if_false)
         case 0x06:
@@ -97,9 +100,20 @@ struct FilterTests {
     for command: UInt64 in [0, 2, 4, 8, 1024, 1030] {
       #expect(filter.verdict(n.fcntl, 5, command, 0xF) == .trapped)
     }
+    for descriptor: UInt64 in 0..<5 {
+      #expect(filter.verdict(n.fchmod, descriptor, 0o444) == .trapped)
+      #expect(filter.verdict(n.fcntl, descriptor, 1033, 0xF) == .trapped)
+    }
     for call in [n.mmap, n.mprotect] {
       for protection: UInt64 in 0...3 { #expect(filter.verdict(call, 0, 4096, protection) == .allowed) }
       for protection: UInt64 in 4...7 { #expect(filter.verdict(call, 0, 4096, protection) == .trapped) }
+    }
+    for flags: UInt64 in [1, 2, 0x22, 0x4022, 0x8022] {
+      #expect(filter.verdict(n.mmap, 0, 4096, 3, flags) == .allowed)
+    }
+    // MAP_LOCKED, MAP_HUGETLB, MAP_32BIT.
+    for flags: UInt64 in [0x2022, 0x40022, 0x62] {
+      #expect(filter.verdict(n.mmap, 0, 4096, 3, flags) == .trapped)
     }
     #expect(filter.verdict(n.sendmsg, 3) == .allowed)
     #expect(filter.verdict(n.sendmsg, 4) == .trapped)

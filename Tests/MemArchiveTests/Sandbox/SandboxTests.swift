@@ -285,24 +285,5 @@ struct SandboxTests {
     #expect(files.warnings.filter(\.concernsSandbox).count == 1)
     #expect(try files.names == reader.extract().names)
   }
-
-  @Test(arguments: [
-    (Int32(1), "socket"), (2, "clone"), (3, "mmap"), (4, "memfd_create"),
-  ])
-  func `A call beyond extraction ends the worker, and is named`(_ call: Int32, _ name: String) throws {
-    var options = ExtractionOptions(sandbox: .required)
-    options.forbiddenCall = call
-    let error = #expect(throws: ArchiveError.self) {
-      try ArchiveReader(path: Fixture.path("tree.tar.gz")).extract(options: options)
-    }
-    #expect(error?.code == .sandboxViolation)
-    #expect(error?.reason.contains(" \(name)") == true, "\(error.map { "\($0)" } ?? "no error")")
-  }
-
-  @Test func `A worker that asks for a file is told that it may not`() throws {
-    var options = ExtractionOptions(sandbox: .required)
-    options.forbiddenCall = 0
-    #expect(try ArchiveReader(path: Fixture.path("tree.tar.gz")).extract(options: options).count > 0)
-  }
 }
 #endif

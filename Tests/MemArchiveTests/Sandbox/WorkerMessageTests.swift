@@ -23,7 +23,8 @@ struct WorkerMessageTests {
 
   private static let messages: [WorkerMessage] = [
     .ready(version: "1", Protection(landlock: 7, seccomp: true, diesFirst: false)),
-    .unavailable(version: "1", part: "Landlock", reason: "no"), .opened(comment: nil), .opened(comment: "x"),
+    .unavailable(version: "1", part: "Landlock", reason: "no", errno: 12), .opened(comment: nil),
+    .opened(comment: "x"),
     .entry(entry, .asks),
     .entry(ArchiveEntry(.init(name: "", kind: .block)), .no),
     .file(position: 7, size: .max, .own), .file(position: 0, size: 0, .packed(slab: .max, offset: 1)),

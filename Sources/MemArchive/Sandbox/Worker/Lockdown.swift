@@ -1,5 +1,6 @@
 internal import CLinux
 internal import Glibc
+internal import SystemPackage
 
 /// The steps by which a worker gives everything up, in the only order that works: what has to be opened is opened first;
 /// Landlock binds the threads that are started after it; the filter binds those that have begun to run.
@@ -8,10 +9,15 @@ enum Lockdown {
   struct Failure: Error {
     let part: String
     let reason: String
+    /// The error number of a system call; 0 for none.
+    let errno: CInt
   }
 
   /// Descriptors for what is on its way to the parent, and for what threads have extracted and not handed over yet.
   private static let descriptors: UInt64 = 8192
+
+  /// Bytes of memory besides files: dictionaries of 7z and RAR come to a GiB and more, the largest of zstd to two.
+  private static let mostData: UInt64 = 3 << 30
 
   /// What holds now, and how many threads may extract.
   ///
@@ -27,20 +33,30 @@ enum Lockdown {
     unsafe _ = chdir("/")
     let diesFirst = clinux_prefer_for_oom() == 0
     try require("a process without dumps", clinux_forbid_dumps())
-    // Rounded up by what a file is grown by at once.
-    let largest = UInt64(max(order.account.heldLimit, 0)) &+ 64 << 20
-    try require("resource limits", clinux_limit_resources(largest, descriptors, order.processorSeconds))
+    try limitResources(order, threads)
     warm(order)
     try require("no_new_privs", clinux_forbid_privileges())
+    try require("capabilities", clinux_drop_capabilities())
     var abi: CInt = 0
     let refused = unsafe clinux_landlock_nothing(&abi)
-    if refused != 0, !order.isBestEffort { throw failure("Landlock", refused) }
+    if refused != 0, !order.isBestEffort || isExhaustion(refused) { throw failure("Landlock", refused) }
     // One watches, one decodes while the others extract, and the first of these is here.
     try startThreads(threads + 1 + (mayBeXZ(order, archive) ? threads : 0), cancellation)
     let seccomp = try lock(order, order.sources.first == .pipe ? archive : nil)
     return (
       Protection(landlock: refused == 0 ? Int(abi) : nil, seccomp: seccomp, diesFirst: diesFirst), threads
     )
+  }
+
+  private static func limitResources(_ order: WorkOrder, _ threads: Int) throws(Failure) {
+    var resources = clinux_resources()
+    // Rounded up by what a file is grown by at once.
+    resources.largest_file = UInt64(max(order.account.heldLimit, 0)) &+ 64 << 20
+    resources.descriptors = descriptors
+    resources.seconds = order.processorSeconds
+    // Stacks count with their whole size, two or three for each thread that extracts.
+    resources.data = mostData + UInt64(threads) << 25
+    try require("resource limits", unsafe clinux_limit_resources(&resources))
   }
 
   /// What libraries look up once they need it, in files that cannot be opened later.
@@ -61,7 +77,7 @@ enum Lockdown {
       try ThreadSupply.fill(count)
       try watchParent(cancellation)
     } catch {
-      throw Failure(part: "threads", reason: "\(error.reason)")
+      throw Failure(part: "threads", reason: "\(error.reason)", errno: error.errno?.rawValue ?? 0)
     }
   }
 
@@ -96,6 +112,8 @@ enum Lockdown {
     let hasNoexecSeal = clinux_has_noexec_seal()
     guard hasNoexecSeal >= 0 else { throw failure("memfd_create", errno) }
     settings.has_noexec_seal = hasNoexecSeal
+    settings.first_own = clinux_close_ranks()
+    guard settings.first_own >= 0 else { throw failure("descriptors", errno) }
     settings.process = UInt32(bitPattern: getpid())
     settings.pipe = pipe ?? -1
     // What is sent when a call is refused: a packet outside of the row, and a record with the call's number.
@@ -108,8 +126,13 @@ enum Lockdown {
     let refused = unsafe packet.withUnsafeBufferPointer {
       unsafe clinux_lock_calls(&settings, CInt(CLINUX_WORKER_SOCKET), $0.baseAddress, $0.count)
     }
-    if refused != 0, !order.isBestEffort { throw failure("seccomp", refused) }
+    if refused != 0, !order.isBestEffort || isExhaustion(refused) { throw failure("seccomp", refused) }
     return refused == 0
+  }
+
+  /// Whether another try may succeed: the system does not lack it for good.
+  private static func isExhaustion(_ error: CInt) -> Bool {
+    ArchiveError.exhausted("", Errno(rawValue: error), doing: "") != nil
   }
 
   private static func require(_ part: String, _ error: CInt) throws(Failure) {
@@ -117,6 +140,6 @@ enum Lockdown {
   }
 
   private static func failure(_ part: String, _ error: CInt) -> Failure {
-    Failure(part: part, reason: unsafe strerror(error).map { unsafe String(cString: $0) } ?? "error \(error)")
+    Failure(part: part, reason: "\(Errno(rawValue: error))", errno: error)
   }
 }

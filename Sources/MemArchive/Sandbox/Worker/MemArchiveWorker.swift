@@ -33,7 +33,6 @@ public enum MemArchiveWorker {
     } catch {
       desk.refuse(error)
     }
-    if let forbidden = order.forbidden { clinux_try_forbidden(forbidden) }
     WorkerService(desk, order, cancellation).run()
     _exit(0)
   }

@@ -55,7 +55,7 @@ final class WorkerDesk: @unchecked Sendable {
       do throws(Malformed) {
         if var reader = try records.next() {
           if let version = WorkOrder.version(reader), version != PlatformReport.version {
-            refuse(Lockdown.Failure(part: "the worker", reason: "it is another version"))
+            refuse(Lockdown.Failure(part: "the worker", reason: "it is another version", errno: 0))
           }
           return try WorkOrder(&reader)
         }
@@ -78,7 +78,9 @@ final class WorkerDesk: @unchecked Sendable {
   var archive: CInt? { received.first?.rawValue }
 
   func refuse(_ failure: Lockdown.Failure) -> Never {
-    send(.unavailable(version: PlatformReport.version, part: failure.part, reason: failure.reason))
+    send(
+      .unavailable(
+        version: PlatformReport.version, part: failure.part, reason: failure.reason, errno: failure.errno))
     flush()
     _exit(1)
   }
@@ -165,7 +167,11 @@ final class WorkerDesk: @unchecked Sendable {
     lastFlush = SystemCalls.roughTime()
     guard !writer.bytes.isEmpty else { return }
     while !outgoing.isEmpty, unacknowledged.count >= Self.window { awaitAcknowledgement() }
-    do throws(Errno) { try channel.send(writer.bytes, outgoing.map(\.descriptor)) } catch { _exit(0) }
+    do throws(PacketChannel.SendFailure) {
+      try channel.send(writer.bytes, outgoing.map(\.descriptor))
+    } catch {
+      _exit(0)
+    }
     writer.removeAll()
     guard !outgoing.isEmpty else { return }
     let files = Int64(outgoing.count { $0.isFile })

@@ -1,0 +1,121 @@
+// An optimised build has no @testable modules, and runs none of these.
+#if DEBUG
+import CFaults
+import Foundation
+import Glibc
+import SystemPackage
+import Testing
+
+@testable import MemArchive
+
+/// Whatever runs out while a worker is started, the archive is not read without one.
+struct ExhaustionTests {
+  /// What came of an extraction that would take less than a sandbox where the system has none.
+  private enum Outcome: Equatable {
+    case sandboxed
+    case error(ArchiveError.Code)
+    case unprotected
+  }
+
+  private static func outcome(_ sandbox: ExtractionOptions.Sandbox = .bestEffort) -> Outcome {
+    let reader = ArchiveReader(path: FilePath(Fixture.path("zip-deflated.zip")))
+    do throws(ArchiveError) {
+      let files = try reader.extract(options: ExtractionOptions(sandbox: sandbox))
+      return files.protection == nil ? .unprotected : .sandboxed
+    } catch {
+      return .error(error.code)
+    }
+  }
+
+  private static func limit(_ resource: __rlimit_resource, _ value: Int) -> Bool {
+    var limit = rlimit()
+    guard getrlimit(__rlimit_resource_t(resource.rawValue), &limit) == 0 else { return false }
+    limit.rlim_cur = rlim_t(value)
+    return setrlimit(__rlimit_resource_t(resource.rawValue), &limit) == 0
+  }
+
+  @Test func `Descriptors that run out at whichever step are an error of that kind`() async {
+    await #expect(processExitsWith: .success) {
+      guard Self.outcome() == .sandboxed else { exit(1) }
+      let probe = dup(0)
+      close(probe)
+      var refused = 0
+      for more in 0..<40 {
+        for sandbox in [ExtractionOptions.Sandbox.bestEffort, .required] {
+          guard Self.limit(RLIMIT_NOFILE, Int(probe) + more) else { exit(2) }
+          let outcome = Self.outcome(sandbox)
+          guard Self.limit(RLIMIT_NOFILE, 1000) else { exit(3) }
+          switch outcome {
+          case .sandboxed: break
+          case .error(.descriptorLimit): refused += 1
+          default:
+            print("\(more) descriptors, \(sandbox): \(outcome)")
+            exit(4)
+          }
+        }
+      }
+      exit(refused > 4 && refused < 80 ? 0 : 5)
+    }
+  }
+
+  @Test(.enabled(if: geteuid() == 0, "root is bound by no number of processes, and becomes somebody who is"))
+  func `Processes that run out at whichever step are an error of that kind`() async {
+    await #expect(processExitsWith: .success) {
+      // Somebody of whom nothing else runs.
+      guard setgid(61_234) == 0, setuid(61_234) == 0 else { exit(1) }
+      var refused = 0
+      for count in 0..<10 {
+        guard Self.limit(__RLIMIT_NPROC, count) else { exit(2) }
+        for sandbox in [ExtractionOptions.Sandbox.bestEffort, .required] {
+          switch Self.outcome(sandbox) {
+          case .sandboxed: break
+          case .error(.processLimit): refused += 1
+          case let outcome:
+            print("\(count) processes, \(sandbox): \(outcome)")
+            exit(3)
+          }
+        }
+      }
+      exit(refused > 1 ? 0 : 4)
+    }
+  }
+
+  /// Each call of a kind in turn, in this process, in those that it starts, and in what these execute.
+  @Test(
+    arguments: [
+      CFAULTS_START_THREAD, CFAULTS_OPEN, CFAULTS_MEMFD_CREATE, CFAULTS_MAP_STACK, CFAULTS_MAP_FILE,
+    ],
+    [EMFILE, ENFILE, ENOMEM, EAGAIN])
+  func `A call that is refused once for want of something never drops the sandbox`(
+    _ kind: Int, _ error: Int32
+  )
+    async
+  {
+    await #expect(processExitsWith: .success) { [kind, error] in
+      guard Self.outcome() == .sandboxed else { exit(1) }
+      var changed = 0
+      for first in 0..<60 {
+        var plan = cfaults_plan()
+        (plan.kind, plan.first, plan.count) = (Int32(kind), Int32(first), 1)
+        (plan.action, plan.error) = (Int32(CFAULTS_FAIL), error)
+        var result = cfaults_result()
+        var outcome: Outcome?
+        let status = withUnsafeMutablePointer(to: &outcome) { pointer in
+          cfaults_run(
+            &plan, { $0!.assumingMemoryBound(to: Outcome?.self).pointee = ExhaustionTests.outcome() },
+            pointer,
+            &result)
+        }
+        guard status == 0 else { exit(2) }
+        if result.changed == 0 { break }
+        changed += 1
+        if outcome == .unprotected {
+          print("call \(first): read without a sandbox")
+          exit(3)
+        }
+      }
+      exit(changed > 0 ? 0 : 4)
+    }
+  }
+}
+#endif
