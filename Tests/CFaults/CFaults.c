@@ -216,7 +216,7 @@ int cfaults_run(const struct cfaults_plan *plan, void (*body)(void *), void *con
     int kind = kind_of(&call.data);
     if (kind >= 0) result->calls[kind]++;
     // Only with our own memory and descriptors: a child's path or buffer is somewhere else.
-    int is_ours = syscall(SYS_tgkill, getpid(), call.pid, 0) == 0;
+    int is_ours = syscall(SYS_tgkill, getpid(), call.pid, 0) == 0 || plan->children;
     if (is_ours && is_chosen(plan, &call, kind, &seen)) {
       result->changed++;
       answer(plan, &call, &reply);

@@ -70,6 +70,8 @@ struct cfaults_plan {
   int bits_argument;
   // Only calls whose path begins so; NULL: all.
   const char *path;
+  // Whether calls of other processes that were started meanwhile are changed too: they can only be failed, and not by path.
+  int children;
 };
 
 struct cfaults_result {

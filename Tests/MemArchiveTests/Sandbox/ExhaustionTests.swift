@@ -84,6 +84,7 @@ struct ExhaustionTests {
   @Test(
     arguments: [
       CFAULTS_START_THREAD, CFAULTS_OPEN, CFAULTS_MEMFD_CREATE, CFAULTS_MAP_STACK, CFAULTS_MAP_FILE,
+      CFAULTS_DUPLICATE,
     ],
     [EMFILE, ENFILE, ENOMEM, EAGAIN])
   func `A call that is refused once for want of something never drops the sandbox`(
@@ -94,10 +95,10 @@ struct ExhaustionTests {
     await #expect(processExitsWith: .success) { [kind, error] in
       guard Self.outcome() == .sandboxed else { exit(1) }
       var changed = 0
-      for first in 0..<60 {
+      for first in 0..<24 {
         var plan = cfaults_plan()
         (plan.kind, plan.first, plan.count) = (Int32(kind), Int32(first), 1)
-        (plan.action, plan.error) = (Int32(CFAULTS_FAIL), error)
+        (plan.action, plan.error, plan.children) = (Int32(CFAULTS_FAIL), error, 1)
         var result = cfaults_result()
         var outcome: Outcome?
         let status = withUnsafeMutablePointer(to: &outcome) { pointer in
