@@ -26,6 +26,18 @@ int clinux_get_seals(int descriptor) {
   return fcntl(descriptor, F_GET_SEALS);
 }
 
+pid_t clinux_number_in_proc(void) {
+  char text[16];
+  ssize_t count = readlink("/proc/self", text, sizeof text);
+  if (count < 0) return -1;
+  pid_t number = 0;
+  for (ssize_t at = 0; at < count && text[at] >= '0' && text[at] <= '9' && number < 100000000; at++)
+    number = 10 * number + (text[at] - '0');
+  if (number > 0) return number;
+  errno = ENOENT;
+  return -1;
+}
+
 size_t clinux_thread_count(void) {
   struct stat status;
   // A directory of directories has a link for each, its own, and its parent's.

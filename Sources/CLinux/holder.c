@@ -1,5 +1,5 @@
 #define _GNU_SOURCE
-#include "holder.h"
+#include "CLinux.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -23,6 +23,16 @@ static pid_t fork_silently(void) {
   return (pid_t)syscall(SYS_clone, 0, 0, 0, 0, 0);
 }
 
+// The same for a process that outlives its parent. An orphan is reaped by process 1, which in many a container reaps none:
+// Linux 7.1 can do without (CLONE_AUTOREAP), and whoever does not know that refuses it.
+static pid_t fork_orphan(void) {
+  struct {
+    uint64_t flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls;
+  } arguments = {.flags = 1ULL << 34};
+  pid_t child = (pid_t)syscall(SYS_clone3, &arguments, sizeof arguments);
+  return child < 0 ? fork_silently() : child;
+}
+
 static int ascending(const void *left, const void *right) {
   int a = *(const int *)left, b = *(const int *)right;
   return (a > b) - (a < b);
@@ -44,8 +54,10 @@ static _Noreturn void keep(const int *kept, size_t count, int ends, int report) 
   }
   syscall(SYS_close_range, next, ~0U, 0);
 
-  pid_t own = (pid_t)syscall(SYS_getpid);
-  if (write(report, &own, sizeof own) != sizeof own) _exit(1);
+  // Where it keeps none of the caller's, nobody needs a path into it.
+  pid_t own = count > 2 ? clinux_number_in_proc() : 0;
+  if (own < 0) own = -errno;
+  if (write(report, &own, sizeof own) != sizeof own || own < 0) _exit(1);
   close(report);
   struct pollfd command = {.fd = ends, .events = POLLIN};
   while (poll(&command, 1, -1) < 0 && errno == EINTR) {}
@@ -67,7 +79,7 @@ pid_t clinux_hold(const int *descriptors, size_t count) {
   // Once more removed: the command would find a child it never made, and could wait for it for ever.
   between = fork_silently();
   if (between == 0) {
-    pid_t grandchild = fork_silently();
+    pid_t grandchild = fork_orphan();
     if (grandchild == 0) keep(kept, count + 2, ends, pipes[1]);
     _exit(grandchild < 0);
   }
@@ -80,8 +92,8 @@ pid_t clinux_hold(const int *descriptors, size_t count) {
   // To the end of the pipe: whoever looks at the holder from now on finds the descriptors and nothing else.
   char more;
   while (got == sizeof holder && read(pipes[0], &more, 1) < 0 && errno == EINTR) {}
-  if (got == sizeof holder) goto done;
-  errno = EAGAIN;
+  if (got == sizeof holder && holder >= 0) goto done;
+  errno = got == sizeof holder ? -holder : EAGAIN;
 
 failed:
   failure = errno;

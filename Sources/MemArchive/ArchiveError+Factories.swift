@@ -165,6 +165,12 @@ extension ArchiveError {
       advice: "Allow it with ExtractionOptions.insecureNames if its entries are not unpacked to a disk.")
   }
 
+  static func noProc(_ path: String, _ errno: Errno, file name: String) -> Self {
+    Self(
+      .pathUnavailable, entry: name, "\(path) does not lead to the file", call: "stat", errno: errno,
+      advice: "Mount /proc, or use withBytes or fileDescriptor, which need no path.")
+  }
+
   static func noProc(_ path: String, _ errno: Errno) -> Self {
     Self(
       .pathUnavailable, "\(path) does not lead to the tree", call: "stat", errno: errno,

@@ -57,9 +57,7 @@ extension MemFile {
         guard opened.device == own.device, opened.inode == own.inode else { throw .noSuchFileOrDirectory }
         return path
       } catch {
-        throw ArchiveError(
-          .pathUnavailable, entry: name, "\(path) does not lead to the file", call: "stat", errno: error,
-          advice: "Mount /proc, or use withBytes or fileDescriptor, which need no path.")
+        throw .noProc(path, error, file: name)
       }
     }
   }

@@ -151,9 +151,8 @@ public final class MemTree: Sendable {
     return try withExtendedLifetime(self) { try body(text) }
   }
 
-  /// `/proc/PID/fd`, with the number that this process has in the /proc that is mounted.
   private static func descriptorDirectory() throws(ArchiveError) -> String {
-    do throws(Errno) { return "/proc/\(try SystemCalls.processNumberInProc())/fd" } catch {
+    do throws(Errno) { return try SystemCalls.descriptorDirectory() } catch {
       throw .noProc("/proc/self", error)
     }
   }

@@ -86,6 +86,15 @@ struct HoldTests {
       gives: .done("first\n" + Content.hello.bytes))
   }
 
+  @Test(
+    .enabled(if: PidNamespace.isPossible, "no pid namespace can be made here"),
+    arguments: [[], ["--hold"], ["--tree"]] as [[Bytes]])
+  func `In a new pid namespace the paths are those of the /proc that is mounted`(_ way: [Bytes]) throws {
+    let run: [Bytes] = [Program.path, "run", "tree.tar.gz"] + way
+    let outcome = try Command(PidNamespace.command + run + ["--", "cat", "{tree/hello.txt}"]).run()
+    #expect(outcome == .done(Content.hello.bytes))
+  }
+
   private func holder(of path: Substring) throws -> Stranger {
     try Stranger(#require(pid_t(path.split(separator: "/")[1])))
   }

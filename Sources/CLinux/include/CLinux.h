@@ -48,6 +48,9 @@ int clinux_processor_count(void);
 size_t clinux_thread_count(void);
 // Names the calling thread, in at most 15 bytes.
 void clinux_name_thread(const char *name);
+// This process's number as the /proc that is mounted has it: after unshare(1) with -p that is not getpid(2)'s. -1 and errno
+// where there is none. Safe between fork(2) and execve(2).
+pid_t clinux_number_in_proc(void);
 int clinux_duplicate(int descriptor, int close_on_exec);
 int clinux_open_read_only(const char *path);
 

@@ -41,7 +41,8 @@ extension MemFile {
     return "/proc/self/fd/\(number ?? own)"
   }
 
-  /// A path that opens this file in other processes: `/proc/PID/fd/N`, where PID is this process.
+  /// A path that opens this file in other processes: `/proc/PID/fd/N`, where PID is this process, by the number that it
+  /// has in the /proc that is mounted.
   ///
   /// It is valid while this object **and this process** are alive (see ``path`` for what ends an object's life), for
   /// processes of the same user that see the same /proc and may look at this process (ptrace(2), "Ptrace access mode
@@ -51,7 +52,10 @@ extension MemFile {
   public var externalPath: String {
     get throws(ArchiveError) {
       _ = try path
-      return "/proc/\(getpid())/fd/\(try fileDescriptor.rawValue)"
+      let number = try fileDescriptor.rawValue
+      do throws(Errno) { return "\(try SystemCalls.descriptorDirectory())/\(number)" } catch {
+        throw .noProc("/proc/self", error, file: name)
+      }
     }
   }
 }

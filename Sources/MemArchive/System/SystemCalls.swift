@@ -224,6 +224,11 @@ enum SystemCalls {
     return "\(text(name.sysname)) \(text(name.release)) \(text(name.machine))"
   }
 
+  /// `/proc/PID/fd`, where PID is this process's number in the /proc that is mounted, which need not be getpid(2)'s.
+  static func descriptorDirectory() throws(Errno) -> String {
+    "/proc/\(try valueOrErrno { clinux_number_in_proc() })/fd"
+  }
+
   /// sched_yield(2)
   static func yield() { sched_yield() }
 

@@ -103,13 +103,6 @@ extension SystemCalls {
     var status = stat()
     return unsafe path.withPlatformString { unsafe lstat($0, &status) } == 0
   }
-
-  /// This process's number as the /proc that is mounted has it, which need not be getpid(2)'s: readlink(2).
-  static func processNumberInProc() throws(Errno) -> String {
-    var text = [CChar](repeating: 0, count: 32)
-    let count = try valueOrErrno { unsafe readlink("/proc/self", &text, text.count) }
-    return String(decoding: text[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
-  }
 }
 
 extension timespec {

@@ -88,4 +88,29 @@ struct SpawnTests {
       fcntl(number, F_GETFD) == -1
         || (try? FileManager.default.destinationOfSymbolicLink(atPath: path)) != "/memfd:x (deleted)")
   }
+
+  private typealias Unshare = @convention(c) (CInt) -> CInt
+  private typealias Fork = @convention(c) () -> pid_t
+
+  @Test(.enabled(if: geteuid() == 0, "only root makes a pid namespace"))
+  func `In a new pid namespace the external path is that of the /proc that is mounted`() async {
+    await #expect(processExitsWith: .success) {
+      // Swift's module hides them.
+      let unshare = unsafeBitCast(dlsym(nil, "unshare"), to: Unshare.self)
+      let fork = unsafeBitCast(dlsym(nil, "fork"), to: Fork.self)
+      let newPidNamespace: CInt = 0x2000_0000
+      guard unshare(newPidNamespace) == 0 else { exit(1) }
+      let child = fork()
+      if child == 0 {
+        guard getpid() == 1, let file = try? MemFile(name: "x", bytes: Array("inside".utf8)),
+          let path = try? file.externalPath
+        else { _exit(2) }
+        _exit(
+          withExtendedLifetime(file) { (try? Bytes(contentsOfFile: path)) == Bytes("inside".utf8) } ? 0 : 3)
+      }
+      var status: CInt = 0
+      guard child > 0, waitpid(child, &status, 0) == child else { exit(4) }
+      exit(status >> 8 & 0xFF)
+    }
+  }
 }
