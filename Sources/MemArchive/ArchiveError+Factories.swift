@@ -126,7 +126,8 @@ extension ArchiveError {
 
   static func disallowed(_ format: ArchiveFormats) -> Self {
     Self(
-      .unsupportedFormat, "the format \(format) is not among those that are allowed",
+      .unsupportedFormat,
+      "the format \(format)\(format == .loneFile ? " (a lone compressed file)" : "") is not among those that are allowed",
       advice: "Add it to ExtractionOptions.formats if the archive is trusted.")
   }
 

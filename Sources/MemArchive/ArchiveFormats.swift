@@ -40,16 +40,36 @@ public struct ArchiveFormats: OptionSet, Hashable, Sendable {
     [.standard, .rar, .rar5, .cab, .lha, .iso9660, .xar, .warc]
   }
 
-  static let names: [(Self, String)] = [
-    (.tar, "tar"), (.zip, "zip"), (.sevenZip, "7z"), (.cpio, "cpio"), (.ar, "ar"),
-    (.loneFile, "lone file"), (.rar, "rar"), (.rar5, "rar5"), (.cab, "cab"), (.lha, "lha"),
-    (.iso9660, "iso9660"), (.xar, "xar"), (.warc, "warc"),
+  /// What each is called, wherever one is named: the only such table.
+  private static let named: [(name: String, format: Self)] = [
+    ("tar", .tar), ("zip", .zip), ("7z", .sevenZip), ("cpio", .cpio), ("ar", .ar), ("file", .loneFile),
+    ("rar4", .rar), ("rar5", .rar5), ("cab", .cab), ("lha", .lha), ("iso", .iso9660), ("xar", .xar),
+    ("warc", .warc),
   ]
+  /// Names of several together.
+  private static let groups: [(name: String, format: Self)] = [
+    ("standard", .standard), ("all", .all), ("rar", [.rar, .rar5]),
+  ]
+
+  /// All names that ``init(_:)`` takes.
+  package static var names: [String] { (groups + named).map(\.name) }
 }
 
-extension ArchiveFormats: CustomStringConvertible {
-  /// The formats' names, such as "tar, zip".
+extension ArchiveFormats: LosslessStringConvertible {
+  /// The formats' names with commas between them, such as "tar, zip", which ``init(_:)`` takes.
   public var description: String {
-    Self.names.filter { contains($0.0) }.map(\.1).joined(separator: ", ")
+    Self.named.filter { contains($0.format) }.map(\.name).joined(separator: ", ")
+  }
+
+  /// Formats by their names, with commas between them: tar, zip, 7z, cpio, ar, file (a lone compressed file), rar4, rar5,
+  /// cab, lha, iso, xar, warc; and for several together rar, standard, all. Capitals are as good. `nil` where one of them
+  /// is none of these.
+  public init?(_ description: String) {
+    self = []
+    for name in description.lowercased().split(separator: ",") {
+      let name = name.drop { $0 == " " }
+      guard let known = (Self.groups + Self.named).first(where: { $0.name == name }) else { return nil }
+      formUnion(known.format)
+    }
   }
 }

@@ -7,7 +7,7 @@ struct ReadingOptions: ParsableArguments {
     name: .long,
     help: ArgumentHelp(
       """
-      The formats that may be read, with commas between them: \(FormatList.names). By default all in a sandbox, and \
+      The formats that may be read, with commas between them: \(ArchiveFormats.names.joined(separator: ", ")). By default all in a sandbox, and \
       standard without.
       """,
       valueName: "list"))

@@ -7,6 +7,18 @@ struct FormatTests {
     ("cpio", "cpio-newc.cpio"), ("ar", "ar-package.deb"), ("file", "hello.txt.gz"), ("cpio", "rpm-xz.rpm"),
   ]
 
+  @Test func `The help names every format that there is, and each is taken`() throws {
+    let help = try Program.run("list", "--help").output.text.split(whereSeparator: \.isWhitespace)
+    let listed = help.joined(separator: " ").firstMatch(of: #/commas between them: ([a-z0-9, ]+)\./#)
+    let names = try #require(listed).1.split(separator: ", ").map { Bytes($0.utf8) }
+    for name in ["standard", "all", "rar", "rar4", "rar5"] + Self.fixtures.map(\.format) {
+      #expect(names.contains(name), "\(name)")
+    }
+    for name in names {
+      #expect(try Program.run("list", "--formats", name, "nowhere").end == .exit(4), "\(name)")
+    }
+  }
+
   @Test(arguments: fixtures)
   func `A format that is named is read as it is by default`(format: Bytes, archive: Bytes) throws {
     let byDefault = try Program.run("digest", archive)
@@ -28,6 +40,15 @@ struct FormatTests {
     }
   }
 
+  @Test(arguments: fixtures)
+  func `What the error calls a format is what --formats takes`(format: Bytes, archive: Bytes) throws {
+    let byDefault = try Program.run("digest", archive)
+    let outcome = try Program.run("digest", "--formats", "warc", archive)
+    let named = try #require(outcome.errors.text.firstMatch(of: #/: the format (\S+) /#), "\(outcome.errors)")
+    #expect(Bytes(named.1.utf8) == format)
+    try Program.expect("digest", "--formats", "warc," + Bytes(named.1.utf8), archive, gives: byDefault)
+  }
+
   @Test func `The error about a format says which option allows it`() throws {
     let outcome = try Program.run("list", "--formats", "zip", "tree.tar.gz")
     #expect(outcome.end == .exit(1))
@@ -44,7 +65,8 @@ struct FormatTests {
         in: directory)
       #expect(made.end == .exit(1))
       #expect(made.output == "")
-      #expect(made.errors.text.hasPrefix("memarchive: archive: the format "), "\(made.errors)")
+      #expect(
+        made.errors.text.hasPrefix("memarchive: archive: the format \(format) is not "), "\(made.errors)")
       for list in [format, "all", "standard,\(format)"] {
         let outcome = try Program.shell("exec $m cat --formats \(list) archive hello.txt", in: directory)
         #expect(outcome == .done(Content.hello.bytes), "\(list)")

@@ -35,13 +35,32 @@ struct OptionTests {
     #expect(error?.code == .unsupportedFormat)
     #expect(error?.reason == "the format tar is not among those that are allowed")
     for (magic, name) in [
-      ("Rar!\u{1A}\u{7}\u{1}\0", "rar5"), ("MSCF\0\0\0\0", "cab"), ("WARC/1.0\r\n", "warc"),
+      ("Rar!\u{1A}\u{7}\0", "rar4"), ("Rar!\u{1A}\u{7}\u{1}\0", "rar5"), ("MSCF\0\0\0\0", "cab"),
+      ("WARC/1.0\r\n", "warc"),
     ] {
       let error = #expect(throws: ArchiveError.self) {
         try ArchiveReader(bytes: Bytes(magic.utf8) + Bytes(repeating: 0, count: 600)).extract()
       }
       #expect(error?.reason.contains("format \(name) is not") == true)
     }
+    let lone = #expect(throws: ArchiveError.self) {
+      try ArchiveReader(bytes: Gzip.member(body)).extract(options: ExtractionOptions(formats: .tar))
+    }
+    #expect(lone?.reason.hasPrefix("the format file (a lone compressed file) is not") == true)
+  }
+
+  @Test func `Each format has a name that stands for it alone, and formats are had from their names`() {
+    for bit in 0..<Int.bitWidth where ArchiveFormats.all.rawValue & 1 << bit != 0 {
+      let format = ArchiveFormats(rawValue: 1 << bit)
+      #expect(!"\(format)".isEmpty && ArchiveFormats("\(format)") == format)
+      #expect(ArchiveFormats.names.contains("\(format)"))
+    }
+    for formats in [[], .tar, .standard, .all, [.rar, .warc]] as [ArchiveFormats] {
+      #expect(ArchiveFormats("\(formats)") == formats)
+    }
+    #expect(ArchiveFormats("rar") == [.rar, .rar5] && ArchiveFormats("TAR,Zip") == [.tar, .zip])
+    #expect(ArchiveFormats("all") == .all && ArchiveFormats("standard, warc") == [.standard, .warc])
+    for name in ["lone file", "iso9660", "tar zip", "tar;zip"] { #expect(ArchiveFormats(name) == nil) }
   }
 
   @Test func `A file that is valid in two formats is read in the one that is pinned`() throws {
