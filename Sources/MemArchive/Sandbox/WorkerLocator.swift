@@ -11,11 +11,45 @@ enum WorkerLocator {
   /// Whether this program begins with `MemArchiveWorker.runIfRequested()`.
   static let isOwnWorker = Atomic<Bool>(false)
 
+  private static let variable = "MEMARCHIVE_WORKER"
+
+  /// A program to be started as worker.
+  struct Program {
+    let path: String
+    /// What messages call it.
+    let name: String
+  }
+
+  /// The program that the caller names, whatever it is; otherwise the first that is found and that nobody else can change.
+  ///
+  /// - Throws: with `sandboxUnavailable` where there is none.
+  static func program(_ options: ExtractionOptions) throws(ArchiveError) -> Program {
+    if let worker = options.worker { return Program(path: worker.string, name: worker.string) }
+    if let named = environment(variable) { return Program(path: named, name: "\(variable)=\(named)") }
+    return try first(of: candidates(options), running: ownProgram())
+  }
+
+  /// - Parameter own: This program, which runs already, whoever can change it.
+  static func first(of candidates: [String], running own: String?) throws(ArchiveError) -> Program {
+    var passedOver: ArchiveError?
+    for path in candidates {
+      guard let status = try? SystemCalls.status(of: path), status.isRegular else { continue }
+      if path == own || isTrusted(status) { return Program(path: path, name: path) }
+      passedOver = passedOver ?? .changeableWorker(path, status)
+    }
+    throw passedOver ?? .missingWorker()
+  }
+
+  /// Whether root and this process's user alone can change it.
+  private static func isTrusted(_ status: SystemCalls.Status) -> Bool {
+    (status.owner == 0 || status.owner == geteuid()) && status.mode & 0o022 == 0
+  }
+
   /// Programs to be tried in turn: the one that was named; beside this program; this program; libexec; and the
   /// directories of PATH where the best effort is enough.
   static func candidates(_ options: ExtractionOptions) -> [String] {
     if let worker = options.worker { return [worker.string] }
-    if let named = environment("MEMARCHIVE_WORKER") { return [named] }
+    if let named = environment(variable) { return [named] }
     var candidates: [String] = []
     let own = ownProgram()
     let directory = own.map { path in String(path[..<(path.lastIndex(of: "/") ?? path.startIndex)]) }
@@ -47,5 +81,23 @@ enum WorkerLocator {
     guard let executed = unsafe clinux_executed_path() else { return nil }
     let path = unsafe String(cString: executed)
     return path.contains("/") ? path : nil
+  }
+}
+
+extension ArchiveError {
+  fileprivate static func missingWorker() -> Self {
+    .sandboxUnavailable(
+      "the worker",
+      "\(WorkerLocator.programName) is neither named (MEMARCHIVE_WORKER), beside this program nor installed: call "
+        + "MemArchiveWorker.runIfRequested() first thing in main, or add the product \(WorkerLocator.programName) to the "
+        + "target's dependencies")
+  }
+
+  fileprivate static func changeableWorker(_ path: String, _ status: SystemCalls.Status) -> Self {
+    let mode = "0" + String(status.mode & 0o7777, radix: 8)
+    return .sandboxUnavailable(
+      "the worker",
+      "\(path) is passed over, since others can change it (owner \(status.owner), mode \(mode)): make it root's or your "
+        + "own (chown), and writable for nobody else (chmod go-w)")
   }
 }

@@ -8,13 +8,14 @@ internal import SystemPackage
 /// of it, no other child of the host is touched, and a host that reaps everything does no harm.
 @safe final class WorkerProcess {
   let channel: PacketChannel
-  let path: String
+  /// What messages call its program.
+  let name: String
   /// Nil once it was ended.
   private var warden: OpaquePointer?
 
   /// Starts the program with an empty environment but for what its own loader and runtime go by.
-  init(_ path: String) throws(Errno) {
-    self.path = path
+  init(_ program: WorkerLocator.Program) throws(Errno) {
+    name = program.name
     var ends: [CInt] = [-1, -1]
     _ = try SystemCalls.valueOrErrno { unsafe clinux_packet_sockets(&ends) }
     channel = PacketChannel(FileDescriptor(rawValue: ends[0]))
@@ -24,12 +25,12 @@ internal import SystemPackage
     if let libraries = WorkerLocator.environment("LD_LIBRARY_PATH") {
       environment.append("LD_LIBRARY_PATH=\(libraries)")
     }
-    let arguments = unsafe Self.pointers([path, WorkerLocator.argument])
+    let arguments = unsafe Self.pointers([program.path, WorkerLocator.argument])
     let variables = unsafe Self.pointers(environment)
     defer {
       unsafe (arguments + variables).forEach { unsafe free(UnsafeMutablePointer(mutating: $0)) }
     }
-    guard let warden = unsafe clinux_start_warden(path, arguments, variables, theirs.rawValue) else {
+    guard let warden = unsafe clinux_start_warden(program.path, arguments, variables, theirs.rawValue) else {
       throw Errno(rawValue: errno)
     }
     unsafe self.warden = warden

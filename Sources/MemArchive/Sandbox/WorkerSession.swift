@@ -50,19 +50,13 @@ final class WorkerSession {
   }
 
   private static func startProcess(_ options: ExtractionOptions) throws(ArchiveError) -> WorkerProcess {
-    let candidates = WorkerLocator.candidates(options)
-    for path in candidates {
-      if candidates.count > 1, (try? SystemCalls.status(of: path))?.isRegular != true { continue }
-      do { return try WorkerProcess(path) } catch {
-        if let exhausted = ArchiveError.exhausted("clone", error, doing: "starting a sandboxed worker") {
-          throw exhausted
-        }
-        throw .sandboxUnavailable("the worker", "\(path) cannot be started (\(error))")
+    let program = try WorkerLocator.program(options)
+    do { return try WorkerProcess(program) } catch {
+      if let exhausted = ArchiveError.exhausted("clone", error, doing: "starting a sandboxed worker") {
+        throw exhausted
       }
+      throw .sandboxUnavailable("the worker", "\(program.name) cannot be started (\(error))")
     }
-    throw .sandboxUnavailable(
-      "the worker",
-      "\(WorkerLocator.programName) is neither named (MEMARCHIVE_WORKER), beside this program nor installed")
   }
 
   private static func order(
@@ -134,7 +128,7 @@ final class WorkerSession {
     case .ready(let version, _),
       .unavailable(let version, _, _, _) where version != PlatformReport.version:
       throw .sandboxUnavailable(
-        "the worker", "\(process.path) is version \(version), and this is \(PlatformReport.version)")
+        "the worker", "\(process.name) is version \(version), and this is \(PlatformReport.version)")
     case .unavailable(_, let part, let reason, let errno):
       throw .exhausted(part, Errno(rawValue: errno), doing: "locking a sandboxed worker in")
         ?? .sandboxUnavailable(part, reason)
@@ -145,7 +139,7 @@ final class WorkerSession {
   /// A program that was started as worker and is none.
   private func isNone(_ reason: String) -> ArchiveError {
     _ = process.end()
-    return .sandboxUnavailable("the worker", "\(process.path) is none: \(reason)")
+    return .sandboxUnavailable("the worker", "\(process.name) is none: \(reason)")
   }
 
   /// Sends a request or an answer.

@@ -106,11 +106,12 @@ enum SystemCalls {
     return try valueOrErrno { unsafe poll(&request, 1, milliseconds) } > 0
   }
 
-  /// The kind, size and identity of an open file, fstat(2).
+  /// The kind, size, identity and owner of a file, stat(2).
   struct Status: Equatable {
     let device: UInt64
     let inode: UInt64
     let mode: UInt32
+    let owner: UInt32
     let size: Int64
     let linkCount: UInt64
     var isRegular: Bool { mode & S_IFMT == S_IFREG }
@@ -123,6 +124,7 @@ enum SystemCalls {
       device = UInt64(status.st_dev)
       inode = UInt64(status.st_ino)
       mode = UInt32(status.st_mode)
+      owner = UInt32(status.st_uid)
       size = Int64(status.st_size)
       linkCount = UInt64(status.st_nlink)
     }
