@@ -219,7 +219,7 @@ ON_SHARED_MEMORY static void watch(struct clinux_warden *warden) {
   requests[1].events = POLLIN | POLLRDHUP;
   long count;
   do count = call(SYS_ppoll, (long)requests, 3, 0, 0, SIGNALS);
-  while (count == -EINTR || count == -EAGAIN);
+  while (count == -EINTR);
   if (count < 0 || (requests[1].revents | requests[2].revents) != 0)
     call(SYS_pidfd_send_signal, warden->worker, SIGKILL, 0, 0, 0);
   long result;
@@ -297,7 +297,7 @@ struct clinux_warden *clinux_start_warden(
     struct pollfd requests[2] = {{.fd = sockets[0], .events = POLLIN}, {.fd = descriptor, .events = POLLIN}};
     long count;
     do count = call(SYS_ppoll, (long)requests, 2, 0, 0, SIGNALS);
-    while (count == -EINTR || count == -EAGAIN);
+    while (count == -EINTR);
   }
   call(SYS_rt_sigprocmask, SIG_SETMASK, (long)&before, 0, SIGNALS, 0);
   close(null);

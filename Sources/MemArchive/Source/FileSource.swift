@@ -72,7 +72,8 @@ final class PipeSource: ByteSource {
         let count = try SystemCalls.read(descriptor, at: nil, into: &buffer)
         bytesRead += Int64(count)
         return count
-      } catch .wouldBlock {
+      } catch .wouldBlock where waits {
+        // Somebody else who reads it was quicker.
         continue
       } catch {
         throw .system("read", error, doing: "reading the archive")
