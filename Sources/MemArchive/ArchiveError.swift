@@ -126,14 +126,15 @@ public struct ArchiveError: Error, Hashable, Sendable {
 }
 
 extension ArchiveError: CustomStringConvertible {
-  /// A sentence for a person: the entry, what happened, the failing call, what to do.
+  /// A sentence for a person: the entry, what happened, the failing call, what to do. One line, fit for a terminal and a
+  /// log: what of a name would control these is escaped here, `\u{1B}`, and is as it was in ``entry``.
   public var description: String {
     var text = entry.map { "entry \"\($0)\": " } ?? ""
     text += reason
     if let call {
       text += errno.map { " (\(call): \($0))" } ?? " (\(call))"
     }
-    return text + ". " + advice
+    return PlainText.escaped(text + ". " + advice)
   }
 }
 

@@ -7,8 +7,8 @@ public struct ArchiveWarning: Hashable, Sendable {
 }
 
 extension ArchiveWarning: CustomStringConvertible {
-  /// The entry, where there is one, and what is odd.
-  public var description: String { (entry.map { "entry \"\($0)\": " } ?? "") + text }
+  /// The entry, where there is one, and what is odd; one line, escaped like ``ArchiveError/description``.
+  public var description: String { PlainText.escaped((entry.map { "entry \"\($0)\": " } ?? "") + text) }
 }
 
 extension ArchiveWarning {

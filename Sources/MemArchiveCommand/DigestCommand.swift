@@ -31,9 +31,9 @@ struct DigestCommand: ParsableCommand {
       switch entry.kind {
       case .file where isWanted, .hardlink where entry.hasContent && (isWanted || lines.awaits(entry)):
         let file = try content()
-        lines.add(entry, isShown: isWanted, try DigestLines.Content(file))
+        try lines.add(entry, isShown: isWanted, DigestLines.Content(file))
       case .hardlink where isWanted:
-        lines.add(link: entry)
+        try lines.add(link: entry)
       case .symlink where names.isEmpty:
         lines.note(symlink: entry.name)
       default:
@@ -48,7 +48,7 @@ struct DigestCommand: ParsableCommand {
           lines.resolve(name, try DigestLines.Content(file))
         })
     }
-    lines.finish()
+    try lines.finish()
     status = status.and(wanted.reportMissing(in: archive, afterAll: status == .done))
     if status != .done { throw status }
   }
@@ -90,27 +90,27 @@ struct DigestLines {
   }
 
   /// A line whose content is known.
-  mutating func add(_ entry: ArchiveEntry, isShown: Bool, _ content: Content) {
+  mutating func add(_ entry: ArchiveEntry, isShown: Bool, _ content: Content) throws {
     contents[.init(path: entry.name)] = content
     if entry.kind == .hardlink, let link = entry.link {
       // cpio: the first names of this file were empty, and this is what they stand for.
       contents[.init(path: link)] = content
       for index in waiting.indices where waiting[index].belongs(to: link) { waiting[index].content = content }
     }
-    guard isShown else { return flush() }
+    guard isShown else { return try flush() }
     // An empty file with more names may get its content from the last of them.
     let isComplete = entry.kind == .hardlink || entry.linkCount < 2 || content.size > 0
     waiting.append(Line(entry: entry, content: isComplete ? content : nil))
-    flush()
+    try flush()
   }
 
   /// A line whose content is another entry's.
-  mutating func add(link entry: ArchiveEntry) {
+  mutating func add(link entry: ArchiveEntry) throws {
     let target = entry.link ?? ""
     if symlinks.contains(.init(path: target)) { return note(symlink: entry.name) }
     let awaited = waiting.contains { $0.content == nil && $0.belongs(to: target) }
     waiting.append(Line(entry: entry, content: awaited ? nil : contents[.init(path: target)]))
-    flush()
+    try flush()
   }
 
   mutating func note(symlink name: String) { symlinks.insert(.init(path: name)) }
@@ -132,17 +132,17 @@ struct DigestLines {
   }
 
   /// Writes all lines that have a content.
-  mutating func finish() {
+  mutating func finish() throws {
     for index in waiting.indices where waiting[index].content == nil {
       waiting[index].content = contents[.init(path: waiting[index].entry.name)]
     }
     waiting.removeAll { $0.content == nil }
-    flush()
+    try flush()
   }
 
-  private mutating func flush() {
+  private mutating func flush() throws {
     let ready = waiting.prefix { $0.content != nil }
-    for line in ready { if let content = line.content { write(line.entry, content) } }
+    for line in ready { if let content = line.content { try write(line.entry, content) } }
     waiting.removeFirst(ready.count)
   }
 
@@ -152,18 +152,17 @@ struct DigestLines {
     let raw: String?
   }
 
-  private func write(_ entry: ArchiveEntry, _ content: Content) {
+  private func write(_ entry: ArchiveEntry, _ content: Content) throws {
     let hex = content.digest.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
     let raw = entry.rawName
     if json {
       let row = Row(
         name: entry.name, kind: entry.kind.rawValue, sha256: hex, size: content.size,
         raw: raw.elementsEqual(entry.name.utf8) ? nil : Data(raw).base64EncodedString())
-      guard let line = try? encoder.encode(row) else { return }
-      Output.write(Array(line) + [0x0A])
+      try Output.write(JSONLine.bytes(row, by: encoder))
     } else {
       let name = NameText.escaped(entry.name)
-      Output.write(Array(((name.isEscaped ? "\\" : "") + hex + "  ").utf8) + name.bytes + [0x0A])
+      try Output.write(Array(((name.isEscaped ? "\\" : "") + hex + "  ").utf8) + name.bytes + [0x0A])
     }
   }
 }

@@ -44,12 +44,13 @@ enum Execution {
   private static func withStrings(
     _ arguments: [[UInt8]], _ execute: (UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>) -> ExitStatus
   ) -> ExitStatus {
-    Output.flush()
+    do throws(ExitStatus) { try Output.flush() } catch { return error }
     var pointers: [UnsafeMutablePointer<CChar>?] = unsafe arguments.map { argument in
       unsafe strdup((argument.map { CChar(bitPattern: $0) } + [0]))
     }
     unsafe pointers.append(nil)
     DescriptorLimit.restore()
+    BrokenPipe.restore()
     return unsafe pointers.withUnsafeMutableBufferPointer { buffer in
       guard let start = buffer.baseAddress else { return .usage }
       return unsafe execute(start)

@@ -15,6 +15,8 @@ struct ExitStatus: Error, Equatable {
   static let beforeCommand = Self(code: 125)
   static let commandNotExecutable = Self(code: 126)
   static let commandNotFound = Self(code: 127)
+  /// What a shell sees of a program that SIGPIPE has ended.
+  static let readerGone = Self(code: 128 + SIGPIPE)
 
   /// The status for an error of the library.
   init(_ error: ArchiveError) {
@@ -37,4 +39,10 @@ struct ExitStatus: Error, Equatable {
 }
 
 /// Leaves the process; the memory files go with it.
-func leave(_ status: ExitStatus) -> Never { Glibc.exit(status.code) }
+func leave(_ status: ExitStatus) -> Never {
+  if status == .readerGone {
+    BrokenPipe.restore()
+    raise(SIGPIPE)
+  }
+  Glibc.exit(status.code)
+}

@@ -25,9 +25,9 @@ struct ListCommand: ParsableCommand {
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     let status = try Archive(archive).walk(options, .headers) { entry, _ in
       if json {
-        Output.write(Array(try encoder.encode(Row(entry))) + [0x0A])
+        try Output.write(JSONLine.bytes(Row(entry), by: encoder))
       } else {
-        Output.write(line(entry))
+        try Output.write(line(entry))
       }
     }
     if status != .done { throw status }

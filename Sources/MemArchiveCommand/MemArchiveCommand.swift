@@ -12,7 +12,8 @@ struct MemArchiveCommand: ParsableCommand {
       compress, uuencode or rpm. Nothing is ever written to a disk. Archives are read in a sandbox, a process that can \
       open, send and execute nothing, and there in all formats: rar, cab, lha, iso, xar and warc too.
 
-      ARCHIVE may be - for standard input. Names are raw bytes, escaped as sha256sum does it.
+      ARCHIVE may be - for standard input. Names are raw bytes, escaped as sha256sum does it. What a terminal \
+      would obey, or what turns text around, stands as \\u{1B} or \\x9B there, and on standard error wherever that goes.
 
       Exit status: 0 done; 1 the archive is damaged or refused; 2 wrong usage or no such entry; 3 a limit was \
       reached; 4 the system failed.
@@ -24,32 +25,34 @@ struct MemArchiveCommand: ParsableCommand {
 
   func run() throws {
     guard version else { throw CleanExit.helpRequest(self) }
-    Output.write(SystemReport().description)
-    Output.flush()
+    try Output.write(SystemReport().description)
   }
 
   static func main() {
     // Started as worker, it does not return.
     MemArchiveWorker.runIfRequested()
+    BrokenPipe.outlive()
+    var status = run(RawArguments.keys())
+    do throws(ExitStatus) { try Output.flush() } catch { status = error }
+    leave(Output.failure ?? status)
+  }
+
+  /// Runs the command that these arguments are, and says what is wrong with them.
+  private static func run(_ arguments: [String]) -> ExitStatus {
     do {
-      var command = try parseAsRoot(RawArguments.keys())
+      var command = try parseAsRoot(arguments)
       try command.run()
+      return .done
     } catch let status as ExitStatus {
-      Output.flush()
-      leave(status)
+      return status
     } catch {
-      Output.flush()
       let text = fullMessage(for: error)
-      let isHelp = exitCode(for: error) == .success
-      if isHelp {
-        Output.write(text + "\n")
-        Output.flush()
-      } else {
+      guard exitCode(for: error) == .success else {
         Diagnostics.write(text)
+        return .usage
       }
-      leave(isHelp ? .done : .usage)
+      do throws(ExitStatus) { try Output.write(text + "\n") } catch { return error }
+      return .done
     }
-    Output.flush()
-    leave(.done)
   }
 }

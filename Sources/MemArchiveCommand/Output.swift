@@ -3,41 +3,57 @@ import MemArchive
 import Synchronization
 import SystemPackage
 
-/// Standard output, written in large pieces. A failed write ends the program: nothing it says would arrive.
+/// Standard output, written in large pieces. A failed write ends the program, since nothing it says would arrive: by an error,
+/// so that no worker is left at work.
 enum Output {
   private static let pending = Mutex<[UInt8]>([])
+  private static let failed = Mutex<ExitStatus?>(nil)
+  /// Whether a person reads it as it comes.
+  static let isTerminal = isatty(STDOUT_FILENO) == 1
 
-  static func write(_ text: String) { write(Array(text.utf8)) }
+  /// How the program ends once something could not be written.
+  static var failure: ExitStatus? { failed.withLock { $0 } }
 
-  static func write(_ bytes: [UInt8]) {
+  static func write(_ text: String) throws(ExitStatus) { try write(Array(text.utf8)) }
+
+  static func write(_ bytes: [UInt8]) throws(ExitStatus) {
     let isFull = pending.withLock { pending in
       pending.append(contentsOf: bytes)
       return pending.count >= 64 << 10
     }
-    if isFull { flush() }
+    if isFull { try flush() }
   }
 
   /// Writes a file's content past the buffer.
   static func write(_ file: MemFile) throws {
-    flush()
-    try unsafe file.forEachChunk { unsafe writeAll($0) }
+    try flush()
+    try unsafe file.forEachChunk { try unsafe writeAll($0) }
   }
 
-  static func flush() {
+  static func flush() throws(ExitStatus) {
     let bytes = pending.withLock { pending in
       defer { pending.removeAll(keepingCapacity: true) }
       return pending
     }
-    unsafe bytes.withUnsafeBytes { unsafe writeAll($0) }
+    try unsafe bytes.span.bytes.withUnsafeBytes { bytes throws(ExitStatus) in try unsafe writeAll(bytes) }
   }
 
-  private static func writeAll(_ bytes: UnsafeRawBufferPointer) {
+  private static func writeAll(_ bytes: UnsafeRawBufferPointer) throws(ExitStatus) {
+    if let failure { throw failure }
     do {
       unsafe try FileDescriptor.standardOutput.writeAll(bytes)
     } catch {
-      Diagnostics.tell("memarchive: cannot write to standard output: \(error)")
-      leave(.system)
+      throw fail(error, "cannot write to standard output: \(error)")
     }
+  }
+
+  /// Notes that somebody cannot be reached any more; a reader who went away is told nothing.
+  fileprivate static func fail(_ error: any Error, _ text: String?) -> ExitStatus {
+    let isGone = error as? Errno == .brokenPipe && BrokenPipe.endsProgram
+    let status = isGone ? ExitStatus.readerGone : .system
+    failed.withLock { $0 = $0 ?? status }
+    if !isGone, let text { Diagnostics.tell("memarchive: " + text) }
+    return status
   }
 }
 
@@ -46,10 +62,7 @@ enum Diagnostics {
   private static let reported = Mutex<Set<String>>([])
 
   /// One line; a name with a newline in it must not begin another.
-  static func report(_ text: String) {
-    write(
-      "memarchive: " + text.split(separator: "\n", omittingEmptySubsequences: false).joined(separator: "\\n"))
-  }
+  static func report(_ text: String) { write("memarchive: " + PlainText.escaped(text)) }
 
   /// As `report`, unless the same was said before: one damage can be met on several ways.
   static func reportOnce(_ text: String) {
@@ -57,39 +70,24 @@ enum Diagnostics {
   }
 
   static func write(_ text: String) {
-    Output.flush()
+    // Where that fails, the next one who writes there hears of it.
+    try? Output.flush()
     tell(text)
   }
 
   /// As `write`, and what waits for standard output goes on waiting.
   fileprivate static func tell(_ text: String) {
     ProgressBar.clear()
-    // Names appear in errors and may be anything: their bytes, but no control characters for the terminal.
-    let line = ArchiveEntry.rawName(of: text).map {
-      $0 < 0x20 && $0 != 0x0A || $0 == 0x7F ? UInt8(ascii: "?") : $0
+    // Names appear in errors and may be anything: their bytes, but nothing that a terminal would obey. What goes to a file
+    // is looked at on one later.
+    let lines = text.unicodeScalars.split(separator: "\n", omittingEmptySubsequences: false)
+    let plain = lines.map { PlainText.escaped(String($0)) }.joined(separator: "\n")
+    do {
+      try FileDescriptor.standardError.writeAll(ArchiveEntry.rawName(of: plain) + [0x0A])
+    } catch  where error as? Errno == .brokenPipe && BrokenPipe.endsProgram {
+      _ = Output.fail(error, nil)
+    } catch {
+      // Nothing is left to say where standard error itself fails.
     }
-    // Nothing is left to say where standard error itself fails.
-    _ = try? FileDescriptor.standardError.writeAll(line + [0x0A])
-  }
-}
-
-/// How names stand in lines: as sha256sum(1) writes them.
-enum NameText {
-  /// The name's raw bytes with backslash, newline and carriage return escaped; whether any was.
-  static func escaped(_ name: String) -> (bytes: [UInt8], isEscaped: Bool) {
-    var bytes: [UInt8] = []
-    var isEscaped = false
-    for byte in ArchiveEntry.rawName(of: name) {
-      switch byte {
-      case UInt8(ascii: "\\"): bytes += Array("\\\\".utf8)
-      case UInt8(ascii: "\n"): bytes += Array("\\n".utf8)
-      case UInt8(ascii: "\r"): bytes += Array("\\r".utf8)
-      default:
-        bytes.append(byte)
-        continue
-      }
-      isEscaped = true
-    }
-    return (bytes, isEscaped)
   }
 }

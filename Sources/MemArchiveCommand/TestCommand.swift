@@ -39,8 +39,8 @@ struct TestCommand: ParsableCommand {
         }
       }
       let verdict = status == .done ? "OK" : "FAILED"
-      Output.write(NameText.escaped(argument).bytes)
-      Output.write(
+      try Output.write(NameText.escaped(argument).bytes)
+      try Output.write(
         ": \(verdict), \(tally)\(hold ? " held" : "")\n")
       worst = worst.and(status)
     }

@@ -1,0 +1,47 @@
+import Glibc
+import Testing
+
+/// A process 1 that reaps no orphans, as in many a container, must not collect any of ours.
+@Suite(.enabled(if: PidNamespace.isPossible, "no pid namespace can be made here"))
+struct OrphanTests {
+  @Test(
+    arguments: [
+      ["list", "tar-ustar.tar"], ["digest", "tree.tar.gz"], ["test", "zip-deflated.zip", "7z-lzma2.7z"],
+      ["cat", "tar-ustar.tar", "tree/hello.txt"], ["cat", "tar-ustar.tar", "no such entry"],
+      ["test", "--max-total", "1", "tree.tar.gz"], ["test", "--timeout", "0.000001", "big.tar.zst"],
+      ["list", "nowhere"], ["list", "table.json"], ["run", "tree.tar.gz", "--", "true", "{tree/hello.txt}"],
+    ] as [[Bytes]])
+  func `An archive that is read leaves no process that nobody reaps`(_ arguments: [Bytes]) throws {
+    #expect(try PidNamespace.zombies(after: [Program.path] + arguments) == [])
+  }
+
+  @Test(
+    arguments: [
+      "$0 cat zip-3mib.zip big.txt > /dev/full", "$0 list tar-300-entries.tar.gz > /dev/full",
+      "$0 digest --json tar-300-entries.tar.gz >&-", "$0 cat zip-3mib.zip big.txt | true",
+      "$0 list tar-300-entries.tar.gz | true", "$0 list -v tar-300-entries.tar.gz 2>&1 | true",
+    ] as [Bytes])
+  func `Output that cannot be written leaves none either`(_ line: Bytes) throws {
+    #expect(try PidNamespace.zombies(after: ["sh", "-c", line, Program.path]) == [])
+  }
+
+  /// Whoever has to outlive the command has no parent left who could reap it, before the kernel does that by itself.
+  @Test(arguments: ["--hold", "--tree"] as [Bytes])
+  func `What outlives the command leaves one before Linux 7.1 at most`(_ way: Bytes) throws {
+    let release = try Command("uname", "-r").run().output.text.split(separator: ".").prefix(2).compactMap {
+      Int($0)
+    }
+    let expected: [Bytes] = release.lexicographicallyPrecedes([7, 1]) ? ["memarchive-hold"] : []
+    let run: [Bytes] = [Program.path, "run", way, "tree.tar.gz", "--", "true", "{tree/hello.txt}"]
+    #expect(try PidNamespace.zombies(after: run) == expected)
+  }
+
+  @Test func `A command that is executed gets SIGPIPE as the program was started with it`() throws {
+    let look: [Bytes] = ["run", "tree.tar.gz", "--", "grep", "SigIgn", "/proc/self/status"]
+    for signals in [["--default-signal=PIPE"], ["--ignore-signal=PIPE"]] as [[Bytes]] {
+      let expected = try Command(["env"] + signals + ["grep", "SigIgn", "/proc/self/status"]).run()
+      let found = try Command(["env"] + signals + [Program.path] + look).run()
+      #expect(found == expected)
+    }
+  }
+}
