@@ -23,16 +23,6 @@ static pid_t fork_silently(void) {
   return (pid_t)syscall(SYS_clone, 0, 0, 0, 0, 0);
 }
 
-// The same for a process that outlives its parent. An orphan is reaped by process 1, which in many a container reaps none:
-// Linux 7.1 can do without (CLONE_AUTOREAP), and whoever does not know that refuses it.
-static pid_t fork_orphan(void) {
-  struct {
-    uint64_t flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls;
-  } arguments = {.flags = 1ULL << 34};
-  pid_t child = (pid_t)syscall(SYS_clone3, &arguments, sizeof arguments);
-  return child < 0 ? fork_silently() : child;
-}
-
 static int ascending(const void *left, const void *right) {
   int a = *(const int *)left, b = *(const int *)right;
   return (a > b) - (a < b);
@@ -79,7 +69,7 @@ pid_t clinux_hold(const int *descriptors, size_t count) {
   // Once more removed: the command would find a child it never made, and could wait for it for ever.
   between = fork_silently();
   if (between == 0) {
-    pid_t grandchild = fork_orphan();
+    pid_t grandchild = fork_silently();
     if (grandchild == 0) keep(kept, count + 2, ends, pipes[1]);
     _exit(grandchild < 0);
   }

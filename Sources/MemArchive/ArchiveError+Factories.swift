@@ -241,6 +241,14 @@ extension ArchiveError {
       advice: "List the names with entries(); they are compared byte by byte.")
   }
 
+  static var unavailablePrefix: String { "the link leads to no file: " }
+
+  static func unavailable(_ link: String, _ why: String) -> Self {
+    Self(
+      .linkTargetUnavailable, entry: link, unavailablePrefix + why,
+      advice: "Select the target itself, or give the archive as a file.")
+  }
+
   static func notAFile(_ entry: ArchiveEntry) -> Self {
     Self(
       .notAFile, entry: entry.name, "a \(entry.kind) has no content",

@@ -20,12 +20,12 @@ extension ArchiveReader {
   func extract(
     _ selection: Selection, options: ExtractionOptions, ledger: Ledger
   ) throws(ArchiveError) -> MemFiles {
-    var collector = FileCollector(selection, options: options)
     let options = options.started
+    var collector = FileCollector(selection, options: options)
     let protection = try visit(&collector, options: options, ledger: ledger)
     collector.setProtection(protection)
     try readAgain(for: &collector, options: options, ledger: ledger)
-    return try collector.finish()
+    return try collector.finish(ledger)
   }
 
   /// Goes through all entries, and extracts those that the visitor wants, on several threads where the format allows.
@@ -87,7 +87,7 @@ extension ArchiveReader {
   private func readAgain(
     for collector: inout FileCollector, options: ExtractionOptions, ledger: Ledger
   ) throws(ArchiveError) {
-    let missing = collector.missing()
+    let missing = try collector.missing(ledger)
     guard !missing.isEmpty, pipe?.isTaken != true else { return }
     ledger.uncount(collector.entryCount)
     var stream = try stream(options: options, ledger: ledger)

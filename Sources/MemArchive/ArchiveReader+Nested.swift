@@ -23,7 +23,7 @@ extension ArchiveReader {
     var files = MemFiles(threads: options.threads)
     try expansion.expand(self, inside: nil, level: 0, into: &files)
     try expansion.requireNames(in: files)
-    files.warnAboutEquivalentNames()
+    try files.warnAboutEquivalentNames(expansion.options.cancellation)
     return files
   }
 }
@@ -58,24 +58,16 @@ extension ArchiveError {
 /// One extraction that goes into the archives it finds.
 private struct Expansion {
   private let selection: Selection
-  private let options: ExtractionOptions
+  let options: ExtractionOptions
   private let ledger: Ledger
   /// All that a wanted name could lie in, when entries are wanted by name.
   private let waysToNames: Set<NameKey>
 
   init(_ selection: Selection, options: ExtractionOptions) {
     self.selection = selection
-    self.options = options
+    self.options = options.started
     ledger = Ledger(options.limits)
-    var ways: Set<NameKey> = []
-    if case .names(_, let names) = selection.rule {
-      for name in names {
-        for slash in name.utf8.indices where name.utf8[slash] == UInt8(ascii: "/") {
-          ways.insert(NameKey(String(name[..<slash])))
-        }
-      }
-    }
-    waysToNames = ways
+    waysToNames = selection.waysToNames
   }
 
   /// Extracts what is wanted of one archive, then goes into the archives among that.
@@ -151,8 +143,7 @@ private struct Expansion {
 
   /// Whether a wanted entry may lie inside this one.
   private func mayHold(_ entry: ArchiveEntry) -> Bool {
-    guard entry.kind == .file, case .names = selection.rule else { return entry.kind == .file }
-    return waysToNames.contains(NameKey(entry.name))
+    entry.kind == .file && selection.mayLie(in: entry, waysToNames)
   }
 }
 

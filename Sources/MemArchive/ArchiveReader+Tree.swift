@@ -25,6 +25,7 @@ extension ArchiveReader {
     _ selection: Selection = .all, nested: NestedArchives = .keep,
     options: ExtractionOptions = ExtractionOptions()
   ) throws(ArchiveError) -> MemTree {
+    let options = options.started
     let space = try TreeSpace(Ledger(options.limits), way: options.treeWay)
     var builder = TreeBuilder(space, selection, nested: nested, options: options)
     try builder.build(self, below: try space.openTop())

@@ -25,6 +25,16 @@ extension ArchiveWarning {
     text.hasPrefix(Self.noSandboxPrefix) || text.hasPrefix(Self.weakSandboxPrefix)
   }
 
+  static func unavailable(_ link: String, _ why: String) -> Self {
+    Self(entry: link, text: ArchiveError.unavailablePrefix + why)
+  }
+
+  /// Why a link leads to no file, if that is what it says.
+  var unavailability: String? {
+    text.hasPrefix(ArchiveError.unavailablePrefix)
+      ? String(text.dropFirst(ArchiveError.unavailablePrefix.count)) : nil
+  }
+
   static func leftOut(_ name: String) -> Self {
     Self(entry: name, text: "a later entry of the same name was left out")
   }

@@ -100,8 +100,10 @@ public struct ExtractionOptions: Sendable {
   public var sandbox: Sandbox
   /// The program to be started as worker; `nil` looks for it, see <doc:TheSandbox>.
   public var worker: FilePath?
-  /// How long reading may take, in all; ``ArchiveError/Code/timedOut`` ends it then. A worker is killed, whatever it is
-  /// doing; without a sandbox the time is looked at between blocks. `nil`: as long as it takes.
+  /// How long reading may take, in all, with archives inside the archive and with what is done when all is read;
+  /// ``ArchiveError/Code/timedOut`` ends it then. A worker is killed, whatever it is doing. Without a sandbox the time is
+  /// looked at between entries, between blocks and in every loop of the library's own, and a loop inside libarchive, which
+  /// some archives lead to, goes on. `nil`: as long as it takes.
   public var timeout: Duration?
   /// The formats that may be read where a sandbox was wanted and cannot be had; `nil`: the same.
   package var formatsOutsideSandbox: ArchiveFormats?
@@ -128,13 +130,17 @@ public struct ExtractionOptions: Sendable {
   /// Called while an archive is read, at most ten times a second, on the thread that reads.
   public var onProgress: (@Sendable (ExtractionProgress) -> Void)?
 
-  /// The same for an extraction that begins now: the timeout runs.
-  var started: Self {
+  /// The same for an extraction that begins now: the timeout runs. Whoever is called first says when, and everything that
+  /// belongs to the extraction, archives inside the archive and a second reading too, goes on with what this gives.
+  package var started: Self {
     guard timeout != nil, cancellation == nil else { return self }
     var options = self
     options.cancellation = Cancellation(timeout: timeout)
     return options
   }
+
+  /// Whether an extraction that has begun may go on.
+  package var hasTimeLeft: Bool { cancellation?.remaining != .zero }
 
   /// What `start` gives, which reads in a worker; nil where the archive is to be read in this process, because no sandbox
   /// is wanted, or none can be had and the options are changed to that.

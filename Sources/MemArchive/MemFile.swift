@@ -60,8 +60,16 @@ public final class MemFile: Sendable {
   public convenience init(
     name: String, reading descriptor: FileDescriptor, limits: Limits = Limits()
   ) throws(ArchiveError) {
-    let source = PipeSource(descriptor, isOwned: false, cancellations: [])
-    self.init(try Spool.memory(source, name: name, ledger: Ledger(limits)), name: name, entry: nil)
+    try self.init(name: name, reading: descriptor, options: ExtractionOptions(limits: limits))
+  }
+
+  /// The same for an extraction that has begun, whose deadline counts.
+  package convenience init(
+    name: String, reading descriptor: FileDescriptor, options: ExtractionOptions
+  ) throws(ArchiveError) {
+    let source = PipeSource(
+      descriptor, isOwned: false, cancellations: [options.cancellation].compactMap { $0 })
+    self.init(try Spool.memory(source, name: name, ledger: Ledger(options.limits)), name: name, entry: nil)
   }
 
   /// Whether the content lies in a slab that other files share: until somebody asks for a descriptor or a path.

@@ -47,7 +47,8 @@ public struct MemFiles: Sendable {
   public internal(set) var entries: [ArchiveEntry] = []
   /// What could not be extracted and why, when ``ExtractionOptions/ErrorPolicy/keepGoing`` was asked for.
   public internal(set) var errors: [ArchiveError] = []
-  /// What was odd and did not prevent the extraction.
+  /// What was odd and did not prevent the extraction. Names of more than 4,000 bytes are not looked through for those that are
+  /// canonically equivalent.
   public internal(set) var warnings: [ArchiveWarning] = []
 
   /// What held while the archive was read in a process of its own; `nil` where it was read in this one.
@@ -96,12 +97,15 @@ public struct MemFiles: Sendable {
     own.files.append((name, file))
   }
 
-  /// Notes the names that Swift takes for one and the archive does not.
-  mutating func warnAboutEquivalentNames() {
+  /// Notes the names, as long as paths may be, that Swift takes for one and the archive does not.
+  mutating func warnAboutEquivalentNames(_ cancellation: Cancellation?) throws(ArchiveError) {
     var seen: Set<String> = []
     for (name, _) in files {
       var bytes = name.utf8Span
-      if bytes.checkForASCII() || seen.insert(name).inserted { continue }
+      // A character of many marks takes the square of their number to be hashed.
+      if bytes.checkForASCII() || bytes.count > TreePath.longest { continue }
+      try cancellation?.check()
+      if seen.insert(name).inserted { continue }
       warnings.append(
         ArchiveWarning(
           entry: name, text: "another name is canonically equivalent: as keys of a dictionary the two are one"

@@ -4,6 +4,7 @@ internal import Glibc
 public struct Selection: Sendable {
   enum Rule: Sendable {
     case all
+    /// Those in order have to be there.
     case names(Set<NameKey>, inOrder: [String])
     case globs([Glob])
     case matching(@Sendable (ArchiveEntry) -> Bool)
@@ -19,6 +20,11 @@ public struct Selection: Sendable {
   public static func names(_ names: some Sequence<String>) -> Self {
     let names = Array(names)
     return Self(rule: .names(Set(names.map { NameKey($0) }), inOrder: names))
+  }
+
+  /// The entries with these names, as far as there are any, and what they link to.
+  package static func anyNamed(_ names: [String]) -> Self {
+    Self(rule: .names(Set(names.map { NameKey($0) }), inOrder: []))
   }
 
   /// The entries for which `predicate` answers `true`. A link for which it does comes with its target's content.

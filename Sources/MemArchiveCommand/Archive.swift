@@ -6,50 +6,51 @@ import SystemPackage
 struct Archive {
   let argument: String
   let reader: ArchiveReader
+  /// How it is read, by a deadline that every reading of it has, and everything in it.
+  let options: ExtractionOptions
 
   /// Named twice on one command line, standard input is still one pipe.
   private static let standardInput = ArchiveReader(descriptor: .standardInput)
 
-  init(_ argument: String) {
+  /// The time of --timeout runs from here on.
+  init(_ argument: String, _ options: ReadingOptions) throws {
     self.argument = argument
+    self.options = try options.extractionOptions().started
     reader = argument == "-" ? Self.standardInput : ArchiveReader(path: Self.path(argument))
   }
 
-  /// An archive that may have to be read twice, because a link is asked for whose target has gone by: a pipe is kept in
-  /// memory first.
-  init(readAgain argument: String, _ options: ExtractionOptions) throws {
-    self.init(argument)
+  /// The archive, kept in memory where it is a pipe and names are asked for, any of which may be a link's whose target has
+  /// gone by: it may have to be read twice.
+  static func opened(_ argument: String, for names: [String], _ options: ReadingOptions) throws -> Archive {
+    let archive = try Archive(argument, options)
+    guard !names.isEmpty else { return archive }
+    do { return try archive.kept() } catch let error as ArchiveError { throw archive.report(error) }
+  }
+
+  private func kept() throws -> Archive {
     let isInput = argument == "-"
     let descriptor: FileDescriptor
     do throws(Errno) {
       descriptor = isInput ? .standardInput : try Self.open(argument)
     } catch {
       // The reader says what is wrong, in its own words.
-      return
+      return self
     }
     defer { if !isInput { try? descriptor.close() } }
     var status = stat()
     guard unsafe fstat(descriptor.rawValue, &status) == 0,
       status.st_mode & S_IFMT == S_IFIFO || status.st_mode & S_IFMT == S_IFSOCK
-    else { return }
-    let file = try MemFile(
-      name: isInput ? "data" : argument, reading: descriptor, limits: options.limits.forArchive)
-    self = Archive(argument: argument, reader: ArchiveReader(file))
+    else { return self }
+    var whole = options
+    whole.limits = options.limits.forArchive
+    let file = try MemFile(name: isInput ? "data" : argument, reading: descriptor, options: whole)
+    return Archive(argument: argument, reader: ArchiveReader(file), options: options)
   }
 
-  /// The archive, kept in memory where it is a pipe and names are asked for, any of which may be a link's.
-  static func opened(_ argument: String, for names: [String], _ options: ReadingOptions) throws -> Archive {
-    guard !names.isEmpty else { return Archive(argument) }
-    do {
-      return try Archive(readAgain: argument, options.extractionOptions())
-    } catch let error as ArchiveError {
-      throw Archive(argument).report(error)
-    }
-  }
-
-  private init(argument: String, reader: ArchiveReader) {
+  private init(argument: String, reader: ArchiveReader, options: ExtractionOptions) {
     self.argument = argument
     self.reader = reader
+    self.options = options
   }
 
   private static func path(_ argument: String) -> FilePath {
@@ -73,7 +74,7 @@ struct Archive {
     _ options: WalkOptions, _ demand: StreamDemand = .ask, storage: ExtractionOptions.Storage = .automatic,
     _ visit: (ArchiveEntry, Content) throws -> Void
   ) throws -> ExitStatus {
-    var reading = try options.reading.extractionOptions()
+    var reading = self.options
     reading.storage = storage
     return try walk(
       options, options.recursive ? .contents : demand, reader, reading, Ledger(reading.limits), inside: nil,
@@ -113,7 +114,7 @@ struct Archive {
               options, demand, ArchiveReader(file), inner, ledger, inside: entry.name, level: level + 1, visit
             )
           )
-          if status != .done, !options.keepGoing { break }
+          if status != .done, !options.keepGoing || !reading.hasTimeLeft { break }
         } catch let error as ArchiveError {
           if level > 0, error.saysNoArchive { break }
           status = status.and(report(error.inside(outer)))
@@ -133,7 +134,7 @@ struct Archive {
   func visit(
     _ options: WalkOptions, storage: ExtractionOptions.Storage, take: @escaping (MemFile) -> Void
   ) throws -> (ExitStatus, entries: Int) {
-    var reading = try options.reading.extractionOptions()
+    var reading = self.options
     reading.storage = storage
     reading.onError = options.keepGoing ? .keepGoing : .stop
     var visitor = Visitor(archive: self, options: options, take: take)
@@ -185,21 +186,25 @@ struct Archive {
   }
 
   /// Calls `body` with the content that each of these links leads to, fetched in a second reading; what cannot be had is
-  /// reported, and the others are tried.
+  /// reported, and the others are tried. All are fetched at once as long as the limits allow that.
   func forEachLink(
     _ names: [String], _ options: WalkOptions, _ body: (String, MemFile) throws -> Void
   ) throws -> ExitStatus {
     guard !names.isEmpty else { return .done }
-    let reading = try options.reading.extractionOptions()
-    var status = ExitStatus.done
-    for name in names {
-      do {
-        let files = try reader.extract(.names([name]), nested: options.nested, options: reading)
-        if let file = files[name] { try body(name, file) }
-      } catch let error as ArchiveError {
-        status = status.and(report(error))
-      }
+    var reading = self.options
+    reading.onError = .keepGoing
+    let files: MemFiles
+    do {
+      files = try reader.extract(.anyNamed(names), nested: options.nested, options: reading)
+    } catch {
+      guard error.code == .limitExceeded, names.count > 1 else { return report(error) }
+      let half = names.count / 2
+      return try forEachLink(Array(names[..<half]), options, body)
+        .and(forEachLink(Array(names[half...]), options, body))
     }
+    var status = files.errors.reduce(ExitStatus.done) { $0.and(report($1)) }
+    for name in names { if let file = files[name] { try body(name, file) } }
+    for error in files.missing(names) { status = status.and(report(error)) }
     return status
   }
 
@@ -238,7 +243,9 @@ struct Archive {
       ("(ExtractionOptions.sandbox)", "(--sandbox off)"), ("(ExtractionOptions.timeout)", "(--timeout)"),
       ("Add it to ExtractionOptions.formats", "Add it with --formats"),
     ]
-    return words.reduce(text) { $0.replacing($1.0, with: $1.1) }
+    // By bytes: a name in it may be a character of thousands of marks, whose comparison takes their square.
+    let bytes = words.reduce(Array(text.utf8)) { $0.replacing(Array($1.0.utf8), with: Array($1.1.utf8)) }
+    return String(decoding: bytes, as: UTF8.self)
   }
 }
 

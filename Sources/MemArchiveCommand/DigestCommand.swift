@@ -8,7 +8,8 @@ struct DigestCommand: ParsableCommand {
     commandName: "digest",
     abstract: "Print the SHA-256 of every regular entry and hard link, as sha256sum does.",
     discussion: """
-      Every entry is shown as it stands in the archive, duplicates too. One entry at a time is in memory. With --json, one \
+      Every entry is shown as it stands in the archive, duplicates too. One entry at a time is in memory, but for \
+      those that links lead to and that were not selected. With --json, one \
       object a line: {"name", "kind", "size", "sha256"} and, where the name is not UTF-8, "raw": its bytes in base64.
       """)
 
@@ -43,10 +44,12 @@ struct DigestCommand: ParsableCommand {
     }
     if status == .done || options.keepGoing {
       // Hard links whose target was not selected.
+      var found: [String.UTF8Key: DigestLines.Content] = [:]
       status = status.and(
-        try archive.forEachLink(lines.unresolvedNames, options) { name, file in
-          lines.resolve(name, try DigestLines.Content(file))
+        try archive.forEachLink(lines.unresolvedNames(), options) { name, file in
+          found[.init(name)] = try DigestLines.Content(file)
         })
+      lines.resolve(found)
     }
     try lines.finish()
     status = status.and(wanted.reportMissing(in: archive, afterAll: status == .done))
@@ -76,8 +79,12 @@ struct DigestLines {
 
   private let json: Bool
   private let encoder = JSONEncoder()
-  /// The lines from the first that waits for its content on.
-  private var waiting: [Line] = []
+  /// The lines from the first that waits for its content on, by their number.
+  private var lines: [Int: Line] = [:]
+  private var first = 0
+  private var end = 0
+  /// The numbers of lines that wait for the content of a name, their own or that of a hard link; some of them no longer do.
+  private var waiting: [String.UTF8Key: [Int]] = [:]
   /// Contents by name, for the hard links that may follow.
   private var contents: [String.UTF8Key: Content] = [:]
 
@@ -95,55 +102,85 @@ struct DigestLines {
     if entry.kind == .hardlink, let link = entry.link {
       // cpio: the first names of this file were empty, and this is what they stand for.
       contents[.init(path: link)] = content
-      for index in waiting.indices where waiting[index].belongs(to: link) { waiting[index].content = content }
+      for number in waiting.removeValue(forKey: .init(path: link)) ?? [] { fill(number, content) }
     }
     guard isShown else { return try flush() }
     // An empty file with more names may get its content from the last of them.
     let isComplete = entry.kind == .hardlink || entry.linkCount < 2 || content.size > 0
-    waiting.append(Line(entry: entry, content: isComplete ? content : nil))
-    try flush()
+    try append(Line(entry: entry, content: isComplete ? content : nil))
   }
 
   /// A line whose content is another entry's.
   mutating func add(link entry: ArchiveEntry) throws {
-    let target = entry.link ?? ""
-    if symlinks.contains(.init(path: target)) { return note(symlink: entry.name) }
-    let awaited = waiting.contains { $0.content == nil && $0.belongs(to: target) }
-    waiting.append(Line(entry: entry, content: awaited ? nil : contents[.init(path: target)]))
-    try flush()
+    let target = String.UTF8Key(path: entry.link ?? "")
+    if symlinks.contains(target) { return note(symlink: entry.name) }
+    try append(Line(entry: entry, content: awaits(target) ? nil : contents[target]))
   }
 
   mutating func note(symlink name: String) { symlinks.insert(.init(path: name)) }
 
   /// Whether a line waits for the content of this hard link.
-  func awaits(_ entry: ArchiveEntry) -> Bool {
-    waiting.contains { $0.content == nil && $0.belongs(to: entry.link ?? "") }
+  mutating func awaits(_ entry: ArchiveEntry) -> Bool { awaits(.init(path: entry.link ?? "")) }
+
+  private mutating func awaits(_ name: String.UTF8Key) -> Bool {
+    while let number = waiting[name]?.last {
+      if isWaiting(number) { return true }
+      waiting[name]?.removeLast()
+    }
+    return false
   }
+
+  private func isWaiting(_ number: Int) -> Bool { lines[number].map { $0.content == nil } ?? false }
 
   /// The hard links without content, after the whole archive was read.
-  var unresolvedNames: [String] {
-    waiting.filter { $0.content == nil && contents[.init(path: $0.entry.name)] == nil }.map(\.entry.name)
+  func unresolvedNames() -> [String] {
+    var names: Set<String.UTF8Key> = []
+    return (first..<end).compactMap { number in
+      guard isWaiting(number), let name = lines[number]?.entry.name, contents[.init(path: name)] == nil,
+        names.insert(.init(name)).inserted
+      else { return nil }
+      return name
+    }
   }
 
-  mutating func resolve(_ name: String, _ content: Content) {
-    for index in waiting.indices where String.UTF8Key(waiting[index].entry.name) == .init(name) {
-      waiting[index].content = content
+  /// Gives lines of these names their content.
+  mutating func resolve(_ found: [String.UTF8Key: Content]) {
+    for number in first..<end {
+      if let name = lines[number]?.entry.name, let content = found[.init(name)] { fill(number, content) }
     }
   }
 
   /// Writes all lines that have a content.
   mutating func finish() throws {
-    for index in waiting.indices where waiting[index].content == nil {
-      waiting[index].content = contents[.init(path: waiting[index].entry.name)]
+    for number in first..<end {
+      guard let line = lines[number] else { continue }
+      if let content = line.content ?? contents[.init(path: line.entry.name)] { try write(line.entry, content) }
     }
-    waiting.removeAll { $0.content == nil }
+    (lines, first) = ([:], end)
+  }
+
+  private mutating func fill(_ number: Int, _ content: Content) {
+    if isWaiting(number) { lines[number]?.content = content }
+  }
+
+  private mutating func append(_ line: Line) throws {
+    lines[end] = line
+    if line.content == nil {
+      waiting[.init(path: line.entry.name), default: []].append(end)
+      if line.entry.kind == .hardlink, let link = line.entry.link {
+        waiting[.init(path: link), default: []].append(end)
+      }
+    }
+    end += 1
     try flush()
   }
 
   private mutating func flush() throws {
-    let ready = waiting.prefix { $0.content != nil }
-    for line in ready { if let content = line.content { try write(line.entry, content) } }
-    waiting.removeFirst(ready.count)
+    while let line = lines[first], let content = line.content {
+      try write(line.entry, content)
+      lines[first] = nil
+      first += 1
+    }
   }
 
   private struct Row: Encodable {
@@ -164,13 +201,5 @@ struct DigestLines {
       let name = NameText.escaped(entry.name)
       try Output.write(Array(((name.isEscaped ? "\\" : "") + hex + "  ").utf8) + name.bytes + [0x0A])
     }
-  }
-}
-
-extension DigestLines.Line {
-  /// Whether this line's content is that of `name`, directly or as a hard link to it.
-  fileprivate func belongs(to name: String) -> Bool {
-    let key = String.UTF8Key(name)
-    return .init(entry.name) == key || (entry.kind == .hardlink && .init(entry.link ?? "") == key)
   }
 }

@@ -59,14 +59,14 @@ enum Output {
 
 /// What is said to a person, on standard error.
 enum Diagnostics {
-  private static let reported = Mutex<Set<String>>([])
+  private static let reported = Mutex<Set<String.UTF8Key>>([])
 
   /// One line; a name with a newline in it must not begin another.
   static func report(_ text: String) { write("memarchive: " + PlainText.escaped(text)) }
 
   /// As `report`, unless the same was said before: one damage can be met on several ways.
   static func reportOnce(_ text: String) {
-    if reported.withLock({ $0.insert(text).inserted }) { report(text) }
+    if reported.withLock({ $0.insert(.init(text)).inserted }) { report(text) }
   }
 
   static func write(_ text: String) {

@@ -42,7 +42,11 @@ struct ReadingOptions: ParsableArguments {
 
   @Option(
     name: .long,
-    help: ArgumentHelp("Give up on an archive that takes longer to read.", valueName: "seconds"))
+    help: ArgumentHelp(
+      """
+      Give up on an archive that takes longer to read, with all that lies in it. Without a sandbox the time is looked at \
+      between entries and blocks: a loop inside libarchive goes on.
+      """, valueName: "seconds"))
   var timeout: Double?
 
   @Flag(name: .shortAndLong, help: "No warnings and no progress bar.")

@@ -81,7 +81,7 @@ struct RunCommand: ParsableCommand {
         [script].compactMap { $0 } + arguments.flatMap(\.names), of: files, held: hold)
       if let libraryPath {
         try LibraryPath.pass(
-          libraryPath, of: archive, nested: recursive ? .expand : .keep, options.extractionOptions())
+          libraryPath, of: archive, nested: recursive ? .expand : .keep, archive.options)
       }
       let filled = arguments.map { $0.filled(with: passed.paths) }
       try withExtendedLifetime(files) { throw try status(ofExecuting: filled, script: script, passed, files) }
@@ -104,7 +104,7 @@ struct RunCommand: ParsableCommand {
 
   /// The files that the arguments name, and only those.
   private func extract(_ names: [String], from archive: Archive) throws -> MemFiles {
-    var options = try options.extractionOptions()
+    var options = archive.options
     // Only a program that lies in the archive itself has to be executable.
     options.executable =
       try program != nil || command.first.map { try !PathTemplate($0).names.isEmpty } ?? false

@@ -92,19 +92,19 @@ extension RunCommand {
   /// Executes the command with all entries in a mount that it alone sees.
   func runInTree(_ arguments: [PathTemplate]) throws {
     let place = try tree.resolvedPlace()
-    let first = Archive(archive)
+    let first = try Archive(archive, options)
     do {
       // A user namespace can be entered by a process with one thread only.
       try MountedTree.enterNamespace()
       var mounted = try MountedTree(
-        at: place, nested: recursive ? .expand : .keep, options: options.extractionOptions())
+        at: place, nested: recursive ? .expand : .keep, options: first.options)
       for argument in [archive] + tree.others {
-        let archive = Archive(argument)
+        let one = argument == first.argument ? first : try Archive(argument, options)
         do throws(ArchiveError) {
           try mounted.add(
-            archive.reader, named: tree.others.isEmpty ? nil : RunTreeOptions.directoryName(argument))
+            one.reader, named: tree.others.isEmpty ? nil : RunTreeOptions.directoryName(argument))
         } catch {
-          _ = archive.report(error)
+          _ = one.report(error)
           throw ExitStatus.beforeCommand
         }
       }

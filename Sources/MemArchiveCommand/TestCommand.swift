@@ -26,15 +26,16 @@ struct TestCommand: ParsableCommand {
     func keep(_ file: MemFile) { if hold { held.append(file) } }
     var worst = ExitStatus.done
     for argument in archives {
+      let archive = try Archive(argument, options.reading)
       var tally = Tally()
       let status: ExitStatus
       if options.recursive {
-        status = try Archive(argument).walk(options, storage: storage.option) { entry, content in
+        status = try archive.walk(options, storage: storage.option) { entry, content in
           tally.entries += 1
           if entry.hasContent { keep(tally.count(try content())) }
         }
       } else {
-        (status, tally.entries) = try Archive(argument).visit(options, storage: storage.option) { file in
+        (status, tally.entries) = try archive.visit(options, storage: storage.option) { file in
           keep(tally.count(file))
         }
       }

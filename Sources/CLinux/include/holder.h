@@ -7,7 +7,8 @@
 
 // Starts a process that keeps these descriptors open, under the same numbers and nothing else, until the calling process
 // has ended, whatever it executes meanwhile. It is nobody's child, of a session of its own, and takes no signal but
-// SIGKILL; before Linux 7.1 process 1 has to reap it. Returns the number that it has in the /proc that is mounted (0 where `count` is 0), or -1 with errno.
+// SIGKILL; process 1 has to reap it then. Returns the number that it has in the /proc that is mounted (0 where `count` is 0),
+// or -1 with errno.
 pid_t clinux_hold(const int *descriptors, size_t count);
 
 // fexecve(3) with the environment as it is: returns only when it fails, -1.

@@ -10,6 +10,9 @@ final class Cancellation: Sendable {
   /// - Parameter timeout: Stops it so long from now.
   init(timeout: Duration? = nil) { deadline = timeout.map { (.now + $0, $0) } }
 
+  /// What is left of the time; nil where there is no end to it.
+  var remaining: Duration? { deadline.map { max(.zero, $0.instant - .now) } }
+
   func cancel() { isRequested.store(true, ordering: .relaxed) }
 
   /// How often `check` was called: whether anything goes on.

@@ -34,6 +34,7 @@ struct FileCollector: EntryVisitor {
   private let selection: Selection
   private let duplicates: ExtractionOptions.Duplicates
   private let strictLinks: Bool
+  private let cancellation: Cancellation?
   private var files: MemFiles
   private var warnings: [ArchiveWarning] = []
   /// One for each entry, in their order.
@@ -48,6 +49,7 @@ struct FileCollector: EntryVisitor {
     self.selection = selection
     duplicates = options.duplicates
     strictLinks = options.strictLinks
+    cancellation = options.cancellation
     files = MemFiles(threads: options.threads)
   }
 
@@ -56,7 +58,7 @@ struct FileCollector: EntryVisitor {
     switch selection.rule {
     case .all where duplicates == .last: .contents(include: [], exclude: [])
     case .all: .collected(.all, duplicates)
-    case .names(_, let names): .collected(.names(names), duplicates)
+    case .names(let names, _): .collected(.names(names.map(\.name)), duplicates)
     case .globs(let globs): .collected(.globs(globs.map(\.text)), duplicates)
     case .matching: .ask
     }
@@ -142,13 +144,13 @@ struct FileCollector: EntryVisitor {
   mutating func setProtection(_ protection: Protection?) { files.protection = protection }
 
   /// The entries, by position, whose content selected links lead to and that were not taken.
-  func missing() -> Set<Int> {
+  func missing(_ ledger: Ledger) throws(ArchiveError) -> Set<Int> {
     // Most often everything was.
     guard nodes.contains(where: { if case .unread = $0.content { true } else { false } }) else { return [] }
-    var resolver = LinkResolver(files.entries, nodes, positions)
+    var resolver = LinkResolver(files.entries, nodes, positions, ledger, cancellation)
     var missing: Set<Int> = []
     for (position, node) in nodes.enumerated() where node.isNamed && node.isSelected && node.isLink {
-      if case .entry(let end) = resolver.resolve(position), case .unread = nodes[end].content {
+      if case .entry(let end) = try resolver.resolve(position), case .unread = nodes[end].content {
         missing.insert(end)
       }
     }
@@ -164,12 +166,15 @@ struct FileCollector: EntryVisitor {
   }
 
   /// The files under their names, in the archive's order.
-  mutating func finish() throws(ArchiveError) -> MemFiles {
-    var resolver = LinkResolver(files.entries, nodes, positions)
+  mutating func finish(_ ledger: Ledger) throws(ArchiveError) -> MemFiles {
+    var resolver = LinkResolver(files.entries, nodes, positions, ledger, cancellation)
+    var pace = Pace(cancellation)
+    let failed = Set(files.errors.compactMap { $0.entry.map { NameKey($0) } })
     var found: [MemFile?] = []
     found.reserveCapacity(nodes.count)
     for (position, node) in nodes.enumerated() {
-      found.append(try file(at: position, node, &resolver))
+      try pace.step()
+      found.append(try file(at: position, node, &resolver, failed))
     }
     files.setFiles(found, positions)
     if case .names(_, let names) = selection.rule,
@@ -178,13 +183,13 @@ struct FileCollector: EntryVisitor {
       throw .noSuchEntry(name)
     }
     files.warnings += warnings
-    files.warnAboutEquivalentNames()
+    try files.warnAboutEquivalentNames(cancellation)
     return files
   }
 
   /// The file that an entry's name is to lead to, through links.
   private mutating func file(
-    at position: Int, _ node: Node, _ resolver: inout LinkResolver
+    at position: Int, _ node: Node, _ resolver: inout LinkResolver, _ failed: Set<NameKey>
   ) throws(ArchiveError) -> MemFile? {
     guard node.isNamed, node.isSelected else { return nil }
     if case .file(let file) = node.content { return file }
@@ -192,16 +197,18 @@ struct FileCollector: EntryVisitor {
       try requireFile(position)
       return nil
     }
-    switch resolver.resolve(position) {
+    switch try resolver.resolve(position) {
     case .nowhere(let why): try unavailable(position, why)
     case .entry(let end):
       switch nodes[end].content {
       case .file(let file): return file
       case .unread:
+        let name = files.entries[end].name
         try unavailable(
           position,
-          "its target \"\(files.entries[end].name)\" had gone by when the link was met, and a pipe cannot be read again"
-        )
+          failed.contains(NameKey(name))
+            ? "its target \"\(name)\" could not be extracted"
+            : "its target \"\(name)\" had gone by when the link was met, and a pipe cannot be read again")
       case .hardlink, .symlink, .other: try requireFile(position)
       }
     }
@@ -212,17 +219,15 @@ struct FileCollector: EntryVisitor {
   private mutating func unavailable(_ position: Int, _ why: String) throws(ArchiveError) {
     let name = files.entries[position].name
     guard strictLinks || selection.isByName else {
-      warnings.append(ArchiveWarning(entry: name, text: "the link leads to no file: " + why))
+      warnings.append(.unavailable(name, why))
       return
     }
-    throw ArchiveError(
-      .linkTargetUnavailable, entry: name, "the link leads to no file: " + why,
-      advice: "Select the target itself, or give the archive as a file.")
+    throw .unavailable(name, why)
   }
 
   private func requireFile(_ position: Int) throws(ArchiveError) {
     // What could not be read is among the errors already.
-    guard case .names = selection.rule, case .other = nodes[position].content else { return }
+    guard selection.isByName, case .other = nodes[position].content else { return }
     throw .notAFile(files.entries[position])
   }
 
@@ -253,7 +258,7 @@ struct FileCollector: EntryVisitor {
 }
 
 extension FileCollector.Node {
-  fileprivate var isLink: Bool {
+  var isLink: Bool {
     switch content {
     case .hardlink, .symlink: true
     case .file, .unread, .other: false
@@ -262,7 +267,7 @@ extension FileCollector.Node {
 }
 
 extension Selection {
-  fileprivate var isByName: Bool { if case .names = rule { true } else { false } }
+  fileprivate var isByName: Bool { if case .names(_, let names) = rule { !names.isEmpty } else { false } }
 
   /// Whether an entry is selected by itself.
   func includes(_ entry: ArchiveEntry) -> Bool {

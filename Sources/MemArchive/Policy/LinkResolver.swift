@@ -1,5 +1,5 @@
 /// Follows links inside an archive, and only there: what leads out of it, round in circles or nowhere is told apart.
-struct LinkResolver {
+struct LinkResolver: ~Copyable {
   /// Where a link ends.
   enum End {
     /// Its position.
@@ -10,35 +10,100 @@ struct LinkResolver {
   private let entries: [ArchiveEntry]
   private let nodes: [FileCollector.Node]
   private let positions: [NameKey: Int]
-  /// As many as Linux follows before ELOOP.
-  private static let mostHops = 40
+  private let cancellation: Cancellation?
+  /// Made when a link needs it: each name is looked at.
+  private var walker: SymlinkWalker?
+  /// What the walker's memory is counted with.
+  private var charge: Charge
+  private var ends: [Int: End] = [:]
+  private var pace: Pace
 
-  init(_ entries: [ArchiveEntry], _ nodes: [FileCollector.Node], _ positions: [NameKey: Int]) {
+  init(
+    _ entries: [ArchiveEntry], _ nodes: [FileCollector.Node], _ positions: [NameKey: Int], _ ledger: Ledger,
+    _ cancellation: Cancellation?
+  ) {
     (self.entries, self.nodes, self.positions) = (entries, nodes, positions)
+    self.cancellation = cancellation
+    charge = Charge(ledger, entry: "links")
+    pace = Pace(cancellation)
   }
 
-  /// The names that are spelt in no usual way, by what they are as paths. Made when a link needs it: each name is looked at.
-  private lazy var byPath: [NameKey: Int] = {
-    var byPath: [NameKey: Int] = [:]
-    for position in entries.indices where nodes[position].isNamed {
-      let name = entries[position].name
-      if Self.isPath(name) { continue }
-      let key = NameKey(Self.path(Self.components(name)))
-      if byPath[key] == nil { byPath[key] = position }
+  /// Follows the link at `position` to an entry that is no link.
+  mutating func resolve(_ position: Int) throws(ArchiveError) -> End {
+    var position = position
+    var passed: [Int] = []
+    var end = ends[position]
+    while end == nil {
+      try pace.step()
+      guard nodes[position].isLink else {
+        end = .entry(position)
+        break
+      }
+      // Whoever comes back here before the end is known has gone round.
+      ends[position] = .nowhere(SymlinkWalker.circle)
+      passed.append(position)
+      switch try next(position) {
+      case .entry(let next): (position, end) = (next, ends[next])
+      case let nowhere: end = nowhere
+      }
     }
-    return byPath
-  }()
-
-  /// The entry whose name is this path, or leads there: a symlink's target is a path and not a name, which may have "./" in
-  /// front, doubled or trailing slashes.
-  private mutating func entry(at path: String) -> Int? {
-    positions[NameKey(path)] ?? positions[NameKey(path + "/")] ?? byPath[NameKey(path)]
+    let found = end ?? .nowhere(SymlinkWalker.circle)
+    for position in passed { ends[position] = found }
+    return found
   }
 
-  /// Whether a name is what `components` and `path` would make of it.
-  private static func isPath(_ name: String) -> Bool {
-    let (slash, dot) = (UInt8(ascii: "/"), UInt8(ascii: "."))
+  /// What a link leads to, which may be a hard link again.
+  private mutating func next(_ position: Int) throws(ArchiveError) -> End {
+    switch nodes[position].content {
+    case .file, .unread, .other: return .entry(position)
+    case .hardlink(let name, let found):
+      let named: Int? = if let found { found } else { try entry(named: name) }
+      guard let target = named else {
+        return .nowhere("the archive has no entry \"\(name)\"")
+      }
+      return target == position ? .nowhere("it leads to itself") : .entry(target)
+    case .symlink(let target):
+      try prepareWalker()
+      switch try walker?.follow(position) {
+      case .place(let place, let links)?:
+        if let entry = walker?.paths.entry(at: place) { return .entry(entry) }
+        // Beyond another link the path is that one's to say.
+        let path = links == 1 ? Self.path(from: entries[position].name, to: target) : target
+        return .nowhere("the archive has no entry \"\(path)\"")
+      case .nowhere(let why)?: return .nowhere(why)
+      case nil: return .nowhere(SymlinkWalker.circle)
+      }
+    }
+  }
+
+  /// The entry that a hard link names; some writers put "./" before one of the two names only.
+  private mutating func entry(named name: String) throws(ArchiveError) -> Int? {
+    if let position = positions[NameKey(name)] { return position }
+    try prepareWalker()
+    return walker.flatMap { $0.paths.entry(at: $0.paths.place(of: name)) }
+  }
+
+  private mutating func prepareWalker() throws(ArchiveError) {
+    guard walker == nil else { return }
+    let (entries, nodes) = (entries, nodes)
+    // Of several spellings of a path, the path itself is meant, or the first.
+    let paths = try PathTable(
+      of: entries, &charge, cancellation, where: { nodes[$0].isNamed },
+      replacing: { Self.oddity(of: entries[$0].name) > Self.oddity(of: entries[$1].name) })
+    walker = SymlinkWalker(paths, entries, cancellation) { position in
+      if case .symlink(let target) = nodes[position].content { target } else { nil }
+    }
+  }
+
+  /// How a name differs from the path that it is: not, by a slash at its end, or more.
+  private static func oddity(of name: String) -> Int {
     let bytes = name.utf8Span.span
+    if isPath(bytes) { return 0 }
+    return bytes.count > 0 && isPath(bytes.extracting(droppingLast: 1)) ? 1 : 2
+  }
+
+  private static func isPath(_ bytes: Span<UInt8>) -> Bool {
+    let (slash, dot) = (UInt8(ascii: "/"), UInt8(ascii: "."))
     var (before, last) = (slash, slash)
     for index in bytes.indices {
       let byte = bytes[index]
@@ -48,67 +113,15 @@ struct LinkResolver {
     return last != slash && !(last == dot && before == slash)
   }
 
-  /// Follows the link at `position` to an entry that is no link.
-  mutating func resolve(_ position: Int) -> End {
-    var position = position
-    for _ in 0..<Self.mostHops {
-      switch nodes[position].content {
-      case .file, .unread, .other: return .entry(position)
-      case .hardlink(let target, let found):
-        guard let target = found ?? entry(named: target) else {
-          return .nowhere("the archive has no entry \"\(target)\"")
-        }
-        guard target != position else { return .nowhere("it leads to itself") }
-        position = target
-      case .symlink(let target):
-        switch walk(from: entries[position].name, to: target) {
-        case .entry(let next): position = next
-        case .nowhere(let why): return .nowhere(why)
-        }
-      }
+  /// The path that a link's target is, as long as no other link is on the way.
+  private static func path(from link: String, to target: String) -> String {
+    func components(_ path: String) -> [Substring.UTF8View] {
+      path.utf8.split(separator: UInt8(ascii: "/")).filter { !$0.elementsEqual(".".utf8) }
     }
-    return .nowhere("it leads round in a circle")
-  }
-
-  /// The entry that a hard link names; some writers put "./" before one of the two names only.
-  private mutating func entry(named name: String) -> Int? {
-    positions[NameKey(name)] ?? entry(at: Self.path(Self.components(name)))
-  }
-
-  /// One symlink's target, component by component, because a directory on the way may be a symlink itself.
-  private mutating func walk(from link: String, to target: String) -> End {
-    guard !target.utf8.starts(with: "/".utf8) else {
-      return .nowhere("\"\(target)\" leads out of the archive")
+    var path = components(link).dropLast()
+    for component in components(target) {
+      if component.elementsEqual("..".utf8) { _ = path.popLast() } else { path.append(component) }
     }
-    var done = Self.components(link).dropLast().map { $0 }
-    var rest = Self.components(target)
-    var hops = 0
-    while let component = rest.first {
-      rest.removeFirst()
-      if component == ".." {
-        guard done.popLast() != nil else { return .nowhere("\"\(target)\" leads out of the archive") }
-        continue
-      }
-      done.append(component)
-      guard !rest.isEmpty, let directory = entry(at: Self.path(done)),
-        case .symlink(let inner) = nodes[directory].content
-      else { continue }
-      hops += 1
-      guard hops <= Self.mostHops else { return .nowhere("it leads round in a circle") }
-      guard !inner.utf8.starts(with: "/".utf8) else {
-        return .nowhere("\"\(inner)\" leads out of the archive")
-      }
-      done.removeLast()
-      rest = Self.components(inner) + rest
-    }
-    let path = Self.path(done)
-    return entry(at: path).map(End.entry) ?? .nowhere("the archive has no entry \"\(path)\"")
+    return path.map { String(Substring($0)) }.joined(separator: "/")
   }
-
-  private static func components(_ name: String) -> [String] {
-    name.utf8.split(separator: UInt8(ascii: "/")).map { String(decoding: $0, as: UTF8.self) }
-      .filter { $0 != "." }
-  }
-
-  private static func path(_ components: [String]) -> String { components.joined(separator: "/") }
 }

@@ -125,7 +125,7 @@ final class EntryReader {
       failures += 1
       isFinished =
         isFinished || parser.isExhausted || failures >= 100 || error.code == .limitExceeded
-        || error.code == .cancelled
+        || error.endsReading
       throw error
     }
   }
@@ -163,7 +163,7 @@ final class EntryReader {
       try sums?.check(at: position)
       return size
     } catch {
-      isFinished = isFinished || parser.isExhausted || error.code == .cancelled
+      isFinished = isFinished || parser.isExhausted || error.endsReading
       throw error.naming(entry.name)
     }
   }
@@ -241,4 +241,9 @@ final class EntryReader {
     var scratch = [UInt8](repeating: 0, count: 64 << 10)
     while try content.read(into: &scratch) > 0 { try cancellation?.check() }
   }
+}
+
+extension ArchiveError {
+  /// Whether nobody wants to hear more of the archive.
+  fileprivate var endsReading: Bool { code == .cancelled || code == .timedOut }
 }

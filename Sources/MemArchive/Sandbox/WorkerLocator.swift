@@ -33,7 +33,13 @@ enum WorkerLocator {
   static func first(of candidates: [String], running own: String?) throws(ArchiveError) -> Program {
     var passedOver: ArchiveError?
     for path in candidates {
-      guard let status = try? SystemCalls.status(of: path), status.isRegular else { continue }
+      let status: SystemCalls.Status
+      do throws(Errno) { status = try SystemCalls.status(of: path) } catch {
+        // For want of memory it may be there all the same.
+        if let exhausted = ArchiveError.exhausted("stat", error, doing: "looking for \(path)") { throw exhausted }
+        continue
+      }
+      guard status.isRegular else { continue }
       if path == own || isTrusted(status) { return Program(path: path, name: path) }
       passedOver = passedOver ?? .changeableWorker(path, status)
     }

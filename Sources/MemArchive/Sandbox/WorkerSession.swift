@@ -85,8 +85,8 @@ final class WorkerSession {
   /// Seconds of processor time: as many as the timeout has; without one far more than decoding takes, as a bound on
   /// what was taken over. The slowest decoder makes some MB a second, and of what comes a MiB seldom holds more than 1,000.
   private static func processorSeconds(_ options: ExtractionOptions, _ source: WorkerSource) -> UInt64 {
-    if let timeout = options.timeout, timeout < .seconds(1 << 30) {
-      return UInt64(max(0, timeout.components.seconds) + 2) * UInt64(options.threads)
+    if let left = options.cancellation?.remaining, left < .seconds(1 << 30) {
+      return UInt64(max(0, left.components.seconds) + 2) * UInt64(options.threads)
     }
     return source.packedSize.map { 600 + UInt64($0 >> 20) * 60 } ?? 100_000
   }

@@ -41,7 +41,7 @@ package struct MountedTree: ~Copyable {
     at place: FilePath, nested: NestedArchives, options: ExtractionOptions
   ) throws(ArchiveError) {
     self.place = place
-    self.options = options
+    self.options = options.started
     self.nested = nested
     umask = SystemCalls.setUmask(0)
     space = try TreeSpace(Ledger(options.limits), mode: 0o755, way: .own, hasUmask: false)

@@ -37,6 +37,31 @@ extension SystemCalls {
     if hasUmask { _ = try valueOrErrno { unsafe fchmodat(directory.rawValue, name, mode, 0) } }
   }
 
+  /// fchmodat(2) of what is no symbolic link.
+  static func changeMode(_ name: RawPath, in directory: FileDescriptor, to mode: UInt32) throws(Errno) {
+    _ = try valueOrErrno { unsafe fchmodat(directory.rawValue, name, mode, 0) }
+  }
+
+  /// The names in a directory, but "." and "..": fdopendir(3), readdir(3)
+  static func names(in directory: FileDescriptor) throws(Errno) -> [RawPath] {
+    let copy = try duplicate(directory, closeOnExec: true)
+    guard let stream = unsafe fdopendir(copy.rawValue) else {
+      let error = Errno(rawValue: Glibc.errno)
+      close(copy)
+      throw error
+    }
+    defer { unsafe _ = closedir(stream) }
+    var names: [RawPath] = []
+    while let entry = unsafe readdir(stream) {
+      guard let name = unsafe entry.pointer(to: \.d_name) else { continue }
+      let start = unsafe UnsafeRawPointer(name).assumingMemoryBound(to: CChar.self)
+      names.append(unsafe RawPath(UnsafeBufferPointer(start: start, count: strlen(start) + 1)))
+    }
+    return names.filter {
+      $0 != TreePath.cString(Array(".".utf8)) && $0 != TreePath.cString(Array("..".utf8))
+    }
+  }
+
   /// umask(2): the one before.
   static func setUmask(_ mask: UInt32) -> UInt32 { UInt32(umask(mode_t(mask))) }
 

@@ -11,6 +11,7 @@ extension TreeBuilder {
     }
     for (node, path) in files.sorted(by: { $0.node.position < $1.node.position }) {
       guard let entry = node.entry?.inside(outer) else { continue }
+      try options.cancellation?.check()
       do throws(ArchiveError) {
         if try expand(entry, at: path, writer, level: level) {
           // It is a directory now, whose mode and time are set.
@@ -20,12 +21,15 @@ extension TreeBuilder {
           try remove(entry, at: path, writer)
         }
       } catch {
-        guard options.onError == .keepGoing, error.concernsArchive || error.code == .tooManyLayers else {
-          throw error.naming(entry.name)
-        }
+        guard goesOn(after: error) else { throw error.naming(entry.name) }
         errors.append(error.naming(entry.name))
       }
     }
+  }
+
+  /// Whether the rest of the tree is wanted without an archive that this is wrong with.
+  private func goesOn(after error: ArchiveError) -> Bool {
+    options.onError == .keepGoing && (error.concernsArchive || error.code == .tooManyLayers)
   }
 
   /// False where the file is no archive.
@@ -54,8 +58,9 @@ extension TreeBuilder {
     do throws(ArchiveError) {
       try build(ArchiveReader(descriptor: descriptor), below: directory, inside: entry.name, level: level + 1)
     } catch {
-      try reading(entry, "unlinkat") { () throws(Errno) in
-        try SystemCalls.remove(name, in: stage, isDirectory: true)
+      // The rest of the tree may still be wanted, and nothing of this in it; otherwise all of it goes.
+      if error.saysNoArchive || goesOn(after: error) {
+        try reading(entry, "unlinkat") { () throws(Errno) in try space.removeFromStage(name) }
       }
       if error.saysNoArchive { return false }
       throw error

@@ -45,8 +45,6 @@ struct TreeBuilder {
       try read(reader, writer, options)
       try writer.settle()
     } catch {
-      // The rest of the tree may still be wanted.
-      if level > 0 { try writer.removeAll() }
       throw error.inside(outer)
     }
     writers.append(writer)
@@ -71,7 +69,7 @@ struct TreeBuilder {
     var visitor = writer
     try reader.visit(&visitor, options: options, ledger: space.ledger)
     if case .all = selection.rule { return }
-    let missing = writer.missing()
+    let missing = try writer.missing()
     guard !missing.isEmpty, reader.pipe?.isTaken != true else { return }
     space.ledger.uncount(writer.entries.count)
     var completion = TreeCompletion(writer, missing)
@@ -82,9 +80,9 @@ struct TreeBuilder {
 extension Selection {
   /// The names that a name asked for begins with, up to a slash.
   var waysToNames: Set<NameKey> {
-    guard case .names(_, let names) = rule else { return [] }
+    guard case .names(let names, _) = rule else { return [] }
     var ways: Set<NameKey> = []
-    for name in names {
+    for name in names.map(\.name) {
       for slash in name.utf8.indices where name.utf8[slash] == UInt8(ascii: "/") {
         ways.insert(NameKey(String(name[..<slash])))
       }

@@ -70,6 +70,27 @@ final class TreeSpace: Sendable {
     TreePath.cString(Array(String(stageCount.add(1, ordering: .relaxed).newValue).utf8))
   }
 
+  /// Removes a directory from the stage, with all that is in it. What lies deeper is moved to the stage first, so that one
+  /// directory at a time is open.
+  func removeFromStage(_ name: RawPath) throws(Errno) {
+    let stage = stage.descriptor
+    var waiting = [name]
+    while let name = waiting.popLast() {
+      // A directory has its own mode by now, and may be closed to the user.
+      try SystemCalls.changeMode(name, in: stage, to: 0o700)
+      let directory = try SystemCalls.open(beneath: stage, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
+      for child in try SystemCalls.names(in: directory.descriptor) {
+        do throws(Errno) { try SystemCalls.remove(child, in: directory.descriptor) } catch .isDirectory {
+          try SystemCalls.changeMode(child, in: directory.descriptor, to: 0o700)
+          waiting.append(nextStageName())
+          try SystemCalls.rename(
+            child, in: directory.descriptor, to: waiting[waiting.count - 1], in: stage)
+        }
+      }
+      try SystemCalls.remove(name, in: stage, isDirectory: true)
+    }
+  }
+
   /// The mount, for whoever gives it a mount point.
   var descriptor: FileDescriptor { mount.writable.descriptor }
 

@@ -3,40 +3,68 @@ internal import Glibc
 internal import SystemPackage
 
 extension TreeWriter {
+  /// A hard link whose target was not there when it was to be made.
+  private typealias WaitingLink = (path: TreePath, target: TreePath, position: Int)
+
   /// To be called when all content has come: makes hard links, lets later entries take their names, and takes away the
   /// symbolic links that lead out.
   func settle() throws(ArchiveError) {
-    var waiting: [(TreePath, TreePath, Int)] = []
+    var waiting: [WaitingLink] = []
+    let sharing = sharing()
     for step in steps {
+      try options.cancellation?.check()
       switch step {
       case .place(let target, let path, let position):
         guard filled.contains(position) else { continue }
         try place(target, at: path, position)
       case .link(let path, let target, let position):
-        guard try link(path, to: target, position) else {
-          waiting.append((path, target, position))
-          continue
-        }
-      case .share(let target, let paths, let position):
+        if try !link(path, to: target, position) { waiting.append((path, target, position)) }
+      case .share(let target, let group, let count, let position):
         guard filled.contains(position) else { continue }
-        try share(target, among: paths, position)
+        if sharing[group] == position {
+          try share(target, among: groups[group], count, position)
+        } else {
+          try giveUp(target, position)
+        }
       }
     }
-    // A hard link may stand in front of its target, even of another link that does.
-    var isChanged = true
-    while isChanged {
-      let before = waiting.count
-      var missing: [(TreePath, TreePath, Int)] = []
-      for (path, target, position) in waiting where try !link(path, to: target, position) {
-        missing.append((path, target, position))
-      }
-      waiting = missing
-      isChanged = waiting.count < before
-    }
-    for (_, target, position) in waiting {
+    for (_, target, position) in try linkWaiting(waiting) {
       try unavailable(entries[position], "the archive has no entry \"\(EntryName.key(target.raw))\"")
     }
     try takeAwayLinksThatLeadOut()
+  }
+
+  /// The link of each group whose content is that of all: the last that has any.
+  private func sharing() -> [Int: Int] {
+    var sharing: [Int: Int] = [:]
+    for case .share(_, let group, _, let position) in steps where filled.contains(position) {
+      sharing[group] = position
+    }
+    return sharing
+  }
+
+  /// A hard link may stand in front of its target, even of another link that does: each is tried once more, and again
+  /// when its target is made. Returns those whose target is nowhere.
+  private func linkWaiting(_ waiting: [WaitingLink]) throws(ArchiveError) -> [WaitingLink] {
+    var byTarget: [TreePath: [Int]] = [:]
+    for (index, link) in waiting.enumerated() { byTarget[link.target, default: []].append(index) }
+    var isMade = [Bool](repeating: false, count: waiting.count)
+    // The last of several that have one name keeps it.
+    var owners: [TreePath: Int] = [:]
+    for index in waiting.indices {
+      var ready = [index]
+      while let index = ready.popLast() {
+        try options.cancellation?.check()
+        let (path, target, position) = waiting[index]
+        guard !isMade[index] else { continue }
+        isMade[index] =
+          if let owner = owners[path], owner > position { true } else { try link(path, to: target, position) }
+        guard isMade[index] else { continue }
+        owners[path] = max(position, owners[path] ?? position)
+        ready += byTarget.removeValue(forKey: path) ?? []
+      }
+    }
+    return waiting.indices.filter { !isMade[$0] }.map { waiting[$0] }
   }
 
   /// To be called last: directories get their modes and times, which making their entries has changed.
@@ -44,26 +72,13 @@ extension TreeWriter {
     if let entry = root.entry { try finish(area.top.descriptor, entry) }
     try root.forEachDirectoryBelow { node, path throws(ArchiveError) in
       guard let entry = node.entry else { return }
+      try options.cancellation?.check()
       do throws(Errno) {
         let directory = try SystemCalls.open(
           beneath: area.top.descriptor, path.cString, O_RDONLY | O_DIRECTORY)
         try Self.finish(directory.descriptor, entry)
       } catch {
         throw .system("fchmod", error, doing: "finishing a directory in a tree", entry: entry.name)
-      }
-    }
-  }
-
-  /// Removes everything that was made, for an archive that is not to be there after all.
-  func removeAll() throws(ArchiveError) {
-    try root.forEachBelow { node, path throws(ArchiveError) in
-      do throws(Errno) {
-        try TreeFiller.remove(
-          path.cString, beneath: area.top.descriptor, isDirectory: node.kind == .directory)
-      } catch .noSuchFileOrDirectory {
-        // Its content was not whole, or its link led nowhere.
-      } catch {
-        throw .system("unlinkat", error, doing: "removing a file from a tree", entry: node.entry?.name)
       }
     }
   }
@@ -119,18 +134,42 @@ extension TreeWriter {
   }
 
   private func share(
-    _ target: TreeArea.Target, among paths: [TreePath], _ position: Int
+    _ target: TreeArea.Target, among group: LinkGroup, _ count: Int, _ position: Int
   ) throws(ArchiveError) {
+    try share(target, with: group.target, position) { $0.kind != .directory }
+    for (path, link) in group.links.prefix(count) {
+      try options.cancellation?.check()
+      // Not with a later entry of that name.
+      try share(target, with: path, position) { $0.position == link }
+    }
+    do throws(Errno) { try SystemCalls.remove(target.name, in: area.space.stage.descriptor) } catch {
+      throw .system("unlinkat", error, doing: "making a hard link in a tree", entry: entries[position].name)
+    }
+  }
+
+  private func share(
+    _ target: TreeArea.Target, with path: TreePath, _ position: Int, where sharesIt: (TreeNode) -> Bool
+  ) throws(ArchiveError) {
+    guard root.node(path).map(sharesIt) ?? false else { return }
     do throws(Errno) {
       let stage = area.space.stage.descriptor
-      for path in paths where root.node(path).map({ $0.kind != .directory }) ?? false {
-        let name = area.space.nextStageName()
-        try SystemCalls.link(name, in: stage, to: target.name, in: stage)
-        try replace(path, by: name)
-      }
-      try SystemCalls.remove(target.name, in: stage)
+      let name = area.space.nextStageName()
+      try SystemCalls.link(name, in: stage, to: target.name, in: stage)
+      try replace(path, by: name)
     } catch {
       throw .system("linkat", error, doing: "making a hard link in a tree", entry: entries[position].name)
+    }
+  }
+
+  /// Drops content that gives way to that of a later link to the same file.
+  private func giveUp(_ target: TreeArea.Target, _ position: Int) throws(ArchiveError) {
+    let stage = area.space.stage.descriptor
+    do throws(Errno) {
+      let size = try SystemCalls.status(of: target.name, in: stage).size
+      try SystemCalls.remove(target.name, in: stage)
+      area.space.account.giveBack(size: size)
+    } catch {
+      throw .system("unlinkat", error, doing: "making a hard link in a tree", entry: entries[position].name)
     }
   }
 
@@ -150,6 +189,7 @@ extension TreeWriter {
   private func takeAwayLinksThatLeadOut() throws(ArchiveError) {
     var leadingOut: [(path: TreePath, entry: ArchiveEntry)] = []
     for (path, position) in links where root.node(path)?.position == position {
+      try options.cancellation?.check()
       let entry = entries[position]
       do throws(Errno) {
         _ = try SystemCalls.open(
@@ -167,6 +207,7 @@ extension TreeWriter {
       }
     }
     for (path, entry) in leadingOut {
+      try options.cancellation?.check()
       if options.insecureNames == .reject { throw .insecureLink(entry.name, to: entry.link ?? "") }
       do throws(Errno) { try TreeFiller.remove(path.cString, beneath: area.top.descriptor) } catch {
         throw .system("unlinkat", error, doing: "removing a link from a tree", entry: entry.name)
@@ -179,11 +220,9 @@ extension TreeWriter {
   /// A link that leads to no content.
   private func unavailable(_ entry: ArchiveEntry, _ why: String) throws(ArchiveError) {
     guard options.strictLinks else {
-      warn(ArchiveWarning(entry: entry.name, text: "the link leads to no file: " + why))
+      warn(.unavailable(entry.name, why))
       return
     }
-    throw ArchiveError(
-      .linkTargetUnavailable, entry: entry.name, "the link leads to no file: " + why,
-      advice: "Select the target itself, or give the archive as a file.")
+    throw .unavailable(entry.name, why)
   }
 }

@@ -1,62 +1,35 @@
 extension TreeWriter {
   /// The entries, by position, that selected links lead to or over and that were not selected themselves.
-  func missing() -> Set<Int> {
-    var passed: [TreePath: Int] = [:]
-    for (position, entry) in entries.enumerated() where EntryName.isSafeRelative(EntryName.raw(entry.name)) {
-      let path = TreePath(raw: EntryName.raw(entry.name))
-      if options.duplicates == .last || passed[path] == nil { passed[path] = position }
+  func missing() throws(ArchiveError) -> Set<Int> {
+    let entries = entries
+    var charge = Charge(area.space.ledger, entry: "links")
+    let paths = try PathTable(
+      of: entries, &charge, options.cancellation,
+      where: { EntryName.isSafeRelative(EntryName.raw(entries[$0].name)) },
+      replacing: { _, _ in options.duplicates == .last })
+    var walker = SymlinkWalker(paths, entries, options.cancellation) { position in
+      entries[position].kind == .symlink ? entries[position].link : nil
+    }
+    var links: [Int] = []
+    root.forEachBelow { node, _ in
+      if node.kind == .symlink || node.kind == .hardlink { links.append(node.position) }
     }
     var missing: Set<Int> = []
-    var links: [(TreePath, ArchiveEntry)] = []
-    root.forEachBelow { node, path in
-      if node.kind == .symlink || node.kind == .hardlink, let entry = node.entry {
-        links.append((path, entry))
-      }
+    func add(_ position: Int) {
+      let path = TreePath(raw: EntryName.raw(entries[position].name))
+      // Each is added once, so that circles end.
+      guard root.node(path) == nil, missing.insert(position).inserted else { return }
+      links.append(position)
     }
-    // Each is added once, so that circles end.
-    while let (path, entry) = links.popLast() {
-      for position in Self.way(of: entry, at: path, among: passed, entries) {
-        let path = TreePath(raw: EntryName.raw(entries[position].name))
-        guard root.node(path) == nil, missing.insert(position).inserted else { continue }
-        links.append((path, entries[position]))
+    while let position = links.popLast() {
+      try options.cancellation?.check()
+      switch entries[position].kind {
+      case .hardlink: paths.entry(at: paths.place(of: entries[position].link ?? "")).map { add($0) }
+      case .symlink: _ = try walker.follow(position, met: add)
+      default: continue
       }
     }
     return missing
-  }
-
-  /// The entries that following a link leads over, its end among them.
-  private static func way(
-    of entry: ArchiveEntry, at path: TreePath, among passed: [TreePath: Int], _ entries: [ArchiveEntry]
-  ) -> [Int] {
-    let text = EntryName.raw(entry.link ?? "")
-    switch entry.kind {
-    case .hardlink: return passed[TreePath(raw: text)].map { [$0] } ?? []
-    case .symlink: break
-    default: return []
-    }
-    var way: [Int] = []
-    var done = path.parent
-    var rest = TreePath(raw: text).components
-    var hops = 0
-    guard text.first != UInt8(ascii: "/") else { return [] }
-    while !rest.isEmpty {
-      let component = rest.removeFirst()
-      if component.elementsEqual("..".utf8) {
-        guard !done.isTop else { break }
-        done = done.parent
-        continue
-      }
-      done = done.appending(component)
-      guard let position = passed[done] else { continue }
-      way.append(position)
-      guard entries[position].kind == .symlink else { continue }
-      let inner = EntryName.raw(entries[position].link ?? "")
-      hops += 1
-      guard inner.first != UInt8(ascii: "/"), hops <= 40 else { break }
-      done = done.parent
-      rest = TreePath(raw: inner).components + rest
-    }
-    return way
   }
 }
 
@@ -64,9 +37,13 @@ extension TreeWriter {
 struct TreeCompletion: EntryVisitor {
   let writer: TreeWriter
   let missing: Set<Int>
+  private let missingNames: Set<NameKey>
   private var position = -1
 
-  init(_ writer: TreeWriter, _ missing: Set<Int>) { (self.writer, self.missing) = (writer, missing) }
+  init(_ writer: TreeWriter, _ missing: Set<Int>) {
+    (self.writer, self.missing) = (writer, missing)
+    missingNames = Set(missing.map { NameKey(writer.entries[$0].name) })
+  }
 
   var destinations: MakeDestination? { writer.destinations }
 
@@ -85,9 +62,7 @@ struct TreeCompletion: EntryVisitor {
 
   // What is damaged elsewhere was noted when it was met first.
   func note(_ error: ArchiveError) {
-    if let entry = error.entry, missing.contains(where: { writer.entries[$0].name == entry }) {
-      writer.note(error)
-    }
+    if let entry = error.entry, missingNames.contains(NameKey(entry)) { writer.note(error) }
   }
 
   func end(warnings: [ArchiveWarning], failedPosition: Int?) {}

@@ -10,8 +10,14 @@ final class TreeWriter: EntryVisitor {
     /// Gives what is on the stage its name, in place of what has it.
     case place(TreeArea.Target, at: TreePath, position: Int)
     case link(TreePath, to: TreePath, position: Int)
-    /// The content of a hard link is that of all who share it (cpio).
-    case share(TreeArea.Target, among: [TreePath], position: Int)
+    /// The content of a hard link is that of all who share it (cpio): so many of a group.
+    case share(TreeArea.Target, group: Int, count: Int, position: Int)
+  }
+
+  /// Names that share one content: that of a file, and the links to it.
+  struct LinkGroup {
+    let target: TreePath
+    var links: [(path: TreePath, position: Int)] = []
   }
 
   let area: TreeArea
@@ -26,8 +32,9 @@ final class TreeWriter: EntryVisitor {
   private(set) var steps: [Step] = []
   /// The symbolic links, each with its entry's position.
   var links: [(path: TreePath, position: Int)] = []
-  /// The names that share one content, by the name that they were linked to.
-  private var linked: [TreePath: [TreePath]] = [:]
+  private(set) var groups: [LinkGroup] = []
+  /// By the name that they link to.
+  private var groupNumbers: [TreePath: Int] = [:]
   /// Content that was taken, by position.
   private(set) var filled: Set<Int> = []
   /// The directory at hand.
@@ -189,11 +196,16 @@ final class TreeWriter: EntryVisitor {
       skip(entry.name, "its target \"\(entry.link ?? "")\" leads out of the tree")
       return false
     }
-    let group = linked[target, default: []] + [path]
-    linked[target] = group
+    let group = groupNumbers[target] ?? groups.count
+    if group == groups.count {
+      groups.append(LinkGroup(target: target))
+      groupNumbers[target] = group
+    }
+    groups[group].links.append((path, position))
     if entry.hasContent {
       let place = TreeArea.Target(directory: nil, name: area.space.nextStageName())
-      steps.append(.share(place, among: [target] + group, position: position))
+      let count = groups[group].links.count
+      steps.append(.share(place, group: group, count: count, position: position))
       area.expect(place, at: position)
     } else {
       steps.append(.link(path, to: target, position: position))

@@ -26,11 +26,7 @@ extension Attack {
 
   /// A pax header that gives the next entry this name.
   private static func paxNamed(_ name: Bytes) -> Bytes {
-    let rest = Bytes(" path=".utf8) + name + [10]
-    var length = rest.count + 1
-    while "\(length)".utf8.count + rest.count != length { length += 1 }
-    return Tar.archive(
-      Tar.entry("pax", Bytes("\(length)".utf8) + rest, type: "x"), Tar.entry("short", hello))
+    Tar.archive(Tar.pax("path", name), Tar.entry("short", hello))
   }
 
   static let tarAttacks: [Attack] = [

@@ -21,19 +21,9 @@ struct LinkTests {
 
   /// cpio's newc format gives the content of a file with several names with the last of them.
   @Test func `A name that another entry has taken gets no content of the link that had it`() throws {
-    func entry(_ name: String, _ body: Bytes, inode: Int, links: Int) -> Bytes {
-      let fields = [inode, 0o100644, 0, 0, links, 0, body.count, 0, 0, 0, 0, name.utf8.count + 1, 0]
-      let hexadecimal = fields.map { field in
-        let digits = String(field, radix: 16)
-        return String(repeating: "0", count: 8 - digits.count) + digits
-      }
-      func padded(_ bytes: Bytes) -> Bytes { bytes + Bytes(repeating: 0, count: -bytes.count & 3) }
-      return padded(Bytes("070701\(hexadecimal.joined())\(name)\0".utf8)) + padded(body)
-    }
     let archive =
-      entry("one", [], inode: 7, links: 3) + entry("two", [], inode: 7, links: 3)
-      + entry("two", [9], inode: 8, links: 1) + entry("three", body, inode: 7, links: 3)
-      + entry("TRAILER!!!", [], inode: 0, links: 1)
+      Cpio.entry("one", [], inode: 7, links: 3) + Cpio.entry("two", [], inode: 7, links: 3)
+      + Cpio.entry("two", [9], inode: 8, links: 1) + Cpio.entry("three", body, inode: 7, links: 3) + Cpio.end
     for sandbox in [ExtractionOptions.Sandbox.off, .required] {
       let files = try ArchiveReader(bytes: archive).extract(options: ExtractionOptions(sandbox: sandbox))
       #expect(try files["one"]?.text == "content")

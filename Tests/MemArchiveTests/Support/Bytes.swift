@@ -29,6 +29,15 @@ enum Tar {
     return header + padded(body)
   }
 
+  /// A pax header, which says so of the next entry.
+  static func pax(_ key: String, _ value: Bytes) -> Bytes {
+    let rest = Bytes(" \(key)=".utf8) + value + [10]
+    // The length counts its own digits.
+    var length = rest.count + 1
+    while "\(length)".utf8.count + rest.count != length { length += 1 }
+    return entry("pax", Bytes("\(length)".utf8) + rest, type: "x")
+  }
+
   static let end = Bytes(repeating: 0, count: 1024)
 
   static func archive(_ entries: Bytes...) -> Bytes { entries.reduce(into: []) { $0 += $1 } + end }
@@ -41,6 +50,21 @@ enum Tar {
     let text = String(value, radix: 8)
     return String(repeating: "0", count: digits - text.count) + text
   }
+}
+
+enum Cpio {
+  /// A header of the newc format, and its padded body.
+  static func entry(_ name: String, _ body: Bytes, inode: Int, links: Int) -> Bytes {
+    let fields = [inode, 0o100644, 0, 0, links, 0, body.count, 0, 0, 0, 0, name.utf8.count + 1, 0]
+    let hexadecimal = fields.map { field in
+      let digits = String(field, radix: 16)
+      return String(repeating: "0", count: 8 - digits.count) + digits
+    }
+    func padded(_ bytes: Bytes) -> Bytes { bytes + Bytes(repeating: 0, count: -bytes.count & 3) }
+    return padded(Bytes("070701\(hexadecimal.joined())\(name)\0".utf8)) + padded(body)
+  }
+
+  static let end = entry("TRAILER!!!", [], inode: 0, links: 1)
 }
 
 enum Gzip {

@@ -1,0 +1,185 @@
+internal import Glibc
+
+/// The paths that entries have, component by component: "./", doubled slashes and one at the end make no difference. A step
+/// from one to the next costs what its component is long, however long the path is.
+struct PathTable {
+  /// A path that need not be in the table: the part of it that is, and how many components follow.
+  struct Place: Equatable {
+    fileprivate(set) var node = 0
+    fileprivate(set) var beyond = 0
+  }
+
+  /// A path that is an entry's, or leads to one.
+  private struct Node {
+    let parent: Int32
+    /// Where the last component stands among all.
+    let start: Int
+    let count: Int32
+    var entry: Int32 = -1
+  }
+
+  private var nodes = [Node(parent: -1, start: 0, count: 0)]
+  private var components: [UInt8] = []
+  /// The nodes by their hash, at most half of them taken; -1 for none.
+  private var slots = [Int32](repeating: -1, count: 64)
+  /// The directory of the path that was added last, as far as it reaches in that: entries of one directory follow each other.
+  private var last: (path: String, length: Int, node: Int) = ("", 0, 0)
+
+  private static let (slash, dot) = (UInt8(ascii: "/"), UInt8(ascii: "."))
+
+  init() {}
+
+  /// The paths of an archive's entries; its memory is counted as held.
+  ///
+  /// - Parameters:
+  ///   - isNamed: Whether the name of the entry at a position counts.
+  ///   - gives: Whether, of two entries with one path, the first gives way to the second.
+  init(
+    of entries: [ArchiveEntry], _ charge: inout Charge, _ cancellation: Cancellation?,
+    where isNamed: (Int) -> Bool, replacing gives: (Int, Int) -> Bool
+  ) throws(ArchiveError) {
+    var pace = Pace(cancellation)
+    var counted = 0
+    for (position, entry) in entries.enumerated() where isNamed(position) {
+      try pace.step()
+      let node = add(entry.name)
+      if size - counted >= 1 << 20 {
+        try charge.hold(Int64(size - counted), entry: entry.name)
+        counted = size
+      }
+      if let other = self[node], !gives(other, position) { continue }
+      self[node] = position
+    }
+    try charge.hold(Int64(size - counted), entry: entries.last?.name ?? "")
+  }
+
+  /// What it takes of memory, in bytes.
+  private var size: Int {
+    nodes.count * MemoryLayout<Node>.stride + slots.count * MemoryLayout<Int32>.stride + components.count
+  }
+
+  /// The entry that has a path.
+  subscript(node: Int) -> Int? {
+    get { nodes[node].entry < 0 ? nil : Int(nodes[node].entry) }
+    set { nodes[node].entry = newValue.map { Int32($0) } ?? -1 }
+  }
+
+  /// The entry at a place.
+  func entry(at place: Place) -> Int? { place.beyond > 0 ? nil : self[place.node] }
+
+  /// Adds a path, and returns its node.
+  mutating func add(_ path: String) -> Int {
+    let bytes = path.utf8Span.span
+    var (offset, node) = Self.begins(bytes, like: last.path, last.length) ? (last.length, last.node) : (0, 0)
+    var directory = (offset, node)
+    while let range = Self.component(of: bytes, from: &offset) {
+      directory = (range.lowerBound, node)
+      node = child(bytes.extracting(range), below: node)
+    }
+    last = (path, directory.0, directory.1)
+    return node
+  }
+
+  /// Whether a path begins with the first bytes of another.
+  private static func begins(_ bytes: Span<UInt8>, like path: String, _ length: Int) -> Bool {
+    guard length <= bytes.count else { return false }
+    let other = path.utf8Span.span
+    for index in 0..<length where bytes[index] != other[index] { return false }
+    return true
+  }
+
+  /// The component that begins at an offset, or behind slashes and dots there; nil where there is none.
+  static func component(of path: Span<UInt8>, from offset: inout Int) -> Range<Int>? {
+    while true {
+      while offset < path.count, path[offset] == slash { offset += 1 }
+      guard offset < path.count else { return nil }
+      let start = offset
+      while offset < path.count, path[offset] != slash { offset += 1 }
+      if offset == start + 1, path[start] == dot { continue }
+      return start..<offset
+    }
+  }
+
+  // MARK: Places
+
+  /// Goes one component on from a place.
+  func enter(_ component: Span<UInt8>, from place: inout Place) {
+    if place.beyond == 0, let next = self.node(in: slot(of: component, below: place.node)) {
+      place.node = next
+    } else {
+      place.beyond += 1
+    }
+  }
+
+  /// Goes one component back; false at the top.
+  func leave(_ place: inout Place) -> Bool {
+    if place.beyond > 0 {
+      place.beyond -= 1
+    } else {
+      guard place.node > 0 else { return false }
+      place.node = Int(nodes[place.node].parent)
+    }
+    return true
+  }
+
+  /// The place of a path, ".." in it being a name like any other, or of the directory that it lies in.
+  func place(of path: String, isDirectory: Bool = false) -> Place {
+    let bytes = path.utf8Span.span
+    var (place, before) = (Place(), Place())
+    var offset = 0
+    while let range = Self.component(of: bytes, from: &offset) {
+      before = place
+      enter(bytes.extracting(range), from: &place)
+    }
+    return isDirectory ? before : place
+  }
+
+  // MARK: Nodes
+
+  private mutating func child(_ component: Span<UInt8>, below parent: Int) -> Int {
+    let slot = slot(of: component, below: parent)
+    if let node = node(in: slot) { return node }
+    nodes.append(Node(parent: Int32(parent), start: components.count, count: Int32(component.count)))
+    for index in component.indices { components.append(component[index]) }
+    slots[slot] = Int32(nodes.count - 1)
+    if nodes.count > slots.count / 2 { grow() }
+    return nodes.count - 1
+  }
+
+  private func node(in slot: Int) -> Int? { slots[slot] < 0 ? nil : Int(slots[slot]) }
+
+  /// The slot of a node, or the one that it is to have.
+  private func slot(of component: Span<UInt8>, below parent: Int) -> Int {
+    var slot = Self.hash(component, parent) & (slots.count - 1)
+    while slots[slot] >= 0, !isNode(Int(slots[slot]), component, below: parent) {
+      slot = (slot + 1) & (slots.count - 1)
+    }
+    return slot
+  }
+
+  private func isNode(_ number: Int, _ component: Span<UInt8>, below parent: Int) -> Bool {
+    let node = nodes[number]
+    guard node.parent == Int32(parent), node.count == Int32(component.count) else { return false }
+    for index in component.indices where components[node.start + index] != component[index] { return false }
+    return true
+  }
+
+  /// Seeded, so that nobody can choose names that share a slot.
+  private static func hash(_ component: Span<UInt8>, _ parent: Int) -> Int {
+    var hasher = Hasher()
+    hasher.combine(parent)
+    unsafe component.withUnsafeBytes { unsafe hasher.combine(bytes: $0) }
+    return hasher.finalize()
+  }
+
+  private mutating func grow() {
+    slots = [Int32](repeating: -1, count: slots.count * 2)
+    let components = components
+    let all = components.span
+    for number in nodes.indices.dropFirst() {
+      let node = nodes[number]
+      let component = all.extracting(node.start..<node.start + Int(node.count))
+      slots[slot(of: component, below: Int(node.parent))] = Int32(number)
+    }
+  }
+}

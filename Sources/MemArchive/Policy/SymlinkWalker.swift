@@ -1,0 +1,108 @@
+/// Follows symbolic links from path to path, inside an archive and only there: each of them once, however many others lead
+/// over it.
+///
+/// A link's target is gone through component by component, because a directory on the way may be a symbolic link itself.
+struct SymlinkWalker {
+  /// Where a link leads to.
+  enum Way {
+    /// Over so many links, itself among them.
+    case place(PathTable.Place, links: Int)
+    case nowhere(String)
+  }
+
+  /// A link that is being followed.
+  private struct Walk {
+    let position: Int
+    let target: String
+    /// How far in the target.
+    var offset = 0
+    var place: PathTable.Place
+    var links = 1
+    /// A link on the way, which is to be followed first.
+    var awaited: Int?
+  }
+
+  let paths: PathTable
+  private let entries: [ArchiveEntry]
+  /// The target of the entry at a position, where that is a symbolic link.
+  private let target: (Int) -> String?
+  private var ways: [Int: Way] = [:]
+  private var pace: Pace
+
+  /// As many as Linux follows before ELOOP.
+  private static let mostLinks = 40
+  /// PATH_MAX counts the zero behind a path.
+  static let longestTarget = 4095
+  static let circle = "it leads round in a circle"
+
+  init(
+    _ paths: PathTable, _ entries: [ArchiveEntry], _ cancellation: Cancellation?,
+    target: @escaping (Int) -> String?
+  ) {
+    (self.paths, self.entries, self.target) = (paths, entries, target)
+    pace = Pace(cancellation)
+  }
+
+  /// Follows the link at a position. `met` is called for each entry on the way, its end among them, unless it was before.
+  mutating func follow(
+    _ position: Int, met: (Int) -> Void = { _ in }
+  ) throws(ArchiveError) -> Way {
+    if let way = ways[position] { return way }
+    var walks: [Walk] = []
+    begin(position, &walks)
+    while var walk = walks.popLast() {
+      if let way = try go(on: &walk, met) {
+        ways[walk.position] = way
+      } else if let awaited = walk.awaited {
+        walks.append(walk)
+        begin(awaited, &walks)
+      }
+    }
+    return ways[position] ?? .nowhere(Self.circle)
+  }
+
+  private mutating func begin(_ position: Int, _ walks: inout [Walk]) {
+    guard let target = target(position) else { return }
+    // Whoever comes back here before the end is known has gone round.
+    ways[position] = .nowhere(Self.circle)
+    let place = paths.place(of: entries[position].name, isDirectory: true)
+    walks.append(Walk(position: position, target: target, place: place))
+  }
+
+  /// Where a walk leads to; nil where a link on its way is to be followed first.
+  private mutating func go(on walk: inout Walk, _ met: (Int) -> Void) throws(ArchiveError) -> Way? {
+    let bytes = walk.target.utf8Span.span
+    guard bytes.count <= Self.longestTarget else {
+      return .nowhere("its target has \(bytes.count) bytes, and a path has at most \(Self.longestTarget)")
+    }
+    guard bytes.isEmpty || bytes[0] != UInt8(ascii: "/") else { return Self.out(walk.target) }
+    while true {
+      try pace.step()
+      if let link = walk.awaited {
+        switch ways[link] {
+        case .place(let place, let links)?:
+          walk.links += links
+          guard walk.links <= Self.mostLinks else { return .nowhere(Self.circle) }
+          walk.place = place
+        case .nowhere(let why)?: return .nowhere(why)
+        case nil: return nil
+        }
+        walk.awaited = nil
+      }
+      guard let range = PathTable.component(of: bytes, from: &walk.offset) else {
+        return .place(walk.place, links: walk.links)
+      }
+      let component = bytes.extracting(range)
+      if component.count == 2, component[0] == UInt8(ascii: "."), component[1] == UInt8(ascii: ".") {
+        guard paths.leave(&walk.place) else { return Self.out(walk.target) }
+        continue
+      }
+      paths.enter(component, from: &walk.place)
+      guard let entry = paths.entry(at: walk.place) else { continue }
+      met(entry)
+      if target(entry) != nil { walk.awaited = entry }
+    }
+  }
+
+  private static func out(_ target: String) -> Way { .nowhere("\"\(target)\" leads out of the archive") }
+}
