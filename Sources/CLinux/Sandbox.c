@@ -62,12 +62,15 @@ int clinux_drop_capabilities(void) {
 
 int clinux_close_ranks(void) {
   // The program was started with four descriptors and was given some dozens at the lowest numbers that were free.
-  enum { LOOKED_AT = 256 };
-  struct pollfd requests[LOOKED_AT];
-  for (int number = 0; number < LOOKED_AT; number++) requests[number] = (struct pollfd){.fd = number};
-  if (poll(requests, LOOKED_AT, 0) < 0) return -1;
-  int highest = -1;
-  for (int number = 0; number < LOOKED_AT; number++)
+  enum { MOST = 256 };
+  struct pollfd requests[MOST];
+  struct rlimit limit;
+  // poll(2) takes no more requests than there may be descriptors.
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return -1;
+  int count = limit.rlim_cur < MOST ? (int)limit.rlim_cur : MOST, highest = -1;
+  for (int number = 0; number < count; number++) requests[number] = (struct pollfd){.fd = number};
+  if (poll(requests, (nfds_t)count, 0) < 0) return -1;
+  for (int number = 0; number < count; number++)
     if (!(requests[number].revents & POLLNVAL)) highest = number;
   // A number that is free below would be the next one's.
   for (;;) {

@@ -16,8 +16,9 @@ enum Lockdown {
   /// Descriptors for what is on its way to the parent, and for what threads have extracted and not handed over yet.
   private static let descriptors: UInt64 = 8192
 
-  /// Bytes of memory besides files: dictionaries of 7z and RAR come to a GiB and more, the largest of zstd to two.
-  private static let mostData: UInt64 = 3 << 30
+  /// Bytes of memory besides files, used or only reserved: libarchive reserves up to 4 GiB where a header says that so much
+  /// follows, and then finds that it does not.
+  private static let mostData: UInt64 = 6 << 30
 
   /// What holds now, and how many threads may extract.
   ///
