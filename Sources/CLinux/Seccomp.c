@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
+#include <signal.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -22,7 +23,9 @@ struct condition {
   uint32_t values[8];
 };
 
-// `answer`: 0 lets the call through, an error number gives that and does nothing.
+// `answer`: 0 lets the call through; an error number gives that, and NOTHING success, and neither does anything.
+enum { NOTHING = -1 };
+
 struct rule {
   const char *name;
   uint32_t x86_64, aarch64;
@@ -88,7 +91,10 @@ static size_t write_rules(const struct clinux_filter_settings *settings, struct 
       {"exit", 60, 93, 0, ANY},
       {"exit_group", 231, 94, 0, ANY},
       {"rt_sigreturn", 15, 139, 0, ANY},
-      {"rt_sigprocmask", 14, 135, 0, ANY},
+      // Blocking is believed and not done: the C library blocks all signals where it starts a process or a thread, and
+      // a refused call whose SIGSYS is blocked would end the process without a name.
+      {"rt_sigprocmask", 14, 135, 0, {ARG_IS(0, SIG_UNBLOCK)}},
+      {"rt_sigprocmask", 14, 135, NOTHING, ANY},
       {"getpid", 39, 172, 0, ANY},
       {"gettid", 186, 178, 0, ANY},
       {"tgkill", 234, 131, 0, {ARG_IS(0, settings->process)}},
@@ -137,7 +143,8 @@ static void emit_rule(struct program *program, const struct rule *rule, uint32_t
     escapes[escape_count++] = program->count;
     emit(program, JUMP, 0, 0, 0);
   }
-  emit(program, RETURN, rule->answer ? REFUSE | (uint32_t)rule->answer : ALLOW, 0, 0);
+  uint32_t error = rule->answer == NOTHING ? 0 : (uint32_t)rule->answer;
+  emit(program, RETURN, rule->answer ? REFUSE | error : ALLOW, 0, 0);
   for (size_t index = 0; index < escape_count; index++)
     program->instructions[escapes[index]].value = (uint32_t)(program->count - escapes[index] - 1);
 }

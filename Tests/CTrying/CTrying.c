@@ -19,13 +19,16 @@
 enum { RETURNED = 200 };
 
 static long words[7];
-static int word_count;
+static int word_count, blocks;
 static int report = -1;
 static int (*install)(const struct clinux_instruction *, size_t);
 
 static int install_and_try(const struct clinux_instruction *instructions, size_t count) {
   int error = install(instructions, count);
   if (error) return error;
+  sigset_t all;
+  sigfillset(&all);
+  if (blocks) sigprocmask(SIG_BLOCK, &all, NULL);
   long result = syscall(words[0], words[1], words[2], words[3], words[4], words[5], words[6]);
   _exit(result < 0 ? errno : RETURNED);
 }
@@ -128,7 +131,8 @@ void ctrying_prepare(void) {
   const char *name = strrchr(path, '/');
   snprintf(words_text, sizeof words_text, "%s", name ? name + 1 : path);
   char *rest = words_text, *word = strsep(&rest, ",");
-  int tries = strcmp(word, "try") == 0;
+  blocks = strcmp(word, "block") == 0;
+  int tries = blocks || strcmp(word, "try") == 0;
   while ((word = strsep(&rest, ",")) && word_count < 7) words[word_count++] = strtol(word, NULL, 0);
   install = clinux_install_filter;
   if (tries) {

@@ -14,6 +14,9 @@ struct WorkerThread: ~Copyable {
   /// Shown in /proc/PID/task/TID/comm.
   static let name = "memarchive"
 
+  /// What a thread brings upon itself: blocked, it would end the process past whoever handles it.
+  private static let own = [SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SIGSEGV, SIGSYS]
+
   /// Runs `body` on a new thread. The host's signals are not delivered to it.
   static func start(_ body: @escaping @Sendable () -> Void) throws(ArchiveError) -> Self {
     if let supply = ThreadSupply.current {
@@ -27,6 +30,7 @@ struct WorkerThread: ~Copyable {
     var all = sigset_t()
     var before = sigset_t()
     unsafe sigfillset(&all)
+    for signal in own { unsafe sigdelset(&all, signal) }
     unsafe pthread_sigmask(SIG_SETMASK, &all, &before)
     defer { unsafe _ = pthread_sigmask(SIG_SETMASK, &before, nil) }
     var thread = pthread_t()

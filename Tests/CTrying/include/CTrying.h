@@ -2,6 +2,7 @@
 //
 // - try,CALL,A,B,…: makes the system call of this number with these arguments. Where it returns, the worker ends with the
 //   error number as its status, or with 200.
+// - block,CALL,A,B,…: the same, after it has blocked all signals.
 // - report: calls that the filter refuses are noted, by their numbers, in a file beside it (NAME.calls), and made all the same.
 // - report,CALL: makes a call of its own besides.
 #ifndef CTRYING_H

@@ -22,8 +22,10 @@ struct FilterReachTests {
     try outcome(call, arguments, of: Fixture.path("tree.tar.gz"))
   }
 
-  private func outcome(_ call: Int, _ arguments: [Int], of archive: String) throws -> Outcome {
-    let worker = try TryingWorker.trying(call, arguments)
+  private func outcome(
+    _ call: Int, _ arguments: [Int], of archive: String, blockingSignals: Bool = false
+  ) throws -> Outcome {
+    let worker = try TryingWorker.trying(call, arguments, blockingSignals: blockingSignals)
     let options = ExtractionOptions(sandbox: .required, worker: worker.path)
     let error = #expect(throws: ArchiveError.self) {
       try ArchiveReader(path: FilePath(archive)).extract(options: options)
@@ -102,6 +104,12 @@ struct FilterReachTests {
     #expect(try outcome(CTRYING_DUP, 4) == .refused(CallName.of(UInt32(CTRYING_DUP))))
     // The C library may ask, and hears that it may not.
     #expect(try outcome(CTRYING_OPENAT, -100, 0, 0) == .made(Int(EACCES)))
+  }
+
+  /// As a C library does it around a new thread, and from glibc 2.41 on around a new process.
+  @Test func `A call with all signals blocked is named as well`() throws {
+    let fixture = Fixture.path("tree.tar.gz")
+    #expect(try outcome(CTRYING_CLONE3, [0, 0], of: fixture, blockingSignals: true) == .refused("clone3"))
   }
 
   @Test func `What a C library does by itself is rather a defect than an attack, and said to be`() throws {

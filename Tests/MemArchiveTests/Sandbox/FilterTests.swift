@@ -70,7 +70,7 @@ struct FilterTests {
   /// The same calls by their numbers on x86-64 and aarch64.
   struct Numbers: CustomTestStringConvertible {
     let architecture: UInt32
-    let memfd, fcntl, mmap, mprotect, sendmsg, read, openat, tgkill, fchmod, madvise: UInt32
+    let memfd, fcntl, mmap, mprotect, sendmsg, read, openat, tgkill, fchmod, madvise, sigprocmask: UInt32
     let refused: [UInt32]
     var testDescription: String { architecture == UInt32(CLINUX_X86_64) ? "x86-64" : "aarch64" }
   }
@@ -79,11 +79,12 @@ struct FilterTests {
     // execve, clone, fork, vfork, clone3, socket, connect, ptrace, kill, ioctl, prctl, dup, lseek, io_uring_setup.
     Numbers(
       architecture: UInt32(CLINUX_X86_64), memfd: 319, fcntl: 72, mmap: 9, mprotect: 10, sendmsg: 46, read: 0,
-      openat: 257, tgkill: 234, fchmod: 91, madvise: 28,
+      openat: 257, tgkill: 234, fchmod: 91, madvise: 28, sigprocmask: 14,
       refused: [59, 56, 57, 58, 435, 41, 42, 101, 62, 16, 157, 32, 8, 425]),
     Numbers(
       architecture: UInt32(CLINUX_AARCH64), memfd: 279, fcntl: 25, mmap: 222, mprotect: 226, sendmsg: 211,
       read: 63, openat: 56, tgkill: 131, fchmod: 52, madvise: 233,
+      sigprocmask: 135,
       refused: [221, 220, 435, 198, 203, 117, 129, 29, 167, 23, 62, 425]),
   ]
 
@@ -125,6 +126,8 @@ struct FilterTests {
     #expect(filter.verdict(n.madvise, 0, 0, 25) == .allowed)
     #expect(filter.verdict(n.madvise, 0, 0, 100) == .trapped)
     #expect(filter.verdict(n.openat, 0) == .error(UInt32(EACCES)))
+    for how in [SIG_BLOCK, SIG_SETMASK] { #expect(filter.verdict(n.sigprocmask, UInt64(how)) == .error(0)) }
+    #expect(filter.verdict(n.sigprocmask, UInt64(SIG_UNBLOCK)) == .allowed)
     for call in n.refused { #expect(filter.verdict(call, 3, 3, 3) == .trapped, "call \(call)") }
   }
 

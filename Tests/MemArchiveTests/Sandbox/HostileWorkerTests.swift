@@ -76,6 +76,7 @@ import Testing
     Lie(
       name: "a directory",
       script: "ready(); packet(record(entry()) + record(own()), [os.open('/', os.O_RDONLY)])"),
+    Lie(name: "a call that kills without a word", script: "ready(); os.kill(os.getpid(), 31)"),
     Lie(name: "a pipe", script: "ready(); packet(record(entry()) + record(own()), [os.pipe()[0]])"),
     Lie(name: "a socket", script: "ready(); packet(record(entry()) + record(own()), [3])"),
     Lie(

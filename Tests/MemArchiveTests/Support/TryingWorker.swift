@@ -24,8 +24,11 @@ final class TryingWorker {
   deinit { try? FileManager.default.removeItem(at: directory) }
 
   /// A system call that it makes once it is locked in.
-  static func trying(_ call: Int, _ arguments: [Int] = []) throws -> TryingWorker {
-    try TryingWorker((["try", "\(call)"] + arguments.map { "\($0)" }).joined(separator: ","))
+  static func trying(
+    _ call: Int, _ arguments: [Int] = [], blockingSignals: Bool = false
+  ) throws -> TryingWorker {
+    try TryingWorker(
+      ([blockingSignals ? "block" : "try", "\(call)"] + arguments.map { "\($0)" }).joined(separator: ","))
   }
 
   /// The numbers of the calls that were refused, as far as workers of this path have come; each once.
