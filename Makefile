@@ -6,6 +6,7 @@
 # soak MINUTES=   mixed extraction with cancellations, under the address and then the thread sanitizer, so long each
 # appliance   the program in a bare root, statically linked with Swift
 # aarch64   compiles the C for that processor
+# debian13 [FILTER=]   builds and tests in a root of Debian 13
 # conformance CORPUS=DIR   every archive of a corpus against its manifest
 # test-consumers   real programs by each kind of path: as you are, as nobody, and with every file system read-only
 # consumers   the same with more and larger programs, and the example for swift-subprocess
@@ -66,7 +67,7 @@ STATIC = -c release --static-swift-stdlib --scratch-path .build/static
 complete = .build/static/release/memarchive --generate-completion-script $(1) > .build/completions.$(1) \
   && install -D -m 644 .build/completions.$(1) $(DESTDIR)$(PREFIX)/share/$(2)
 
-.PHONY: demo test test-consumers consumers test-minimal test-sanitized aarch64 appliance check bench conformance fuzz \
+.PHONY: demo test test-consumers consumers test-minimal test-sanitized aarch64 appliance debian13 check bench conformance fuzz \
   soak docs lint install clean
 
 demo:
@@ -145,6 +146,10 @@ appliance:
 	$(call need,$(BUILD_PACKAGES) bubblewrap binutils)
 	$(SWIFT) build $(STATIC) --product memarchive
 	Tests/appliance.sh .build/static/release/memarchive Fixtures
+
+debian13:
+	$(call need,debootstrap git util-linux)
+	$(SUDO) env "PATH=$$PATH" "FILTER=$(FILTER)" Tests/debian13.sh $(TEST_PACKAGES)
 
 check: lint
 	$(call need,$(TEST_PACKAGES))
