@@ -6,6 +6,7 @@
 # soak MINUTES=   mixed extraction with cancellations, under the address and then the thread sanitizer, so long each
 # appliance   the program in a bare root, statically linked with Swift
 # aarch64   compiles the C for that processor
+# kernels [KERNELS=all]   the program on Debian 12's kernel, or on that of Debian 13 too, each booted in QEMU
 # debian13 [FILTER=]   builds and tests in a root of Debian 13
 # conformance CORPUS=DIR   every archive of a corpus against its manifest
 # test-consumers   real programs by each kind of path: as you are, as nobody, and with every file system read-only
@@ -67,7 +68,7 @@ STATIC = -c release --static-swift-stdlib --scratch-path .build/static
 complete = .build/static/release/memarchive --generate-completion-script $(1) > .build/completions.$(1) \
   && install -D -m 644 .build/completions.$(1) $(DESTDIR)$(PREFIX)/share/$(2)
 
-.PHONY: demo test test-consumers consumers test-minimal test-sanitized aarch64 appliance debian13 check bench conformance fuzz \
+.PHONY: demo test test-consumers consumers test-minimal test-sanitized aarch64 appliance kernels debian13 check bench conformance fuzz \
   soak docs lint install clean
 
 demo:
@@ -146,6 +147,18 @@ appliance:
 	$(call need,$(BUILD_PACKAGES) bubblewrap binutils)
 	$(SWIFT) build $(STATIC) --product memarchive
 	Tests/appliance.sh .build/static/release/memarchive Fixtures
+
+# Debian's kernels come by apt-get, whose sources are those of this machine.
+KERNELS ?= 6.1
+KERNEL_PACKAGES = $(BUILD_PACKAGES) binutils busybox-static bzip2 p7zip-full python3 qemu-system-x86 util-linux xz-utils zip zstd
+
+kernels: export MEMARCHIVE_KERNELS = 1
+kernels:
+	$(call need,$(KERNEL_PACKAGES))
+	$(SWIFT) build $(STATIC) --product memarchive
+	$(SWIFT) build $(STATIC) --product KernelHost
+	$(SUDO) Tests/Kernels/kernels.py .build/static/release/memarchive .build/static/release/KernelHost .build/kernels \
+	  $(KERNELS)
 
 debian13:
 	$(call need,debootstrap git util-linux)

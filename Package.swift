@@ -83,6 +83,12 @@ if Context.environment["MEMARCHIVE_FUZZ"] != nil {
       swiftSettings: [.unsafeFlags(["-parse-as-library"])]))
 }
 
+// What `make kernels` runs on other kernels besides the program: the library in a program that is its own worker.
+if Context.environment["MEMARCHIVE_KERNELS"] != nil {
+  package.targets.append(
+    .executableTarget(name: "KernelHost", dependencies: ["MemArchive"], path: "Tests/Kernels/Host"))
+}
+
 // Every Swift target is held to the same rules; CI turns the warnings into errors.
 for target in package.targets
 where target.type != .system && !["CLinux", "CFaults", "CTrying"].contains(target.name) {

@@ -1,0 +1,39 @@
+#!/bin/sh
+# Reads every archive of /archives in each way and each isolation, by busybox as root. A line for each:
+#
+#   @cell FORMAT COMMAND SANDBOX STATUS DIGEST ERROR    the digest is that of the output, the error its first line
+
+cell() {
+  command=$1
+  shift
+  timeout 120 "$@" >/tmp/output 2>/tmp/error
+  status=$?
+  set -- $(sha256sum /tmp/output)
+  echo "@cell $format $command $sandbox $status $1 $(head -n 1 /tmp/error)"
+}
+
+# Prints what the tree has, and some of its files.
+in_tree='cd "$MEMARCHIVE_ROOT" && find . | sort && cat "$0" "$1"'
+
+for archive in /archives/*; do
+  format=${archive#/archives/ordinary.}
+  deep= inner=
+  case $format in deb) deep=-r inner=data.tar.xz/ ;; esac
+  for sandbox in off auto required; do
+    how="--sandbox $sandbox $deep $archive"
+    cell test memarchive test $how
+    cell list memarchive list $how
+    cell digest memarchive digest $how
+    cell cat memarchive cat $how ${inner}noise
+    cell pipe sh -c 'cat "$0" | memarchive digest "$@" -' $archive --sandbox $sandbox $deep
+    cell run memarchive run $how -- cat "{${inner}noise}" "{${inner}text}"
+    cell hold memarchive run --hold $how -- cat "{${inner}noise}" "{${inner}text}"
+    cell exec memarchive run $how --exec ${inner}bin/echo -- a program of the archive
+    cell script memarchive run $how --exec ${inner}bin/script -- an argument
+    cell tree memarchive run --tree $how -- sh -c "$in_tree" "{${inner}noise}" "{${inner}text}"
+    cell tree-user su user -- -c '"$0" "$@"' memarchive run --tree $how -- \
+      sh -c "$in_tree" "{${inner}noise}" "{${inner}text}"
+    cell library library $sandbox $archive
+  done
+done
+echo @end
