@@ -51,12 +51,12 @@ public struct ArchiveFormats: OptionSet, Hashable, Sendable {
     ("standard", .standard), ("all", .all), ("rar", [.rar, .rar5]),
   ]
 
-  /// All names that ``init(_:)`` takes.
+  /// All names by which formats are had.
   package static var names: [String] { (groups + named).map(\.name) }
 }
 
 extension ArchiveFormats: LosslessStringConvertible {
-  /// The formats' names with commas between them, such as "tar, zip", which ``init(_:)`` takes.
+  /// The formats' names with commas between them, such as "tar, zip"; of these, formats are had again.
   public var description: String {
     Self.named.filter { contains($0.format) }.map(\.name).joined(separator: ", ")
   }
