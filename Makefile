@@ -186,6 +186,7 @@ bench:
 	$(SWIFT) build -c release --product memarchive-worker
 	$(SWIFT) build -c release --package-path Benchmarks
 	Benchmarks/bench.py
+	Benchmarks/links.py
 	Benchmarks/perf.py --save .build/release/memarchive $(addprefix Benchmarks/cache/,$(PROFILED))
 	Benchmarks/report.py --readme
 

@@ -241,6 +241,16 @@ def micro(results):
         for name, found in sorted(results.data["micro"].items())])
 
 
+def links(data):
+    if not data:
+        return "Not measured."
+    rows = [[f"{row['count']:,} {row['shape']}",
+             *(f"{milliseconds(row[way])}, {1e6 * row[way] / row['count']:.1f}" for way in ("files", "tree")),
+             f"{row['othersPercent']} %"] for row in data["rows"]]
+    return (f"Milliseconds, and microseconds for each; medians of {data['rounds']} rounds on {data['processor']}.\n\n"
+            + table(["", "extract packed, in process", "run --tree, whole process", "others"], rows))
+
+
 def plot(results, path):
     import matplotlib
     matplotlib.use("svg")
@@ -336,6 +346,10 @@ Milliseconds computed in user and kernel mode:
 {memories(results)}
 
 ![Cost of an entry](entries.svg)
+
+## Links
+
+{links(results.data.get("links"))}
 
 ## Small operations
 
