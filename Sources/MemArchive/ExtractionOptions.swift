@@ -102,8 +102,8 @@ public struct ExtractionOptions: Sendable {
   public var worker: FilePath?
   /// How long reading may take, in all, with archives inside the archive and with what is done when all is read;
   /// ``ArchiveError/Code/timedOut`` ends it then. A worker is killed, whatever it is doing. Without a sandbox the time is
-  /// looked at between entries, between blocks and in every loop of the library's own, and a loop inside libarchive, which
-  /// some archives lead to, goes on. `nil`: as long as it takes.
+  /// looked at whenever the archive is read on, between blocks and in every loop of the library's own; a loop inside
+  /// libarchive that reads nothing, to which some archives lead, goes on. `nil`: as long as it takes.
   public var timeout: Duration?
   /// The formats that may be read where a sandbox was wanted and cannot be had; `nil`: the same.
   package var formatsOutsideSandbox: ArchiveFormats?

@@ -31,8 +31,8 @@ extension ArchiveReader {
   /// Begins to read from the first byte.
   func open(_ cancellations: [Cancellation]) throws(ArchiveError) -> any ByteSource {
     switch origin {
-    case .bytes(let bytes): return MemorySource(bytes)
-    case .file(let file): return MemorySource(file)
+    case .bytes(let bytes): return MemorySource(bytes, cancellations: cancellations)
+    case .file(let file): return MemorySource(file, cancellations: cancellations)
     case .descriptor(let descriptor): return try source(descriptor, isOwned: false, cancellations)
     case .passed(let files, _): return Self.source(of: files, cancellations)
     case .path(let path): return try open(path, cancellations)
@@ -50,7 +50,7 @@ extension ArchiveReader {
 
   private static func source(of files: [PassedFile], _ cancellations: [Cancellation]) -> any ByteSource {
     let parts = files.compactMap { file in
-      file.size.map { FileSource(file.descriptor, size: $0, isOwned: false) }
+      file.size.map { FileSource(file.descriptor, size: $0, isOwned: false, cancellations: cancellations) }
     }
     if parts.count > 1 { return SplitSource(parts) }
     return parts.first
@@ -75,7 +75,7 @@ extension ArchiveReader {
   ) throws(ArchiveError) -> any ByteSource {
     do throws(Errno) {
       if let size = try SystemCalls.extent(of: descriptor, try SystemCalls.status(of: descriptor)) {
-        return FileSource(descriptor, size: size, isOwned: isOwned)
+        return FileSource(descriptor, size: size, isOwned: isOwned, cancellations: cancellations)
       }
     } catch {
       if isOwned { SystemCalls.close(descriptor) }

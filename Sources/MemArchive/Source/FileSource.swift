@@ -6,13 +6,16 @@ internal import SystemPackage
 final class FileSource: SeekableSource {
   private let descriptor: FileDescriptor
   private let isOwned: Bool
+  private let cancellations: [Cancellation]
   let size: Int64
   var position: Int64 = 0
   private let bytesRead = Atomic<Int64>(0)
 
   /// Takes over `descriptor` when `isOwned`.
-  init(_ descriptor: FileDescriptor, size: Int64, isOwned: Bool) {
+  /// - Parameter cancellations: Who can cancel is heard whenever something is read.
+  init(_ descriptor: FileDescriptor, size: Int64, isOwned: Bool, cancellations: [Cancellation] = []) {
     self.descriptor = descriptor
+    self.cancellations = cancellations
     self.size = size
     self.isOwned = isOwned
   }
@@ -26,6 +29,7 @@ final class FileSource: SeekableSource {
   }
 
   func read(at offset: Int64, into buffer: inout MutableRawSpan) throws(ArchiveError) -> Int {
+    for cancellation in cancellations { try cancellation.check() }
     let count: Int
     do {
       count = try SystemCalls.read(descriptor, at: offset, into: &buffer)

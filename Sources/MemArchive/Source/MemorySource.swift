@@ -8,17 +8,21 @@ final class MemorySource: SeekableSource {
   }
 
   private let storage: Storage
+  private let cancellations: [Cancellation]
   let size: Int64
   var position: Int64 = 0
   private let bytesRead = Atomic<Int64>(0)
 
-  init(_ bytes: [UInt8]) {
+  /// - Parameter cancellations: Who can cancel is heard whenever something is read.
+  init(_ bytes: [UInt8], cancellations: [Cancellation] = []) {
     storage = .bytes(bytes)
+    self.cancellations = cancellations
     size = Int64(bytes.count)
   }
 
-  init(_ file: MemFile) {
+  init(_ file: MemFile, cancellations: [Cancellation] = []) {
     storage = .file(file)
+    self.cancellations = cancellations
     size = Int64(file.size)
   }
 
@@ -27,6 +31,7 @@ final class MemorySource: SeekableSource {
   }
 
   func read(at offset: Int64, into buffer: inout MutableRawSpan) throws(ArchiveError) -> Int {
+    for cancellation in cancellations { try cancellation.check() }
     let count = Int(max(0, min(Int64(buffer.byteCount), size - offset)))
     guard count > 0 else { return 0 }
     let start = Int(offset)
