@@ -17,10 +17,12 @@ struct ZipEnd {
   init?(_ content: any SeekableSource) throws(ZipDirectory.Refusal) {
     let tail = try ZipDirectory.reading { () throws(ArchiveError) in try content.tail(Self.length + 65_535) }
     guard let tail, let start = Self.lastRecord(in: tail) else { return nil }
-    guard start + Self.length + Int(tail.little(UInt16.self, at: start + 20)) == tail.count else {
+    let last = start + Self.length + Int(tail.little(UInt16.self, at: start + 20))
+    // Zeros are no content: bsdtar fills what it writes to a pipe up to whole blocks, as tapes want it.
+    guard last <= tail.count, tail[last...].allSatisfy({ $0 == 0 }) else {
       throw .contradiction("does not end where its last record says")
     }
-    comment = Array(tail[(start + Self.length)...])
+    comment = Array(tail[(start + Self.length)..<last])
     let position = content.size - Int64(tail.count - start)
     let narrow = [
       UInt64(tail.little(UInt16.self, at: start + 10)), UInt64(tail.little(UInt32.self, at: start + 12)),

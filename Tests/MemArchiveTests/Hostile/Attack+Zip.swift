@@ -78,6 +78,9 @@ extension Attack {
     {
       Zip.archive(.init("a", hello)) + Bytes("anything".utf8)
     },
+    Attack("zip: zeros behind its end", .files(["a"])) {
+      Zip.archive(.init("a", hello)) + Bytes(repeating: 0, count: 10_000)
+    },
     Attack(
       "zip: zips in zips in zips", .error(.limitExceeded),
       options: ExtractionOptions(limits: Limits(totalBytes: 2_000_000)), nested: .expand
