@@ -7,25 +7,27 @@ import Testing
 struct AsyncTests {
   private let path = Fixture.path("tar-300-entries.tar.gz")
 
-  @Test func `The async forms give what the others give`() async throws {
-    let reader = ArchiveReader(path: path)
-    let files = try await reader.extract()
+  @Test(arguments: Isolation.allCases)
+  func `The async forms give what the others give`(_ isolation: Isolation) async throws {
+    let (reader, options) = (ArchiveReader(path: path), isolation.applied())
+    let files = try await reader.extract(options: options)
     #expect(files.count == 300)
-    #expect(try await reader.entries().map(\.name) == files.names)
+    #expect(try await reader.entries(options: options).map(\.name) == files.names)
     var names: [String] = []
-    for try await file in reader.files() { names.append(file.name) }
+    for try await file in reader.files(options: options) { names.append(file.name) }
     #expect(names == files.names)
     var selected = 0
-    for try await file in reader.files(.matching { $0.name.contains("7") }) {
+    for try await file in reader.files(.matching { $0.name.contains("7") }, options: options) {
       #expect(file.name.contains("7"))
       selected += 1
     }
     #expect(selected > 0)
   }
 
-  @Test func `A sequence ends with the error and then with nothing`() async throws {
+  @Test(arguments: Isolation.allCases)
+  func `A sequence ends with the error and then with nothing`(_ isolation: Isolation) async throws {
     let damaged = Zip.archive(.init("good", [1]), .init("bad", [2], crc: 3), .init("after", [4]))
-    var iterator = ArchiveReader(bytes: damaged).files().makeAsyncIterator()
+    var iterator = ArchiveReader(bytes: damaged).files(options: isolation.applied()).makeAsyncIterator()
     #expect(try await iterator.next()?.name == "good")
     do {
       _ = try await iterator.next()

@@ -20,8 +20,10 @@ struct ParallelTests {
 
   private static let whole = archive()
 
-  private func extract(_ bytes: Bytes, _ options: ExtractionOptions, _ parallelism: Int) throws -> MemFiles {
-    var options = options
+  private func extract(
+    _ bytes: Bytes, _ options: ExtractionOptions, _ parallelism: Int, _ isolation: Isolation
+  ) throws -> MemFiles {
+    var options = isolation.applied(to: options)
     options.parallelism = parallelism
     return try ArchiveReader(bytes: bytes).extract(options: options)
   }
@@ -30,49 +32,56 @@ struct ParallelTests {
   func `Entries come in their order with their bytes`(
     _ parallelism: Int, _ storage: ExtractionOptions.Storage
   ) throws {
-    let files = try extract(Self.whole, ExtractionOptions(storage: storage), parallelism)
-    #expect(files.names == (0..<400).map { "entry-\($0)" })
-    for (index, (_, file)) in files.enumerated() { #expect(try file.content == Self.content(index)) }
+    for isolation in Isolation.allCases {
+      let files = try extract(Self.whole, ExtractionOptions(storage: storage), parallelism, isolation)
+      #expect(files.names == (0..<400).map { "entry-\($0)" })
+      for (index, (_, file)) in files.enumerated() { #expect(try file.content == Self.content(index)) }
+    }
   }
 
-  @Test func `The first damaged entry is the error`() throws {
+  @Test(arguments: Isolation.allCases)
+  func `The first damaged entry is the error`(_ isolation: Isolation) throws {
     let bytes = Self.archive(damaged: [123, 124, 301])
     for _ in 0..<20 {
-      #expect { try extract(bytes, ExtractionOptions(), 4) } throws: {
+      #expect { try extract(bytes, ExtractionOptions(), 4, isolation) } throws: {
         ($0 as? ArchiveError)?.code == .corrupt && ($0 as? ArchiveError)?.entry == "entry-123"
       }
     }
   }
 
-  @Test func `What is damaged is left out, in the archive's order`() throws {
+  @Test(arguments: Isolation.allCases)
+  func `What is damaged is left out, in the archive's order`(_ isolation: Isolation) throws {
     let files = try extract(
-      Self.archive(damaged: [0, 123, 399]), ExtractionOptions(onError: .keepGoing), 4)
+      Self.archive(damaged: [0, 123, 399]), ExtractionOptions(onError: .keepGoing), 4, isolation)
     #expect(files.errors.map(\.entry) == ["entry-0", "entry-123", "entry-399"])
     #expect(files.count == 397)
     #expect(files.entries.count == 400)
   }
 
-  @Test func `A limit strikes at the same entry, to the byte`() throws {
+  @Test(arguments: Isolation.allCases)
+  func `A limit strikes at the same entry, to the byte`(_ isolation: Isolation) throws {
     let total = (0..<400).reduce(Int64(0)) { $0 + Int64(Self.content($1).count) }
     for limit in [total - 1, total / 2, 1_000_000, 0] {
       for limits in [Limits(totalBytes: limit), Limits(heldBytes: limit)] {
         let options = ExtractionOptions(limits: limits)
-        let expected = #expect(throws: ArchiveError.self) { try extract(Self.whole, options, 1) }
-        let error = #expect(throws: ArchiveError.self) { try extract(Self.whole, options, 4) }
+        let expected = #expect(throws: ArchiveError.self) { try extract(Self.whole, options, 1, .inProcess) }
+        let error = #expect(throws: ArchiveError.self) { try extract(Self.whole, options, 4, isolation) }
         #expect("\(try #require(error))" == "\(try #require(expected))")
       }
     }
     let exact = ExtractionOptions(limits: Limits(totalBytes: total, heldBytes: total))
-    #expect(try extract(Self.whole, exact, 4).count == 400)
+    #expect(try extract(Self.whole, exact, 4, isolation).count == 400)
   }
 
-  @Test func `The last of two entries with one name wins, whoever is ready first`() throws {
+  @Test(arguments: Isolation.allCases)
+  func `The last of two entries with one name wins, whoever is ready first`(_ isolation: Isolation) throws {
     let large = Bytes(repeating: 7, count: 3_000_000)
     for _ in 0..<20 {
       let archive = Zip.archive(
         [.init("same", large), .init("same", [1])] + (0..<300).map { .init("x\($0)", [2]) })
-      #expect(try extract(archive, ExtractionOptions(), 3)["same"]?.content == [1])
-      #expect(try extract(archive, ExtractionOptions(duplicates: .first), 3)["same"]?.content == large)
+      #expect(try extract(archive, ExtractionOptions(), 3, isolation)["same"]?.content == [1])
+      #expect(
+        try extract(archive, ExtractionOptions(duplicates: .first), 3, isolation)["same"]?.content == large)
     }
   }
 
@@ -109,13 +118,15 @@ struct ParallelTests {
     }
   }
 
-  @Test func `A pipe that gives no more does not keep a dropped stream`() throws {
+  @Test(arguments: Isolation.allCases)
+  func `A pipe that gives no more does not keep a dropped stream`(_ isolation: Isolation) throws {
     let start = Gzip.member(Tar.archive(Tar.entry("first", Bytes(repeating: 9, count: 2_000_000)))).prefix(
       330_000)
     let ends = Pipe()
     Thread.detachNewThread { try? ends.fileHandleForWriting.write(contentsOf: Data(start)) }
     let descriptor = FileDescriptor(rawValue: ends.fileHandleForReading.fileDescriptor)
-    var stream = try ArchiveReader(descriptor: descriptor).stream(options: ExtractionOptions(parallelism: 2))
+    var stream = try ArchiveReader(descriptor: descriptor).stream(
+      options: isolation.applied(to: ExtractionOptions(parallelism: 2)))
     #expect(try stream.next()?.name == "first")
     let enough = ArchiveError(.cancelled, "so much was read that the decoder has a thread", advice: "")
     let error = #expect(throws: ArchiveError.self) {

@@ -49,15 +49,3 @@ struct Attack: CustomTestStringConvertible, Sendable {
     return bytes
   }
 }
-
-/// Where an archive is read. Every row of the table owes the same verdict in each.
-enum Isolation: CaseIterable, Sendable {
-  case inProcess, sandboxed
-
-  /// The options of an extraction there.
-  func applied(to options: ExtractionOptions) -> ExtractionOptions {
-    var options = options
-    options.sandbox = self == .sandboxed ? .required : .off
-    return options
-  }
-}

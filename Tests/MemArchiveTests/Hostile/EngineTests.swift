@@ -1,7 +1,7 @@
 import MemArchive
 import Testing
 
-/// Each decoder of ours against libarchive's filter.
+/// Each decoder of ours against libarchive's filter. In this process alone: who decodes is nothing that a worker is told.
 struct EngineTests {
   private static let compressed = [".gz", ".xz", ".lzma", ".lz", ".zst", ".lz4", ".tgz"]
 

@@ -23,28 +23,34 @@ struct StorageTests {
     sizes.indices.reduce(into: []) { $0 += Tar.entry("file-\($1)", content($1)) })
 
   private func extract(
-    _ bytes: Bytes, _ storage: ExtractionOptions.Storage, fill: ExtractionOptions.Fill = .automatic
+    _ bytes: Bytes, _ storage: ExtractionOptions.Storage, fill: ExtractionOptions.Fill = .automatic,
+    _ isolation: Isolation
   ) throws -> MemFiles {
-    try ArchiveReader(bytes: bytes).extract(options: ExtractionOptions(fill: fill, storage: storage))
+    try ArchiveReader(bytes: bytes).extract(
+      options: isolation.applied(to: ExtractionOptions(fill: fill, storage: storage)))
   }
 
   @Test(arguments: ExtractionOptions.Storage.allCases, ExtractionOptions.Fill.allCases)
   func `Every size comes out as it went in`(
     _ storage: ExtractionOptions.Storage, _ fill: ExtractionOptions.Fill
   ) throws {
-    let files = try extract(Self.archive, storage, fill: fill)
-    #expect(files.count == Self.sizes.count)
-    for (index, (_, file)) in files.enumerated() {
-      #expect(file.isPacked == (storage == .packed))
-      #expect(try file.content == Self.content(index))
-      #expect(try file.seals.isSuperset(of: .final))
+    for isolation in Isolation.allCases {
+      let files = try extract(Self.archive, storage, fill: fill, isolation)
+      #expect(files.count == Self.sizes.count)
+      for (index, (_, file)) in files.enumerated() {
+        #expect(file.isPacked == (storage == .packed))
+        #expect(try file.content == Self.content(index))
+        #expect(try file.seals.isSuperset(of: .final))
+      }
     }
   }
 
-  @Test(arguments: Fixture.all)
-  func `Packed files have the names, bytes and errors of dedicated ones`(_ fixture: Fixture) throws {
+  @Test(arguments: Fixture.all, Isolation.allCases)
+  func `Packed files have the names, bytes and errors of dedicated ones`(
+    _ fixture: Fixture, _ isolation: Isolation
+  ) throws {
     func outcome(_ storage: ExtractionOptions.Storage) throws -> [String] {
-      let options = ExtractionOptions(storage: storage, onError: .keepGoing)
+      let options = isolation.applied(to: ExtractionOptions(storage: storage, onError: .keepGoing))
       do {
         let files = try ArchiveReader(path: Fixture.path(fixture.file)).extract(options: options)
         return try files.map { "\($0.name) \(try sha256($0.file))" } + files.errors.map { "\($0)" }
@@ -56,8 +62,10 @@ struct StorageTests {
     #expect(try outcome(.packed) == outcome(.dedicated))
   }
 
-  @Test func `A packed file gets a path when it is asked for one, and then keeps it`() throws {
-    let files = try extract(Self.archive, .packed)
+  @Test(arguments: Isolation.allCases)
+  func `A packed file gets a path when it is asked for one, and then keeps it`(_ isolation: Isolation) throws
+  {
+    let files = try extract(Self.archive, .packed, isolation)
     for index in [0, 5, 9, 11, 12, 13] {
       let file = files[index].file
       let (path, number) = try (file.path, file.fileDescriptor.rawValue)
@@ -71,8 +79,9 @@ struct StorageTests {
     }
   }
 
-  @Test func `Many threads that ask for a path at once get the same one`() async throws {
-    let file = try extract(Self.archive, .packed)[10].file
+  @Test(arguments: Isolation.allCases)
+  func `Many threads that ask for a path at once get the same one`(_ isolation: Isolation) async throws {
+    let file = try extract(Self.archive, .packed, isolation)[10].file
     let paths = try await withThrowingTaskGroup(of: String.self) { group in
       for _ in 0..<16 { group.addTask { try file.path } }
       return try await group.reduce(into: Set<String>()) { $0.insert($1) }
@@ -80,8 +89,11 @@ struct StorageTests {
     #expect(paths.count == 1)
   }
 
-  @Test func `A file of a slab that is still being filled has a path, and reading goes on`() throws {
-    let options = ExtractionOptions(storage: .packed)
+  @Test(arguments: Isolation.allCases)
+  func `A file of a slab that is still being filled has a path, and reading goes on`(_ isolation: Isolation)
+    throws
+  {
+    let options = isolation.applied(to: ExtractionOptions(storage: .packed))
     var stream = try ArchiveReader(bytes: Self.archive).stream(options: options)
     var files: [MemFile] = []
     while try stream.next() != nil {
@@ -93,9 +105,12 @@ struct StorageTests {
     for (index, file) in files.enumerated() { #expect(try file.content == Self.content(index)) }
   }
 
-  @Test func `Beyond the budget files are packed, and descriptors that come back are used again`() throws {
+  @Test(arguments: Isolation.allCases)
+  func `Beyond the budget files are packed, and descriptors that come back are used again`(
+    _ isolation: Isolation
+  ) throws {
     let ledger = Ledger(Limits())
-    let options = ExtractionOptions(descriptorBudget: 10)
+    let options = isolation.applied(to: ExtractionOptions(descriptorBudget: 10))
     let files = try ArchiveReader(bytes: Self.archive).extract(options: options)
     #expect(files.map { $0.file.isPacked } == Self.sizes.indices.map { $0 >= 10 })
     var stream = try ArchiveReader(bytes: Self.archive).stream(options: options, ledger: ledger)
@@ -103,10 +118,11 @@ struct StorageTests {
     while try stream.next() != nil { #expect(try !stream.extract().isPacked) }
   }
 
-  @Test func `A slab's memory is held until the last of its files goes`() throws {
+  @Test(arguments: Isolation.allCases)
+  func `A slab's memory is held until the last of its files goes`(_ isolation: Isolation) throws {
     let content = Bytes(repeating: 1, count: 100_000)
     let archive = Tar.archive(Bytes((0..<10).flatMap { Tar.entry("held-\($0)", content) }))
-    let options = ExtractionOptions(storage: .packed)
+    let options = isolation.applied(to: ExtractionOptions(storage: .packed))
     let ledger = Ledger(Limits(heldBytes: 1_000_000))
     func all() throws -> [MemFile] {
       var stream = try ArchiveReader(bytes: archive).stream(options: options, ledger: ledger)
@@ -123,13 +139,14 @@ struct StorageTests {
     #expect(try all().count == 10)
   }
 
-  @Test func `Compacting gives back what released files have left`() throws {
+  @Test(arguments: Isolation.allCases)
+  func `Compacting gives back what released files have left`(_ isolation: Isolation) throws {
     let content = Bytes(repeating: 1, count: 100_000)
     let archive = Tar.archive(Bytes((0..<100).flatMap { Tar.entry("held-\($0)", content) }))
     // The copies and what they are copied from are held at once.
     let limits = Limits(heldBytes: 10_300_000)
     var files = try ArchiveReader(bytes: archive).extract(
-      options: ExtractionOptions(limits: limits, storage: .packed))
+      options: isolation.applied(to: ExtractionOptions(limits: limits, storage: .packed)))
     files.removeAll { name, _ in name != "held-3" && name != "held-40" }
     #expect(files.names == ["held-3", "held-40"])
     let before = try #require(files["held-3"])
@@ -142,13 +159,14 @@ struct StorageTests {
     #expect(try files[1].file.content == content)
   }
 
-  @Test func `A file that fails leaves the others of its slab as they are`() throws {
+  @Test(arguments: Isolation.allCases)
+  func `A file that fails leaves the others of its slab as they are`(_ isolation: Isolation) throws {
     let archive = Zip.archive(
       .init("good-1", Bytes(repeating: 1, count: 5000)),
       .init("bad", Bytes(repeating: 2, count: 5000), crc: 1),
       .init("good-2", Bytes(repeating: 3, count: 5000)))
     let files = try ArchiveReader(bytes: archive).extract(
-      options: ExtractionOptions(storage: .packed, onError: .keepGoing))
+      options: isolation.applied(to: ExtractionOptions(storage: .packed, onError: .keepGoing)))
     #expect(files.names == ["good-1", "good-2"])
     #expect(files.errors.map(\.entry) == ["bad"])
     #expect(try files[0].file.content == Bytes(repeating: 1, count: 5000))

@@ -7,13 +7,20 @@ struct LimitsTests {
     sizes.enumerated().flatMap { Tar.entry("entry\($0)", Bytes(repeating: 1, count: $1)) } + Tar.end
   }
 
+  /// The same in this process and in the sandbox.
   private func error(_ limits: Limits, _ bytes: Bytes) -> ArchiveError? {
-    do throws(ArchiveError) {
-      _ = try ArchiveReader(bytes: bytes).extract(options: ExtractionOptions(limits: limits))
-      return nil
-    } catch {
-      return error
+    let errors = Isolation.allCases.map { isolation -> ArchiveError? in
+      do throws(ArchiveError) {
+        _ = try ArchiveReader(bytes: bytes).extract(
+          options: isolation.applied(to: ExtractionOptions(limits: limits)))
+        return nil
+      } catch {
+        return error
+      }
     }
+    #expect(
+      errors.map { $0?.description } == [String?](repeating: errors[0]?.description, count: errors.count))
+    return errors[0]
   }
 
   @Test func `Bytes at the limit pass and one more does not`() throws {
@@ -39,9 +46,10 @@ struct LimitsTests {
       error(Limits(entries: 2), archive)?.reason == "the number of entries exceeds the limit entries = 2")
   }
 
-  @Test func `What was released is no longer held`() throws {
+  @Test(arguments: Isolation.allCases)
+  func `What was released is no longer held`(_ isolation: Isolation) throws {
     var stream = try ArchiveReader(bytes: tar(1000, 1000, 1000)).stream(
-      options: ExtractionOptions(limits: Limits(heldBytes: 1500)))
+      options: isolation.applied(to: ExtractionOptions(limits: Limits(heldBytes: 1500))))
     var count = 0
     while try stream.next() != nil {
       #expect(try stream.extract().size == 1000)
@@ -67,22 +75,25 @@ struct LimitsTests {
     #expect(error(Limits(depth: 1), twice)?.code == .tooManyLayers)
   }
 
-  @Test func `Blocks that are not kept count as produced`() throws {
+  @Test(arguments: Isolation.allCases)
+  func `Blocks that are not kept count as produced`(_ isolation: Isolation) throws {
     var stream = try ArchiveReader(bytes: tar(1000)).stream(
-      options: ExtractionOptions(limits: Limits(totalBytes: 999)))
+      options: isolation.applied(to: ExtractionOptions(limits: Limits(totalBytes: 999))))
     _ = try stream.next()
     let error = #expect(throws: ArchiveError.self) { try stream.forEachBlock { _, _ in } }
     #expect(error?.code == .limitExceeded)
   }
 
-  @Test func `A sparse entry counts with its logical size`() throws {
-    let files = try ArchiveReader(path: Fixture.path("tar-sparse-pax-1.0-all-hole.tar")).extract()
+  @Test(arguments: Isolation.allCases)
+  func `A sparse entry counts with its logical size`(_ isolation: Isolation) throws {
+    let files = try ArchiveReader(path: Fixture.path("tar-sparse-pax-1.0-all-hole.tar")).extract(
+      options: isolation.applied())
     let file = try #require(files.first?.file)
     #expect(file.size > 4096)
     let limits = Limits(entryBytes: Int64(file.size - 1))
     let error = #expect(throws: ArchiveError.self) {
       try ArchiveReader(path: Fixture.path("tar-sparse-pax-1.0-all-hole.tar")).extract(
-        options: ExtractionOptions(limits: limits))
+        options: isolation.applied(to: ExtractionOptions(limits: limits)))
     }
     #expect(error?.code == .limitExceeded)
   }

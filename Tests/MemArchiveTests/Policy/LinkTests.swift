@@ -6,13 +6,15 @@ import Testing
 struct LinkTests {
   private let body = Bytes("content".utf8)
 
-  @Test func `A hard link shares its target's file, in tar and in cpio`() throws {
+  @Test(arguments: Isolation.allCases)
+  func `A hard link shares its target's file, in tar and in cpio`(_ isolation: Isolation) throws {
     let tar = try ArchiveReader(
       bytes: Tar.archive(Tar.entry("a", body), Tar.entry("b", type: "1", link: "a"))
-    ).extract()
+    ).extract(options: isolation.applied())
     #expect(tar["a"] === tar["b"])
     #expect(try tar["b"]?.text == "content")
-    let cpio = try ArchiveReader(path: Fixture.path("cpio-newc-hardlink.cpio")).extract()
+    let cpio = try ArchiveReader(path: Fixture.path("cpio-newc-hardlink.cpio")).extract(
+      options: isolation.applied())
     let one = try #require(cpio["one"])
     #expect(one === cpio["two"])
     #expect(one === cpio["three"])
@@ -51,29 +53,32 @@ struct LinkTests {
     }
   }
 
-  @Test func `A hard link finds its target behind another spelling of the path`() throws {
+  @Test(arguments: Isolation.allCases)
+  func `A hard link finds its target behind another spelling of the path`(_ isolation: Isolation) throws {
     let files = try ArchiveReader(
       bytes: Tar.archive(Tar.entry("dir/a", body), Tar.entry("b", type: "1", link: "./dir/a"))
-    ).extract()
+    ).extract(options: isolation.applied())
     #expect(files["b"] === files["dir/a"])
   }
 
-  @Test func `A hard link to itself changes nothing`() throws {
+  @Test(arguments: Isolation.allCases)
+  func `A hard link to itself changes nothing`(_ isolation: Isolation) throws {
     let files = try ArchiveReader(
       bytes: Tar.archive(Tar.entry("a", body), Tar.entry("a", type: "1", link: "a"))
-    ).extract()
+    ).extract(options: isolation.applied())
     #expect(try files["a"]?.text == "content")
     #expect(files.warnings.isEmpty)
   }
 
-  @Test func `A symlink that ends at a file is a further name for it`() throws {
+  @Test(arguments: Isolation.allCases)
+  func `A symlink that ends at a file is a further name for it`(_ isolation: Isolation) throws {
     let files = try ArchiveReader(
       bytes: Tar.archive(
         Tar.entry("lib/libx.so.1.2", body), Tar.entry("lib/libx.so", type: "2", link: "libx.so.1"),
         Tar.entry("lib/libx.so.1", type: "2", link: "./libx.so.1.2"),
         Tar.entry("bin/x", type: "2", link: "../lib/../lib/libx.so"), Tar.entry("l", type: "2", link: "lib"),
         Tar.entry("through", type: "2", link: "l/libx.so"))
-    ).extract()
+    ).extract(options: isolation.applied())
     let file = try #require(files["lib/libx.so.1.2"])
     #expect(files["lib/libx.so"] === file)
     #expect(files["bin/x"] === file)
@@ -86,68 +91,83 @@ struct LinkTests {
     ("loop2", "round in a circle"), ("loop", "round in a circle"), ("nothing", "has no entry"),
   ])
   func `A symlink that leads nowhere is a warning`(target: String, why: String) throws {
-    let files = try ArchiveReader(
-      bytes: Tar.archive(
-        Tar.entry("a", body), Tar.entry("loop", type: "2", link: target),
-        Tar.entry("loop2", type: "2", link: "loop"))
-    ).extract()
-    #expect(files.names == ["a"])
-    let warning = try #require(files.warnings.first { $0.entry == "loop" })
-    #expect(warning.text.contains(why))
+    for isolation in Isolation.allCases {
+      let files = try ArchiveReader(
+        bytes: Tar.archive(
+          Tar.entry("a", body), Tar.entry("loop", type: "2", link: target),
+          Tar.entry("loop2", type: "2", link: "loop"))
+      ).extract(options: isolation.applied())
+      #expect(files.names == ["a"])
+      let warning = try #require(files.warnings.first { $0.entry == "loop" })
+      #expect(warning.text.contains(why))
+    }
   }
 
-  @Test func `Selecting a link brings its target's content`() throws {
+  @Test(arguments: Isolation.allCases)
+  func `Selecting a link brings its target's content`(_ isolation: Isolation) throws {
     let reader = ArchiveReader(
       bytes: Tar.archive(
         Tar.entry("a", body), Tar.entry("b", type: "1", link: "a"), Tar.entry("c", type: "2", link: "b")))
     for name in ["b", "c"] {
-      let files = try reader.extract(.names([name]))
+      let files = try reader.extract(.names([name]), options: isolation.applied())
       #expect(files.names == [name])
       #expect(try files[name]?.text == "content")
     }
   }
 
-  @Test func `On a pipe, a link's target that has gone by is missed with a word`() throws {
+  @Test(arguments: Isolation.allCases)
+  func `On a pipe, a link's target that has gone by is missed with a word`(_ isolation: Isolation) throws {
     let bytes = Tar.archive(Tar.entry("a", body), Tar.entry("b", type: "1", link: "a"))
     let descriptor = FileDescriptor(rawValue: try pipe(filledWith: bytes))
     defer { try? descriptor.close() }
     let error = #expect(throws: ArchiveError.self) {
-      try ArchiveReader(descriptor: descriptor).extract(.names(["b"]))
+      try ArchiveReader(descriptor: descriptor).extract(.names(["b"]), options: isolation.applied())
     }
     #expect(error?.code == .linkTargetUnavailable)
     #expect(error?.entry == "b")
   }
 
-  @Test func `A name that is not there, and one that has no content, are told apart`() throws {
+  @Test(arguments: Isolation.allCases)
+  func `A name that is not there, and one that has no content, are told apart`(_ isolation: Isolation) throws
+  {
     let reader = ArchiveReader(bytes: Tar.archive(Tar.entry("a", body), Tar.entry("d/", type: "5")))
-    #expect(throws: ArchiveError.self) { try reader.extract(.names(["A"])) }
-    let missing = #expect(throws: ArchiveError.self) { try reader.extract(.names(["a", "A"])) }
+    #expect(throws: ArchiveError.self) { try reader.extract(.names(["A"]), options: isolation.applied()) }
+    let missing = #expect(throws: ArchiveError.self) {
+      try reader.extract(.names(["a", "A"]), options: isolation.applied())
+    }
     #expect(missing?.code == .noSuchEntry)
     #expect(missing?.entry == "A")
-    let directory = #expect(throws: ArchiveError.self) { try reader.extract(.names(["d/"])) }
+    let directory = #expect(throws: ArchiveError.self) {
+      try reader.extract(.names(["d/"]), options: isolation.applied())
+    }
     #expect(directory?.code == .notAFile)
   }
 
-  @Test func `Of two entries with one name the chosen one wins, and the other is noted`() throws {
+  @Test(arguments: Isolation.allCases)
+  func `Of two entries with one name the chosen one wins, and the other is noted`(_ isolation: Isolation)
+    throws
+  {
     let reader = ArchiveReader(
       bytes: Tar.archive(Tar.entry("a", [1]), Tar.entry("b", [2]), Tar.entry("a", [3])))
-    let last = try reader.extract()
+    let last = try reader.extract(options: isolation.applied())
     #expect(try last["a"]?.content == [3])
     #expect(last.names == ["b", "a"])
     #expect(last.entries.count == 3)
     #expect(last.warnings.count == 1)
-    let first = try reader.extract(options: ExtractionOptions(duplicates: .first))
+    let first = try reader.extract(options: isolation.applied(to: ExtractionOptions(duplicates: .first)))
     #expect(try first["a"]?.content == [1])
     #expect(first.names == ["a", "b"])
     let error = #expect(throws: ArchiveError.self) {
-      try reader.extract(options: ExtractionOptions(duplicates: .reject))
+      try reader.extract(options: isolation.applied(to: ExtractionOptions(duplicates: .reject)))
     }
     #expect(error?.code == .duplicateEntry)
   }
 
-  @Test func `A closure selects`() throws {
+  @Test(arguments: Isolation.allCases)
+  func `A closure selects`(_ isolation: Isolation) throws {
     let files = try ArchiveReader(path: Fixture.path("tar-300-entries.tar.gz")).extract(
-      .matching { $0.size ?? 0 > 0 && $0.name.hasSuffix("7") || $0.name.contains("7") })
+      .matching { $0.size ?? 0 > 0 && $0.name.hasSuffix("7") || $0.name.contains("7") },
+      options: isolation.applied())
     #expect(!files.isEmpty)
     #expect(files.allSatisfy { $0.name.contains("7") })
     #expect(files.entries.count == 300)

@@ -32,8 +32,10 @@ struct NameTests {
     }
   }
 
-  @Test func `NFC and NFD are two files`() throws {
-    let files = try ArchiveReader(path: Fixture.path("tar-pax-nfc-nfd.tar")).extract()
+  @Test(arguments: Isolation.allCases)
+  func `NFC and NFD are two files`(_ isolation: Isolation) throws {
+    let files = try ArchiveReader(path: Fixture.path("tar-pax-nfc-nfd.tar")).extract(
+      options: isolation.applied())
     #expect(files.count == 2)
     let composed = try #require(files["f\u{FC}r.txt"])
     let decomposed = try #require(files["fu\u{308}r.txt"])
@@ -47,10 +49,12 @@ struct NameTests {
     ("\\a", false), ("a/..", false), ("./a", true),
   ])
   func `Names that lead out are told`(name: String, isSafe: Bool) throws {
-    let files = try ArchiveReader(bytes: Zip.archive(.init("x", [1]))).extract()
-    let entry = try #require(files.first?.file.entry)
-    #expect(entry.isSafeRelative)
-    #expect(EntryNameProbe.isSafe(name) == isSafe)
+    for isolation in Isolation.allCases {
+      let files = try ArchiveReader(bytes: Zip.archive(.init("x", [1]))).extract(options: isolation.applied())
+      let entry = try #require(files.first?.file.entry)
+      #expect(entry.isSafeRelative)
+      #expect(EntryNameProbe.isSafe(name) == isSafe)
+    }
   }
 }
 

@@ -14,36 +14,38 @@ struct FixtureTests {
 
   @Test(arguments: Fixture.all, Way.allCases)
   func `A fixture holds what the table says`(fixture: Fixture, way: Way) throws {
-    let descriptor =
-      try way == .pipe
-      ? FileDescriptor(rawValue: pipe(filledWith: fixture.bytes))
-      : FileDescriptor.open(FilePath(fixture.path), .readOnly)
-    defer { try? descriptor.close() }
-    let reader =
-      switch way {
-      case .path: ArchiveReader(path: fixture.path)
-      case .descriptor, .pipe: ArchiveReader(descriptor: descriptor)
-      case .bytes: ArchiveReader(bytes: try fixture.bytes)
-      case .memFile: ArchiveReader(try MemFile(name: fixture.file, bytes: fixture.bytes))
+    for isolation in Isolation.allCases {
+      let descriptor =
+        try way == .pipe
+        ? FileDescriptor(rawValue: pipe(filledWith: fixture.bytes))
+        : FileDescriptor.open(FilePath(fixture.path), .readOnly)
+      defer { try? descriptor.close() }
+      let reader =
+        switch way {
+        case .path: ArchiveReader(path: fixture.path)
+        case .descriptor, .pipe: ArchiveReader(descriptor: descriptor)
+        case .bytes: ArchiveReader(bytes: try fixture.bytes)
+        case .memFile: ArchiveReader(try MemFile(name: fixture.file, bytes: fixture.bytes))
+        }
+      var stream = try reader.stream(options: isolation.applied())
+      var found: [Fixture.Entry] = []
+      while let entry = try stream.next() {
+        let file = entry.hasContent ? try stream.extract() : nil
+        found.append(try Fixture.Entry(entry, file, like: fixture.entries, at: found.count))
       }
-    var stream = try reader.stream()
-    var found: [Fixture.Entry] = []
-    while let entry = try stream.next() {
-      let file = entry.hasContent ? try stream.extract() : nil
-      found.append(try Fixture.Entry(entry, file, like: fixture.entries, at: found.count))
+      let expected = fixture.entries.map { $0.asLibArchiveHasIt(in: fixture.file, nameKnown: way != .bytes) }
+      if way == .descriptor || way == .pipe || way == .bytes, fixture.isNamedAfterItsFile {
+        // Without a file name, a lone compressed file is "data".
+        #expect(found.map(\.name) == ["data"])
+        #expect(found.map(\.sha256) == expected.map(\.sha256))
+      } else if fixture.file == "zip-central-order.zip" {
+        // libarchive goes by the order of the bodies.
+        #expect(found.sorted { $0.name < $1.name } == expected.sorted { $0.name < $1.name })
+      } else {
+        #expect(found == expected)
+      }
+      #expect(stream.warnings.count == fixture.warnings ?? 0, "\(stream.warnings)")
     }
-    let expected = fixture.entries.map { $0.asLibArchiveHasIt(in: fixture.file, nameKnown: way != .bytes) }
-    if way == .descriptor || way == .pipe || way == .bytes, fixture.isNamedAfterItsFile {
-      // Without a file name, a lone compressed file is "data".
-      #expect(found.map(\.name) == ["data"])
-      #expect(found.map(\.sha256) == expected.map(\.sha256))
-    } else if fixture.file == "zip-central-order.zip" {
-      // libarchive goes by the order of the bodies.
-      #expect(found.sorted { $0.name < $1.name } == expected.sorted { $0.name < $1.name })
-    } else {
-      #expect(found == expected)
-    }
-    #expect(stream.warnings.count == fixture.warnings ?? 0, "\(stream.warnings)")
   }
 }
 

@@ -12,58 +12,76 @@ struct MalformedTests {
     ("an empty tar in gzip", Gzip.member(Tar.end, name: "empty.tar")),
   ])
   func `Nothing is an archive without entries`(_: String, bytes: Bytes) throws {
-    #expect(try ArchiveReader(bytes: bytes).extract().isEmpty)
+    for isolation in Isolation.allCases {
+      #expect(try ArchiveReader(bytes: bytes).extract(options: isolation.applied()).isEmpty)
+    }
   }
 
-  @Test func `A compressed file of zeros is a file, and a disk image is no empty tar`() throws {
+  @Test(arguments: Isolation.allCases)
+  func `A compressed file of zeros is a file, and a disk image is no empty tar`(_ isolation: Isolation) throws
+  {
     let zeros = Bytes(repeating: 0, count: 40_000)
-    #expect(try ArchiveReader(bytes: Gzip.member(zeros, name: "zeros")).extract()["zeros"]?.size == 40_000)
     #expect(
-      try ArchiveReader(bytes: Gzip.member(zeros + [1], name: "x.img")).extract()["x.img"]?.size == 40_001)
-    let error = #expect(throws: ArchiveError.self) { try ArchiveReader(bytes: zeros + [1]).extract() }
+      try ArchiveReader(bytes: Gzip.member(zeros, name: "zeros")).extract(options: isolation.applied())[
+        "zeros"]?.size == 40_000)
+    #expect(
+      try ArchiveReader(bytes: Gzip.member(zeros + [1], name: "x.img")).extract(options: isolation.applied())[
+        "x.img"]?.size == 40_001)
+    let error = #expect(throws: ArchiveError.self) {
+      try ArchiveReader(bytes: zeros + [1]).extract(options: isolation.applied())
+    }
     #expect(error?.code == .unrecognizedFormat)
   }
 
-  @Test func `Garbage after gzip is a warning`() throws {
-    let files = try ArchiveReader(bytes: Gzip.member(Self.tar) + Bytes("garbage".utf8)).extract()
+  @Test(arguments: Isolation.allCases)
+  func `Garbage after gzip is a warning`(_ isolation: Isolation) throws {
+    let files = try ArchiveReader(bytes: Gzip.member(Self.tar) + Bytes("garbage".utf8)).extract(
+      options: isolation.applied())
     #expect(try files["hello"]?.text == "hello, world\n")
     #expect(files.warnings.map(\.text) == ["garbage after the end of the gzip stream was ignored"])
   }
 
-  @Test func `Two members and zero padding are one stream`() throws {
+  @Test(arguments: Isolation.allCases)
+  func `Two members and zero padding are one stream`(_ isolation: Isolation) throws {
     let half = Self.tar.count / 2
     let bytes =
       Gzip.member(Bytes(Self.tar.prefix(half))) + Gzip.member(Bytes(Self.tar.dropFirst(half)))
       + Bytes(repeating: 0, count: 700)
-    let files = try ArchiveReader(bytes: bytes).extract()
+    let files = try ArchiveReader(bytes: bytes).extract(options: isolation.applied())
     #expect(try files["hello"]?.text == "hello, world\n")
     #expect(files.warnings.isEmpty)
   }
 
-  @Test func `A tar without its end marker is read with a warning`() throws {
-    let files = try ArchiveReader(bytes: Tar.entry("a", Self.hello)).extract()
+  @Test(arguments: Isolation.allCases)
+  func `A tar without its end marker is read with a warning`(_ isolation: Isolation) throws {
+    let files = try ArchiveReader(bytes: Tar.entry("a", Self.hello)).extract(options: isolation.applied())
     #expect(files.count == 1)
     #expect(files.warnings.map(\.text) == ["the end-of-archive marker is missing"])
   }
 
-  @Test func `Truncated anywhere, an archive is never taken for whole, and what comes is never wrong`() throws
-  {
+  @Test(arguments: Isolation.allCases)
+  func `Truncated anywhere, an archive is never taken for whole, and what comes is never wrong`(
+    _ isolation: Isolation
+  ) throws {
     let whole = Gzip.member(
       Tar.archive(Tar.entry("a", Self.hello), Tar.entry("b", Bytes(repeating: 9, count: 700))))
-    for count in 1..<whole.count {
+    for count in isolation.some(of: 1..<whole.count) {
       #expect(throws: ArchiveError.self, "cut at \(count)") {
-        try ArchiveReader(bytes: Bytes(whole.prefix(count))).extract()
+        try ArchiveReader(bytes: Bytes(whole.prefix(count))).extract(options: isolation.applied())
       }
     }
   }
 
-  @Test func `A flipped byte in gzip is found or changes nothing`() throws {
+  @Test(arguments: Isolation.allCases)
+  func `A flipped byte in gzip is found or changes nothing`(_ isolation: Isolation) throws {
     let whole = Gzip.member(Tar.archive(Tar.entry("a", Self.hello)))
     var accepted = 0
-    for position in whole.indices {
+    for position in isolation.some(of: whole.indices) {
       var bytes = whole
       bytes[position] ^= 0x10
-      guard let files = try? ArchiveReader(bytes: bytes).extract() else { continue }
+      guard let files = try? ArchiveReader(bytes: bytes).extract(options: isolation.applied()) else {
+        continue
+      }
       accepted += 1
       // Free of any check: the header's time, flags and operating system, and the bits that pad the first block's.
       #expect(position <= 10, "byte \(position)")
@@ -72,29 +90,32 @@ struct MalformedTests {
     #expect(accepted <= 11)
   }
 
-  @Test(arguments: ["../x", "/x", "a/../../b", "a\\..\\b", ""])
-  func `A name that leads out is a key like any other, and refused on request`(name: String) throws {
+  @Test(arguments: ["../x", "/x", "a/../../b", "a\\..\\b", ""], Isolation.allCases)
+  func `A name that leads out is a key like any other, and refused on request`(
+    name: String, _ isolation: Isolation
+  ) throws {
     for bytes in [Tar.archive(Tar.entry(name, Self.hello)), Zip.archive(.init(name, Self.hello))] {
       // ustar has no way to say an empty name.
       if name.isEmpty, bytes.first != 0x50 { continue }
       let reader = ArchiveReader(bytes: bytes)
-      let files = try reader.extract()
+      let files = try reader.extract(options: isolation.applied())
       #expect(files.names == [name])
       #expect(files.entries.map(\.isSafeRelative) == [false])
       let error = #expect(throws: ArchiveError.self) {
-        try reader.extract(options: ExtractionOptions(insecureNames: .reject))
+        try reader.extract(options: isolation.applied(to: ExtractionOptions(insecureNames: .reject)))
       }
       #expect(error?.code == .insecureName && error?.entry == name)
       let going = try reader.extract(
-        options: ExtractionOptions(insecureNames: .reject, onError: .keepGoing))
+        options: isolation.applied(to: ExtractionOptions(insecureNames: .reject, onError: .keepGoing)))
       #expect(going.isEmpty && going.errors.map(\.code) == [.insecureName])
     }
   }
 
-  @Test func `A flagged zip name that is not UTF-8 keeps its bytes`() throws {
+  @Test(arguments: Isolation.allCases)
+  func `A flagged zip name that is not UTF-8 keeps its bytes`(_ isolation: Isolation) throws {
     var bytes = Zip.archive(.init("aXb", Self.hello, flags: 1 << 11))
     for index in bytes.indices where bytes[index] == UInt8(ascii: "X") { bytes[index] = 0xFF }
-    let entries = try ArchiveReader(bytes: bytes).entries()
+    let entries = try ArchiveReader(bytes: bytes).entries(options: isolation.applied())
     #expect(entries.map(\.rawName) == [[0x61, 0xFF, 0x62]])
   }
 
@@ -133,14 +154,17 @@ struct MalformedTests {
     #expect(error?.code == .truncated)
   }
 
-  @Test func `A hundred thousand entries without content are that many keys`() throws {
+  @Test(arguments: Isolation.allCases)
+  func `A hundred thousand entries without content are that many keys`(_ isolation: Isolation) throws {
     let entries = (0..<100_000).flatMap { Tar.entry("f\($0)") }
     var count = 0
-    var stream = try ArchiveReader(bytes: Gzip.deflated(entries + Tar.end)).stream()
+    var stream = try ArchiveReader(bytes: Gzip.deflated(entries + Tar.end)).stream(
+      options: isolation.applied())
     while try stream.next() != nil { count += 1 }
     #expect(count == 100_000)
     let error = #expect(throws: ArchiveError.self) {
-      try ArchiveReader(bytes: entries + Tar.end).entries(options: ExtractionOptions(limits: .strict))
+      try ArchiveReader(bytes: entries + Tar.end).entries(
+        options: isolation.applied(to: ExtractionOptions(limits: .strict)))
     }
     #expect(error?.code == .limitExceeded)
   }

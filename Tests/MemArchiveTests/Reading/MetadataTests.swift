@@ -9,22 +9,28 @@ struct MetadataTests {
       "\(name) in \(file)")
   }
 
-  @Test func `pax has times with nanoseconds`() throws {
-    let times = try ArchiveReader(path: Fixture.path("tar-pax-time.tar")).entries().compactMap(\.modified)
+  @Test(arguments: Isolation.allCases)
+  func `pax has times with nanoseconds`(_ isolation: Isolation) throws {
+    let times = try ArchiveReader(path: Fixture.path("tar-pax-time.tar")).entries(
+      options: isolation.applied()
+    ).compactMap(\.modified)
     #expect(times.contains { $0.nanoseconds != 0 })
     #expect(times.contains { $0.seconds == -2 && $0.nanoseconds == 500_000_000 })
   }
 
-  @Test func `pax has extended attributes`() throws {
-    let entries = try ArchiveReader(path: Fixture.path("tar-pax-xattr.tar")).entries()
+  @Test(arguments: Isolation.allCases)
+  func `pax has extended attributes`(_ isolation: Isolation) throws {
+    let entries = try ArchiveReader(path: Fixture.path("tar-pax-xattr.tar")).entries(
+      options: isolation.applied())
     let attributes = entries.flatMap(\.extendedAttributes)
     #expect(!attributes.isEmpty)
     #expect(attributes.allSatisfy { $0.name.contains(".") && !$0.value.isEmpty })
   }
 
-  @Test func `tar has owners by number and name`() throws {
+  @Test(arguments: Isolation.allCases)
+  func `tar has owners by number and name`(_ isolation: Isolation) throws {
     let bytes = Tar.archive(Tar.entry("a", [1], user: "somebody", userID: 0o1750))
-    let entry = try #require(try ArchiveReader(bytes: bytes).entries().first)
+    let entry = try #require(try ArchiveReader(bytes: bytes).entries(options: isolation.applied()).first)
     #expect(entry.user == "somebody")
     #expect(entry.group == nil)
     #expect(entry.userID == 1000)

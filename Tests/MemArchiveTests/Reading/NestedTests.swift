@@ -18,53 +18,75 @@ struct NestedTests {
     }
   }
 
-  @Test func `Entries of inner archives come under the inner archive's name, which stays`() throws {
+  @Test(arguments: Isolation.allCases)
+  func `Entries of inner archives come under the inner archive's name, which stays`(_ isolation: Isolation)
+    throws
+  {
     let reader = packed(Tar.entry("first", body), Tar.entry("data.tar.gz", Gzip.deflated(inner)))
-    let files = try reader.extract(nested: .expand)
+    let files = try reader.extract(nested: .expand, options: isolation.applied())
     #expect(files.names == ["first", "data.tar.gz", "data.tar.gz/usr/a", "data.tar.gz/usr/b"])
     #expect(try files["data.tar.gz/usr/b"]?.text == "other")
     #expect(files.entries.map(\.name) == files.names)
-    #expect(try reader.extract(nested: .keep).names == ["first", "data.tar.gz"])
-    #expect(try reader.extract().names == ["first", "data.tar.gz"])
+    #expect(
+      try reader.extract(nested: .keep, options: isolation.applied()).names == ["first", "data.tar.gz"])
+    #expect(try reader.extract(options: isolation.applied()).names == ["first", "data.tar.gz"])
   }
 
-  @Test func `Archives of any format are gone into, as deep as they lie`() throws {
+  @Test(arguments: Isolation.allCases)
+  func `Archives of any format are gone into, as deep as they lie`(_ isolation: Isolation) throws {
     let zip = Zip.archive(Zip.Entry("in.tar", inner))
-    let files = try packed(Tar.entry("x.zip", zip)).extract(nested: .expand)
+    let files = try packed(Tar.entry("x.zip", zip)).extract(nested: .expand, options: isolation.applied())
     #expect(files.names == ["x.zip", "x.zip/in.tar", "x.zip/in.tar/usr/a", "x.zip/in.tar/usr/b"])
   }
 
-  @Test func `A compressed file that holds no archive stays a file`() throws {
-    let files = try packed(Tar.entry("man.1.gz", Gzip.deflated(body))).extract(nested: .expand)
+  @Test(arguments: Isolation.allCases)
+  func `A compressed file that holds no archive stays a file`(_ isolation: Isolation) throws {
+    let files = try packed(Tar.entry("man.1.gz", Gzip.deflated(body))).extract(
+      nested: .expand, options: isolation.applied())
     #expect(files.names == ["man.1.gz"])
     #expect(files.errors.isEmpty)
   }
 
-  @Test func `A format that is not allowed stays a file`() throws {
+  @Test(arguments: Isolation.allCases)
+  func `A format that is not allowed stays a file`(_ isolation: Isolation) throws {
     let rar = Bytes([0x52, 0x61, 0x72, 0x21, 0x1A, 0x07, 0x01, 0x00]) + body
-    #expect(try packed(Tar.entry("a.rar", rar)).extract(nested: .expand).names == ["a.rar"])
+    #expect(
+      try packed(Tar.entry("a.rar", rar)).extract(nested: .expand, options: isolation.applied()).names == [
+        "a.rar"
+      ])
   }
 
-  @Test func `Selections are asked with the long names`() throws {
+  @Test(arguments: Isolation.allCases)
+  func `Selections are asked with the long names`(_ isolation: Isolation) throws {
     let reader = packed(Tar.entry("usr/a", body), Tar.entry("d.tar", inner), Tar.entry("e.tar", inner))
-    #expect(try reader.extract(.names(["d.tar/usr/a"]), nested: .expand).names == ["d.tar/usr/a"])
-    #expect(try reader.extract(.glob("*.tar/*a"), nested: .expand).names == ["d.tar/usr/a", "e.tar/usr/a"])
-    let files = try reader.extract(.matching { $0.name.hasPrefix("e.tar/") }, nested: .expand)
+    #expect(
+      try reader.extract(.names(["d.tar/usr/a"]), nested: .expand, options: isolation.applied()).names == [
+        "d.tar/usr/a"
+      ])
+    #expect(
+      try reader.extract(.glob("*.tar/*a"), nested: .expand, options: isolation.applied()).names == [
+        "d.tar/usr/a", "e.tar/usr/a",
+      ])
+    let files = try reader.extract(
+      .matching { $0.name.hasPrefix("e.tar/") }, nested: .expand, options: isolation.applied())
     #expect(files.names == ["e.tar/usr/a", "e.tar/usr/b"])
   }
 
-  @Test func `A long name that is nowhere is no such entry`() throws {
+  @Test(arguments: Isolation.allCases)
+  func `A long name that is nowhere is no such entry`(_ isolation: Isolation) throws {
     let reader = packed(Tar.entry("d.tar", inner))
     let error = #expect(throws: ArchiveError.self) {
-      try reader.extract(.names(["d.tar/usr/c"]), nested: .expand)
+      try reader.extract(.names(["d.tar/usr/c"]), nested: .expand, options: isolation.applied())
     }
     #expect(error?.code == .noSuchEntry)
     #expect(error?.entry == "d.tar/usr/c")
   }
 
-  @Test func `The limits hold for all of it together`() throws {
+  @Test(arguments: Isolation.allCases)
+  func `The limits hold for all of it together`(_ isolation: Isolation) throws {
     let reader = packed(Tar.entry("d.tar", inner), Tar.entry("e.tar", inner))
-    var options = ExtractionOptions(limits: Limits(totalBytes: Int64(inner.count * 2 + 12)))
+    var options = isolation.applied(
+      to: ExtractionOptions(limits: Limits(totalBytes: Int64(inner.count * 2 + 12))))
     let error = #expect(throws: ArchiveError.self) { try reader.extract(nested: .expand, options: options) }
     #expect(error?.code == .limitExceeded)
     options.limits = Limits(totalBytes: Int64(inner.count * 2 + 24), entries: 6)
@@ -74,55 +96,67 @@ struct NestedTests {
     #expect(tooMany?.code == .limitExceeded)
   }
 
-  @Test func `Archives lie in each other as deep as the limit says, and no deeper`() throws {
-    let files = try ArchiveReader(bytes: nested(4)).extract(nested: .expand)
+  @Test(arguments: Isolation.allCases)
+  func `Archives lie in each other as deep as the limit says, and no deeper`(_ isolation: Isolation) throws {
+    let files = try ArchiveReader(bytes: nested(4)).extract(nested: .expand, options: isolation.applied())
     #expect(files.names == ["t", "t/t", "t/t/t", "t/t/t/x"])
     let error = #expect(throws: ArchiveError.self) {
-      try ArchiveReader(bytes: nested(5)).extract(nested: .expand)
+      try ArchiveReader(bytes: nested(5)).extract(nested: .expand, options: isolation.applied())
     }
     #expect(error?.code == .tooManyLayers)
     #expect(error?.entry == "t/t/t/t")
   }
 
-  @Test func `A damaged inner archive is named, and passed by under keepGoing`() throws {
+  @Test(arguments: Isolation.allCases)
+  func `A damaged inner archive is named, and passed by under keepGoing`(_ isolation: Isolation) throws {
     let broken = Zip.archive(Zip.Entry("bad", body, crc: 1), Zip.Entry("good", body))
     let reader = packed(Tar.entry("in.zip", broken), Tar.entry("last", body))
-    let error = #expect(throws: ArchiveError.self) { try reader.extract(nested: .expand) }
+    let error = #expect(throws: ArchiveError.self) {
+      try reader.extract(nested: .expand, options: isolation.applied())
+    }
     #expect(error?.code == .corrupt)
     #expect(error?.entry == "in.zip/bad")
-    let files = try reader.extract(nested: .expand, options: ExtractionOptions(onError: .keepGoing))
+    let files = try reader.extract(
+      nested: .expand, options: isolation.applied(to: ExtractionOptions(onError: .keepGoing)))
     #expect(files.names == ["in.zip", "in.zip/good", "last"])
     #expect(files.error(for: "in.zip/bad")?.code == .corrupt)
   }
 
-  @Test func `The dot in front of a tar's names is not part of a long name`() throws {
+  @Test(arguments: Isolation.allCases)
+  func `The dot in front of a tar's names is not part of a long name`(_ isolation: Isolation) throws {
     let inner = Tar.archive(Tar.entry("./usr/a", body), Tar.entry("./", type: "5"))
-    let files = try packed(Tar.entry("d.tar", inner)).extract(nested: .expand)
+    let files = try packed(Tar.entry("d.tar", inner)).extract(nested: .expand, options: isolation.applied())
     #expect(files.names == ["d.tar", "d.tar/usr/a"])
     #expect(files.entries.map(\.name) == ["d.tar", "d.tar/usr/a", "d.tar/./"])
     #expect(
-      try packed(Tar.entry("d.tar", inner)).extract(.names(["d.tar/usr/a"]), nested: .expand).count == 1)
+      try packed(Tar.entry("d.tar", inner)).extract(
+        .names(["d.tar/usr/a"]), nested: .expand, options: isolation.applied()
+      ).count == 1)
   }
 
-  @Test func `Two entries with one long name are duplicates`() throws {
+  @Test(arguments: Isolation.allCases)
+  func `Two entries with one long name are duplicates`(_ isolation: Isolation) throws {
     let inner = Tar.archive(Tar.entry("./a", Bytes("inner".utf8)))
     let reader = packed(Tar.entry("d.tar/a", body), Tar.entry("d.tar", inner))
-    let last = try reader.extract(nested: .expand)
+    let last = try reader.extract(nested: .expand, options: isolation.applied())
     #expect(last.names == ["d.tar/a", "d.tar"])
     #expect(try last["d.tar/a"]?.text == "inner")
     #expect(last.warnings.map(\.entry) == ["d.tar/a"])
-    let first = try reader.extract(nested: .expand, options: ExtractionOptions(duplicates: .first))
+    let first = try reader.extract(
+      nested: .expand, options: isolation.applied(to: ExtractionOptions(duplicates: .first)))
     #expect(try first["d.tar/a"]?.text == "content")
     #expect(first.warnings.count == 1)
     let error = #expect(throws: ArchiveError.self) {
-      try reader.extract(nested: .expand, options: ExtractionOptions(duplicates: .reject))
+      try reader.extract(
+        nested: .expand, options: isolation.applied(to: ExtractionOptions(duplicates: .reject)))
     }
     #expect(error?.code == .duplicateEntry)
   }
 
-  @Test func `The async form gives the same`() async throws {
+  @Test(arguments: Isolation.allCases)
+  func `The async form gives the same`(_ isolation: Isolation) async throws {
     let reader = packed(Tar.entry("d.tar", inner))
-    let files = try await reader.extract(nested: .expand)
+    let files = try await reader.extract(nested: .expand, options: isolation.applied())
     #expect(files.names == ["d.tar", "d.tar/usr/a", "d.tar/usr/b"])
   }
 }

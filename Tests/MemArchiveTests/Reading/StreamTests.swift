@@ -7,8 +7,9 @@ struct StreamTests {
   private let archive = Tar.archive(
     Tar.entry("a", Bytes("first".utf8)), Tar.entry("dir/", type: "5"), Tar.entry("b", Bytes("second".utf8)))
 
-  @Test func `Entries can be extracted or skipped in any mixture`() throws {
-    var stream = try ArchiveReader(bytes: archive).stream()
+  @Test(arguments: Isolation.allCases)
+  func `Entries can be extracted or skipped in any mixture`(_ isolation: Isolation) throws {
+    var stream = try ArchiveReader(bytes: archive).stream(options: isolation.applied())
     #expect(try stream.next()?.name == "a")
     #expect(try stream.next()?.kind == .directory)
     #expect(try stream.next()?.name == "b")
@@ -17,8 +18,9 @@ struct StreamTests {
     #expect(try stream.next() == nil)
   }
 
-  @Test func `An entry is extracted once, and only if it has content`() throws {
-    var stream = try ArchiveReader(bytes: archive).stream()
+  @Test(arguments: Isolation.allCases)
+  func `An entry is extracted once, and only if it has content`(_ isolation: Isolation) throws {
+    var stream = try ArchiveReader(bytes: archive).stream(options: isolation.applied())
     #expect(throws: ArchiveError.self) { try stream.extract() }
     _ = try stream.next()
     _ = try stream.extract()
@@ -29,8 +31,9 @@ struct StreamTests {
     #expect(error?.entry == "dir/")
   }
 
-  @Test func `Blocks of an entry come without a file`() throws {
-    var stream = try ArchiveReader(bytes: archive).stream()
+  @Test(arguments: Isolation.allCases)
+  func `Blocks of an entry come without a file`(_ isolation: Isolation) throws {
+    var stream = try ArchiveReader(bytes: archive).stream(options: isolation.applied())
     _ = try stream.next()
     var content: Bytes = []
     let size = try stream.forEachBlock { block, offset in
@@ -42,9 +45,10 @@ struct StreamTests {
     #expect(try stream.next()?.name == "dir/")
   }
 
-  @Test func `A damaged entry does not keep the next one from being read`() throws {
+  @Test(arguments: Isolation.allCases)
+  func `A damaged entry does not keep the next one from being read`(_ isolation: Isolation) throws {
     let zip = Zip.archive(.init("bad", Bytes("bad".utf8), crc: 1), .init("good", Bytes("good".utf8)))
-    var stream = try ArchiveReader(bytes: zip).stream()
+    var stream = try ArchiveReader(bytes: zip).stream(options: isolation.applied())
     #expect(try stream.next()?.name == "bad")
     let error = #expect(throws: ArchiveError.self) { try stream.extract() }
     #expect(error?.code == .corrupt)
@@ -54,9 +58,10 @@ struct StreamTests {
     #expect(try stream.next() == nil)
   }
 
-  @Test func `A loop that notes errors and goes on always ends`() throws {
+  @Test(arguments: Isolation.allCases)
+  func `A loop that notes errors and goes on always ends`(_ isolation: Isolation) throws {
     let cut = Bytes((Tar.entry("a", Bytes(repeating: 7, count: 5000))).prefix(3000))
-    var stream = try ArchiveReader(bytes: cut).stream()
+    var stream = try ArchiveReader(bytes: cut).stream(options: isolation.applied())
     var errors: [ArchiveError.Code] = []
     var rounds = 0
     while rounds < 1000 {
@@ -72,27 +77,30 @@ struct StreamTests {
     #expect(rounds < 1000)
   }
 
-  @Test func `The archive's own descriptor keeps its offset`() throws {
+  @Test(arguments: Isolation.allCases)
+  func `The archive's own descriptor keeps its offset`(_ isolation: Isolation) throws {
     let descriptor = try FileDescriptor.open(FilePath(Fixture.path("tree.tar.gz")), .readOnly)
     defer { try? descriptor.close() }
     try descriptor.seek(offset: 7, from: .start)
-    #expect(try ArchiveReader(descriptor: descriptor).entries().count > 3)
+    #expect(try ArchiveReader(descriptor: descriptor).entries(options: isolation.applied()).count > 3)
     #expect(try descriptor.seek(offset: 0, from: .current) == 7)
   }
 
-  @Test func `A pipe is read once, and says so the second time`() throws {
+  @Test(arguments: Isolation.allCases)
+  func `A pipe is read once, and says so the second time`(_ isolation: Isolation) throws {
     let end = try pipe(filledWith: archive)
     let descriptor = FileDescriptor(rawValue: end)
     defer { try? descriptor.close() }
     let reader = ArchiveReader(descriptor: descriptor)
-    #expect(try reader.extract().count == 2)
-    let error = #expect(throws: ArchiveError.self) { try reader.entries() }
+    #expect(try reader.extract(options: isolation.applied()).count == 2)
+    let error = #expect(throws: ArchiveError.self) { try reader.entries(options: isolation.applied()) }
     #expect(error?.code == .sourceConsumed)
   }
 
-  @Test func `Progress names the entry and ends with all bytes`() throws {
+  @Test(arguments: Isolation.allCases)
+  func `Progress names the entry and ends with all bytes`(_ isolation: Isolation) throws {
     let reports = Reports()
-    var options = ExtractionOptions()
+    var options = isolation.applied()
     options.onProgress = { reports.add($0) }
     _ = try ArchiveReader(path: Fixture.path("tar-300-entries.tar.gz")).extract(options: options)
     let last = try #require(reports.all.last)

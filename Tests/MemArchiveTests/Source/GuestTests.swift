@@ -16,9 +16,12 @@ struct GuestTests {
     }
   }
 
-  @Test func `A file that is not there, a directory and one without permission are told`() throws {
+  @Test(arguments: Isolation.allCases)
+  func `A file that is not there, a directory and one without permission are told`(_ isolation: Isolation)
+    throws
+  {
     let missing = #expect(throws: ArchiveError.self) {
-      try ArchiveReader(path: "/nonexistent/x.zip").extract()
+      try ArchiveReader(path: "/nonexistent/x.zip").extract(options: isolation.applied())
     }
     #expect(missing?.code == .system)
     #expect(missing?.errno == .noSuchFileOrDirectory)
@@ -26,18 +29,22 @@ struct GuestTests {
       missing?.description
         == "\"/nonexistent/x.zip\" cannot be opened (open: No such file or directory). "
         + "Check the path and its permissions; an archive must be a file or a pipe.")
-    let directory = #expect(throws: ArchiveError.self) { try ArchiveReader(path: "/").extract() }
+    let directory = #expect(throws: ArchiveError.self) {
+      try ArchiveReader(path: "/").extract(options: isolation.applied())
+    }
     #expect(directory?.errno == .isDirectory)
     let closed = #expect(throws: ArchiveError.self) {
-      try ArchiveReader(descriptor: FileDescriptor(rawValue: 9999)).extract()
+      try ArchiveReader(descriptor: FileDescriptor(rawValue: 9999)).extract(options: isolation.applied())
     }
     #expect(closed?.errno == .badFileDescriptor)
   }
 
-  @Test func `An archive inside an archive opens from its file`() throws {
-    let package = try ArchiveReader(path: Fixture.path("ar-package.deb")).extract()
+  @Test(arguments: Isolation.allCases)
+  func `An archive inside an archive opens from its file`(_ isolation: Isolation) throws {
+    let package = try ArchiveReader(path: Fixture.path("ar-package.deb")).extract(
+      options: isolation.applied())
     let data = try #require(package["data.tar.xz"])
-    let inner = try ArchiveReader(data).extract()
+    let inner = try ArchiveReader(data).extract(options: isolation.applied())
     #expect(!inner.isEmpty)
     #expect(try inner.allSatisfy { try $0.file.seals.isSuperset(of: .final) })
   }

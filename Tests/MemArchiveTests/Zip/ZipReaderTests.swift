@@ -11,8 +11,8 @@ struct ZipReaderTests {
     var entries: [String] = []
     var error: ArchiveError.Code?
 
-    init(_ bytes: Bytes, _ engine: ExtractionOptions.Engine) {
-      var options = ExtractionOptions(passphrases: ["secret", "wrong"])
+    init(_ bytes: Bytes, _ engine: ExtractionOptions.Engine, _ isolation: Isolation) {
+      var options = isolation.applied(to: ExtractionOptions(passphrases: ["secret", "wrong"]))
       options.engine = engine
       do {
         var stream = try ArchiveReader(bytes: bytes).stream(options: options)
@@ -29,94 +29,116 @@ struct ZipReaderTests {
   @Test(
     arguments: Fixture.all.filter {
       $0.file.hasSuffix(".zip") && !$0.file.contains("nfc") && !$0.file.contains("backslash")
-    })
-  func `Both engines find the same in a zip`(_ fixture: Fixture) throws {
+    }, Isolation.allCases)
+  func `Both engines find the same in a zip`(_ fixture: Fixture, _ isolation: Isolation) throws {
     let bytes = try fixture.bytes
-    #expect(Reading(bytes, .own) == Reading(bytes, .libarchive))
+    #expect(Reading(bytes, .own, isolation) == Reading(bytes, .libarchive, isolation))
   }
 
-  @Test func `Names that differ in the two headers are both told, and libarchive reads`() throws {
+  @Test(arguments: Isolation.allCases)
+  func `Names that differ in the two headers are both told, and libarchive reads`(_ isolation: Isolation)
+    throws
+  {
     let files = try ArchiveReader(
       bytes: Zip.archive(.init("central", hello, localName: "local"), .init("b", hello))
-    ).extract()
+    ).extract(options: isolation.applied())
     #expect(files.names == ["local", "b"])
     #expect(files.warnings.count == 1)
     #expect(files.warnings.first?.text.contains("\"central\" in its directory, and \"local\"") ?? false)
   }
 
-  @Test func `A NUL in a name refuses that entry alone`() throws {
+  @Test(arguments: Isolation.allCases)
+  func `A NUL in a name refuses that entry alone`(_ isolation: Isolation) throws {
     let reader = ArchiveReader(bytes: Zip.archive(.init("a\0b", hello), .init("b", hello)))
-    let error = #expect(throws: ArchiveError.self) { try reader.extract() }
+    let error = #expect(throws: ArchiveError.self) { try reader.extract(options: isolation.applied()) }
     #expect(error?.code == .corrupt && error?.entry == "a\0b")
-    let files = try reader.extract(options: ExtractionOptions(onError: .keepGoing))
+    let files = try reader.extract(options: isolation.applied(to: ExtractionOptions(onError: .keepGoing)))
     #expect(files.names == ["b"] && files.errors.count == 1)
   }
 
-  @Test func `A wrong count in the end record is told`() throws {
+  @Test(arguments: Isolation.allCases)
+  func `A wrong count in the end record is told`(_ isolation: Isolation) throws {
     let files = try ArchiveReader(
       bytes: Zip.archive(.init("a", hello), .init("b", hello), counting: 1)
-    ).extract()
+    ).extract(options: isolation.applied())
     #expect(files.names == ["a", "b"])
     #expect(files.warnings.map(\.text) == ["the zip has 2 entries, and its end counts 1"])
   }
 
-  @Test func `The comment on an entry is given`() throws {
+  @Test(arguments: Isolation.allCases)
+  func `The comment on an entry is given`(_ isolation: Isolation) throws {
     let entries = try ArchiveReader(
       bytes: Zip.archive(.init("a", hello, comment: "what it is"), .init("b", hello))
-    ).entries()
+    ).entries(options: isolation.applied())
     #expect(entries.map(\.comment) == ["what it is", nil])
-    #expect(try ArchiveReader(bytes: Fixture.bytes("zip-comment.zip")).stream().comment != nil)
-    #expect(try ArchiveReader(bytes: Fixture.bytes("zip-stored.zip")).stream().comment == nil)
-    let gzip = try ArchiveReader(bytes: Gzip.member(hello, name: "a", comment: "by hand")).entries()
+    #expect(
+      try ArchiveReader(bytes: Fixture.bytes("zip-comment.zip")).stream(options: isolation.applied()).comment
+        != nil)
+    #expect(
+      try ArchiveReader(bytes: Fixture.bytes("zip-stored.zip")).stream(options: isolation.applied()).comment
+        == nil)
+    let gzip = try ArchiveReader(bytes: Gzip.member(hello, name: "a", comment: "by hand")).entries(
+      options: isolation.applied())
     #expect(gzip.map(\.comment) == ["by hand"])
   }
 
-  @Test func `Behind 100 bytes a zip64 is found too`() throws {
+  @Test(arguments: Isolation.allCases)
+  func `Behind 100 bytes a zip64 is found too`(_ isolation: Isolation) throws {
     let bytes = try Fixture.bytes("zip-zip64.zip")
-    let files = try ArchiveReader(bytes: Bytes(repeating: 0x41, count: 100) + bytes).extract()
+    let files = try ArchiveReader(bytes: Bytes(repeating: 0x41, count: 100) + bytes).extract(
+      options: isolation.applied())
     #expect(files.names == ["poem.txt", "hello.txt"])
     #expect(files.warnings.isEmpty)
   }
 
-  @Test func `Attributes do not turn content into nothing`() throws {
+  @Test(arguments: Isolation.allCases)
+  func `Attributes do not turn content into nothing`(_ isolation: Isolation) throws {
     let files = try ArchiveReader(
       bytes: Zip.archive(
         .init("fifo", hello, attributes: 0o010600 << 16),
         .init("directory", hello, attributes: 0o040755 << 16))
-    ).extract()
+    ).extract(options: isolation.applied())
     #expect(files.map(\.file.size) == [5, 5])
   }
 
-  @Test func `A symbolic link's target is its content, and must have the right checksum`() throws {
+  @Test(arguments: Isolation.allCases)
+  func `A symbolic link's target is its content, and must have the right checksum`(_ isolation: Isolation)
+    throws
+  {
     let link = Zip.Entry("link", Bytes("a".utf8), attributes: 0o120777 << 16)
-    let files = try ArchiveReader(bytes: Zip.archive(.init("a", hello), link)).extract()
+    let files = try ArchiveReader(bytes: Zip.archive(.init("a", hello), link)).extract(
+      options: isolation.applied())
     #expect(files["link"]?.size == 5)
     let damaged = Zip.Entry("link", Bytes("a".utf8), crc: 1, attributes: 0o120777 << 16)
     let error = #expect(throws: ArchiveError.self) {
-      try ArchiveReader(bytes: Zip.archive(.init("a", hello), damaged)).extract()
+      try ArchiveReader(bytes: Zip.archive(.init("a", hello), damaged)).extract(options: isolation.applied())
     }
     #expect(error?.code == .corrupt && error?.entry == "link")
   }
 
-  @Test func `A byte that is wrong in stored content is found out`() throws {
+  @Test(arguments: Isolation.allCases)
+  func `A byte that is wrong in stored content is found out`(_ isolation: Isolation) throws {
     var bytes = Zip.archive(.init("a", hello), .init("b", hello))
     bytes[31] ^= 1
-    let files = try ArchiveReader(bytes: bytes).extract(options: ExtractionOptions(onError: .keepGoing))
+    let files = try ArchiveReader(bytes: bytes).extract(
+      options: isolation.applied(to: ExtractionOptions(onError: .keepGoing)))
     #expect(files.names == ["b"])
     #expect(files.error(for: "a")?.code == .corrupt)
   }
 
-  @Test func `Two entries over one content are left to libarchive, with a note`() throws {
+  @Test(arguments: Isolation.allCases)
+  func `Two entries over one content are left to libarchive, with a note`(_ isolation: Isolation) throws {
     var bytes = Zip.archive(.init("a", hello), .init("a", hello))
     // The second central header's offset, in the last four bytes before its name.
     let end = bytes.count - 22
     bytes.replaceSubrange((end - 5)..<(end - 1), with: [0, 0, 0, 0])
-    let files = try ArchiveReader(bytes: bytes).extract()
+    let files = try ArchiveReader(bytes: bytes).extract(options: isolation.applied())
     #expect(files.names == ["a"])
     #expect(files.warnings.contains { $0.text == "the zip has entries that overlap" })
   }
 
-  @Test func `Two thousand entries over one body are no more than that body`() throws {
+  @Test(arguments: Isolation.allCases)
+  func `Two thousand entries over one body are no more than that body`(_ isolation: Isolation) throws {
     let one = Zip.archive(.init("a", Bytes(repeating: 1, count: 10_000)))
     let local = one.count - 22 - 47
     let record = Bytes(one[local..<local + 47])
@@ -128,7 +150,8 @@ struct ZipReaderTests {
       if offset == 12 { end[14] = UInt8(value >> 16) }
     }
     let reader = ArchiveReader(bytes: Bytes(one[..<local]) + directory + end)
-    let files = try reader.extract(options: ExtractionOptions(limits: Limits(totalBytes: 20_000)))
+    let files = try reader.extract(
+      options: isolation.applied(to: ExtractionOptions(limits: Limits(totalBytes: 20_000))))
     #expect(files.names == ["a"])
     #expect(files.warnings.contains { $0.text == "the zip has entries that overlap" })
   }
