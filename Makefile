@@ -25,7 +25,10 @@ export MEMARCHIVE_WARNINGS_AS_ERRORS = 1
 MINIMAL_PACKAGES = libarchive-dev zlib1g-dev
 BUILD_PACKAGES = $(MINIMAL_PACKAGES) libisal-dev liblzma-dev libzstd-dev
 TEST_PACKAGES = $(BUILD_PACKAGES) bsdutils bubblewrap libarchive-tools openssl p7zip-full procps python3 strace xz-utils zip \
-  $(CONSUMER_PACKAGES)
+  $(CONSUMER_PACKAGES) $(ORDINARY_PACKAGES)
+# The tools of ordinary archives.
+ORDINARY_PACKAGES = binutils bzip2 cpio dpkg fastjar genisoimage gzip lz4 lzip ncompress python3-wheel rpm tar unzip \
+  xorriso zstd
 CONSUMER_PACKAGES = file fluidsynth fontconfig librsvg2-bin libsndfile1 libxml2-utils sndfile-programs sqlite3 util-linux
 BENCH_PACKAGES = $(BUILD_PACKAGES) libarchive-tools libdeflate-dev p7zip-full python3-matplotlib python3-pip unzip xz-utils zip zstd
 MORE_PACKAGES = default-jre-headless ffmpeg gcc gdal-bin git libc6-dev libcdio-utils mmdb-bin nodejs poppler-utils
@@ -61,6 +64,9 @@ endef
 consumers = env MEMARCHIVE_CONSUMER_ARCHIVES=$(1) MEMARCHIVE_CONSUMERS=$(2) \
   $(CURDIR)/.build/debug/MemArchivePackageTests.xctest --testing-library swift-testing --filter ConsumerTests
 
+# The ordinary archives, made once: `swift test` makes what is missing too, and says nothing meanwhile.
+ordinary = python3 Tests/OrdinaryTests/ordinary.py .build/ordinary
+
 # What is to run where there is no Swift.
 STATIC = -c release --static-swift-stdlib --scratch-path .build/static
 
@@ -83,6 +89,7 @@ demo:
 test:
 	$(call need,$(TEST_PACKAGES))
 	$(SWIFT) build --build-tests
+	$(ordinary)
 	$(call tested,$(SWIFT) test --skip-build)
 	$(SWIFT) build -c release --build-tests
 	$(call tested,$(SWIFT) test -c release --skip-build --filter LifetimeTests --filter FaultTests)

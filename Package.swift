@@ -72,6 +72,14 @@ let package = Package(
       name: "ConsumerTests",
       dependencies: ["MemArchive", "MemArchiveCommand"],
       exclude: ["archives.py"]),
+    .testTarget(
+      name: "OrdinaryTests",
+      dependencies: [
+        "MemArchive", "CZlib", "memarchive-worker",
+        .product(name: "Crypto", package: "swift-crypto"),
+        .product(name: "SystemPackage", package: "swift-system"),
+      ],
+      exclude: ["ordinary.py"]),
   ]
 )
 

@@ -1,0 +1,43 @@
+import MemArchive
+
+/// What of an archive has to equal what its own tool unpacks, beside names, contents, kinds, where links lead, and that there
+/// is no warning: what that tool restores. Times are compared to the nanosecond.
+struct Rules {
+  enum Family: String, Decodable {
+    case tar, zip, document, jar, cpio, ar, deb, rpm, iso
+    case wheel = "whl"
+    case sevenZip = "7z"
+    case lone
+  }
+
+  /// Whether the archive has entries for directories; otherwise the names in it imply them.
+  var hasDirectories = true
+  /// Whether the tool sets permissions.
+  var modes = true
+  /// The kinds whose times the tool sets, and leaves as they are when it unpacks further entries.
+  var times: Set<String> = ["file", "directory", "symlink"]
+  /// For a tree that lies in an inner archive, how the name of that one begins.
+  var outer: String?
+  /// Whether it is content alone, without a name of its own.
+  var isLone = false
+  var formats = ArchiveFormats.standard
+
+  /// The one table.
+  static func of(_ family: Family) -> Self {
+    switch family {
+    case .tar, .sevenZip: Self()
+    // unzip sets no times of symbolic links, nor does xorriso.
+    case .zip: Self(times: ["file", "directory"])
+    case .iso: Self(times: ["file", "directory"], formats: .iso9660)
+    case .document: Self(hasDirectories: false)
+    case .wheel: Self(hasDirectories: false, times: ["file"])
+    case .jar: Self(modes: false, times: [])
+    // cpio sets the time of a directory before what lies in it is there.
+    case .cpio, .rpm: Self(times: ["file"])
+    case .ar: Self()
+    // dpkg-deb packs symbolic links last: they change the directories that they lie in.
+    case .deb: Self(times: ["file", "symlink"], outer: "data.tar")
+    case .lone: Self(modes: false, times: [], isLone: true)
+    }
+  }
+}
