@@ -75,7 +75,7 @@ let package = Package(
     .testTarget(
       name: "OrdinaryTests",
       dependencies: [
-        "MemArchive", "CZlib", "memarchive-worker",
+        "MemArchive", "CTrying", "CZlib", "memarchive-worker", "trying-worker",
         .product(name: "Crypto", package: "swift-crypto"),
         .product(name: "SystemPackage", package: "swift-system"),
       ],

@@ -154,7 +154,9 @@ struct DigestLines {
   mutating func finish() throws {
     for number in first..<end {
       guard let line = lines[number] else { continue }
-      if let content = line.content ?? contents[.init(path: line.entry.name)] { try write(line.entry, content) }
+      if let content = line.content ?? contents[.init(path: line.entry.name)] {
+        try write(line.entry, content)
+      }
     }
     (lines, first) = ([:], end)
   }

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -142,4 +143,12 @@ void ctrying_prepare(void) {
     report = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     clinux_install_filter = install_and_report;
   }
+}
+
+int ctrying_use_processors(int count) {
+  cpu_set_t set;
+  if (sched_getaffinity(0, sizeof set, &set) != 0) return errno;
+  for (int processor = 0; processor < CPU_SETSIZE; processor++)
+    if (CPU_ISSET(processor, &set) && count-- <= 0) CPU_CLR(processor, &set);
+  return sched_setaffinity(0, sizeof set, &set) == 0 ? 0 : errno;
 }

@@ -36,7 +36,9 @@ enum WorkerLocator {
       let status: SystemCalls.Status
       do throws(Errno) { status = try SystemCalls.status(of: path) } catch {
         // For want of memory it may be there all the same.
-        if let exhausted = ArchiveError.exhausted("stat", error, doing: "looking for \(path)") { throw exhausted }
+        if let exhausted = ArchiveError.exhausted("stat", error, doing: "looking for \(path)") {
+          throw exhausted
+        }
         continue
       }
       guard status.isRegular else { continue }

@@ -37,4 +37,7 @@ enum {
 // To be called first.
 void ctrying_prepare(void);
 
+// Leaves the process so many of its processors, where it has as many; 0, or an error number.
+int ctrying_use_processors(int count);
+
 #endif

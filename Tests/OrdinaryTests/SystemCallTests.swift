@@ -1,0 +1,30 @@
+import CTrying
+import Glibc
+import MemArchive
+import Testing
+
+/// The sandbox's list of system calls against what the libraries call: a filter that reports what is not on it and goes on.
+struct SystemCallTests {
+  @Test(arguments: [1, 2])
+  func `Whatever an ordinary archive makes libraries call, the list has it`(_ processors: Int) async {
+    await #expect(processExitsWith: .success) { [processors] in
+      guard ctrying_use_processors(Int32(processors)) == 0 else { exit(1) }
+      let worker = try TryingWorker("report")
+      var options = ExtractionOptions(sandbox: .required, worker: worker.path)
+      // More threads than processors: these wait for each other in other places.
+      options.parallelism = 3
+      for archive in OrdinaryArchive.all where archive.failure == nil && archive.size < 10 << 20 {
+        options.formats = Rules.of(archive.family).formats
+        for _ in 1...(archive.threads && archive.size > 1 << 20 ? 20 : 1) {
+          _ = try ArchiveReader(path: archive.path).extract(nested: .expand, options: options)
+        }
+        let calls = try worker.reportedCalls
+        guard calls.isEmpty else {
+          print("\(archive): \(calls)")
+          exit(2)
+        }
+      }
+      exit(0)
+    }
+  }
+}
