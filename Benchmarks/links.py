@@ -1,15 +1,15 @@
 #!/usr/bin/python3
 """Archives in which links are what there is: what each costs must not grow with their number.
 
-    Benchmarks/links.py [MEMARCHIVE]      into results.json; `report.py` makes the table
+    Benchmarks/links.py      into results.json; `report.py` makes the table
 
-Files: `ArchiveReader.extract()` in process (compare). Tree: the whole process `memarchive run --tree ARCHIVE -- true`.
+`extract` is `ArchiveReader.extract()` in process (compare); the others are whole processes: `memarchive digest ARCHIVE` and
+`memarchive run --tree ARCHIVE -- true`. Everything must be built, as for bench.py.
 """
 
 import json
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -18,6 +18,13 @@ import bench
 import whole
 
 COUNTS = (1_000, 10_000, 100_000)
+PROGRAM = str(bench.PROGRAM)
+COMMANDS = {
+    "digest": lambda archive, _: [PROGRAM, "digest", "--sandbox", "off", archive],
+    "digest, sandboxed": lambda archive, _: [PROGRAM, "digest", "--sandbox", "required", archive],
+    "tree": lambda archive, _: [PROGRAM, "run", "--tree", "--sandbox", "off", archive, "--", "true"],
+    "tree, sandboxed": lambda archive, _: [PROGRAM, "run", "--tree", archive, "--", "true"],
+}
 BODY = b"content"
 
 
@@ -72,34 +79,37 @@ SHAPES = {
 }
 
 
-def measure(program, path, row):
-    def tree(archive, _):
-        return [program, "run", "--tree", "--sandbox", "off", archive, "--", "true"]
-
-    result, others = bench.answer(
+def measure(path):
+    """Medians by way, and the share of the processors' time that others took meanwhile."""
+    result, _ = bench.answer(
         [str(whole.COMPARE), "times", f"--rounds={whole.ROUNDS}", "--only=extract packed", path])
-    trials = result["ways"]["extract packed"]["times"]
-    trees = []
+    trials = {"extract": [trial["released"] for trial in result["ways"]["extract packed"]["times"]]}
+    trials |= {way: [] for way in COMMANDS}
+    others = passed = 0.0
     for turn in range(whole.ROUNDS + 1):
-        whole.rest()
-        seconds = whole.run(tree, path)[0]
-        # The first one warms up.
-        if turn:
-            trees.append(seconds)
-    return {"files": statistics.median(trial["released"] for trial in trials), "tree": statistics.median(trees),
-            "othersPercent": others, **row}
+        for way, command in COMMANDS.items():
+            whole.rest()
+            before = whole.foreign()
+            trial = whole.run(command, path)
+            after = whole.foreign()
+            # The first one warms up.
+            if turn:
+                trials[way].append(trial[0])
+                passed += after[1] - before[1]
+                others += after[0] - before[0] - trial[1] - trial[2]
+    return {"ways": {way: statistics.median(seconds) for way, seconds in trials.items()},
+            "othersPercent": round(100 * max(0.0, others) / max(passed, 1e-9), 1)}
 
 
 def main():
-    program = os.path.abspath(sys.argv[1]) if len(sys.argv) > 1 else str(bench.PROGRAM)
     rows = []
     with tempfile.TemporaryDirectory() as directory:
         for shape, entries in SHAPES.items():
             for count in COUNTS:
                 path = os.path.join(directory, "links")
                 Path(path).write_bytes(b"".join(entries(count)) + (b"" if entries is inode else bytes(1024)))
-                print(f"{count} {shape} …", file=sys.stderr, flush=True)
-                rows.append(measure(program, path, {"shape": shape, "count": count}))
+                print(f"{count:,} {shape} …", file=sys.stderr, flush=True)
+                rows.append({"shape": shape, "count": count, **measure(path)})
     results = json.loads(bench.RESULTS.read_text())
     results["links"] = {"processor": bench.machine()["processor"], "rounds": whole.ROUNDS, "rows": rows}
     bench.save(results)

@@ -242,13 +242,15 @@ def micro(results):
 
 
 def links(data):
+    """Milliseconds, and what that is for each link."""
     if not data:
         return "Not measured."
+    ways = list(data["rows"][0]["ways"])
     rows = [[f"{row['count']:,} {row['shape']}",
-             *(f"{milliseconds(row[way])}, {1e6 * row[way] / row['count']:.1f}" for way in ("files", "tree")),
+             *(f"{milliseconds(row['ways'][way])}, {1e6 * row['ways'][way] / row['count']:.1f}" for way in ways),
              f"{row['othersPercent']} %"] for row in data["rows"]]
-    return (f"Milliseconds, and microseconds for each; medians of {data['rounds']} rounds on {data['processor']}.\n\n"
-            + table(["", "extract packed, in process", "run --tree, whole process", "others"], rows))
+    return (f"Milliseconds, and microseconds for each link; medians of {data['rounds']} rounds on "
+            f"{data['processor']}.\n\n{table(['', *ways, 'others'], rows)}")
 
 
 def plot(results, path):
