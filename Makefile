@@ -2,7 +2,7 @@
 # bench  the benchmark                         docs   the documentation as a web site, in docs/
 # test-minimal   the library's tests without the fast decoders
 # test-sanitized   the library's tests under the address and the thread sanitizer
-# fuzz TARGET=zip|gzip|xz|lzma|lzip|zstd|lz4|names|worker|archive MINUTES=   libFuzzer, from what it learnt before
+# fuzz TARGET=zip|gzip|xz|lzma|lzip|zstd|lz4|names|worker|rar|archive MINUTES=   libFuzzer, from what it learnt before
 # soak MINUTES=   mixed extraction with cancellations, under the address and then the thread sanitizer, so long each
 # appliance   the program in a bare root, statically linked with Swift
 # aarch64   compiles the C for that processor

@@ -11,6 +11,8 @@ enum FuzzTarget: String, CaseIterable {
   case names
   /// What a worker says to its parent.
   case worker
+  /// What is read of RAR without libarchive: its headers.
+  case rar
   /// Everything that is read without further ado, with the archives inside it.
   case archive
 
@@ -20,6 +22,7 @@ enum FuzzTarget: String, CaseIterable {
     case .gzip, .xz, .lzma, .lzip, .zstd, .lz4: DecoderComparison.run(input)
     case .names: NameCheck.run(input)
     case .worker: WorkerCheck.run(input)
+    case .rar: RARCheck.run(input)
     case .archive: ArchiveCheck.run(input)
     }
   }

@@ -14,8 +14,9 @@ case $target in
   lz4) seeds=("$fixtures"/*.lz4) ;;
   archive) seeds=("$fixtures"/*.*) ;;
   names) seeds=() ;;
+  rar) seeds=(Tests/Fuzz/RAR/*) ;;
   worker) seeds=(Tests/Fuzz/Worker/*) ;;
-  *) echo "run.sh: no target $target: zip gzip xz lzma lzip zstd lz4 names worker archive" >&2; exit 2 ;;
+  *) echo "run.sh: no target $target: zip gzip xz lzma lzip zstd lz4 names worker rar archive" >&2; exit 2 ;;
 esac
 corpus=.build/fuzz-corpus/$target findings=.build/fuzz-findings
 mkdir -p "$corpus" "$findings"

@@ -16,12 +16,14 @@ struct RARHeaders {
   private(set) var files: [File] = []
 
   private let content: any SeekableSource
+  private let cancellation: Cancellation?
   /// The largest header that RAR 5 allows.
   private static let largestHeader = 2 << 20
 
   /// Reads header after header, to the end or to the first that is none.
-  init(_ content: any SeekableSource) throws(ArchiveError) {
+  init(_ content: any SeekableSource, _ cancellation: Cancellation? = nil) throws(ArchiveError) {
     self.content = content
+    self.cancellation = cancellation
     guard var offset = try Self.beginning(of: content) else { return }
     while offset < content.size {
       let start = try content.bytes(8, at: offset)
@@ -53,12 +55,19 @@ struct RARHeaders {
     files.append(file)
   }
 
+  /// Where data of a declared size ends that begins at `start`, which is no further than the archive's end; beyond all archives
+  /// where it is longer than what is left, whatever 64 bits can say.
+  private func end(of size: UInt64, from start: Int64) -> Int64 {
+    size <= UInt64(content.size - start) ? start + Int64(size) : .max
+  }
+
   // MARK: RAR 5
 
   /// Returns where the volume ends; beyond the end of the archive where that cannot be told.
   private mutating func readVolume5(from start: Int64) throws(ArchiveError) -> Int64 {
     var offset = start
     while offset < content.size {
+      try cancellation?.check()
       // A checksum of 4 bytes and a size of at most 3.
       let start = try content.bytes(7, at: offset)
       var position = 4
@@ -71,10 +80,9 @@ struct RARHeaders {
       position = 0
       guard let type = Self.number(header, &position), let flags = Self.number(header, &position),
         let extraSize = flags & 1 == 0 ? 0 : Self.number(header, &position),
-        let dataSize = flags & 2 == 0 ? 0 : Self.number(header, &position),
-        extraSize <= size, dataSize <= UInt64(content.size)
+        let dataSize = flags & 2 == 0 ? 0 : Self.number(header, &position), extraSize <= size
       else { return .max }
-      offset = headerStart + Int64(size) + Int64(dataSize)
+      offset = end(of: dataSize, from: headerStart + Int64(size))
       switch type {
       case 2:
         let file = Self.file(header, position, extra: Int(size - extraSize))
@@ -139,16 +147,17 @@ struct RARHeaders {
   private mutating func readVolume4(from start: Int64) throws(ArchiveError) -> Int64 {
     var offset = start
     while offset < content.size {
+      try cancellation?.check()
       // The fixed part of a file header, and the upper halves of sizes.
       let header = try content.bytes(40, at: offset)
       guard header.count >= 7 else { return .max }
       let (type, flags) = (header[2], header.little(UInt16.self, at: 3))
       let size = Int64(header.little(UInt16.self, at: 5))
       guard size >= 7 else { return .max }
-      var dataSize: Int64 = 0
+      var dataSize: UInt64 = 0
       if type == 0x74 || flags & 0x8000 != 0 {
         guard header.count >= 11 else { return .max }
-        dataSize = Int64(header.little(UInt32.self, at: 7))
+        dataSize = UInt64(header.little(UInt32.self, at: 7))
       }
       switch type {
       case 0x73:
@@ -158,18 +167,22 @@ struct RARHeaders {
         guard header.count >= 32 else { return .max }
         if flags & 0x100 != 0 {
           guard header.count == 40 else { return .max }
-          dataSize |= Int64(header.little(UInt32.self, at: 32)) << 32
+          dataSize |= UInt64(header.little(UInt32.self, at: 32)) << 32
         }
         // libarchive says itself that content is encrypted.
         let file = File(checksum: flags & 4 == 0 ? header.little(UInt32.self, at: 16) : nil)
         add(file, continues: flags & 1 != 0, goesOn: flags & 2 != 0)
       default: break
       }
-      let (end, overflow) = offset.addingReportingOverflow(size &+ dataSize)
-      guard !overflow, dataSize >= 0 else { return .max }
-      offset = end
+      guard size <= content.size - offset else { return .max }
+      offset = end(of: dataSize, from: offset + size)
       if type == 0x7B { return offset }
     }
     return offset
   }
+}
+
+/// For a fuzzer: how many files these bytes speak of in headers of RAR; nil where none can be read.
+package func rarFileCount(_ bytes: [UInt8]) -> Int? {
+  (try? RARHeaders(MemorySource(bytes))).map { $0.files.count }
 }

@@ -9,7 +9,8 @@ struct HeaderWindow {
 
   /// Reads `count` bytes from `offset` on, fewer only at the end, and returns where they begin in `bytes`.
   mutating func place(_ count: Int, at offset: Int64) throws(ArchiveError) -> Int {
-    if offset < start || offset + Int64(count) > start + Int64(bytes.count) {
+    // Written so that no sum can overflow: a file may be as long as a number can say, and have its end there.
+    if offset < start || Int64(count) > Int64(bytes.count) - (offset - start) {
       let isNear = offset >= start && offset - start < 2 * Int64(Self.size)
       bytes = try source.bytes(isNear ? max(count, Self.size) : count, at: offset)
       start = offset

@@ -38,6 +38,16 @@ extension Attack {
           make),
       ]
     }
+    // With the header's size or its offset they wrap, or are negative from the beginning.
+    for packed in [Int.max, .max - 40, .max - 255, .min, -1, -41, 1 << 62] {
+      rows.append(
+        row("rar 4: \(packed) bytes declared", .error(.corrupt), Claim(packed: packed), rar4))
+    }
+    for (packed, code) in [
+      (Int.max, ArchiveError.Code.truncated), (.max - 40, .truncated), (1 << 62, .corrupt),
+    ] {
+      rows.append(row("rar 5: \(packed) bytes declared", .error(code), Claim(packed: packed), rar5))
+    }
     return rows + [
       row("warc: nothing wrong", .files(["a", "b"]), Claim(), warc),
       row("warc: less declared than there is", .error(.corrupt), Claim(size: less), warc),
@@ -62,11 +72,15 @@ extension Attack {
       return little(UInt16(truncatingIfNeeded: Gzip.checksum(header))) + header
     }
     func file(_ name: String, _ claim: Claim) -> Bytes {
-      let sizes = little(UInt32(claim.packed)) + little(UInt32(claim.size))
+      let packed = UInt64(bitPattern: Int64(claim.packed))
+      let sizes = little(UInt32(truncatingIfNeeded: packed)) + little(UInt32(claim.size))
       // Unix; the checksum; a time; version 2.0; stored.
-      let fields = sizes + [3] + little(Gzip.checksum(hello)) + little(UInt32(0)) + [20, 0x30]
-      return block(0x74, 0x8000, fields + little(UInt16(1)) + little(UInt32(0o100_644)) + Bytes(name.utf8))
-        + claim.content
+      var fields = sizes + [3] + little(Gzip.checksum(hello)) + little(UInt32(0)) + [20, 0x30]
+      fields += little(UInt16(1)) + little(UInt32(0o100_644))
+      // The upper halves of the sizes.
+      let isWide = packed > UInt64(UInt32.max)
+      if isWide { fields += little(UInt32(packed >> 32)) + little(UInt32(0)) }
+      return block(0x74, isWide ? 0x8100 : 0x8000, fields + Bytes(name.utf8)) + claim.content
     }
     return Bytes("Rar!".utf8) + [0x1A, 7, 0] + block(0x73, 0, Bytes(repeating: 0, count: 6))
       + file("a", claim) + file("b", Claim()) + block(0x7B, 0x4000, [])
