@@ -21,7 +21,7 @@ extension ArchiveReader {
     _ selection: Selection, options: ExtractionOptions, ledger: Ledger
   ) throws(ArchiveError) -> MemFiles {
     let options = options.started
-    var collector = FileCollector(selection, options: options)
+    var collector = FileCollector(selection, options: options, ledger: ledger)
     let protection = try visit(&collector, options: options, ledger: ledger)
     collector.setProtection(protection)
     try readAgain(for: &collector, options: options, ledger: ledger)
@@ -114,8 +114,8 @@ package protocol EntryVisitor {
   /// Takes the content of an entry that was wanted, which stands at `position` among all; nil where a destination of the
   /// visitor's own has it.
   mutating func add(_ file: MemFile?, for entry: ArchiveEntry, position: Int)
-  /// Notes what is wrong with an entry; the reading goes on.
-  mutating func note(_ error: ArchiveError)
+  /// Notes what is wrong with an entry; the reading goes on, unless that throws.
+  mutating func note(_ error: ArchiveError) throws(ArchiveError)
   /// The reading is over: at the end, or at an error in an entry; later ones may have been noted by then.
   mutating func end(warnings: [ArchiveWarning], failedPosition: Int?)
   /// Makes what each thread puts content to; nil: files in memory.

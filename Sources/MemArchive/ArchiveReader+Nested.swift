@@ -20,7 +20,7 @@ extension ArchiveReader {
   ) throws(ArchiveError) -> MemFiles {
     guard nested == .expand else { return try extract(selection, options: options) }
     let expansion = Expansion(selection, options: options)
-    var files = MemFiles(threads: options.threads)
+    var files = MemFiles(threads: options.threads, expansion.account)
     try expansion.expand(self, inside: nil, level: 0, into: &files)
     try expansion.requireNames(in: files)
     try files.warnAboutEquivalentNames(expansion.options.cancellation)
@@ -60,6 +60,8 @@ private struct Expansion {
   private let selection: Selection
   let options: ExtractionOptions
   private let ledger: Ledger
+  /// What is kept of all archives together.
+  let account: EntryAccount
   /// All that a wanted name could lie in, when entries are wanted by name.
   private let waysToNames: Set<NameKey>
 
@@ -67,6 +69,7 @@ private struct Expansion {
     self.selection = selection
     self.options = options.started
     ledger = Ledger(options.limits)
+    account = EntryAccount(ledger)
     waysToNames = selection.waysToNames
   }
 
@@ -88,9 +91,15 @@ private struct Expansion {
       throw error.inside(outer)
     }
     let entries = found.entries.map { $0.inside(outer) }
+    if outer == nil {
+      files.keepCharges(of: found)
+    } else {
+      // Under other names they are others.
+      for entry in entries { try account.add(entry) }
+    }
     files.entries += entries
-    files.errors += found.errors.map { $0.inside(outer) }
-    files.warnings += found.warnings.map { $0.inside(outer) }
+    for error in found.errors { try note(error.inside(outer), in: &files) }
+    files.warningList.add(found.warnings.map { $0.inside(outer) })
     let shown = Dictionary(
       zip(found.entries.map { NameKey($0.name) }, entries), uniquingKeysWith: { _, later in later })
     for (name, file) in found {
@@ -108,9 +117,14 @@ private struct Expansion {
         guard options.onError == .keepGoing, error.concernsArchive || error.code == .tooManyLayers else {
           throw error.naming(entry.name)
         }
-        files.errors.append(error.naming(entry.name))
+        try note(error.naming(entry.name), in: &files)
       }
     }
+  }
+
+  private func note(_ error: ArchiveError, in files: inout MemFiles) throws(ArchiveError) {
+    try account.add(error)
+    files.errors.append(error)
   }
 
   /// An inner entry may have the long name of another: "./x" beside "x", or an outer "in.tar/x".
@@ -121,9 +135,9 @@ private struct Expansion {
     }
     switch options.duplicates {
     case .reject: throw .duplicate(name)
-    case .first: files.warnings.append(.leftOut(name))
+    case .first: files.warningList.add(.leftOut(name))
     case .last:
-      files.warnings.append(.replaced(name))
+      files.warningList.add(.replaced(name))
       files.replace(file, named: name)
     }
   }
@@ -160,7 +174,7 @@ extension ArchiveError {
 extension ArchiveWarning {
   /// The warning with its entry under the name that it has from outside `archive`.
   package func inside(_ archive: String?) -> ArchiveWarning {
-    guard let archive else { return self }
+    guard let archive, others == 0 else { return self }
     return ArchiveWarning(entry: entry.map { EntryName.joined(archive, $0) } ?? archive, text: text)
   }
 }

@@ -2,8 +2,8 @@ extension ArchiveReader {
   /// Extracts the selected entries into a file system in memory of their own, under their real names: directories, modes,
   /// times, symbolic and hard links among them.
   ///
-  /// Memory is that of the content, in whole pages, and about 1 KiB for each name; it counts as held
-  /// (``Limits/heldBytes``). Set-user-ID, set-group-ID and sticky bits are taken away, the user owns everything and can
+  /// Memory is that of the content, in whole pages, about 1 KiB for each name, and what is kept of its entry; it counts as
+  /// held (``Limits/heldBytes``). Set-user-ID, set-group-ID and sticky bits are taken away, the user owns everything and can
   /// read it, and ``ExtractionOptions/executable`` has no part in it: the modes say what may be executed. Storage and fill
   /// have no meaning here. All or nothing: when it throws, nothing is left. No process of the library's is left behind
   /// either way: where this process may not mount itself, a helper makes the file system and has ended before the first

@@ -79,9 +79,15 @@ public struct ArchiveReader: Sendable {
   ///   To keep what is intact, use ``stream(options:)``.
   public func entries(options: ExtractionOptions = ExtractionOptions()) throws(ArchiveError) -> [ArchiveEntry]
   {
-    var stream = try stream(options: options, ledger: Ledger(options.limits), demand: .headers)
+    let ledger = Ledger(options.limits)
+    var stream = try stream(options: options, ledger: ledger, demand: .headers)
+    let account = EntryAccount(ledger)
+    defer { withExtendedLifetime(account) {} }
     var entries: [ArchiveEntry] = []
-    while let entry = try stream.next() { entries.append(entry) }
+    while let entry = try stream.next() {
+      try account.add(entry)
+      entries.append(entry)
+    }
     return entries
   }
 
@@ -103,7 +109,7 @@ public struct ArchiveReader: Sendable {
       try SandboxedStream(self, demand, options: options, ledger: ledger)
     }
     if let sandboxed { return ArchiveStream(sandboxed, options: options, ledger: ledger) }
-    let warnings = WarningLog()
+    let warnings = WarningLog(ledger)
     if let reason = options.missingSandbox { warnings.add(.noSandbox(reason)) }
     let stop = Cancellation()
     let source = try open([options.cancellation, stop].compactMap { $0 })

@@ -33,13 +33,16 @@ public struct ArchiveStream: ~Copyable {
     reading = .elsewhere(stream)
     self.options = options
     self.ledger = ledger
-    log = WarningLog()
+    log = WarningLog(ledger)
   }
 
-  /// What was odd so far.
-  public var warnings: [ArchiveWarning] {
+  /// What was odd so far. Of many warnings the first 1,000 are kept, as far as they have 1 MiB together, and the last one
+  /// says how many more there were.
+  public var warnings: [ArchiveWarning] { warningList.all }
+
+  var warningList: WarningList {
     switch reading {
-    case .here: log.all
+    case .here: log.list
     case .elsewhere(let stream): stream.warnings
     }
   }

@@ -4,6 +4,10 @@ public struct ArchiveWarning: Hashable, Sendable {
   public let entry: String?
   /// What is odd.
   public let text: String
+  /// How many warnings that were not kept it stands for; 0 for one that says something itself.
+  private(set) var others = 0
+
+  init(entry: String?, text: String) { (self.entry, self.text) = (entry, text) }
 }
 
 extension ArchiveWarning: CustomStringConvertible {
@@ -12,6 +16,13 @@ extension ArchiveWarning: CustomStringConvertible {
 }
 
 extension ArchiveWarning {
+  /// The last one, where there were more than are kept.
+  static func others(_ count: Int) -> Self {
+    var warning = Self(entry: nil, text: "\(count) further warning\(count == 1 ? "" : "s") not shown")
+    warning.others = count
+    return warning
+  }
+
   static func noSandbox(_ reason: String) -> Self { Self(entry: nil, text: noSandboxPrefix + reason) }
   private static var noSandboxPrefix: String { "there is no sandbox: " }
 

@@ -111,6 +111,8 @@ public struct ExtractionOptions: Sendable {
   var keepsSlabDescriptors = false
   /// Whether whoever gets the files copies their content: small ones come in slabs, large ones by themselves.
   var isCopied = false
+  /// How many extracted files may wait for an earlier one.
+  var filesAtOnce = Int.max
   /// Milliseconds for which a worker may show no sign of life: it shows one a second while anything goes on. Tests set
   /// less.
   var longestSilence = 60_000

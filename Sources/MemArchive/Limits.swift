@@ -1,35 +1,41 @@
 /// What an archive may cost: counted on the bytes that really come, before memory is committed for them.
 ///
 /// A declared size is believed only to refuse early, never to allocate. A sparse entry counts with its
-/// logical size, because reading a hole through a mapping allocates it.
+/// logical size, because reading a hole through a mapping allocates it. What an entry costs besides its content, and what
+/// counts when, is in <doc:WhatAnArchiveMayCost>.
 public struct Limits: Hashable, Sendable {
   /// Bytes of content that one extraction may produce in all, whether kept or not. `nil`: any number.
   public var totalBytes: Int64?
-  /// Bytes of content that may be alive at once. `nil` stands for three quarters of what the control
-  /// groups of the process and MemAvailable leave when the extraction starts.
+  /// Bytes that may be held at once: content that is alive, and what is kept of entries, their names, links and attributes
+  /// among it, of warnings and of errors. `nil` stands for three quarters of what the control groups of the process and
+  /// MemAvailable leave when the extraction starts, and for no more than ``totalBytes`` and 64 MiB.
   public var heldBytes: Int64?
   /// Bytes of content of one entry. `nil`: any number.
   public var entryBytes: Int64?
   /// Entries of every kind, extracted or skipped.
   public var entries: Int
-  /// Bytes of one entry's name, and of its link's target.
+  /// Bytes of one entry's name, as ``ArchiveEntry/name`` and as it stands in the archive, and of its link's target.
   public var nameBytes: Int
+  /// Bytes of one entry's extended attributes, with 96 more for each, its access control list, its comment and the names of
+  /// its owner and group, together.
+  public var attributeBytes: Int
   /// Bytes of content for each byte of the archive, above the first 16 MiB of content. `nil`: any number. Deflate reaches
   /// 1,030, so a ratio says little about intent.
   public var ratio: Double?
   /// Layers of compression around the archive (gzip in gzip counts two).
   public var depth: Int
 
-  /// The defaults: memory is bounded by what the machine has, 10,000,000 entries, names of 64 KiB, 4 layers.
+  /// The defaults: memory is bounded by what the machine has, 10,000,000 entries, names of 64 KiB, attributes of 1 MiB, 4 layers.
   public init(
     totalBytes: Int64? = nil, heldBytes: Int64? = nil, entryBytes: Int64? = nil, entries: Int = 10_000_000,
-    nameBytes: Int = 65_536, ratio: Double? = nil, depth: Int = 4
+    nameBytes: Int = 65_536, attributeBytes: Int = 1 << 20, ratio: Double? = nil, depth: Int = 4
   ) {
     self.totalBytes = totalBytes
     self.heldBytes = heldBytes
     self.entryBytes = entryBytes
     self.entries = entries
     self.nameBytes = nameBytes
+    self.attributeBytes = attributeBytes
     self.ratio = ratio
     self.depth = depth
   }

@@ -47,15 +47,28 @@ public struct MemFiles: Sendable {
   public internal(set) var entries: [ArchiveEntry] = []
   /// What could not be extracted and why, when ``ExtractionOptions/ErrorPolicy/keepGoing`` was asked for.
   public internal(set) var errors: [ArchiveError] = []
-  /// What was odd and did not prevent the extraction. Names of more than 4,000 bytes are not looked through for those that are
-  /// canonically equivalent.
-  public internal(set) var warnings: [ArchiveWarning] = []
+  /// What was odd and did not prevent the extraction. Of many warnings the first 1,000 are kept, as far as they have 1 MiB
+  /// together, and the last one says how many more there were. Names of more than 4,000 bytes are not looked through for those
+  /// that are canonically equivalent.
+  public var warnings: [ArchiveWarning] { warningList.all }
+  var warningList = WarningList()
+  /// What the entries, errors and warnings are charged to.
+  private var accounts: [EntryAccount] = []
 
   /// What held while the archive was read in a process of its own; `nil` where it was read in this one.
   public internal(set) var protection: Protection?
 
-  /// - Parameter threads: So many may let go of the files.
-  init(threads: Int) { contents = Contents(threads: threads) }
+  /// - Parameters:
+  ///   - threads: So many may let go of the files.
+  ///   - account: What entries, errors and warnings are charged to by whoever puts them here.
+  init(threads: Int, _ account: EntryAccount? = nil) {
+    contents = Contents(threads: threads)
+    warningList = WarningList(account)
+    accounts = [account].compactMap { $0 }
+  }
+
+  /// Keeps charged what was taken over from `other`.
+  mutating func keepCharges(of other: MemFiles) { accounts += other.accounts }
 
   /// The file of this name; `nil` when there is none. Names are compared byte by byte: NFC and NFD are two names.
   public subscript(name: String) -> MemFile? { contents.position(of: name).map { files[$0].file } }
@@ -106,7 +119,7 @@ public struct MemFiles: Sendable {
       if bytes.checkForASCII() || bytes.count > TreePath.longest { continue }
       try cancellation?.check()
       if seen.insert(name).inserted { continue }
-      warnings.append(
+      warningList.add(
         ArchiveWarning(
           entry: name, text: "another name is canonically equivalent: as keys of a dictionary the two are one"
         ))

@@ -20,7 +20,7 @@ public final class MemTree: Sendable {
   public let entries: [ArchiveEntry]
   /// What was left out of the tree, each with the reason: names and links that lead out of it, devices, pipes.
   public let skipped: [ArchiveWarning]
-  /// What was odd and did not prevent the extraction.
+  /// What was odd and did not prevent the extraction; of many the first ones, as ``MemFiles/warnings``.
   public let warnings: [ArchiveWarning]
   /// What could not be extracted and why, when ``ExtractionOptions/ErrorPolicy/keepGoing`` was asked for.
   public let errors: [ArchiveError]
@@ -38,7 +38,7 @@ public final class MemTree: Sendable {
     account = builder.space.account
     files = []
     (entries, skipped) = (builder.entries, builder.skipped)
-    (warnings, errors) = (builder.warnings, builder.errors)
+    (warnings, errors) = (builder.warnings.all, builder.errors)
   }
 
   /// A tree of symbolic links: the names of `files`, each leading to its sealed file.
@@ -70,7 +70,7 @@ public final class MemTree: Sendable {
     topName = space.topName
     account = space.account
     self.files = files.map(\.file)
-    (entries, skipped, warnings, errors) = ([], writer.skipped, writer.warnings, [])
+    (entries, skipped, warnings, errors) = ([], writer.skipped, writer.warnings.all, [])
   }
 
   /// The descriptor of the mount, **borrowed**: this object closes it. It opens nothing but paths below it (O_PATH), of

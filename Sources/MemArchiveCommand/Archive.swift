@@ -69,16 +69,18 @@ struct Archive {
   /// Calls `visit` for each entry that the options admit, one after another. What is wrong is reported where it is met;
   /// it ends the walk unless --keep-going says otherwise.
   ///
-  /// - Parameter demand: What `visit` will ask for.
+  /// - Parameters:
+  ///   - demand: What `visit` will ask for.
+  ///   - ledger: For what `visit` keeps too; its limits are those of the options.
   func walk(
     _ options: WalkOptions, _ demand: StreamDemand = .ask, storage: ExtractionOptions.Storage = .automatic,
-    _ visit: (ArchiveEntry, Content) throws -> Void
+    ledger: Ledger? = nil, _ visit: (ArchiveEntry, Content) throws -> Void
   ) throws -> ExitStatus {
     var reading = self.options
     reading.storage = storage
     return try walk(
-      options, options.recursive ? .contents : demand, reader, reading, Ledger(reading.limits), inside: nil,
-      level: 0, visit)
+      options, options.recursive ? .contents : demand, reader, reading, ledger ?? Ledger(reading.limits),
+      inside: nil, level: 0, visit)
   }
 
   /// - Parameters:
@@ -131,15 +133,20 @@ struct Archive {
 
   /// Extracts the entries that the options admit, on several threads where the format allows, and tells how many these
   /// are, up to the one that ended it.
+  ///
+  /// - Parameters:
+  ///   - ledger: Its limits are those of the options.
+  ///   - account: What the entries are charged to, where they are kept.
   func visit(
-    _ options: WalkOptions, storage: ExtractionOptions.Storage, take: @escaping (MemFile) -> Void
+    _ options: WalkOptions, storage: ExtractionOptions.Storage, ledger: Ledger, _ account: EntryAccount?,
+    take: @escaping (MemFile) -> Void
   ) throws -> (ExitStatus, entries: Int) {
     var reading = self.options
     reading.storage = storage
     reading.onError = options.keepGoing ? .keepGoing : .stop
-    var visitor = Visitor(archive: self, options: options, take: take)
+    var visitor = Visitor(archive: self, options: options, account, take: take)
     do {
-      let protection = try reader.visit(&visitor, options: reading, ledger: Ledger(reading.limits))
+      let protection = try reader.visit(&visitor, options: reading, ledger: ledger)
       report(protection, options.reading)
     } catch {
       visitor.status = visitor.status.and(report(error))
@@ -155,6 +162,7 @@ struct Archive {
     private let isVerbose: Bool
     private let include: [Glob]
     private let exclude: [Glob]
+    private let account: EntryAccount?
     let take: (MemFile) -> Void
     /// Whether each entry so far was admitted.
     private var admitted: [Bool] = []
@@ -162,14 +170,17 @@ struct Archive {
     var status = ExitStatus.done
     var warnings: [ArchiveWarning] = []
 
-    init(archive: Archive, options: WalkOptions, take: @escaping (MemFile) -> Void) {
-      (self.archive, self.take) = (archive, take)
+    init(
+      archive: Archive, options: WalkOptions, _ account: EntryAccount?, take: @escaping (MemFile) -> Void
+    ) {
+      (self.archive, self.account, self.take) = (archive, account, take)
       (isVerbose, include, exclude) = (options.reading.verbose, options.include, options.exclude)
     }
 
     var rule: VisitRule { .contents(include: include.map(\.text), exclude: exclude.map(\.text)) }
 
-    mutating func wants(_ entry: ArchiveEntry) -> Bool {
+    mutating func wants(_ entry: ArchiveEntry) throws(ArchiveError) -> Bool {
+      try account?.add(entry)
       if isVerbose { Diagnostics.report("\(archive.argument): \(entry.kind) \(entry.name)") }
       admitted.append(Glob.admits(entry, include: include, exclude: exclude))
       return admitted[admitted.count - 1] && entry.hasContent

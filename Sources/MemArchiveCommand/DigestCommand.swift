@@ -26,8 +26,13 @@ struct DigestCommand: ParsableCommand {
     let archive = try Archive.opened(archive, for: names, options.reading)
     var wanted = WantedNames(names)
     var lines = DigestLines(json: json)
-    var status = try archive.walk(options, options.admitsAll && names.isEmpty ? .contents : .ask) {
-      entry, content in
+    // Names are kept for the hard links that may follow.
+    let ledger = Ledger(archive.options.limits)
+    let account = EntryAccount(ledger)
+    var status = try archive.walk(
+      options, options.admitsAll && names.isEmpty ? .contents : .ask, ledger: ledger
+    ) { entry, content in
+      try account.add(entry)
       let isWanted = wanted.take(entry.name)
       switch entry.kind {
       case .file where isWanted, .hardlink where entry.hasContent && (isWanted || lines.awaits(entry)):

@@ -59,14 +59,20 @@ enum Output {
 
 /// What is said to a person, on standard error.
 enum Diagnostics {
-  private static let reported = Mutex<Set<String.UTF8Key>>([])
+  private static let reported = Mutex<Set<Int>>([])
+  private static let mostRemembered = 10_000
 
   /// One line; a name with a newline in it must not begin another.
   static func report(_ text: String) { write("memarchive: " + PlainText.escaped(text)) }
 
   /// As `report`, unless the same was said before: one damage can be met on several ways.
   static func reportOnce(_ text: String) {
-    if reported.withLock({ $0.insert(.init(text)).inserted }) { report(text) }
+    // Their hashes are enough, and of millions of errors nobody keeps all.
+    let hash = text.hashValue
+    let isNew = reported.withLock { reported in
+      reported.count < mostRemembered ? reported.insert(hash).inserted : !reported.contains(hash)
+    }
+    if isNew { report(text) }
   }
 
   static func write(_ text: String) {

@@ -23,21 +23,28 @@ struct TestCommand: ParsableCommand {
     // Where packing is allowed, the limit that the user has set is the budget.
     if hold, storage == .dedicated { DescriptorLimit.raise() }
     var held: [MemFile] = []
+    /// What the entries of these files are charged to.
+    var accounts: [EntryAccount] = []
+    defer { withExtendedLifetime(accounts) {} }
     func keep(_ file: MemFile) { if hold { held.append(file) } }
     var worst = ExitStatus.done
     for argument in archives {
       let archive = try Archive(argument, options.reading)
       var tally = Tally()
       let status: ExitStatus
+      let ledger = Ledger(archive.options.limits)
+      let account = hold ? EntryAccount(ledger) : nil
+      if let account { accounts.append(account) }
       if options.recursive {
-        status = try archive.walk(options, storage: storage.option) { entry, content in
+        status = try archive.walk(options, storage: storage.option, ledger: ledger) { entry, content in
           tally.entries += 1
+          try account?.add(entry)
           if entry.hasContent { keep(tally.count(try content())) }
         }
       } else {
-        (status, tally.entries) = try archive.visit(options, storage: storage.option) { file in
-          keep(tally.count(file))
-        }
+        (status, tally.entries) = try archive.visit(
+          options, storage: storage.option, ledger: ledger, account
+        ) { file in keep(tally.count(file)) }
       }
       let verdict = status == .done ? "OK" : "FAILED"
       try Output.write(NameText.escaped(argument).bytes)

@@ -21,6 +21,9 @@ struct WantedNames {
   private let names: [String]
   private var found: [String.UTF8Key: Bool]
   private var seen: [String] = []
+  private var seenBytes = 0
+  /// So many names are compared with those that were not found, and no more bytes of them than these.
+  private static let mostSeen = (names: 20_000, bytes: 4 << 20)
 
   init(_ names: [String]) {
     self.names = names
@@ -32,7 +35,10 @@ struct WantedNames {
     guard !names.isEmpty else { return true }
     let key = String.UTF8Key(name)
     guard found[key] != nil else {
-      if seen.count < 20_000 { seen.append(name) }
+      if seen.count < Self.mostSeen.names, name.utf8.count <= Self.mostSeen.bytes - seenBytes {
+        seen.append(name)
+        seenBytes += name.utf8.count
+      }
       return false
     }
     found[key] = true

@@ -24,18 +24,23 @@ final class EntryCrew {
     let content: Content
     /// What the ledger was charged with for it.
     let reservation: Reservation
+    /// What the entry itself takes, in bytes.
+    let cost: UInt64
 
     init(entry: ArchiveEntry, position: Int, content: Content, reservation: Reservation) {
       (self.entry, self.position, self.content, self.reservation) = (entry, position, content, reservation)
+      cost = UInt64(clamping: entry.cost)
     }
 
-    /// What there is to do for it, in bytes.
+    /// What there is to do for it, and what it takes, in bytes.
     var weight: UInt64 {
-      switch content {
-      case .zip(let content): max(content.size, content.compressedSize)
-      case .copied(let range): UInt64(range.count)
-      case .file(let file): UInt64(file.size)
-      }
+      let work =
+        switch content {
+        case .zip(let content): max(content.size, content.compressedSize)
+        case .copied(let range): UInt64(range.count)
+        case .file(let file): UInt64(file.size)
+        }
+      return work.addingReportingOverflow(cost).overflow ? .max : work + cost
     }
   }
 
@@ -53,6 +58,12 @@ final class EntryCrew {
   private var pending = Batch()
   /// The entries taken so far.
   private var count = 0
+  /// Those among them that were not delivered: each may have a descriptor.
+  private var undelivered = 0
+  private let mostUndelivered: Int
+  /// What they take besides content, in bytes.
+  private var cost: UInt64 = 0
+  private static let mostCost: UInt64 = 8 << 20
   /// Batches that were delivered.
   private var spare: [Batch] = []
 
@@ -73,6 +84,7 @@ final class EntryCrew {
   ) {
     self.size = size
     self.ledger = ledger
+    mostUndelivered = options.filesAtOnce
     let queue = BatchQueue()
     self.queue = queue
     self.makeDestination = { makeDestination(options, ledger) }
@@ -146,15 +158,20 @@ final class EntryCrew {
     _ deliver: Delivery
   ) {
     count += 1
+    undelivered += 1
     if count == Self.many { own.destination.prepareForMany() }
     own.destination.reserveDescriptor(&charge)
-    pending.append(
-      Job(entry: entry, position: position, content: content, reservation: charge.handOver()))
+    let job = Job(entry: entry, position: position, content: content, reservation: charge.handOver())
+    cost += job.cost
+    pending.append(job)
     guard pending.isFull else { return }
     if queue.append(take()) > 1 { startThreads() }
     while let batch = queue.removeFirstIfDone() { self.deliver(batch, deliver) }
-    while queue.count > content.ahead * size { advance(deliver) }
+    while queue.count > content.ahead * size || (isFarAhead && queue.count > 0) { advance(deliver) }
   }
+
+  /// Whether what waits for the first entry has many descriptors, or much memory besides content.
+  private var isFarAhead: Bool { undelivered > mostUndelivered || cost > Self.mostCost }
 
   /// Waits for all entries, working on them meanwhile.
   func drain(_ deliver: Delivery) {
@@ -194,6 +211,8 @@ final class EntryCrew {
   }
 
   private func deliver(_ batch: Batch, _ deliver: Delivery) {
+    undelivered -= batch.jobs.count
+    for job in batch.jobs { cost -= job.cost }
     batch.deliver(deliver)
     spare.append(batch)
   }

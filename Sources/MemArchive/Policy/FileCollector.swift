@@ -36,7 +36,10 @@ struct FileCollector: EntryVisitor {
   private let strictLinks: Bool
   private let cancellation: Cancellation?
   private var files: MemFiles
-  private var warnings: [ArchiveWarning] = []
+  /// What is kept is charged to it; nil where somebody else counts the same.
+  private let account: EntryAccount?
+  /// Those that are told behind what the archive's reader says.
+  private var warnings: WarningList
   /// One for each entry, in their order.
   private var nodes: [Node] = []
   /// The entry that a name leads to.
@@ -45,12 +48,15 @@ struct FileCollector: EntryVisitor {
   /// By the name that they link to.
   private var groupNumbers: [NameKey: Int] = [:]
 
-  init(_ selection: Selection, options: ExtractionOptions) {
+  /// - Parameter ledger: What the entries that are kept are charged to, if they are.
+  init(_ selection: Selection, options: ExtractionOptions, ledger: Ledger?) {
     self.selection = selection
     duplicates = options.duplicates
     strictLinks = options.strictLinks
     cancellation = options.cancellation
-    files = MemFiles(threads: options.threads)
+    account = ledger.map { EntryAccount($0) }
+    warnings = WarningList(account)
+    files = MemFiles(threads: options.threads, account)
   }
 
   /// What is wanted does not depend on the files: a worker can decide it for itself.
@@ -70,6 +76,7 @@ struct FileCollector: EntryVisitor {
   /// Notes an entry; whether its content is to be extracted and then given to `add`.
   mutating func wants(_ entry: ArchiveEntry) throws(ArchiveError) -> Bool {
     let position = nodes.count
+    try account?.add(entry)
     files.entries.append(entry)
     nodes.append(Node())
     let key = NameKey(entry.name)
@@ -130,10 +137,13 @@ struct FileCollector: EntryVisitor {
   }
 
   /// Notes what could not be extracted.
-  mutating func note(_ error: ArchiveError) { files.errors.append(error) }
+  mutating func note(_ error: ArchiveError) throws(ArchiveError) {
+    try account?.add(error)
+    files.errors.append(error)
+  }
 
   mutating func end(warnings: [ArchiveWarning], failedPosition _: Int?) {
-    files.warnings += warnings
+    files.warningList.add(warnings)
     for position in nodes.indices {
       if let group = nodes[position].group, let file = groups[group].file {
         nodes[position].content = .file(file)
@@ -182,7 +192,7 @@ struct FileCollector: EntryVisitor {
     {
       throw .noSuchEntry(name)
     }
-    files.warnings += warnings
+    files.warningList.add(warnings.all)
     try files.warnAboutEquivalentNames(cancellation)
     return files
   }
@@ -219,7 +229,7 @@ struct FileCollector: EntryVisitor {
   private mutating func unavailable(_ position: Int, _ why: String) throws(ArchiveError) {
     let name = files.entries[position].name
     guard strictLinks || selection.isByName else {
-      warnings.append(.unavailable(name, why))
+      warnings.add(.unavailable(name, why))
       return
     }
     throw .unavailable(name, why)
@@ -244,10 +254,10 @@ struct FileCollector: EntryVisitor {
         throw .duplicate(entry.name)
       case .first:
         positions[key] = earlier
-        warnings.append(.leftOut(entry.name))
+        warnings.add(.leftOut(entry.name))
         return false
       case .last:
-        warnings.append(.replaced(entry.name))
+        warnings.add(.replaced(entry.name))
       }
     }
     nodes[earlier].isNamed = false

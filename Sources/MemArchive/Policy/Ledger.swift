@@ -14,9 +14,19 @@ package final class Ledger: Sendable {
   let heldLimit: Int64
   private let account = Mutex(Account())
 
+  /// What may be held besides all content that may be produced, where no number says what may be held.
+  private static let heldBesides: Int64 = 64 << 20
+
   package init(_ limits: Limits) {
     self.limits = limits
-    heldLimit = limits.heldBytes ?? MemoryBudget.default()
+    heldLimit = limits.heldBytes ?? min(MemoryBudget.default(), Self.heldWithin(limits))
+  }
+
+  /// What is kept of entries is bounded where their content is.
+  private static func heldWithin(_ limits: Limits) -> Int64 {
+    guard let total = limits.totalBytes else { return .max }
+    let (sum, overflow) = total.addingReportingOverflow(heldBesides)
+    return overflow ? .max : sum
   }
 
   /// The account of a process, for the ledger of another that works for it.
@@ -60,16 +70,30 @@ package final class Ledger: Sendable {
   /// Counts one more entry of any kind.
   func count(_ entry: ArchiveEntry) throws(ArchiveError) {
     let name = entry.name
-    if max(name.utf8.count, entry.link?.utf8.count ?? 0) > limits.nameBytes {
+    let converted = entry.fields.value.convertedFrom?.count ?? 0
+    if max(name.utf8.count, converted, entry.link?.utf8.count ?? 0) > limits.nameBytes {
       throw .limit("nameBytes", Int64(limits.nameBytes), entry: name, "the length of its name or link")
+    }
+    if entry.attributeBytes > limits.attributeBytes {
+      throw .limit(
+        "attributeBytes", Int64(limits.attributeBytes), entry: name,
+        "the size of its attributes and its comment")
     }
     let count = account.withLock { account in
       account.entries += 1
       return account.entries
     }
-    guard count <= limits.entries else {
-      throw .limit("entries", Int64(limits.entries), entry: name, "the number of entries")
-    }
+    guard count <= limits.entries else { throw tooManyEntries(name) }
+  }
+
+  /// Refuses a number of entries that an archive states of itself, before any of them is read.
+  func check(stated count: UInt64) throws(ArchiveError) {
+    let left = account.withLock { limits.entries - $0.entries }
+    guard count <= UInt64(max(0, left)) else { throw tooManyEntries(nil) }
+  }
+
+  private func tooManyEntries(_ entry: String?) -> ArchiveError {
+    .limit("entries", Int64(limits.entries), entry: entry, "the number of entries")
   }
 
   /// Refuses content that is out of proportion to the archive bytes that it was made from.
@@ -111,15 +135,22 @@ package final class Ledger: Sendable {
   }
 
   /// Adds memory that is no content, such as a file system's own, or throws and adds nothing.
-  fileprivate func hold(_ count: Int64, entry: String) throws(ArchiveError) {
+  fileprivate func hold(_ count: Int64, entry: String?) throws(ArchiveError) {
     let fits = account.withLock { account in
       guard count <= heldLimit - account.held else { return false }
       account.held += count
       return true
     }
-    guard fits else {
-      throw .limit("heldBytes", heldLimit, entry: entry, "what is kept in memory at once")
+    guard fits else { throw tooMuchHeld(entry) }
+  }
+
+  private func tooMuchHeld(_ entry: String?) -> ArchiveError {
+    let what = "what is kept in memory at once"
+    guard limits.heldBytes == nil, let total = limits.totalBytes, heldLimit == Self.heldWithin(limits) else {
+      return .limit("heldBytes", heldLimit, entry: entry, what)
     }
+    return .limit(
+      "totalBytes", total, entry: entry, "\(what), less \(Self.heldBesides >> 20) MiB for entries,")
   }
 
   /// How many descriptors of extracted files are open.
@@ -148,9 +179,7 @@ package final class Ledger: Sendable {
     if count > (limits.totalBytes ?? .max) - account.produced {
       return .limit("totalBytes", limits.totalBytes ?? .max, entry: entry, "what the archive unpacks to")
     }
-    if count > heldLimit - account.held {
-      return .limit("heldBytes", heldLimit, entry: entry, "what is kept in memory at once")
-    }
+    if count > heldLimit - account.held { return tooMuchHeld(entry) }
     return nil
   }
 }
@@ -207,7 +236,7 @@ package struct Charge: ~Copyable {
   }
 
   /// Adds memory that is no content.
-  mutating func hold(_ count: Int64, entry: String) throws(ArchiveError) {
+  mutating func hold(_ count: Int64, entry: String?) throws(ArchiveError) {
     try ledger.hold(count, entry: entry)
     bytes += count
   }

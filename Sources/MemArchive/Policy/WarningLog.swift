@@ -2,13 +2,13 @@ internal import Synchronization
 
 /// What was odd and did not prevent anything, collected from all stages of one extraction.
 final class WarningLog: Sendable {
-  private let warnings = Mutex<[ArchiveWarning]>([])
+  private let warnings: Mutex<WarningList>
 
-  func add(_ text: String, entry: String? = nil) {
-    warnings.withLock { $0.append(ArchiveWarning(entry: entry, text: text)) }
-  }
+  init(_ ledger: Ledger) { warnings = Mutex(WarningList(EntryAccount(ledger))) }
 
-  func add(_ warning: ArchiveWarning) { warnings.withLock { $0.append(warning) } }
+  func add(_ text: String, entry: String? = nil) { add(ArchiveWarning(entry: entry, text: text)) }
 
-  var all: [ArchiveWarning] { warnings.withLock { $0 } }
+  func add(_ warning: ArchiveWarning) { warnings.withLock { $0.add(warning) } }
+
+  var list: WarningList { warnings.withLock { $0 } }
 }

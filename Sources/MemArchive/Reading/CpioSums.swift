@@ -13,7 +13,8 @@ final class CpioSums: ByteSource {
   private var wanted: UInt32?
   private var sum: UInt32 = 0
   private var position = 0
-  private var wrong: Set<Int> = []
+  /// The positions of entries with another sum, in their order; those that were passed are forgotten.
+  private var wrong: ArraySlice<Int> = []
   /// Whether no header was where one had to be.
   private(set) var isLost = false
 
@@ -36,8 +37,12 @@ final class CpioSums: ByteSource {
   /// Throws where the content that stands at `position` among all entries has another sum than its header says; to be
   /// called when it has been read.
   func check(at position: Int) throws(ArchiveError) {
-    if wrong.contains(position) { throw .corrupt("the content's sum is not the one that its header says") }
+    forget(before: position)
+    if wrong.first == position { throw .corrupt("the content's sum is not the one that its header says") }
   }
+
+  /// Entries in front of this one are not asked for any more.
+  func forget(before position: Int) { wrong = wrong.drop { $0 < position } }
 
   private func follow(_ bytes: UnsafeRawBufferPointer) {
     var bytes = unsafe bytes[...]
@@ -71,7 +76,7 @@ final class CpioSums: ByteSource {
       guard collected.dropFirst(Int(Self.headerSize)) != Self.lastName[...] else { return part = .nothing }
       (part, rest, sum) = (.content, size, 0)
     case .content:
-      if let wanted, wanted != sum { wrong.insert(position) }
+      if let wanted, wanted != sum { wrong.append(position) }
       position += 1
       (part, rest) = (.padding, (4 - size % 4) % 4)
     case .padding:

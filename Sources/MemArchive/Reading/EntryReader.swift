@@ -39,7 +39,8 @@ final class EntryReader {
     if choice.isGuess { try Choice.refuseDiskImage(content, layers.head) }
     do throws(ArchiveError) {
       sums = CpioSums.areIn(layers.head) ? CpioSums(content) : nil
-      parser = try Self.parser(of: sums ?? content, layers, choice, options: options, warnings: warnings)
+      parser = try Self.parser(
+        of: sums ?? content, layers, choice, options: options, ledger: ledger, warnings: warnings)
       isLeftZip = choice.formats == .zip && parser is ArchiveHandle
     } catch {
       if error.code == .unrecognizedFormat, let format = choice.disallowed { throw .disallowed(format) }
@@ -59,12 +60,14 @@ final class EntryReader {
   /// Zip is read by ourselves wherever its headers agree with each other, everything else by libarchive.
   private static func parser(
     of content: any ByteSource, _ layers: Layers, _ choice: Choice, options: ExtractionOptions,
-    warnings: WarningLog
+    ledger: Ledger, warnings: WarningLog
   ) throws(ArchiveError) -> any EntryParser {
     if options.engine == .own, choice.formats.contains(.zip), let content = content as? any SeekableSource {
       do throws(ZipDirectory.Refusal) {
         // What might be anything, such as a program, is a zip if there is something in it.
-        if let directory = try ZipDirectory(content, threads: options.threads),
+        let directory = try ZipDirectory(
+          content, threads: options.threads, ledger: ledger, cancellation: options.cancellation)
+        if let directory,
           !choice.isGuess || !directory.places.isEmpty
         {
           return try ZipReader(directory, of: content, options: options)
@@ -75,6 +78,10 @@ final class EntryReader {
         case .contradiction(let text): if !choice.isGuess { warnings.add("the zip \(text)") }
         }
       }
+    }
+    // libarchive reads the directory at once too, whatever is wrong with it.
+    if choice.formats == .zip, let count = try ZipEnd.count(in: content) {
+      try ledger.check(stated: UInt64(count))
     }
     return try ArchiveHandle.entries(
       of: content, head: layers.head, formats: choice.formats, options: options)
@@ -88,6 +95,7 @@ final class EntryReader {
     do throws(ArchiveError) {
       try cancellation?.check()
       position += 1
+      sums?.forget(before: position)
       guard let header = try nextHeader() else {
         isFinished = true
         if sums?.isLost == true {
@@ -176,7 +184,7 @@ final class EntryReader {
 
   private func readRARFiles() throws(ArchiveError) -> [RARHeaders.File] {
     guard parser.isRAR, let content = content as? any SeekableSource else { return [] }
-    return try RARHeaders(content).files
+    return try RARHeaders(content, cancellation).files
   }
 
   private var rarFile: RARHeaders.File? {

@@ -20,6 +20,7 @@ struct VisitFailure {
   /// Tells a visitor what is wrong with an entry, unless the visit has failed, or fails with that.
   mutating func take(_ error: ArchiveError, at position: Int, _ visitor: inout some EntryVisitor) {
     guard first == nil else { return }
-    if options.goesOn(after: error) { visitor.note(error) } else { first = (error, position) }
+    guard options.goesOn(after: error) else { return first = (error, position) }
+    do throws(ArchiveError) { try visitor.note(error) } catch { first = (error, position) }
   }
 }

@@ -7,7 +7,7 @@ final class SandboxedStream {
   private let ledger: Ledger
   private let demand: StreamDemand
   private var files: ReceivedFiles
-  private(set) var warnings: [ArchiveWarning] = []
+  private(set) var warnings: WarningList
   private(set) var comment: String?
   private var position: Int64 = -1
   private var last: ArchiveEntry?
@@ -20,8 +20,9 @@ final class SandboxedStream {
     self.options = options
     self.ledger = ledger
     self.demand = demand
+    warnings = WarningList(EntryAccount(ledger))
     files = ReceivedFiles(session, ledger, executable: options.executable)
-    warnings = session.protection.warnings
+    warnings.add(session.protection.warnings)
     switch try message() {
     case .opened(let comment): self.comment = comment
     case .failed(let error, isContent: false): throw error
@@ -87,7 +88,8 @@ final class SandboxedStream {
   private func message() throws(ArchiveError) -> WorkerMessage {
     while true {
       switch try session.next() {
-      case .warning(let warning): warnings.append(warning)
+      case .warning(let warning): warnings.add(warning)
+      case .moreWarnings(let count): warnings.count(count)
       case .progress(let progress): options.onProgress?(progress)
       case let message: return message
       }

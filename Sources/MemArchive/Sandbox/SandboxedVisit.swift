@@ -25,7 +25,9 @@ struct SandboxedVisit: ~Copyable {
   private var events = Window<Event>()
   /// The first of them, where it waits for a slab.
   private var waiting: (event: Event, slab: UInt32)?
-  private var warnings: [ArchiveWarning] = []
+  private var warnings: WarningList
+  /// Entries and errors that have come, until the visitor has heard of them and has the content.
+  private var queued: Charge
   private var position = -1
   /// The wanted entries whose content has not come, by position.
   private var awaited = Window<ArchiveEntry>()
@@ -43,6 +45,9 @@ struct SandboxedVisit: ~Copyable {
     session = try WorkerSession.start(reader, task: .visit(rule), options: workersOptions, ledger: ledger)
     self.options = options
     self.ledger = ledger
+    queued = Charge(ledger, entry: "entries")
+    warnings = WarningList(EntryAccount(ledger))
+    warnings.add(session.protection.warnings)
     failure = VisitFailure(options)
     asks = rule == .ask
     mayRefuse = rule == .safeContents
@@ -54,7 +59,6 @@ struct SandboxedVisit: ~Copyable {
     files = ReceivedFiles(
       session, destinations == nil ? ledger : Ledger(Limits(heldBytes: ledger.heldLimit)),
       executable: options.executable)
-    warnings = session.protection.warnings
   }
 
   var protection: Protection { session.protection }
@@ -69,8 +73,10 @@ struct SandboxedVisit: ~Copyable {
         guard options.onError == .keepGoing, error.concernsArchive else {
           throw session.violation("went on after an error that ends an extraction")
         }
+        try queued.hold(error.cost, entry: error.entry)
         events.append(.note(error))
-      case .warning(let warning): warnings.append(warning)
+      case .warning(let warning): warnings.add(warning)
+      case .moreWarnings(let count): warnings.count(count)
       case .progress(let progress): options.onProgress?(progress)
       case .end(let failedPosition, let error): return try end(failedPosition, error, &visitor)
       default: throw session.violation("sent a message that has no place here")
@@ -85,19 +91,20 @@ struct SandboxedVisit: ~Copyable {
     try ledger.count(entry)
     position += 1
     guard asks == (answer == .asks) else { throw session.violation("asked what it was told, or did not ask") }
+    do throws(ArchiveError) { try queued.hold(entry.cost, entry: entry.name) } catch {
+      throw try fail(&visitor, with: error, at: position)
+    }
     guard asks else {
       awaited.append(answer == .yes ? entry : nil)
       return events.append(.entry(entry, answer))
     }
     var isWanted = false
     do throws(ArchiveError) { isWanted = try visitor.wants(entry) } catch {
-      guard options.goesOn(after: error) else {
-        try tell(&visitor)
-        try drain(&visitor)
-        throw end(&visitor, with: error, at: position)
-      }
+      guard options.goesOn(after: error) else { throw try fail(&visitor, with: error, at: position) }
+      try queued.hold(error.cost, entry: error.entry)
       events.append(.note(error))
     }
+    if !isWanted { queued.giveBack(entry.cost) }
     awaited.append(isWanted ? entry : nil)
     try session.send(.answer(isWanted))
   }
@@ -133,7 +140,8 @@ struct SandboxedVisit: ~Copyable {
       case .note(let error):
         notes += 1
         try drain(&visitor)
-        visitor.note(error)
+        queued.giveBack(error.cost)
+        try note(error, &visitor)
       }
     }
   }
@@ -141,6 +149,7 @@ struct SandboxedVisit: ~Copyable {
   private mutating func deliver(
     _ file: MemFile, _ entry: ArchiveEntry, _ position: Int, _ visitor: inout some EntryVisitor
   ) throws(ArchiveError) {
+    queued.giveBack(entry.cost)
     if refused.remove(position) != nil { return }
     guard let crew else { return visitor.add(file, for: entry, position: position) }
     do throws(ArchiveError) {
@@ -164,10 +173,25 @@ struct SandboxedVisit: ~Copyable {
     throw end(&visitor, with: error, at: position)
   }
 
+  /// The visitor hears of what came before, and what is wrong with that comes first.
+  private mutating func fail(
+    _ visitor: inout some EntryVisitor, with error: ArchiveError, at position: Int
+  ) throws(ArchiveError) -> ArchiveError {
+    try tell(&visitor)
+    try drain(&visitor)
+    return end(&visitor, with: error, at: position)
+  }
+
+  private func note(_ error: ArchiveError, _ visitor: inout some EntryVisitor) throws(ArchiveError) {
+    do throws(ArchiveError) { try visitor.note(error) } catch {
+      throw end(&visitor, with: error, at: position)
+    }
+  }
+
   private func end(
     _ visitor: inout some EntryVisitor, with error: ArchiveError, at position: Int
   ) -> ArchiveError {
-    visitor.end(warnings: warnings, failedPosition: position)
+    visitor.end(warnings: warnings.all, failedPosition: position)
     return error
   }
 
@@ -178,13 +202,15 @@ struct SandboxedVisit: ~Copyable {
     toldPosition += 1
     var own = WorkerMessage.Answer.threw
     do throws(ArchiveError) { own = try visitor.wants(entry) ? .yes : .no } catch {
-      if mayRefuse {
+      // What the worker cannot know: names that the visitor has no place for, and what this process has left.
+      if mayRefuse || error.code == .limitExceeded {
         try drain(&visitor)
         guard options.goesOn(after: error) else { throw end(&visitor, with: error, at: toldPosition) }
-        visitor.note(error)
+        try note(error, &visitor)
         own = .no
       }
     }
+    if answer != .yes { queued.giveBack(entry.cost) }
     if own == answer { return }
     guard mayRefuse, own == .no, answer == .yes else {
       throw session.violation("took another entry than was asked for")
@@ -205,7 +231,7 @@ struct SandboxedVisit: ~Copyable {
       throw session.violation("left files out that were asked for")
     }
     guard failedPosition ?? -1 <= Int64(position) else { throw session.violation("failed at no entry") }
-    visitor.end(warnings: warnings, failedPosition: failedPosition.map { Int($0) })
+    visitor.end(warnings: warnings.all, failedPosition: failedPosition.map { Int($0) })
     if let error {
       _ = session.violation("")
       throw error

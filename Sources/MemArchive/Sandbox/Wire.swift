@@ -152,11 +152,21 @@ struct WireReader {
 
 /// Takes records, each with its length in front, out of bytes that come in pieces.
 struct RecordBuffer {
-  /// No record is longer: a name has 64 KiB at most, and details are few.
-  static let largest = 8 << 20
-
+  /// No record is longer, in bytes.
+  let largest: Int
   private var bytes: [UInt8] = []
   private var position = 0
+
+  /// Room for what the limits allow of an entry's names and attributes; where that is little, for the error that says of what
+  /// there was too much.
+  init(_ limits: Limits = Limits()) {
+    var size = 1 << 20
+    for part in [limits.nameBytes, limits.nameBytes, limits.nameBytes, limits.attributeBytes] {
+      let (sum, overflow) = size.addingReportingOverflow(max(0, part))
+      size = overflow ? .max : sum
+    }
+    largest = max(8 << 20, size)
+  }
 
   mutating func append(_ piece: ArraySlice<UInt8>) {
     bytes.removeSubrange(..<position)
@@ -172,7 +182,7 @@ struct RecordBuffer {
     var reader = WireReader(bytes, position..<bytes.count)
     guard reader.rest >= 4 else { return nil }
     let count = try Int(reader.number(UInt32.self))
-    guard count <= Self.largest else { throw Malformed() }
+    guard count <= largest else { throw Malformed() }
     guard count <= reader.rest else { return nil }
     let start = position + 4
     position = start + count

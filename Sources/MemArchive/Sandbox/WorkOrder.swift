@@ -101,7 +101,9 @@ extension WireWriter {
   fileprivate mutating func put(_ account: Ledger.Snapshot) {
     let limits = account.limits
     for number in [limits.totalBytes, limits.heldBytes, limits.entryBytes] { put(optional: number) }
-    for number in [limits.entries, limits.nameBytes, limits.depth] { put(Int64(number)) }
+    for number in [limits.entries, limits.nameBytes, limits.attributeBytes, limits.depth] {
+      put(Int64(number))
+    }
     put(optional: limits.ratio?.bitPattern)
     for number in [account.heldLimit, account.produced, account.held, account.entries, account.descriptors] {
       put(number)
@@ -132,6 +134,7 @@ extension WireReader {
     account.limits.entryBytes = try optionalNumber()
     account.limits.entries = Int(try number(Int64.self))
     account.limits.nameBytes = Int(try number(Int64.self))
+    account.limits.attributeBytes = Int(try number(Int64.self))
     account.limits.depth = Int(try number(Int64.self))
     account.limits.ratio = try optionalNumber().map { Double(bitPattern: $0) }
     account.heldLimit = try number()

@@ -35,6 +35,8 @@ enum WorkerMessage: Equatable {
   /// The next entry, or its content, could not be had.
   indirect case failed(ArchiveError, isContent: Bool)
   indirect case warning(ArchiveWarning)
+  /// So many warnings are not sent.
+  case moreWarnings(Int)
   indirect case progress(ExtractionProgress)
   indirect case end(failedPosition: Int64?, ArchiveError?)
   /// The number of a system call that was refused: its last words.
@@ -79,6 +81,7 @@ enum WorkerMessage: Equatable {
           return position
         },
         try reader.optional { reader throws(Malformed) in try reader.error() })
+    case 13: message = .moreWarnings(Int(try reader.size()))
     case refusedKind: message = .refused(call: try reader.number())
     default: throw Malformed()
     }
@@ -131,6 +134,9 @@ enum WorkerMessage: Equatable {
         writer.put(UInt8(9))
         writer.put(optional: warning.entry)
         writer.put(warning.text)
+      case .moreWarnings(let count):
+        writer.put(UInt8(13))
+        writer.put(Int64(count))
       case .progress(let progress):
         writer.put(UInt8(10))
         writer.put(progress.bytesRead)

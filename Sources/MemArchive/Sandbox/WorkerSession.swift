@@ -13,7 +13,8 @@ final class WorkerSession {
   private let longestSilence: Int
   /// As many files as the worker may give descriptors of their own; nil where that is not this session's to say.
   private var descriptorBudget: Int?
-  private var records = RecordBuffer()
+  private let limits: Limits
+  private var records: RecordBuffer
   /// Those of the last entry that had its own.
   private var details: ArchiveEntry.Shared<ArchiveEntry.Details>?
   private var descriptors: ArraySlice<HeldDescriptor> = []
@@ -45,6 +46,8 @@ final class WorkerSession {
     self.process = process
     self.source = source
     self.ledger = ledger
+    limits = options.limits
+    records = RecordBuffer(limits)
     cancellation = options.cancellation
     longestSilence = options.longestSilence
   }
@@ -217,7 +220,7 @@ final class WorkerSession {
       switch packet.number {
       case PacketChannel.alive: return
       case PacketChannel.last:
-        records = RecordBuffer()
+        records = RecordBuffer(limits)
         records.append(packet.bytes)
       default:
         if !packet.descriptors.isEmpty { packetsTaken &+= 1 }

@@ -53,7 +53,7 @@ package struct MountedTree: ~Copyable {
     try builder.build(reader, below: try directory(name))
     entries += name == nil ? builder.entries : builder.entries.map { $0.inside(name) }
     builders.append(builder)
-    warnings += (builder.skipped.map(\.asLeftOut) + builder.warnings).map { $0.inside(name) }
+    warnings += (builder.skipped.map(\.asLeftOut) + builder.warnings.all).map { $0.inside(name) }
   }
 
   /// Ends the filling and puts the tree, read-only, over what is at its place.

@@ -6,23 +6,17 @@ final class TreeAccount: Sendable {
   static let inodeSize: Int64 = 1024
   /// Content takes whole pages.
   private static let pageSize: Int64 = 4096
+  /// What is kept of them besides.
+  let entries: EntryAccount
   private let charge: Mutex<Charge>
 
-  init(_ ledger: Ledger) { charge = Mutex(Charge(ledger, entry: "tree")) }
+  init(_ ledger: Ledger) {
+    entries = EntryAccount(ledger)
+    charge = Mutex(Charge(ledger, entry: "tree"))
+  }
 
   /// Counts a further file, directory or link.
-  func addInode(entry: String) throws(ArchiveError) {
-    // The result is handed out of the closure: it cannot throw a type of its own.
-    let failure: ArchiveError? = charge.withLock { charge in
-      do throws(ArchiveError) {
-        try charge.hold(Self.inodeSize, entry: entry)
-        return nil
-      } catch {
-        return error
-      }
-    }
-    if let failure { throw failure }
-  }
+  func addInode(entry: String) throws(ArchiveError) { try entries.hold(Self.inodeSize, entry: entry) }
 
   /// Takes over what a file of `size` bytes is charged with, and counts what its last page has too much.
   func take(_ other: inout Charge, size: Int64, entry: String) throws(ArchiveError) {

@@ -11,11 +11,12 @@ struct TreeBuilder {
   private(set) var entries: [ArchiveEntry] = []
   private var writers: [TreeWriter] = []
   private(set) var skipped: [ArchiveWarning] = []
-  private(set) var warnings: [ArchiveWarning] = []
+  private(set) var warnings: WarningList
   var errors: [ArchiveError] = []
 
   init(_ space: TreeSpace, _ selection: Selection, nested: NestedArchives, options: ExtractionOptions) {
     self.space = space
+    warnings = WarningList(space.account.entries)
     self.selection = selection
     self.nested = nested
     self.options = options
@@ -48,9 +49,13 @@ struct TreeBuilder {
       throw error.inside(outer)
     }
     writers.append(writer)
-    entries += outer == nil ? writer.entries : writer.entries.map { $0.inside(outer) }
+    for entry in writer.entries {
+      entries.append(entry.inside(outer))
+      // Under another name it is another.
+      if let outer { try space.account.entries.hold(entry.cost + Int64(outer.utf8.count), entry: entry.name) }
+    }
     skipped += outer == nil ? writer.skipped : writer.skipped.map { $0.inside(outer) }
-    warnings += outer == nil ? writer.warnings : writer.warnings.map { $0.inside(outer) }
+    warnings.add(writer.warnings.all.map { $0.inside(outer) })
     errors += outer == nil ? writer.errors : writer.errors.map { $0.inside(outer) }
     if nested == .expand { try expand(writer, inside: outer, level: level) }
     try writer.close()

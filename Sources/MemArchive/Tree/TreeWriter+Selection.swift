@@ -61,8 +61,8 @@ struct TreeCompletion: EntryVisitor {
   }
 
   // What is damaged elsewhere was noted when it was met first.
-  func note(_ error: ArchiveError) {
-    if let entry = error.entry, missingNames.contains(NameKey(entry)) { writer.note(error) }
+  func note(_ error: ArchiveError) throws(ArchiveError) {
+    if let entry = error.entry, missingNames.contains(NameKey(entry)) { try writer.note(error) }
   }
 
   func end(warnings: [ArchiveWarning], failedPosition: Int?) {}

@@ -27,7 +27,7 @@ final class TreeWriter: EntryVisitor {
   let root = TreeNode(.directory, component: [])
   private(set) var entries: [ArchiveEntry] = []
   private(set) var skipped: [ArchiveWarning] = []
-  private(set) var warnings: [ArchiveWarning] = []
+  private(set) var warnings: WarningList
   private(set) var errors: [ArchiveError] = []
   private(set) var steps: [Step] = []
   /// The symbolic links, each with its entry's position.
@@ -45,6 +45,7 @@ final class TreeWriter: EntryVisitor {
     _ area: TreeArea, options: ExtractionOptions, wantsAll: Bool, isWanted: @escaping (ArchiveEntry) -> Bool
   ) {
     self.area = area
+    warnings = WarningList(area.space.account.entries)
     // The first of two entries with one name stays: a damaged second one must not be looked at.
     rule = wantsAll && options.duplicates != .first ? .safeContents : .ask
     self.options = options
@@ -62,6 +63,7 @@ final class TreeWriter: EntryVisitor {
 
   func wants(_ entry: ArchiveEntry) throws(ArchiveError) -> Bool {
     let position = entries.count
+    try area.space.account.entries.add(entry)
     entries.append(entry)
     guard isWanted(entry) else { return false }
     return try make(entry, position)
@@ -69,14 +71,17 @@ final class TreeWriter: EntryVisitor {
 
   func add(_: MemFile?, for _: ArchiveEntry, position: Int) { filled.insert(position) }
 
-  func note(_ error: ArchiveError) { errors.append(error) }
+  func note(_ error: ArchiveError) throws(ArchiveError) {
+    try area.space.account.entries.add(error)
+    errors.append(error)
+  }
 
-  func end(warnings: [ArchiveWarning], failedPosition _: Int?) { self.warnings += warnings }
+  func end(warnings: [ArchiveWarning], failedPosition _: Int?) { self.warnings.add(warnings) }
 
   /// Notes what is left out, and why.
   func skip(_ name: String, _ why: String) { skipped.append(ArchiveWarning(entry: name, text: why)) }
 
-  func warn(_ warning: ArchiveWarning) { warnings.append(warning) }
+  func warn(_ warning: ArchiveWarning) { warnings.add(warning) }
 
   // MARK: Names
 
@@ -127,9 +132,9 @@ final class TreeWriter: EntryVisitor {
       switch options.duplicates {
       case .reject: throw .duplicate(entry.name)
       case .first:
-        warnings.append(.leftOut(entry.name))
+        warnings.add(.leftOut(entry.name))
         return false
-      case .last: warnings.append(.replaced(entry.name))
+      case .last: warnings.add(.replaced(entry.name))
       }
     }
     try area.space.account.addInode(entry: entry.name)

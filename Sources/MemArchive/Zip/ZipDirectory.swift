@@ -24,28 +24,43 @@ struct ZipDirectory {
   /// Whether there are entries that only libarchive decodes.
   let needsLibArchive: Bool
   private let bytes: [UInt8]
+  /// What is held of it.
+  private let account: EntryAccount
+
+  /// So many headers are looked at between two looks at the clock.
+  static let checkedAtOnce = 1024
 
   /// Larger directories are not kept in memory.
   private static let maximumSize = 1 << 30
 
   /// Reads the directory and all local headers; nil where the file does not end like a zip.
   ///
-  /// - Parameter threads: So many may work.
-  init?(_ content: any SeekableSource, threads: Int) throws(Refusal) {
+  /// - Parameters:
+  ///   - threads: So many may work.
+  ///   - cancellation: Asked all the while: a directory may have millions of entries.
+  init?(
+    _ content: any SeekableSource, threads: Int, ledger: Ledger, cancellation: Cancellation?
+  ) throws(Refusal) {
     guard let end = try ZipEnd(content) else { return nil }
+    try Self.reading { () throws(ArchiveError) in try ledger.check(stated: end.count) }
     guard end.directory.count <= Self.maximumSize else {
       throw .contradiction("has a directory of \(end.directory.count) bytes")
     }
+    let account = EntryAccount(ledger)
+    self.account = account
     bytes = try Self.reading { () throws(ArchiveError) in
-      try content.bytes(end.directory.count, at: end.directory.lowerBound)
+      // With the places of its entries, which have 46 bytes in it at least.
+      try account.hold(2 * Int64(end.directory.count), entry: nil)
+      return try content.bytes(end.directory.count, at: end.directory.lowerBound)
     }
     comment = end.comment
-    var places = try Self.places(in: bytes, end)
+    var places = try Self.places(in: bytes, end, cancellation)
     if !zip(places, places.dropFirst()).allSatisfy({ $0.localHeader <= $1.localHeader }) {
       places.sort { ($0.localHeader, $0.record) < ($1.localHeader, $1.record) }
     }
     let check = LocalHeaderCheck(
-      places: places, directory: bytes, end: end.directory.lowerBound, source: SharedSource(content))
+      places: places, directory: bytes, end: end.directory.lowerBound, source: SharedSource(content),
+      cancellation: cancellation)
     var needsLibArchive = false
     for part in try check.run(threads: threads) {
       for (index, content) in zip(part.range, part.contents) { places[index].content = content }
@@ -59,10 +74,15 @@ struct ZipDirectory {
   func record(_ place: Place) -> ZipRecord? { ZipRecord(central: bytes, at: place.record) }
 
   /// All entries' places, in the directory's order, without that of their content.
-  private static func places(in bytes: [UInt8], _ end: ZipEnd) throws(Refusal) -> [Place] {
+  private static func places(
+    in bytes: [UInt8], _ end: ZipEnd, _ cancellation: Cancellation?
+  ) throws(Refusal) -> [Place] {
     var places: [Place] = []
     var offset = 0
     while offset < bytes.count {
+      if places.count % checkedAtOnce == 0 {
+        try reading { () throws(ArchiveError) in try cancellation?.check() }
+      }
       guard let record = ZipRecord(central: bytes, at: offset) else {
         throw .contradiction("has a directory that is not one from its beginning to its end")
       }

@@ -30,8 +30,10 @@ struct LimitsTests {
     #expect(total.code == .limitExceeded)
     #expect(total.entry == "entry1")
     #expect(total.reason == "what the archive unpacks to exceeds the limit totalBytes = 1499")
-    #expect(error(Limits(heldBytes: 1500), archive) == nil)
-    #expect(error(Limits(heldBytes: 1499), archive)?.reason.contains("heldBytes = 1499") == true)
+    // With what is kept of two entries.
+    let large = tar(1_000_000, 500_000)
+    #expect(error(Limits(heldBytes: 1_510_000), large) == nil)
+    #expect(error(Limits(heldBytes: 1_499_999), large)?.reason.contains("heldBytes = 1499999") == true)
     #expect(error(Limits(entryBytes: 1000), archive) == nil)
     let entry = try #require(error(Limits(entryBytes: 999), archive))
     #expect(entry.entry == "entry0")
@@ -44,6 +46,38 @@ struct LimitsTests {
     #expect(error(Limits(entries: 3), archive) == nil)
     #expect(
       error(Limits(entries: 2), archive)?.reason == "the number of entries exceeds the limit entries = 2")
+  }
+
+  /// What is no directory is not looked at: the end alone decides.
+  @Test(arguments: [2, 70_000], Isolation.allCases)
+  func `A zip's entries are counted by its end before its directory is read`(
+    _ count: Int, _ isolation: Isolation
+  ) throws {
+    let (content, directory) = (Bytes(repeating: 0, count: 100), Bytes(repeating: 1, count: 100))
+    // APPNOTE 4.3.14 and 4.3.15.
+    let wide =
+      [0x50, 0x4B, 6, 6] + little(UInt64(44)) + little(UInt16(45)) + little(UInt16(45)) + little(UInt64(0))
+      + little(UInt64(count)) + little(UInt64(count)) + little(UInt64(directory.count))
+      + little(UInt64(content.count))
+    let locator =
+      [0x50, 0x4B, 6, 7] + little(UInt32(0)) + little(UInt64(content.count + directory.count))
+      + little(UInt32(1))
+    let end = Zip.end(count: min(count, 0xFFFF), size: directory.count, offset: content.count)
+    let archive =
+      [0x50, 0x4B, 3, 4] + content.dropFirst(4) + directory + (count > 0xFFFF ? wide + locator : []) + end
+    func error(_ entries: Int) throws -> ArchiveError? {
+      let options = isolation.applied(to: ExtractionOptions(limits: Limits(entries: entries)))
+      do throws(ArchiveError) {
+        _ = try ArchiveReader(bytes: archive).entries(options: options)
+        return nil
+      } catch {
+        return error
+      }
+    }
+    let refusal = try #require(try error(count - 1))
+    #expect(refusal.code == .limitExceeded)
+    #expect(refusal.reason == "the number of entries exceeds the limit entries = \(count - 1)")
+    #expect(try error(count)?.code == .corrupt)
   }
 
   @Test(arguments: Isolation.allCases)

@@ -17,7 +17,7 @@ struct LinkStepTests {
     var options = ExtractionOptions()
     let cancellation = Cancellation()
     options.cancellation = cancellation
-    var collector = FileCollector(.all, options: options)
+    var collector = FileCollector(.all, options: options, ledger: nil)
     for entry in entries { _ = try collector.wants(entry) }
     _ = try collector.finish(Ledger(Limits()))
     return cancellation.count
@@ -57,20 +57,20 @@ struct LinkStepTests {
     let cancellation = Cancellation()
     options.cancellation = cancellation
     for entries in [[file("a")], [link("l", to: "x")], [link("h", to: "x", .hardlink)]] {
-      var collector = FileCollector(.all, options: options)
+      var collector = FileCollector(.all, options: options, ledger: nil)
       for entry in entries + [file("b")] { _ = try collector.wants(entry) }
       cancellation.cancel()
       let finish = #expect(throws: ArchiveError.self) { try collector.finish(Ledger(Limits())) }
       #expect(finish?.code == .cancelled)
     }
-    var collector = FileCollector(.names(["l"]), options: options)
+    var collector = FileCollector(.names(["l"]), options: options, ledger: nil)
     for entry in [file("b"), link("l", to: "b")] { _ = try collector.wants(entry) }
     let missing = #expect(throws: ArchiveError.self) { try collector.missing(Ledger(Limits())) }
     #expect(missing?.code == .cancelled)
   }
 
   @Test func `The memory that following links takes is held`() throws {
-    var collector = FileCollector(.all, options: ExtractionOptions())
+    var collector = FileCollector(.all, options: ExtractionOptions(), ledger: nil)
     let names = (0..<100).map { "\($0)/" + String(repeating: "a/", count: 2000) + "x" }
     for entry in names.map(file) + [link("l", to: "nowhere")] { _ = try collector.wants(entry) }
     let error = #expect(throws: ArchiveError.self) {

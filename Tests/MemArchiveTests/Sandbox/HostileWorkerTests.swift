@@ -33,6 +33,12 @@ import Testing
       socket.send_fds(s, [head + payload], list(fds))
     def entry(name=b"a", size=3):
       return b"\\4\\1" + text(name) + b"\\0\\0" + (b"\\1" + i64(size)) + b"\\0\\0\\0" + i64(1) + b"\\0\\0"
+    def big(payload):
+      for start in range(0, len(payload), 48 << 10): packet(payload[start:start + (48 << 10)])
+    def attributed(name, count):
+      return entry(name)[:-1] + b"\\1" + b"\\0" * 9 + u32(1) + text(b"user.a") + text(b"x" * count)
+    def warning(words): return b"\\11\\0" + text(words)
+    def note(words): return b"\\7" + text(b"corrupt") + b"\\0" + text(words) + b"\\0\\0" + text(b"")
     def own(position=0, size=3): return b"\\5" + i64(position) + i64(size) + b"\\0"
     def packed(position=0, size=3, slab=1, offset=0):
       return b"\\5" + i64(position) + i64(size) + b"\\1" + u32(slab) + i64(offset)
@@ -188,6 +194,33 @@ import Testing
       script: "ready(); packet(record(b'\\7' + text(b'nonsense')))"),
     Lie(name: "a name that is not UTF-8", script: "ready(); packet(record(entry(name=b'\\xff')))"),
     Lie(
+      name: "attributes beyond their limit",
+      script: "ready(); big(record(attributed(b'a', 1 << 20)))", code: .limitExceeded),
+    Lie(
+      name: "a record longer than any",
+      script: "ready(); packet(u32(0xFFFFFFF0) + b'x' * 1000)"),
+    Lie(
+      name: "entries without end",
+      script: "ready()\nfor i in range(1000): big(record(entry(b'x' * 40000 + b'%d' % i)))",
+      code: .limitExceeded),
+    Lie(
+      name: "attributes without end",
+      script: "ready()\nfor i in range(1000): big(record(attributed(b'%d' % i, 100000)))",
+      code: .limitExceeded),
+    Lie(
+      name: "entries without end behind a slab that never comes",
+      script: """
+        ready(); packet(record(entry()) + record(packed()))
+        for i in range(1000): big(record(entry(b'x' * 40000 + b'%d' % i)))
+        """, code: .limitExceeded, storage: .packed),
+    Lie(
+      name: "warnings without number, and an honest end",
+      script: """
+        ready()
+        for i in range(20000): packet(record(warning(b'w' * 10000)))
+        packet(record(entry()) + record(own()), [memfd()]); packet(record(end()))
+        """, code: nil),
+    Lie(
       name: "more than the ledger allows",
       script: "ready(); packet(record(entry()) + record(own(size=1<<21)), [memfd(b'x' * (1<<21))])",
       code: .limitExceeded),
@@ -211,11 +244,11 @@ import Testing
   }
 
   /// A worker whose program is this script.
-  private func withWorker(_ script: String, _ body: (FilePath) throws -> Void) throws {
-    let python = try #require(Self.python)
+  static func withWorker(_ script: String, _ body: (FilePath) throws -> Void) throws {
+    let python = try #require(python)
     let path = FileManager.default.temporaryDirectory.appendingPathComponent("worker-\(UUID().uuidString)")
       .path
-    try "#!\(python) -IS\n\(Self.prelude)\(script)\(Self.postlude)".write(
+    try "#!\(python) -IS\n\(prelude)\(script)\(postlude)".write(
       toFile: path, atomically: false, encoding: .utf8)
     defer { unlink(path) }
     chmod(path, 0o700)
@@ -224,7 +257,7 @@ import Testing
 
   @Test(arguments: lies)
   func `A lie is seen`(_ lie: Lie) throws {
-    try withWorker(lie.script) { try see(lie, $0) }
+    try Self.withWorker(lie.script) { try see(lie, $0) }
   }
 
   private func see(_ lie: Lie, _ worker: FilePath) throws {
@@ -253,7 +286,7 @@ import Testing
     """
 
   @Test func `A worker that never takes what is sent to it is ended`() throws {
-    try withWorker(Self.manyFiles + "time.sleep(3600)") { worker in
+    try Self.withWorker(Self.manyFiles + "time.sleep(3600)") { worker in
       var options = ExtractionOptions(sandbox: .required, worker: worker)
       options.timeout = .milliseconds(2000)
       #expect(try outcome(options)?.code == .timedOut)
@@ -275,14 +308,14 @@ import Testing
       s.setblocking(True)
       packet(record(end()))
       """
-    try withWorker(Self.manyFiles.replacingOccurrences(of: "3000", with: "60") + late) { worker in
+    try Self.withWorker(Self.manyFiles.replacingOccurrences(of: "3000", with: "60") + late) { worker in
       let error = try outcome(ExtractionOptions(sandbox: .required, worker: worker))
       #expect(error == nil)
     }
   }
 
   @Test func `A pipe that gives something is no excuse for silence`() throws {
-    try withWorker("ready(); time.sleep(3600)") { worker in
+    try Self.withWorker("ready(); time.sleep(3600)") { worker in
       var options = ExtractionOptions(sandbox: .required, worker: worker)
       options.longestSilence = 300
       let full = FileDescriptor(rawValue: try pipe(filledWith: [1, 2, 3]))
@@ -299,6 +332,63 @@ import Testing
       }
       #expect(other?.reason.contains("longer than") == true)
       for descriptor in [full, empty.readEnd, empty.writeEnd] { try descriptor.close() }
+    }
+  }
+
+  private func errorOnceStarted(_ body: () throws(ArchiveError) -> Void) -> ArchiveError? {
+    var last: ArchiveError?
+    // A process that another test starts may still have the script open for writing (ETXTBSY).
+    for _ in 0..<100 where last == nil || last?.reason.contains("Text file busy") == true {
+      do throws(ArchiveError) {
+        try body()
+        return nil
+      } catch {
+        last = error
+      }
+    }
+    return last
+  }
+
+  /// The visitor keeps nothing, so what counts is what waits in here.
+  private struct Forgetful: EntryVisitor {
+    var rule: VisitRule { .contents(include: [], exclude: []) }
+    func wants(_ entry: ArchiveEntry) -> Bool { entry.hasContent }
+    func add(_: MemFile?, for _: ArchiveEntry, position _: Int) {}
+    func note(_: ArchiveError) {}
+    func end(warnings _: [ArchiveWarning], failedPosition _: Int?) {}
+  }
+
+  @Test(arguments: [
+    "for i in range(1000): big(record(entry(b'x' * 40000 + b'%d' % i)))",
+    """
+    packet(record(entry()) + record(packed()))
+    for i in range(1000): big(record(note(b'n' * 40000)))
+    """,
+  ])
+  func `What waits in the host is held`(_ script: String) throws {
+    try Self.withWorker("ready()\n" + script) { worker in
+      let options = ExtractionOptions(
+        limits: Limits(heldBytes: 1 << 20), onError: .keepGoing, sandbox: .required, worker: worker,
+        timeout: .seconds(50))
+      let ledger = Ledger(options.limits)
+      let error = errorOnceStarted { () throws(ArchiveError) in
+        var visitor = Forgetful()
+        try ArchiveReader(bytes: [1]).visit(&visitor, options: options, ledger: ledger)
+      }
+      #expect(error?.code == .limitExceeded, "\(String(describing: error))")
+      #expect(ledger.snapshot.held == 0)
+    }
+  }
+
+  @Test func `Notes that are kept are held`() throws {
+    try Self.withWorker("ready()\nfor i in range(1000): big(record(note(b'n' * 40000)))") { worker in
+      let options = ExtractionOptions(
+        limits: Limits(heldBytes: 1 << 20), onError: .keepGoing, sandbox: .required, worker: worker,
+        timeout: .seconds(50))
+      let error = errorOnceStarted { () throws(ArchiveError) in
+        _ = try ArchiveReader(bytes: [1]).extract(options: options)
+      }
+      #expect(error?.code == .limitExceeded, "\(String(describing: error))")
     }
   }
 

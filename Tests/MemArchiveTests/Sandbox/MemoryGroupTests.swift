@@ -1,7 +1,13 @@
 import Foundation
 import Glibc
-import MemArchive
+import SystemPackage
 import Testing
+
+#if DEBUG
+@testable import MemArchive
+#else
+import MemArchive
+#endif
 
 /// Memory that a control group bounds, and whose overrun the kernel answers by killing.
 @Suite(.enabled(if: MemoryGroup.isAvailable, "no control group with a memory limit can be made here"))
@@ -29,6 +35,65 @@ struct MemoryGroupTests {
       }
     }
   }
+
+  /// 600 MB of names or attributes in little: what is kept of them, and not content, is what does not fit. Each member of the
+  /// gzip holds the same entries.
+  @Test(arguments: ["path", "linkpath", "SCHILY.xattr.user.a"], [false, true])
+  func `Entries that do not fit into the group are refused before the kernel kills`(
+    _ what: String, _ isSandboxed: Bool
+  ) async throws {
+    await #expect(processExitsWith: .success) { [what, isSandboxed] in
+      let long = Bytes(repeating: 0x78, count: 60_000)
+      // Attributes like those of the entry before would be kept once.
+      let entries = (0..<50).reduce(into: Bytes()) {
+        $0 +=
+          Tar.pax(what, Bytes("\($1)".utf8) + long)
+          + Tar.entry("\($1)", type: what == "linkpath" ? "2" : "0", link: "a")
+      }
+      let member = Gzip.deflated(entries)
+      let archive = (0..<200).reduce(into: Bytes()) { bytes, _ in bytes += member } + Gzip.deflated(Tar.end)
+      let group = try MemoryGroup(bytes: 128 << 20)
+      guard group.enter() else { exit(1) }
+      var code: ArchiveError.Code?
+      do {
+        _ = try ArchiveReader(bytes: archive).extract(
+          options: ExtractionOptions(sandbox: isSandboxed ? .required : .off))
+      } catch let error as ArchiveError {
+        code = error.code
+      }
+      group.remove()
+      exit(code == .limitExceeded ? 0 : 2)
+    }
+  }
+
+  #if DEBUG
+  /// 600 MB each, from a worker that says whatever it likes, to a host that bounds nothing.
+  @Test(arguments: [
+    "packet(record(warning(b'w' * 40000)))", "big(record(entry(b'x' * 40000 + b'%d' % i)))",
+    "big(record(attributed(b'%d' % i, 100000)))", "packet(record(note(b'n' * 40000)))",
+  ])
+  func `A worker that was taken over does not have its host killed`(_ word: String) async throws {
+    await #expect(processExitsWith: .success) { [word] in
+      let group = try MemoryGroup(bytes: 128 << 20)
+      guard group.enter() else { exit(1) }
+      var code: ArchiveError.Code?
+      var count = 0
+      try HostileWorkerTests.withWorker(
+        "ready()\nfor i in range(15000): \(word)\npacket(record(end()))"
+      ) { worker in
+        let options = ExtractionOptions(
+          onError: .keepGoing, sandbox: .required, worker: worker, timeout: .seconds(50))
+        do {
+          count = try ArchiveReader(bytes: [1]).extract(options: options).warnings.count
+        } catch let error as ArchiveError {
+          code = error.code
+        }
+      }
+      group.remove()
+      exit(code == .limitExceeded || (code == nil && count > 0) ? 0 : 2)
+    }
+  }
+  #endif
 
   @Test func `Where the kernel kills, it kills the worker, and the host lives`() async throws {
     await #expect(processExitsWith: .success) {

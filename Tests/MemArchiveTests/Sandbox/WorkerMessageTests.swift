@@ -33,7 +33,7 @@ struct WorkerMessageTests {
     .warning(ArchiveWarning(entry: nil, text: "odd")),
     .progress(ExtractionProgress(bytesRead: 1, bytesTotal: 2, entries: 3, entry: "e")),
     .end(failedPosition: 9, .corrupt("x")), .end(failedPosition: -1, .corrupt("x")),
-    .end(failedPosition: nil, nil), .refused(call: 41),
+    .end(failedPosition: nil, nil), .refused(call: 41), .moreWarnings(7),
   ]
 
   private static func record(_ message: WorkerMessage) -> Bytes {

@@ -32,7 +32,8 @@ struct SendingVisitor: EntryVisitor {
         case .globs(let globs): Selection(rule: .globs(globs.map { Glob($0) }))
         }
       if let placeholder = try? MemFile(name: "content", bytes: []) {
-        decider = .collected(FileCollector(selection, options: options), placeholder: placeholder)
+        decider = .collected(
+          FileCollector(selection, options: options, ledger: nil), placeholder: placeholder)
       }
     }
   }
@@ -40,11 +41,11 @@ struct SendingVisitor: EntryVisitor {
   mutating func wants(_ entry: ArchiveEntry) throws(ArchiveError) -> Bool {
     switch decider {
     case .ask:
-      desk.send(.entry(entry, .asks))
+      desk.send(entry, .asks)
       return desk.nextRequest() == .answer(true)
     case .entry(let wants):
       let isWanted = wants(entry)
-      desk.send(.entry(entry, isWanted ? .yes : .no))
+      desk.send(entry, isWanted ? .yes : .no)
       return isWanted
     case .collected(var collector, let placeholder):
       defer { decider = .collected(collector, placeholder: placeholder) }
@@ -52,10 +53,10 @@ struct SendingVisitor: EntryVisitor {
       decider = .ask
       do throws(ArchiveError) {
         let isWanted = try collector.wants(entry)
-        desk.send(.entry(entry, isWanted ? .yes : .no))
+        desk.send(entry, isWanted ? .yes : .no)
         return isWanted
       } catch {
-        desk.send(.entry(entry, .threw))
+        desk.send(entry, .threw)
         throw error
       }
     }
@@ -74,6 +75,6 @@ struct SendingVisitor: EntryVisitor {
 
   mutating func end(warnings: [ArchiveWarning], failedPosition: Int?) {
     self.failedPosition = failedPosition
-    for warning in warnings { desk.send(.warning(warning)) }
+    desk.send(warnings)
   }
 }

@@ -15,8 +15,8 @@ final class WorkerDesk: @unchecked Sendable {
   private var ledger = Ledger(Limits(heldBytes: .max))
   /// Slabs that files lie in and that were not sent yet.
   private var slabs: [OpenSlab] = []
-  /// The content that was spoken of, in bytes.
-  private var told: Int64 = 0
+  /// The content that was spoken of, and what its entries take, in bytes.
+  private var told = (content: Int64(0), entries: Int64(0))
   /// Packets with descriptors that the parent has not acknowledged.
   private var unacknowledged: [(bytes: Int64, descriptors: Int64)] = []
   private var packetsTaken: UInt32 = 0
@@ -38,7 +38,7 @@ final class WorkerDesk: @unchecked Sendable {
   private struct OpenSlab {
     let slab: Slab
     /// What had been spoken of when the first file in it was.
-    let since: Int64
+    let since: (content: Int64, entries: Int64)
     var files = 0
   }
 
@@ -100,6 +100,12 @@ final class WorkerDesk: @unchecked Sendable {
 
   // MARK: Sending
 
+  func send(_ entry: ArchiveEntry, _ answer: WorkerMessage.Answer) {
+    send(.entry(entry, answer))
+    told.entries += entry.cost
+    endLongOpenSlab()
+  }
+
   func send(_ message: WorkerMessage) {
     message.encode(to: &writer)
     if writer.bytes.count >= PacketChannel.largest || outgoing.count >= mostDescriptors {
@@ -108,6 +114,10 @@ final class WorkerDesk: @unchecked Sendable {
       // Slow archives are heard of too.
       flush()
     }
+  }
+
+  func send(_ warnings: some Sequence<ArchiveWarning>) {
+    for warning in warnings { send(warning.others > 0 ? .moreWarnings(warning.others) : .warning(warning)) }
   }
 
   /// - Parameter isLast: Whether nothing else lies in the slab that it lies in.
@@ -125,16 +135,26 @@ final class WorkerDesk: @unchecked Sendable {
           position: Int64(position), size: Int64(range.count),
           .packed(slab: slab.number, offset: Int64(range.lowerBound))))
     }
-    told += Int64(max(file.size, 1 << 10))
-    if isLast || slabs.first.map({ told - $0.since > longestWait }) == true {
-      // Whoever fills it goes on in another one, and hears of a failure.
-      try? slabs.first?.slab.finish()
-      sendCompleteSlabs()
-    }
+    told.content += Int64(max(file.size, 1 << 10))
+    if isLast { endFirstSlab() } else { endLongOpenSlab() }
   }
 
   /// The parent keeps all that comes after a file until it has the file's slab, which another thread may leave open.
+  private func endLongOpenSlab() {
+    guard let since = slabs.first?.since else { return }
+    if told.content - since.content > longestWait || told.entries - since.entries > Self.mostWaiting {
+      endFirstSlab()
+    }
+  }
+
+  private func endFirstSlab() {
+    // Whoever fills it goes on in another one, and hears of a failure.
+    try? slabs.first?.slab.finish()
+    sendCompleteSlabs()
+  }
+
   private var longestWait: Int64 { Int64(threads + 2) * Int64(SlabWriter.capacity) }
+  private static let mostWaiting: Int64 = 16 << 20
 
   private func note(_ slab: Slab) {
     // A thread's files come in order: the first in a new slab is behind all in the one before.

@@ -8,6 +8,10 @@ struct WorkerService {
   private let ledger: Ledger
   private let reader: ArchiveReader
 
+  /// What waits in here for a slow entry in front of it has a descriptor each, whatever the parent may have: where there are
+  /// several threads, the process has 4096 at least.
+  private static let filesAtOnce = 3072
+
   init(_ desk: WorkerDesk, _ order: WorkOrder, _ cancellation: Cancellation) {
     self.desk = desk
     self.order = order
@@ -16,6 +20,7 @@ struct WorkerService {
     desk.use(ledger, mostDescriptors: order.mostDescriptors, threads: order.options.threads)
     var options = order.options
     options.keepsSlabDescriptors = true
+    options.filesAtOnce = Self.filesAtOnce
     options.cancellation = cancellation
     if order.wantsProgress {
       options.onProgress = { progress in
@@ -53,7 +58,7 @@ struct WorkerService {
     do throws(ArchiveError) { stream = try reader.stream(options: options, ledger: ledger) } catch {
       return desk.send(.failed(error, isContent: false))
     }
-    var pull = Pull(desk: desk, warnings: 0)
+    var pull = Pull(desk: desk)
     pull.tellWarnings(stream)
     desk.send(.opened(comment: stream.comment))
     switch demand {
@@ -91,18 +96,17 @@ struct WorkerService {
     }
 
     let desk: WorkerDesk
-    var warnings: Int
+    /// The warnings that were told, and that were only counted.
+    private var told = (kept: 0, others: 0)
     private var position = -1
 
-    init(desk: WorkerDesk, warnings: Int) {
-      self.desk = desk
-      self.warnings = warnings
-    }
+    init(desk: WorkerDesk) { self.desk = desk }
 
     mutating func tellWarnings(_ stream: borrowing ArchiveStream) {
-      let all = stream.warnings
-      for warning in all[warnings...] { desk.send(.warning(warning)) }
-      warnings = all.count
+      let list = stream.warningList
+      desk.send(list.kept[told.kept...])
+      if list.others > told.others { desk.send(.moreWarnings(list.others - told.others)) }
+      told = (list.kept.count, list.others)
     }
 
     mutating func tellNext(_ stream: inout ArchiveStream) -> Step {

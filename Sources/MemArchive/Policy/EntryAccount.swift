@@ -1,0 +1,84 @@
+internal import Synchronization
+
+/// What is kept of an extraction besides content, against its ledger: entries, warnings, errors. Given back when nobody keeps
+/// it any more.
+package final class EntryAccount: Sendable {
+  private struct State: ~Copyable {
+    var charge: Charge
+    /// Those of the entry that was counted last: the next one may have the same.
+    var details: ArchiveEntry.Shared<ArchiveEntry.Details>?
+  }
+
+  private let state: Mutex<State>
+
+  package init(_ ledger: Ledger) { state = Mutex(State(charge: Charge(ledger, entry: "entries"))) }
+
+  /// Counts an entry that is kept from here on.
+  package func add(_ entry: ArchiveEntry) throws(ArchiveError) {
+    try hold(entry.ownCost, entry: entry.name, entry.fields.value.details)
+  }
+
+  func add(_ error: ArchiveError) throws(ArchiveError) { try hold(error.cost, entry: error.entry) }
+
+  /// Counts memory that is no content, or throws and counts nothing.
+  func hold(
+    _ bytes: Int64, entry: String?, _ details: ArchiveEntry.Shared<ArchiveEntry.Details>? = nil
+  ) throws(ArchiveError) {
+    // The result is handed out of the closure: it cannot throw a type of its own.
+    let failure: ArchiveError? = state.withLock { state in
+      let added = details.map { $0 === state.details ? 0 : $0.value.cost } ?? 0
+      do throws(ArchiveError) {
+        try state.charge.hold(bytes + added, entry: entry)
+        if let details { state.details = details }
+        return nil
+      } catch {
+        return error
+      }
+    }
+    if let failure { throw failure }
+  }
+}
+
+extension ArchiveEntry {
+  /// Bytes of memory that it takes while it is kept, with its place among the others and under its name. What is fixed of
+  /// that was measured: see <doc:WhatAnArchiveMayCost>.
+  var cost: Int64 { ownCost + (fields.value.details?.value.cost ?? 0) }
+
+  /// Those that it shares with no other.
+  fileprivate var ownCost: Int64 {
+    let fields = fields.value
+    let texts = fields.name.utf8.count + (fields.convertedFrom?.count ?? 0) + (fields.link?.utf8.count ?? 0)
+    return Self.fixedCost + Int64(texts)
+  }
+
+  private static let fixedCost: Int64 = 640
+
+  /// Bytes of what ``Limits/attributeBytes`` bounds.
+  var attributeBytes: Int { fields.value.details?.value.size ?? 0 }
+}
+
+extension ArchiveEntry.Details {
+  /// Bytes of memory that they take.
+  fileprivate var cost: Int64 { 256 + Int64(size) }
+
+  /// Bytes of its texts and attributes.
+  fileprivate var size: Int {
+    let texts = [user, group, accessControlList, comment].reduce(0) { $0 + ($1?.utf8.count ?? 0) }
+    return attributes.reduce(texts) { $0 + Self.attributeCost + $1.name.utf8.count + $1.value.count }
+  }
+
+  /// Bytes that an attribute takes without its name and value.
+  private static let attributeCost = 96
+}
+
+extension ArchiveError {
+  /// Bytes of memory that it takes while it is kept.
+  var cost: Int64 {
+    [entry ?? "", reason, call ?? "", advice].reduce(256) { $0 + Int64($1.utf8.count) }
+  }
+}
+
+extension ArchiveWarning {
+  /// Bytes of memory that it takes while it is kept.
+  var cost: Int64 { 128 + Int64((entry?.utf8.count ?? 0) + text.utf8.count) }
+}

@@ -1,0 +1,37 @@
+/// Warnings in their order: the first ones are kept, and the others counted, for an archive may give cause for millions.
+struct WarningList: Sendable {
+  private(set) var kept: [ArchiveWarning] = []
+  /// Those that are not kept.
+  private(set) var others = 0
+  private var bytes: Int64 = 0
+  private let account: EntryAccount?
+
+  /// So many are kept, and no more bytes of them than these.
+  static let mostKept = 1000
+  static let mostBytes: Int64 = 1 << 20
+
+  /// - Parameter account: What those that are kept are charged to; where it has nothing left, they are counted only.
+  init(_ account: EntryAccount? = nil) { self.account = account }
+
+  /// Those that are kept, and how many others there were.
+  var all: [ArchiveWarning] { others == 0 ? kept : kept + [.others(others)] }
+
+  mutating func add(_ warning: ArchiveWarning) {
+    guard warning.others == 0 else { return count(warning.others) }
+    let cost = warning.cost
+    guard others == 0, kept.count < Self.mostKept, cost <= Self.mostBytes - bytes,
+      (try? account?.hold(cost, entry: warning.entry)) != nil || account == nil
+    else { return count(1) }
+    bytes += cost
+    kept.append(warning)
+  }
+
+  mutating func add(_ warnings: [ArchiveWarning]) {
+    for warning in warnings { add(warning) }
+  }
+
+  mutating func count(_ more: Int) {
+    let (sum, overflow) = others.addingReportingOverflow(more)
+    others = overflow ? .max : sum
+  }
+}
