@@ -6,7 +6,7 @@ extension ArchiveError {
   /// A system call failed. The numbers that a caller can act on get codes of their own.
   static func system(_ call: String, _ errno: Errno, doing what: String, entry: String? = nil) -> Self {
     switch errno {
-    case .tooManyOpenFiles, .tooManyOpenFilesInSystem:
+    case .tooManyOpenFiles, .tooManyOpenFilesInSystem, .tooManyReferences:
       Self(
         .descriptorLimit, entry: entry, "no descriptor is left while \(what)", call: call, errno: errno,
         advice: "Raise the limit (ulimit -n), or extract fewer entries at once.")
@@ -242,6 +242,11 @@ extension ArchiveError {
   }
 
   static var unavailablePrefix: String { "the link leads to no file: " }
+
+  /// Why a link leads to no file whose target is itself among the errors.
+  static func targetFailed(_ name: String) -> String { "its target \"\(name)\"" + targetFailedSuffix }
+
+  static let targetFailedSuffix = " could not be extracted"
 
   static func unavailable(_ link: String, _ why: String) -> Self {
     Self(

@@ -96,9 +96,15 @@ extension ArchiveReader {
       do throws(ArchiveError) {
         guard let entry = try stream.next() else { return try stream.finish() }
         defer { position += 1 }
-        if missing.contains(position) { try collector.fill(stream.extract(), for: entry, position: position) }
+        guard missing.contains(position) else { continue }
+        do throws(ArchiveError) {
+          try collector.fill(stream.extract(), for: entry, position: position)
+        } catch {
+          guard options.goesOn(after: error) else { throw error }
+          try collector.noteMissing(error, at: position)
+        }
       } catch {
-        // What is damaged was noted when it was met first.
+        // What is damaged besides was noted when it was met first.
         guard options.goesOn(after: error) else { throw error }
       }
     }

@@ -10,7 +10,10 @@ extension MemFiles {
     for warning in warnings {
       if let entry = warning.entry, let why = warning.unavailability { reasons[NameKey(entry)] = why }
     }
-    return names.filter { !known.contains(NameKey($0)) }.map { name in
+    return names.filter {
+      // The error of a link's target says it all.
+      !known.contains(NameKey($0)) && reasons[NameKey($0)]?.hasSuffix(ArchiveError.targetFailedSuffix) != true
+    }.map { name in
       reasons[NameKey(name)].map { .unavailable(name, $0) } ?? entries[NameKey(name)].map { .notAFile($0) }
         ?? .noSuchEntry(name)
     }

@@ -136,6 +136,13 @@ struct FileCollector: EntryVisitor {
     if entry.kind == .hardlink, let group = nodes[position].group { groups[group].file = file }
   }
 
+  /// Notes why an entry that a link needs could not be extracted, unless that was noted when it was met first.
+  mutating func noteMissing(_ error: ArchiveError, at position: Int) throws(ArchiveError) {
+    guard files.entries.indices.contains(position) else { return }
+    let error = error.naming(files.entries[position].name)
+    if !files.errors.contains(error) { try note(error) }
+  }
+
   /// Notes what could not be extracted.
   mutating func note(_ error: ArchiveError) throws(ArchiveError) {
     try account?.add(error)
@@ -217,7 +224,7 @@ struct FileCollector: EntryVisitor {
         try unavailable(
           position,
           failed.contains(NameKey(name))
-            ? "its target \"\(name)\" could not be extracted"
+            ? ArchiveError.targetFailed(name)
             : "its target \"\(name)\" had gone by when the link was met, and a pipe cannot be read again")
       case .hardlink, .symlink, .other: try requireFile(position)
       }

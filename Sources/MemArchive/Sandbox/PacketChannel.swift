@@ -44,9 +44,12 @@ final class PacketChannel {
 
   /// Sends bytes, in several packets where they are many; the descriptors go with the first.
   ///
-  /// - Parameter awaitRoom: Called before another try where the peer has not taken enough yet; nil: waits for it.
+  /// - Parameters:
+  ///   - waits: Whether to wait for room in the socket; otherwise `retry` hears of `wouldBlock`.
+  ///   - retry: Called before another try where the packet could not be sent now. `tooManyReferences`: as many descriptors
+  ///     are on their way, between whichever processes of the user, as a process may have (unix(7), ETOOMANYREFS).
   func send(
-    _ bytes: [UInt8], _ descriptors: [CInt] = [], awaitRoom: (() throws(ArchiveError) -> Void)? = nil
+    _ bytes: [UInt8], _ descriptors: [CInt] = [], waits: Bool, retry: (Errno) throws(ArchiveError) -> Void
   ) throws(SendFailure) {
     var start = 0
     repeat {
@@ -56,12 +59,11 @@ final class PacketChannel {
       sent &+= 1
       while true {
         do throws(Errno) {
-          try Self.send(packet, own, on: socket.rawValue, waits: awaitRoom == nil)
+          try Self.send(packet, own, on: socket.rawValue, waits: waits)
           break
-        } catch .wouldBlock where awaitRoom != nil {
-          do throws(ArchiveError) { try awaitRoom?() } catch { throw .gaveUp(error) }
         } catch {
-          throw .system(error)
+          guard error == .wouldBlock || error == .tooManyReferences else { throw .system(error) }
+          do throws(ArchiveError) { try retry(error) } catch { throw .gaveUp(error) }
         }
       }
       start = end
@@ -70,7 +72,7 @@ final class PacketChannel {
 
   enum SendFailure: Error {
     case system(Errno)
-    /// What `awaitRoom` threw.
+    /// What `retry` threw.
     case gaveUp(ArchiveError)
   }
 

@@ -104,7 +104,18 @@ final class WorkerSession {
   /// One that has ended is noticed when its next message is awaited, and asked for its end.
   private func send(_ writer: WireWriter, _ descriptors: [CInt] = []) throws(ArchiveError) {
     do throws(PacketChannel.SendFailure) {
-      try process.channel.send(writer.bytes, descriptors) { () throws(ArchiveError) in try self.awaitRoom() }
+      var waited = 0
+      try process.channel.send(writer.bytes, descriptors, waits: false) { error throws(ArchiveError) in
+        guard error == .tooManyReferences else { return try self.awaitRoom() }
+        // Others of this user take theirs meanwhile.
+        guard waited < self.longestSilence else {
+          throw .system("sendmsg", error, doing: "sending to the sandboxed worker")
+        }
+        waited += 10
+        try self.cancellation?.check()
+        let socket = FileDescriptor(rawValue: self.process.channel.socket.rawValue)
+        _ = try? SystemCalls.wait(for: 0, on: socket, milliseconds: 10)
+      }
     } catch {
       switch error {
       case .gaveUp(let error): throw error

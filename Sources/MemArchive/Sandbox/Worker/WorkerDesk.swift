@@ -188,7 +188,10 @@ final class WorkerDesk: @unchecked Sendable {
     guard !writer.bytes.isEmpty else { return }
     while !outgoing.isEmpty, unacknowledged.count >= Self.window { awaitAcknowledgement() }
     do throws(PacketChannel.SendFailure) {
-      try channel.send(writer.bytes, outgoing.map(\.descriptor))
+      try channel.send(writer.bytes, outgoing.map(\.descriptor), waits: true) { _ in
+        // Others of this user take theirs meanwhile; a parent that hears nothing for long ends this process.
+        clinux_exit_with_peer(CInt(CLINUX_WORKER_SOCKET), 1)
+      }
     } catch {
       _exit(0)
     }
