@@ -94,8 +94,9 @@ struct ManyLinksTests {
     let file = try #require(files["file"])
     #expect(files.count == 401)
     #expect(files.allSatisfy { $0.file === file })
-    let one = try ArchiveReader(bytes: archive + Tar.end).tree(.names(["399"]), options: options)
-    #expect(try one.withPath(of: "399") { try Bytes(contentsOfFile: $0) } == Self.body)
+    // The links on the way of a path in /proc count too.
+    let one = try ArchiveReader(bytes: archive + Tar.end).tree(.names(["395"]), options: options)
+    #expect(try one.withPath(of: "395") { try Bytes(contentsOfFile: $0) } == Self.body)
   }
 
   @Test(arguments: Isolation.allCases)
