@@ -119,15 +119,15 @@ struct ParallelTests {
     }
   }
 
-  @Test(arguments: Isolation.allCases)
-  func `A pipe that gives no more does not keep a dropped stream`(_ isolation: Isolation) throws {
+  /// In this process alone: a worker hands over whole entries, and this one never comes.
+  @Test func `A pipe that gives no more does not keep a dropped stream`() throws {
     let start = Gzip.member(Tar.archive(Tar.entry("first", Bytes(repeating: 9, count: 2_000_000)))).prefix(
       330_000)
     let ends = Pipe()
     Thread.detachNewThread { try? ends.fileHandleForWriting.write(contentsOf: Data(start)) }
     let descriptor = FileDescriptor(rawValue: ends.fileHandleForReading.fileDescriptor)
     var stream = try ArchiveReader(descriptor: descriptor).stream(
-      options: isolation.applied(to: ExtractionOptions(parallelism: 2)))
+      options: ExtractionOptions(parallelism: 2))
     #expect(try stream.next()?.name == "first")
     let enough = ArchiveError(.cancelled, "so much was read that the decoder has a thread", advice: "")
     let error = #expect(throws: ArchiveError.self) {
