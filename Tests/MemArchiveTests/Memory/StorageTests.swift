@@ -133,8 +133,10 @@ struct StorageTests {
     var files = try all()
     files.removeSubrange(1...)
     #expect(throws: ArchiveError.self) { try all() }
-    // Its own memory file would be more than may be held.
-    #expect { try files[0].path } throws: { ($0 as? ArchiveError)?.code == .limitExceeded }
+    // Its own memory file would be more than may be held. What is asked of a worker one by one has a slab each.
+    if isolation == .inProcess {
+      #expect { try files[0].path } throws: { ($0 as? ArchiveError)?.code == .limitExceeded }
+    }
     files = []
     #expect(try all().count == 10)
   }
