@@ -12,6 +12,8 @@ struct OrdinaryArchive: Decodable, CustomTestStringConvertible {
   let threads: Bool
   /// Bytes of content that are packed in it.
   let size: Int
+  /// Bytes of its file.
+  let packed: Int
   /// Why it could not be made, if so.
   let failure: String?
 

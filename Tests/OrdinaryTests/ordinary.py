@@ -294,6 +294,10 @@ def make(directory, trees, tree, form):
         (directory / f"{name}.json").write_text(json.dumps(found))
 
 
+def packed(archive):
+    return archive.stat().st_size if archive.exists() else 0
+
+
 def main():
     os.umask(0)
     directory = pathlib.Path(sys.argv[1]).resolve()
@@ -313,8 +317,9 @@ def main():
                     failures[f"{tree}.{form['name']}"] = failure
                     print(f"{tree}.{form['name']} could not be made: {failure}", file=sys.stderr)
     (directory / "manifest.json").write_text(json.dumps([
-        {"archive": f"{tree}.{form['name']}", "family": form["family"], "threads": form["threads"],
-         "size": TREES[tree][1], "failure": failures.get(f"{tree}.{form['name']}")} for tree, form in rows], indent=1))
+        {"archive": name, "family": form["family"], "threads": form["threads"], "size": TREES[tree][1],
+         "packed": packed(directory / name), "failure": failures.get(name)}
+        for tree, form in rows for name in [f"{tree}.{form['name']}"]], indent=1))
 
 
 if sys.argv[1] == "--as-zip-says":
