@@ -79,14 +79,9 @@ final class PacketChannel {
   static func send(
     _ packet: [UInt8], _ descriptors: [CInt], on socket: CInt, waits: Bool = true
   ) throws(Errno) {
-    let descriptors = descriptors.map { FileDescriptor(rawValue: $0) }
-    let socket = FileDescriptor(rawValue: socket)
-    _ =
-      if waits {
-        try unsafe SystemCalls.send(packet.span.bytes, with: descriptors, to: socket)
-      } else {
-        try unsafe SystemCalls.send(packet.span.bytes, with: descriptors, to: socket, waits: false)
-      }
+    _ = try unsafe SystemCalls.send(
+      packet.span.bytes, with: descriptors.map { FileDescriptor(rawValue: $0) },
+      to: FileDescriptor(rawValue: socket), waits: waits)
   }
 
   /// The next packet, whose descriptors all have owners before anything else is looked at; nil at the end.

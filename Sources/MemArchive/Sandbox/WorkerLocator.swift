@@ -26,7 +26,8 @@ enum WorkerLocator {
   static func program(_ options: ExtractionOptions) throws(ArchiveError) -> Program {
     if let worker = options.worker { return Program(path: worker.string, name: worker.string) }
     if let named = environment(variable) { return Program(path: named, name: "\(variable)=\(named)") }
-    return try first(of: candidates(options), running: ownProgram())
+    let own = ownProgram()
+    return try first(of: candidates(options, own), running: own)
   }
 
   /// - Parameter own: This program, which runs already, whoever can change it.
@@ -53,13 +54,10 @@ enum WorkerLocator {
     (status.owner == 0 || status.owner == geteuid()) && status.mode & 0o022 == 0
   }
 
-  /// Programs to be tried in turn: the one that was named; beside this program; this program; libexec; and the
-  /// directories of PATH where the best effort is enough.
-  static func candidates(_ options: ExtractionOptions) -> [String] {
-    if let worker = options.worker { return [worker.string] }
-    if let named = environment(variable) { return [named] }
+  /// Programs to be tried in turn: beside this program; this program; libexec; and the directories of PATH where the best
+  /// effort is enough.
+  private static func candidates(_ options: ExtractionOptions, _ own: String?) -> [String] {
     var candidates: [String] = []
-    let own = ownProgram()
     let directory = own.map { path in String(path[..<(path.lastIndex(of: "/") ?? path.startIndex)]) }
     if let directory { candidates.append("\(directory)/\(programName)") }
     if let own, isOwnWorker.load(ordering: .relaxed) { candidates.append(own) }

@@ -34,7 +34,7 @@ import Testing
 
   private var options: ExtractionOptions {
     get throws {
-      let program = try #require(WorkerLocator.candidates(ExtractionOptions()).first)
+      let program = try WorkerLocator.program(ExtractionOptions()).path
       if symlink(program, worker) != 0, errno != EEXIST { throw POSIXError(.EIO) }
       return ExtractionOptions(sandbox: .required, worker: FilePath(worker))
     }

@@ -64,8 +64,19 @@ struct WorkerLocatorTests {
   @Test func `A program that the caller names is taken as it is`() throws {
     try withWorker(mode: 0o777) { path throws in
       let options = ExtractionOptions(sandbox: .required, worker: FilePath(path))
-      #expect(try ArchiveReader(bytes: Self.archive).extract(options: options).names == ["a"])
+      #expect(try names(options) == ["a"])
     }
+  }
+
+  /// A process that another test starts may still have the copied program open for writing (ETXTBSY).
+  private func names(_ options: ExtractionOptions) throws -> [String] {
+    let reader = ArchiveReader(bytes: Self.archive)
+    for _ in 0..<100 {
+      do { return try reader.extract(options: options).names } catch {
+        guard error.reason.contains("Text file busy") else { throw error }
+      }
+    }
+    return try reader.extract(options: options).names
   }
 
   @Test func `Where there is no program, the error names both remedies`() throws {
