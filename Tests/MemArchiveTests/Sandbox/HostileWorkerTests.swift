@@ -307,6 +307,7 @@ import Testing
       except BlockingIOError: pass
       s.setblocking(True)
       packet(record(end()))
+      time.sleep(3600)
       """
     try Self.withWorker(Self.manyFiles.replacingOccurrences(of: "3000", with: "60") + late) { worker in
       let error = try outcome(ExtractionOptions(sandbox: .required, worker: worker))
