@@ -18,12 +18,20 @@ extension ArchiveReader {
   public func extract(
     _ selection: Selection = .all, nested: NestedArchives, options: ExtractionOptions = ExtractionOptions()
   ) throws(ArchiveError) -> MemFiles {
-    guard nested == .expand else { return try extract(selection, options: options) }
-    let expansion = Expansion(selection, options: options)
-    var files = MemFiles(threads: options.threads, expansion.account)
-    try expansion.expand(self, inside: nil, level: 0, into: &files)
+    try extract(selection, nested: nested, in: ExtractionContext(options))
+  }
+}
+
+extension ArchiveReader {
+  package func extract(
+    _ selection: Selection = .all, nested: NestedArchives, in context: ExtractionContext
+  ) throws(ArchiveError) -> MemFiles {
+    guard nested == .expand else { return try extract(selection, in: context) }
+    let expansion = Expansion(selection, in: context)
+    var files = MemFiles(threads: context.threads, expansion.account)
+    try expansion.expand(self, in: context, inside: nil, level: 0, into: &files)
     try expansion.requireNames(in: files)
-    try files.warnAboutEquivalentNames(expansion.options.cancellation)
+    try files.warnAboutEquivalentNames(context.cancellation)
     return files
   }
 }
@@ -58,35 +66,31 @@ extension ArchiveError {
 /// One extraction that goes into the archives it finds.
 private struct Expansion {
   private let selection: Selection
-  let options: ExtractionOptions
-  private let ledger: Ledger
+  private let options: ExtractionOptions
   /// What is kept of all archives together.
   let account: EntryAccount
   /// All that a wanted name could lie in, when entries are wanted by name.
   private let waysToNames: Set<NameKey>
 
-  init(_ selection: Selection, options: ExtractionOptions) {
+  init(_ selection: Selection, in context: ExtractionContext) {
     self.selection = selection
-    self.options = options.started
-    ledger = Ledger(options.limits)
-    account = EntryAccount(ledger)
+    options = context.options
+    account = EntryAccount(context.ledger)
     waysToNames = selection.waysToNames
   }
 
   /// Extracts what is wanted of one archive, then goes into the archives among that.
   func expand(
-    _ reader: ArchiveReader, inside outer: String?, level: Int, into files: inout MemFiles
+    _ reader: ArchiveReader, in context: ExtractionContext, inside outer: String?, level: Int,
+    into files: inout MemFiles
   ) throws(ArchiveError) {
-    var options = options
-    // A compressed file alone is a file that somebody compressed; the outermost one was asked for.
-    if level > 0 { options.formats.subtract(.loneFile) }
     let found: MemFiles
     do throws(ArchiveError) {
       found = try reader.extract(
         .matching { entry in
           let entry = entry.inside(outer)
           return mayHold(entry) || isWanted(entry)
-        }, options: options, ledger: ledger)
+        }, in: context)
     } catch {
       throw error.inside(outer)
     }
@@ -111,12 +115,11 @@ private struct Expansion {
         guard level + 1 < options.limits.depth else {
           throw ArchiveError.tooManyLayers(options.limits.depth).naming(entry.name)
         }
-        try expand(ArchiveReader(file), inside: entry.name, level: level + 1, into: &files)
+        try expand(
+          ArchiveReader(file), in: context.inside, inside: entry.name, level: level + 1, into: &files)
       } catch {
         if error.saysNoArchive { continue }
-        guard options.onError == .keepGoing, error.concernsArchive || error.code == .tooManyLayers else {
-          throw error.naming(entry.name)
-        }
+        guard context.goesOnAfterInner(error) else { throw error.naming(entry.name) }
         try note(error.naming(entry.name), in: &files)
       }
     }

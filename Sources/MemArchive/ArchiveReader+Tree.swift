@@ -25,10 +25,15 @@ extension ArchiveReader {
     _ selection: Selection = .all, nested: NestedArchives = .keep,
     options: ExtractionOptions = ExtractionOptions()
   ) throws(ArchiveError) -> MemTree {
-    let options = options.started
-    let space = try TreeSpace(Ledger(options.limits), way: options.treeWay)
-    var builder = TreeBuilder(space, selection, nested: nested, options: options)
-    try builder.build(self, below: try space.openTop())
+    try tree(selection, nested: nested, in: ExtractionContext(options))
+  }
+
+  package func tree(
+    _ selection: Selection = .all, nested: NestedArchives = .keep, in context: ExtractionContext
+  ) throws(ArchiveError) -> MemTree {
+    let space = try TreeSpace(context.ledger, way: context.hooks.treeWay)
+    var builder = TreeBuilder(space, selection, nested: nested)
+    try builder.build(self, in: context, below: try space.openTop())
     try builder.requireNames()
     return try MemTree(builder)
   }

@@ -79,12 +79,15 @@ public struct ArchiveReader: Sendable {
   ///   To keep what is intact, use ``stream(options:)``.
   public func entries(options: ExtractionOptions = ExtractionOptions()) throws(ArchiveError) -> [ArchiveEntry]
   {
-    let ledger = Ledger(options.limits)
-    var stream = try stream(options: options, ledger: ledger, demand: .headers)
-    let account = EntryAccount(ledger)
+    try entries(in: ExtractionContext(options))
+  }
+
+  func entries(in context: ExtractionContext) throws(ArchiveError) -> [ArchiveEntry] {
+    let source = try entries(in: context, .headers)
+    let account = EntryAccount(context.ledger)
     defer { withExtendedLifetime(account) {} }
     var entries: [ArchiveEntry] = []
-    while let entry = try stream.next() {
+    while let entry = try source.next() {
       try account.add(entry)
       entries.append(entry)
     }
@@ -97,24 +100,13 @@ public struct ArchiveReader: Sendable {
   ///   when this is no archive, ``ArchiveError/Code/system`` when it cannot be opened, and all that reading its first bytes
   ///   can lead to.
   public func stream(options: ExtractionOptions = ExtractionOptions()) throws(ArchiveError) -> ArchiveStream {
-    try stream(options: options, ledger: Ledger(options.limits))
+    try stream(in: ExtractionContext(options))
   }
 
-  /// - Parameter demand: What will be asked for: a worker does that beforehand.
+  /// - Parameter prefetch: What will be asked for: a worker does that beforehand.
   package func stream(
-    options: ExtractionOptions, ledger: Ledger, demand: StreamDemand = .ask
+    in context: ExtractionContext, _ prefetch: Prefetch = .eachInStep
   ) throws(ArchiveError) -> ArchiveStream {
-    var options = options.started
-    let sandboxed = try options.sandboxed { options throws(ArchiveError) in
-      try SandboxedStream(self, demand, options: options, ledger: ledger)
-    }
-    if let sandboxed { return ArchiveStream(sandboxed, options: options, ledger: ledger) }
-    let warnings = WarningLog(ledger)
-    if let reason = options.missingSandbox { warnings.add(.noSandbox(reason)) }
-    let stop = Cancellation()
-    let source = try open([options.cancellation, stop].compactMap { $0 })
-    let reader = try EntryReader(
-      source, name: fileName, options: options, ledger: ledger, warnings: warnings, stop: stop)
-    return ArchiveStream(reader, options: options, ledger: ledger, warnings: warnings)
+    ArchiveStream(try entries(in: context, prefetch))
   }
 }

@@ -105,62 +105,14 @@ public struct ExtractionOptions: Sendable {
   /// looked at whenever the archive is read on, between blocks and in every loop of the library's own; a loop inside
   /// libarchive that reads nothing, to which some archives lead, goes on. `nil`: as long as it takes.
   public var timeout: Duration?
-  /// The formats that may be read where a sandbox was wanted and cannot be had; `nil`: the same.
-  package var formatsOutsideSandbox: ArchiveFormats?
-  /// Whether slabs keep their descriptors.
-  var keepsSlabDescriptors = false
-  /// Whether whoever gets the files copies their content: small ones come in slabs, large ones by themselves.
-  var isCopied = false
-  /// How many extracted files may wait for an earlier one.
-  var filesAtOnce = Int.max
-  /// Milliseconds for which a worker may show no sign of life: it shows one a second while anything goes on. Tests set
-  /// less.
-  var longestSilence = 60_000
-  /// Why there is no sandbox, for the warnings.
-  var missingSandbox: String?
-  /// Who does what libarchive can do too: tests compare the two.
-  package enum Engine { case own, libarchive }
-  /// Who reads zip.
-  package var engine = Engine.own
-  /// Who makes a tree's file system: tests compare the two.
-  package enum TreeWay { case automatic, own, helper }
-  package var treeWay = TreeWay.automatic
-  /// Who takes compression off.
-  package var decoding = Engine.own
-  /// Stops the extraction from elsewhere.
-  var cancellation: Cancellation?
   /// Called while an archive is read, at most ten times a second, on the thread that reads.
   public var onProgress: (@Sendable (ExtractionProgress) -> Void)?
 
-  /// The same for an extraction that begins now: the timeout runs. Whoever is called first says when, and everything that
-  /// belongs to the extraction, archives inside the archive and a second reading too, goes on with what this gives.
-  package var started: Self {
-    guard timeout != nil, cancellation == nil else { return self }
-    var options = self
-    options.cancellation = Cancellation(timeout: timeout)
-    return options
-  }
-
-  /// Whether an extraction that has begun may go on.
-  package var hasTimeLeft: Bool { cancellation?.remaining != .zero }
-
-  /// What `start` gives, which reads in a worker; nil where the archive is to be read in this process, because no sandbox
-  /// is wanted, or none can be had and the options are changed to that.
-  mutating func sandboxed<Reading: ~Copyable>(
-    _ start: (Self) throws(ArchiveError) -> Reading
-  ) throws(ArchiveError) -> Reading? {
-    guard sandbox != .off else { return nil }
-    do throws(ArchiveError) { return try start(self) } catch {
-      guard error.code == .sandboxUnavailable, sandbox == .bestEffort else { throw error }
-      sandbox = .off
-      formats = formatsOutsideSandbox ?? formats
-      missingSandbox = error.reason
-      return nil
-    }
-  }
-
   /// The threads that may work.
   var threads: Int { max(1, parallelism ?? SystemCalls.processorCount()) }
+
+  /// Whether what is intact is still wanted.
+  func goesOn(after error: ArchiveError) -> Bool { onError == .keepGoing && error.concernsArchive }
 
   /// The defaults: the limits' defaults, the standard formats, the fastest fill, the last of two duplicates, not
   /// executable, nothing handed out when something is wrong.

@@ -60,16 +60,22 @@ public final class MemFile: Sendable {
   public convenience init(
     name: String, reading descriptor: FileDescriptor, limits: Limits = Limits()
   ) throws(ArchiveError) {
-    try self.init(name: name, reading: descriptor, options: ExtractionOptions(limits: limits))
+    try self.init(name: name, reading: descriptor, limits, Cancellation())
   }
 
-  /// The same for an extraction that has begun, whose deadline counts.
+  /// An archive for an extraction that has begun, whose deadline counts. It is no entry, and bounded by memory alone.
   package convenience init(
-    name: String, reading descriptor: FileDescriptor, options: ExtractionOptions
+    name: String, readingArchive descriptor: FileDescriptor, in context: ExtractionContext
   ) throws(ArchiveError) {
-    let source = PipeSource(
-      descriptor, isOwned: false, cancellations: [options.cancellation].compactMap { $0 })
-    self.init(try Spool.memory(source, name: name, ledger: Ledger(options.limits)), name: name, entry: nil)
+    let limits = Limits(heldBytes: context.options.limits.heldBytes)
+    try self.init(name: name, reading: descriptor, limits, context.cancellation)
+  }
+
+  private convenience init(
+    name: String, reading descriptor: FileDescriptor, _ limits: Limits, _ cancellation: Cancellation
+  ) throws(ArchiveError) {
+    let source = PipeSource(descriptor, isOwned: false, cancellations: [cancellation])
+    self.init(try Spool.memory(source, name: name, ledger: Ledger(limits)), name: name, entry: nil)
   }
 
   /// Whether the content lies in a slab that other files share: until somebody asks for a descriptor or a path.

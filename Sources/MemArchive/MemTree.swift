@@ -55,11 +55,10 @@ public final class MemTree: Sendable {
   }
 
   init(linking files: [(name: String, file: MemFile)]) throws(ArchiveError) {
-    let space = try TreeSpace(Ledger(Limits()))
+    let context = ExtractionContext(ExtractionOptions())
+    let space = try TreeSpace(context.ledger)
     let top = try space.openTop()
-    let writer = TreeWriter(TreeArea(space, top: top), options: ExtractionOptions(), wantsAll: true) { _ in
-      true
-    }
+    let writer = TreeWriter(TreeArea(space, top: top), in: context, wantsAll: true) { _ in true }
     let directory = try Self.descriptorDirectory()
     for (position, (name, file)) in files.enumerated() {
       let target = "\(directory)/\(try file.fileDescriptor.rawValue)"

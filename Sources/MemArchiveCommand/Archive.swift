@@ -7,7 +7,7 @@ struct Archive {
   let argument: String
   let reader: ArchiveReader
   /// How it is read, by a deadline that every reading of it has, and everything in it.
-  let options: ExtractionOptions
+  let context: ExtractionContext
 
   /// Named twice on one command line, standard input is still one pipe.
   private static let standardInput = ArchiveReader(descriptor: .standardInput)
@@ -15,7 +15,7 @@ struct Archive {
   /// The time of --timeout runs from here on.
   init(_ argument: String, _ options: ReadingOptions) throws {
     self.argument = argument
-    self.options = try options.extractionOptions().started
+    context = try options.context()
     reader = argument == "-" ? Self.standardInput : ArchiveReader(path: Self.path(argument))
   }
 
@@ -41,16 +41,14 @@ struct Archive {
     guard unsafe fstat(descriptor.rawValue, &status) == 0,
       status.st_mode & S_IFMT == S_IFIFO || status.st_mode & S_IFMT == S_IFSOCK
     else { return self }
-    var whole = options
-    whole.limits = options.limits.forArchive
-    let file = try MemFile(name: isInput ? "data" : argument, reading: descriptor, options: whole)
-    return Archive(argument: argument, reader: ArchiveReader(file), options: options)
+    let file = try MemFile(name: isInput ? "data" : argument, readingArchive: descriptor, in: context)
+    return Archive(argument: argument, reader: ArchiveReader(file), context: context)
   }
 
-  private init(argument: String, reader: ArchiveReader, options: ExtractionOptions) {
+  private init(argument: String, reader: ArchiveReader, context: ExtractionContext) {
     self.argument = argument
     self.reader = reader
-    self.options = options
+    self.context = context
   }
 
   private static func path(_ argument: String) -> FilePath {
@@ -70,32 +68,28 @@ struct Archive {
   /// it ends the walk unless --keep-going says otherwise.
   ///
   /// - Parameters:
-  ///   - demand: What `visit` will ask for.
-  ///   - ledger: For what `visit` keeps too; its limits are those of the options.
+  ///   - prefetch: What `visit` will ask for.
   func walk(
-    _ options: WalkOptions, _ demand: StreamDemand = .ask, storage: ExtractionOptions.Storage = .automatic,
-    ledger: Ledger? = nil, _ visit: (ArchiveEntry, Content) throws -> Void
+    _ options: WalkOptions, _ prefetch: Prefetch = .eachInStep,
+    storage: ExtractionOptions.Storage = .automatic, _ visit: (ArchiveEntry, Content) throws -> Void
   ) throws -> ExitStatus {
-    var reading = self.options
-    reading.storage = storage
-    return try walk(
-      options, options.recursive ? .contents : demand, reader, reading, ledger ?? Ledger(reading.limits),
-      inside: nil, level: 0, visit)
+    try walk(
+      options, options.recursive ? .allInStep : prefetch, reader, context.storing(storage), inside: nil,
+      level: 0, visit)
   }
 
   /// - Parameters:
   ///   - outer: The name of the archive that this one is an entry of, in full.
   ///   - level: How many archives this one lies in.
-  ///   - ledger: One for all of them, so that the limits hold for the whole.
   private func walk(
-    _ options: WalkOptions, _ demand: StreamDemand, _ reader: ArchiveReader, _ reading: ExtractionOptions,
-    _ ledger: Ledger,
+    _ options: WalkOptions, _ prefetch: Prefetch, _ reader: ArchiveReader, _ context: ExtractionContext,
     inside outer: String?, level: Int, _ visit: (ArchiveEntry, Content) throws -> Void
   ) throws -> ExitStatus {
     var status = ExitStatus.done
     do {
-      guard level < reading.limits.depth else { throw ArchiveError.tooManyLayers(reading.limits.depth) }
-      var stream = try reader.stream(options: reading, ledger: ledger, demand: demand)
+      let depth = context.options.limits.depth
+      guard level < depth else { throw ArchiveError.tooManyLayers(depth) }
+      var stream = try reader.stream(in: context, prefetch)
       if level == 0 { report(stream.protection, options.reading) }
       while true {
         do {
@@ -108,15 +102,11 @@ struct Archive {
           let file = try stream.extract()
           if options.admits(entry) { try visit(entry) { () throws(ArchiveError) in file } }
           guard try file.mayBeArchive else { continue }
-          var inner = reading
-          // What is compressed and holds no archive is a file that somebody compressed.
-          inner.formats.subtract(.loneFile)
           status = status.and(
             try walk(
-              options, demand, ArchiveReader(file), inner, ledger, inside: entry.name, level: level + 1, visit
-            )
-          )
-          if status != .done, !options.keepGoing || !reading.hasTimeLeft { break }
+              options, prefetch, ArchiveReader(file), context.inside, inside: entry.name, level: level + 1,
+              visit))
+          if status != .done, !options.keepGoing || !context.hasTimeLeft { break }
         } catch let error as ArchiveError {
           if level > 0, error.saysNoArchive { break }
           status = status.and(report(error.inside(outer)))
@@ -134,19 +124,15 @@ struct Archive {
   /// Extracts the entries that the options admit, on several threads where the format allows, and tells how many these
   /// are, up to the one that ended it.
   ///
-  /// - Parameters:
-  ///   - ledger: Its limits are those of the options.
-  ///   - account: What the entries are charged to, where they are kept.
+  /// - Parameter account: What the entries are charged to, where they are kept.
   func visit(
-    _ options: WalkOptions, storage: ExtractionOptions.Storage, ledger: Ledger, _ account: EntryAccount?,
+    _ options: WalkOptions, storage: ExtractionOptions.Storage, _ account: EntryAccount?,
     take: @escaping (MemFile) -> Void
   ) throws -> (ExitStatus, entries: Int) {
-    var reading = self.options
-    reading.storage = storage
-    reading.onError = options.keepGoing ? .keepGoing : .stop
+    let context = context.storing(storage).onError(options.keepGoing ? .keepGoing : .stop)
     var visitor = Visitor(archive: self, options: options, account, take: take)
     do {
-      let protection = try reader.visit(&visitor, options: reading, ledger: ledger)
+      let protection = try reader.visit(&visitor, in: context)
       report(protection, options.reading)
     } catch {
       visitor.status = visitor.status.and(report(error))
@@ -177,7 +163,7 @@ struct Archive {
       (isVerbose, include, exclude) = (options.reading.verbose, options.include, options.exclude)
     }
 
-    var rule: VisitRule { .contents(include: include.map(\.text), exclude: exclude.map(\.text)) }
+    var prefetch: Prefetch { .contents(include: include.map(\.text), exclude: exclude.map(\.text)) }
 
     mutating func wants(_ entry: ArchiveEntry) throws(ArchiveError) -> Bool {
       try account?.add(entry)
@@ -202,11 +188,10 @@ struct Archive {
     _ names: [String], _ options: WalkOptions, _ body: (String, MemFile) throws -> Void
   ) throws -> ExitStatus {
     guard !names.isEmpty else { return .done }
-    var reading = self.options
-    reading.onError = .keepGoing
     let files: MemFiles
     do {
-      files = try reader.extract(.anyNamed(names), nested: options.nested, options: reading)
+      files = try reader.extract(
+        .anyNamed(names), nested: options.nested, in: context.withOwnAccount.onError(.keepGoing))
     } catch {
       guard error.code == .limitExceeded, names.count > 1 else { return report(error) }
       let half = names.count / 2
@@ -258,9 +243,4 @@ struct Archive {
     let bytes = words.reduce(Array(text.utf8)) { $0.replacing(Array($1.0.utf8), with: Array($1.1.utf8)) }
     return String(decoding: bytes, as: UTF8.self)
   }
-}
-
-extension Limits {
-  /// The archive itself, which is no entry, is bounded by memory alone.
-  fileprivate var forArchive: Limits { Limits(heldBytes: heldBytes) }
 }

@@ -27,10 +27,9 @@ struct DigestCommand: ParsableCommand {
     var wanted = WantedNames(names)
     var lines = DigestLines(json: json)
     // Names are kept for the hard links that may follow.
-    let ledger = Ledger(archive.options.limits)
-    let account = EntryAccount(ledger)
+    let account = EntryAccount(archive.context.ledger)
     var status = try archive.walk(
-      options, options.admitsAll && names.isEmpty ? .contents : .ask, ledger: ledger
+      options, options.admitsAll && names.isEmpty ? .allInStep : .eachInStep
     ) { entry, content in
       try account.add(entry)
       let isWanted = wanted.take(entry.name)

@@ -22,14 +22,15 @@ enum LibraryPath {
 
   /// Lets the command inherit a tree of what lies in the directory.
   static func pass(
-    _ directory: String, of archive: Archive, nested: NestedArchives, _ options: ExtractionOptions
+    _ directory: String, of archive: Archive, nested: NestedArchives
   ) throws {
     @Sendable func components(_ name: String) -> [Substring] {
       name.split(separator: "/").filter { $0 != "." }
     }
     let wanted = components(directory)
     let tree = try archive.reader.tree(
-      .matching { components($0.name).starts(with: wanted) }, nested: nested, options: options)
+      .matching { components($0.name).starts(with: wanted) }, nested: nested,
+      in: archive.context.withOwnAccount)
     let path = MemoryText.bytes(try tree.path(of: directory))
     let own = Array("/proc/self/fd/\(tree.fileDescriptor.rawValue)".utf8)
     let inherited = try tree.fileDescriptor.duplicate()

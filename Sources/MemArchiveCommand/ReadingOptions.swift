@@ -62,19 +62,19 @@ struct ReadingOptions: ParsableArguments {
     }
   }
 
-  /// The library's options that these amount to.
-  func extractionOptions() throws -> ExtractionOptions {
+  /// A reading that begins now, by these options.
+  func context() throws -> ExtractionContext {
     var limits = Limits()
     limits.totalBytes = maxTotal?.bytes
     limits.entryBytes = maxEntry?.bytes
     if let maxEntries { limits.entries = maxEntries }
-    var options = ExtractionOptions(
+    let options = ExtractionOptions(
       limits: limits, formats: formats?.formats ?? (sandbox == .off ? .standard : .all),
       insecureNames: rejectInsecureNames ? .reject : .keep, passphrases: try passphrases(),
       sandbox: sandbox.option, timeout: timeout.map { .seconds($0) },
       onProgress: quiet ? nil : ProgressBar.forTerminal())
-    if formats == nil { options.formatsOutsideSandbox = .standard }
-    return options
+    return ExtractionContext(
+      options, hooks: .init(formatsOutsideSandbox: formats == nil ? .standard : nil))
   }
 
   private func passphrases() throws -> [String] {

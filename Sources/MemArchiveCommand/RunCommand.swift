@@ -81,7 +81,7 @@ struct RunCommand: ParsableCommand {
         [script].compactMap { $0 } + arguments.flatMap(\.names), of: files, held: hold)
       if let libraryPath {
         try LibraryPath.pass(
-          libraryPath, of: archive, nested: recursive ? .expand : .keep, archive.options)
+          libraryPath, of: archive, nested: recursive ? .expand : .keep)
       }
       let filled = arguments.map { $0.filled(with: passed.paths) }
       try withExtendedLifetime(files) { throw try status(ofExecuting: filled, script: script, passed, files) }
@@ -104,20 +104,21 @@ struct RunCommand: ParsableCommand {
 
   /// The files that the arguments name, and only those.
   private func extract(_ names: [String], from archive: Archive) throws -> MemFiles {
-    var options = archive.options
     // Only a program that lies in the archive itself has to be executable.
-    options.executable =
+    let isExecutable =
       try program != nil || command.first.map { try !PathTemplate($0).names.isEmpty } ?? false
+    let context = archive.context.executable(isExecutable)
     let nested = recursive ? NestedArchives.expand : .keep
     do {
-      let files = try archive.reader.extract(.names(names), nested: nested, options: options)
+      let files = try archive.reader.extract(.names(names), nested: nested, in: context)
       archive.report(files.protection, self.options)
       archive.report(files.warnings, self.options)
       return files
     } catch  where error.code == .noSuchEntry {
       // Nothing is kept; the entries of all archives that could be gone into are told.
       let nothing = Selection.matching { _ in false }
-      let known = try? archive.reader.extract(nothing, nested: nested, options: options).entries.map(\.name)
+      let known = try? archive.reader.extract(nothing, nested: nested, in: context.withOwnAccount)
+        .entries.map(\.name)
       var wanted = WantedNames(names)
       for name in known ?? [] { _ = wanted.take(name) }
       throw wanted.reportMissing(in: archive, afterAll: true)

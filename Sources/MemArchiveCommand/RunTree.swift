@@ -97,7 +97,7 @@ extension RunCommand {
       // A user namespace can be entered by a process with one thread only.
       try MountedTree.enterNamespace()
       var mounted = try MountedTree(
-        at: place, nested: recursive ? .expand : .keep, options: first.options)
+        at: place, nested: recursive ? .expand : .keep, in: first.context)
       for argument in [archive] + tree.others {
         let one = argument == first.argument ? first : try Archive(argument, options)
         do throws(ArchiveError) {

@@ -32,18 +32,17 @@ struct TestCommand: ParsableCommand {
       let archive = try Archive(argument, options.reading)
       var tally = Tally()
       let status: ExitStatus
-      let ledger = Ledger(archive.options.limits)
-      let account = hold ? EntryAccount(ledger) : nil
+      let account = hold ? EntryAccount(archive.context.ledger) : nil
       if let account { accounts.append(account) }
       if options.recursive {
-        status = try archive.walk(options, storage: storage.option, ledger: ledger) { entry, content in
+        status = try archive.walk(options, storage: storage.option) { entry, content in
           tally.entries += 1
           try account?.add(entry)
           if entry.hasContent { keep(tally.count(try content())) }
         }
       } else {
         (status, tally.entries) = try archive.visit(
-          options, storage: storage.option, ledger: ledger, account
+          options, storage: storage.option, account
         ) { file in keep(tally.count(file)) }
       }
       let verdict = status == .done ? "OK" : "FAILED"

@@ -23,14 +23,14 @@ enum DecoderComparison {
     }
   }
 
-  private static func decode(_ input: [UInt8], by engine: ExtractionOptions.Engine) -> Result {
+  private static func decode(_ input: [UInt8], by engine: ExtractionContext.Hooks.Engine) -> Result {
     var options = ExtractionOptions.fuzzing
-    options.decoding = engine
     options.formats = .loneFile
     options.limits.depth = 1
     var result = Result()
     do throws(ArchiveError) {
-      var stream = try ArchiveReader(bytes: input).stream(options: options)
+      var stream = try ArchiveReader(bytes: input).stream(
+        in: ExtractionContext(options, hooks: .init(decoding: engine)))
       while let entry = try stream.next() {
         guard entry.hasContent else { continue }
         _ = try stream.forEachBlock { (block, _) throws(ArchiveError) in

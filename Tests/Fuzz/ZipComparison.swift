@@ -24,15 +24,16 @@ enum ZipComparison {
   }
 
   private static func files(
-    _ input: [UInt8], by engine: ExtractionOptions.Engine, storage: ExtractionOptions.Storage = .automatic,
+    _ input: [UInt8], by engine: ExtractionContext.Hooks.Engine,
+    storage: ExtractionOptions.Storage = .automatic,
     parallelism: Int = 1
   ) -> MemFiles? {
     var options = ExtractionOptions.fuzzing
     options.formats = .zip
-    options.engine = engine
     options.onError = .keepGoing
     options.storage = storage
     options.parallelism = parallelism
-    return try? ArchiveReader(bytes: input).extract(options: options)
+    return try? ArchiveReader(bytes: input).extract(
+      in: ExtractionContext(options, hooks: .init(engine: engine)))
   }
 }

@@ -3,8 +3,7 @@ actor Extraction {
   private let executor: ThreadExecutor
   private let reader: ArchiveReader
   private let selection: Selection
-  private let options: ExtractionOptions
-  private let cancellation: Cancellation
+  private let context: ExtractionContext
   private var stream: ArchiveStream?
   private var isFinished = false
 
@@ -12,33 +11,30 @@ actor Extraction {
 
   init(_ reader: ArchiveReader, _ selection: Selection, _ options: ExtractionOptions) throws(ArchiveError) {
     executor = try ThreadExecutor.start()
-    cancellation = Cancellation(timeout: options.timeout)
     self.reader = reader
     self.selection = selection
-    var options = options
-    options.cancellation = cancellation
-    self.options = options
+    context = ExtractionContext(options)
   }
 
   deinit { executor.stop() }
 
-  func extract() throws(ArchiveError) -> MemFiles { try reader.extract(selection, options: options) }
+  func extract() throws(ArchiveError) -> MemFiles { try reader.extract(selection, in: context) }
 
   func extract(nested: NestedArchives) throws(ArchiveError) -> MemFiles {
-    try reader.extract(selection, nested: nested, options: options)
+    try reader.extract(selection, nested: nested, in: context)
   }
 
   func tree(nested: NestedArchives) throws(ArchiveError) -> MemTree {
-    try reader.tree(selection, nested: nested, options: options)
+    try reader.tree(selection, nested: nested, in: context)
   }
 
-  func entries() throws(ArchiveError) -> [ArchiveEntry] { try reader.entries(options: options) }
+  func entries() throws(ArchiveError) -> [ArchiveEntry] { try reader.entries(in: context) }
 
   /// The next selected file, or nil at the end and after an error.
   func nextFile() throws(ArchiveError) -> MemFile? {
     guard !isFinished else { return nil }
     do throws(ArchiveError) {
-      if stream == nil { stream = try reader.stream(options: options) }
+      if stream == nil { stream = try reader.stream(in: context) }
       while let entry = try stream?.next() {
         if entry.hasContent, selection.includes(entry) { return try stream?.extract() }
       }
@@ -63,7 +59,7 @@ actor Extraction {
     let result: Swift.Result<Result, ArchiveError> = await withTaskCancellationHandler {
       do throws(ArchiveError) { return .success(try await body(self)) } catch { return .failure(error) }
     } onCancel: {
-      cancellation.cancel()
+      context.cancellation.cancel()
     }
     return try result.get()
   }

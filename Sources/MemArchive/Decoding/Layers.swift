@@ -18,7 +18,8 @@ struct Layers {
   ///   - engine: who takes off what libarchive does not have to.
   ///   - stop: ends a read of `source` that waits.
   init(
-    peeling source: any ByteSource, name: String?, depth: Int, threads: Int, engine: ExtractionOptions.Engine,
+    peeling source: any ByteSource, name: String?, depth: Int, threads: Int,
+    engine: ExtractionContext.Hooks.Engine,
     warnings: WarningLog, stop: Cancellation
   ) throws(ArchiveError) {
     var content = source

@@ -47,16 +47,16 @@ internal import SystemPackage
   ///
   /// - Parameter head: the first bytes, which tell how names are stored.
   static func entries(
-    of source: any ByteSource, head: [UInt8], formats: ArchiveFormats, options: ExtractionOptions
+    of source: any ByteSource, head: [UInt8], formats: ArchiveFormats, in context: ExtractionContext
   ) throws(ArchiveError) -> ArchiveHandle {
     let handle = try ArchiveHandle(
       source, convertsNames: !isPOSIXTar(head),
-      cancellation: options.cancellation)
+      cancellation: context.cancellation)
     let archive = unsafe handle.archive
     for unsafe(format, register) in unsafe registrations where formats.contains(format) {
       unsafe register(archive)
     }
-    for passphrase in options.passphrases {
+    for passphrase in context.options.passphrases {
       unsafe archive_read_add_passphrase(archive, passphrase)
     }
     try handle.open()

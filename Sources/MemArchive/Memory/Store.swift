@@ -24,13 +24,22 @@ internal import SystemPackage
   /// What is left to the process of its descriptors: for the archive, for a path on demand, for everybody else.
   static let reserve = 64
 
-  init(_ options: ExtractionOptions, ledger: Ledger) {
+  package convenience init(_ context: ExtractionContext) {
+    self.init(context.options, ledger: context.ledger, for: context.recipient)
+  }
+
+  init(
+    _ options: ExtractionOptions, ledger: Ledger, for recipient: ExtractionContext.Recipient = .caller
+  ) {
     self.ledger = ledger
     fill = options.fill
     executable = options.executable
-    keepsDescriptors = options.keepsSlabDescriptors
-    isCopied = options.isCopied
-    storage = options.isCopied ? .packed : options.storage
+    (keepsDescriptors, isCopied) =
+      switch recipient {
+      case .caller: (false, false)
+      case .host(let copiesContent): (true, copiesContent)
+      }
+    storage = isCopied ? .packed : options.storage
     budget = options.descriptorBudget
     unsafe heap = .allocate(byteCount: 0, alignment: 16)
   }

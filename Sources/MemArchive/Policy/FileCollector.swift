@@ -34,10 +34,11 @@ struct FileCollector: EntryVisitor {
   private let selection: Selection
   private let duplicates: ExtractionOptions.Duplicates
   private let strictLinks: Bool
-  private let cancellation: Cancellation?
+  private let cancellation: Cancellation
+  private let onError: ExtractionOptions.ErrorPolicy
   private var files: MemFiles
-  /// What is kept is charged to it; nil where somebody else counts the same.
-  private let account: EntryAccount?
+  /// What is kept is charged to it.
+  private let account: EntryAccount
   /// Those that are told behind what the archive's reader says.
   private var warnings: WarningList
   /// One for each entry, in their order.
@@ -48,25 +49,26 @@ struct FileCollector: EntryVisitor {
   /// By the name that they link to.
   private var groupNumbers: [NameKey: Int] = [:]
 
-  /// - Parameter ledger: What the entries that are kept are charged to, if they are.
-  init(_ selection: Selection, options: ExtractionOptions, ledger: Ledger?) {
+  init(_ selection: Selection, in context: ExtractionContext) {
+    let options = context.options
     self.selection = selection
     duplicates = options.duplicates
     strictLinks = options.strictLinks
-    cancellation = options.cancellation
-    account = ledger.map { EntryAccount($0) }
+    cancellation = context.cancellation
+    onError = options.onError
+    account = EntryAccount(context.ledger)
     warnings = WarningList(account)
     files = MemFiles(threads: options.threads, account)
   }
 
-  /// What is wanted does not depend on the files: a worker can decide it for itself.
-  var rule: VisitRule {
-    switch selection.rule {
-    case .all where duplicates == .last: .contents(include: [], exclude: [])
-    case .all: .collected(.all, duplicates)
-    case .names(let names, _): .collected(.names(names.map(\.name)), duplicates)
-    case .globs(let globs): .collected(.globs(globs.map(\.text)), duplicates)
-    case .matching: .ask
+  /// Where the first of two names stays, a damaged second one must not be looked at.
+  var prefetch: Prefetch {
+    guard duplicates == .last || (duplicates == .reject && onError == .stop) else { return .onDemand }
+    return switch selection.rule {
+    case .all: .contents()
+    case .names(let names, _): .named(names.map(\.name))
+    case .globs(let globs): .contents(include: globs.map(\.text))
+    case .matching: .onDemand
     }
   }
 
@@ -76,7 +78,7 @@ struct FileCollector: EntryVisitor {
   /// Notes an entry; whether its content is to be extracted and then given to `add`.
   mutating func wants(_ entry: ArchiveEntry) throws(ArchiveError) -> Bool {
     let position = nodes.count
-    try account?.add(entry)
+    try account.add(entry)
     files.entries.append(entry)
     nodes.append(Node())
     let key = NameKey(entry.name)
@@ -145,7 +147,7 @@ struct FileCollector: EntryVisitor {
 
   /// Notes what could not be extracted.
   mutating func note(_ error: ArchiveError) throws(ArchiveError) {
-    try account?.add(error)
+    try account.add(error)
     files.errors.append(error)
   }
 

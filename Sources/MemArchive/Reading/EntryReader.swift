@@ -8,7 +8,7 @@ final class EntryReader {
   private let warnings: WarningLog
   private let names: NameDecoder
   private let rejectsInsecureNames: Bool
-  private let cancellation: Cancellation?
+  private let cancellation: Cancellation
   /// What libarchive does not look at in cpio.
   private let sums: CpioSums?
   /// What libarchive does not look at in RAR, by position; nil before the first entry.
@@ -26,12 +26,13 @@ final class EntryReader {
   private(set) var isFinished = false
 
   init(
-    _ source: any ByteSource, name: String?, options: ExtractionOptions, ledger: Ledger, warnings: WarningLog,
+    _ source: any ByteSource, name: String?, in context: ExtractionContext, warnings: WarningLog,
     stop: Cancellation
   ) throws(ArchiveError) {
+    let (options, ledger) = (context.options, context.ledger)
     layers = try Layers(
-      peeling: source, name: name, depth: options.limits.depth, threads: options.threads,
-      engine: options.decoding, warnings: warnings, stop: stop)
+      peeling: source, name: name, depth: options.limits.depth, threads: context.threads,
+      engine: context.hooks.decoding, warnings: warnings, stop: stop)
     let choice = try Choice(layers, allowed: options.formats)
     content =
       layers.content is any SeekableSource || !choice.needsSeeking
@@ -40,14 +41,14 @@ final class EntryReader {
     do throws(ArchiveError) {
       sums = CpioSums.areIn(layers.head) ? CpioSums(content) : nil
       parser = try Self.parser(
-        of: sums ?? content, layers, choice, options: options, ledger: ledger, warnings: warnings)
+        of: sums ?? content, layers, choice, in: context, warnings: warnings)
       isLeftZip = choice.formats == .zip && parser is ArchiveHandle
     } catch {
       if error.code == .unrecognizedFormat, let format = choice.disallowed { throw .disallowed(format) }
       throw error
     }
     names = try NameDecoder(encoding: options.encoding)
-    cancellation = options.cancellation
+    cancellation = context.cancellation
     rejectsInsecureNames = options.insecureNames == .reject
     self.ledger = ledger
     self.warnings = warnings
@@ -59,18 +60,20 @@ final class EntryReader {
 
   /// Zip is read by ourselves wherever its headers agree with each other, everything else by libarchive.
   private static func parser(
-    of content: any ByteSource, _ layers: Layers, _ choice: Choice, options: ExtractionOptions,
-    ledger: Ledger, warnings: WarningLog
+    of content: any ByteSource, _ layers: Layers, _ choice: Choice, in context: ExtractionContext,
+    warnings: WarningLog
   ) throws(ArchiveError) -> any EntryParser {
-    if options.engine == .own, choice.formats.contains(.zip), let content = content as? any SeekableSource {
+    if context.hooks.engine == .own, choice.formats.contains(.zip),
+      let content = content as? any SeekableSource
+    {
       do throws(ZipDirectory.Refusal) {
         // What might be anything, such as a program, is a zip if there is something in it.
         let directory = try ZipDirectory(
-          content, threads: options.threads, ledger: ledger, cancellation: options.cancellation)
+          content, threads: context.threads, ledger: context.ledger, cancellation: context.cancellation)
         if let directory,
           !choice.isGuess || !directory.places.isEmpty
         {
-          return try ZipReader(directory, of: content, options: options)
+          return try ZipReader(directory, of: content, in: context)
         }
       } catch {
         switch error {
@@ -81,10 +84,10 @@ final class EntryReader {
     }
     // libarchive reads the directory at once too, whatever is wrong with it.
     if choice.formats == .zip, let count = try ZipEnd.count(in: content) {
-      try ledger.check(stated: UInt64(count))
+      try context.ledger.check(stated: UInt64(count))
     }
     return try ArchiveHandle.entries(
-      of: content, head: layers.head, formats: choice.formats, options: options)
+      of: content, head: layers.head, formats: choice.formats, in: context)
   }
 
   /// The next entry, or nil at the end, where also all checksums of the layers around the archive have been verified.
@@ -93,7 +96,7 @@ final class EntryReader {
   func next() throws(ArchiveError) -> ArchiveEntry? {
     guard !isFinished else { return nil }
     do throws(ArchiveError) {
-      try cancellation?.check()
+      try cancellation.check()
       position += 1
       sums?.forget(before: position)
       guard let header = try nextHeader() else {
@@ -160,7 +163,7 @@ final class EntryReader {
         if wanted != nil { checksum.update(block) }
         try body(block, offset)
         try ledger.checkRatio(of: content.progress, entry: entry.name)
-        try cancellation?.check()
+        try cancellation.check()
         meter.tick(content.progress)
       }
       try declared.check(total: size)
@@ -247,7 +250,7 @@ final class EntryReader {
   private func drain() throws(ArchiveError) {
     guard layers.isCompressed else { return }
     var scratch = [UInt8](repeating: 0, count: 64 << 10)
-    while try content.read(into: &scratch) > 0 { try cancellation?.check() }
+    while try content.read(into: &scratch) > 0 { try cancellation.check() }
   }
 }
 

@@ -4,18 +4,18 @@ internal import SystemPackage
 struct ReceivedFiles {
   /// A file that was said to lie in a slab that has not come.
   private struct Claim {
-    let size: Int
+    let offset: Int64
+    let size: Int64
     let entry: ArchiveEntry
   }
 
   private struct ReceivedSlab {
     let slab: Slab
-    let size: Int
     /// Files that were said to lie in it and that nobody has taken.
     var untaken: Int
   }
 
-  private let session: WorkerSession
+  private let connection: HostConnection
   private let ledger: Ledger
   private let executable: Bool
   private var claims: [UInt32: [Claim]] = [:]
@@ -30,8 +30,8 @@ struct ReceivedFiles {
   /// that turned out to be damaged.
   private static let allowance = 64 << 20
 
-  init(_ session: WorkerSession, _ ledger: Ledger, executable: Bool) {
-    self.session = session
+  init(_ connection: HostConnection, _ ledger: Ledger, executable: Bool) {
+    self.connection = connection
     self.ledger = ledger
     self.executable = executable
   }
@@ -50,46 +50,42 @@ struct ReceivedFiles {
   /// Notes a file that lies in a slab, which has to come yet.
   mutating func claim(slab: UInt32, offset: Int64, size: Int64, _ entry: ArchiveEntry) throws(ArchiveError) {
     guard !offset.addingReportingOverflow(size).overflow else {
-      throw session.violation("spoke of a file that lies beyond its slab")
+      throw connection.violation("spoke of a file that lies beyond its slab")
     }
-    guard slabs[slab] == nil else { throw session.violation("spoke of a file in a slab that was complete") }
-    claims[slab, default: []].append(Claim(size: Int(size), entry: entry))
+    guard slabs[slab] == nil else {
+      throw connection.violation("spoke of a file in a slab that was complete")
+    }
+    claims[slab, default: []].append(Claim(offset: offset, size: size, entry: entry))
   }
 
   /// The next descriptor is a slab. All files in it are charged, whoever takes them when: that much memory is held now.
   mutating func add(slab number: UInt32, size: Int64) throws(ArchiveError) {
     guard let claimed = claims.removeValue(forKey: number) else {
-      throw session.violation("sent a slab that no file lies in")
+      throw connection.violation("sent a slab that no file lies in")
     }
     let memory = try verified(size)
     var charge = Charge(ledger, entry: SlabWriter.name)
     for claim in claimed {
-      guard claim.size <= Int(size) else {
-        throw session.violation("spoke of a file that lies beyond its slab")
+      guard claim.size <= size, claim.offset <= size - claim.size else {
+        throw connection.violation("spoke of a file that lies beyond its slab")
       }
-      try charge.add(Int64(claim.size), of: claim.entry.name)
-      packedBytes &+= claim.size
+      try charge.add(claim.size, of: claim.entry.name)
+      packedBytes &+= Int(claim.size)
     }
     // Memory that no file stands for is charged too.
     slabBytes &+= Int(size)
     let excess = slabBytes &- packedBytes &- packedBytes / 4 &- Self.allowance
     if excess > 0 { try charge.add(Int64(min(excess, Int(size))), of: SlabWriter.name) }
     let slab = try Slab(memory.charged(with: charge), executable: executable)
-    slabs[number] = ReceivedSlab(slab: slab, size: Int(size), untaken: claimed.count)
+    slabs[number] = ReceivedSlab(slab: slab, untaken: claimed.count)
   }
 
-  /// Whether a slab has come.
-  func has(slab: UInt32) -> Bool { slabs[slab] != nil }
-
   /// A file that was noted; nil where its slab has not come.
-  mutating func takePacked(slab number: UInt32, offset: Int64, size: Int64, _ entry: ArchiveEntry)
-    throws(ArchiveError) -> MemFile?
-  {
+  mutating func takePacked(
+    slab number: UInt32, offset: Int64, size: Int64, _ entry: ArchiveEntry
+  ) -> MemFile? {
     guard let index = slabs.index(forKey: number) else { return nil }
     let slab = slabs.values[index].slab
-    guard size <= slabs.values[index].size, offset <= Int64(slabs.values[index].size) - size else {
-      throw session.violation("spoke of a file that lies beyond its slab")
-    }
     slabs.values[index].untaken -= 1
     if slabs.values[index].untaken == 0 { slabs.remove(at: index) }
     let range = Int(offset)..<Int(offset + size)
@@ -97,9 +93,9 @@ struct ReceivedFiles {
   }
 
   private func verified(_ size: Int64) throws(ArchiveError) -> VerifiedMemory {
-    let memfd = try session.takeMemfd()
+    let memfd = try connection.takeMemfd()
     do { return try ReceivedDescriptor.verify(memfd, claimedSize: size) } catch {
-      throw session.violation("sent a descriptor that \(error.reason)")
+      throw connection.violation("sent a descriptor that \(error.reason)")
     }
   }
 }

@@ -8,9 +8,7 @@ enum WorkerMessage: Equatable {
   /// Whether an entry's content will follow.
   enum Answer: UInt8 {
     case no, yes
-    /// The rule has thrown; a note or the end follows.
-    case threw
-    /// The parent is to say.
+    /// The host is to say.
     case asks
   }
 
@@ -31,14 +29,13 @@ enum WorkerMessage: Equatable {
   case file(position: Int64, size: Int64, Place)
   /// The next descriptor is a slab.
   case slab(UInt32, size: Int64)
-  indirect case note(ArchiveError)
-  /// The next entry, or its content, could not be had.
-  indirect case failed(ArchiveError, isContent: Bool)
+  /// What is wrong with the content of the entry at this position, or with the header that came next.
+  indirect case failed(ArchiveError, position: Int64?)
   indirect case warning(ArchiveWarning)
   /// So many warnings are not sent.
   case moreWarnings(Int)
   indirect case progress(ExtractionProgress)
-  indirect case end(failedPosition: Int64?, ArchiveError?)
+  case end
   /// The number of a system call that was refused: its last words.
   case refused(call: UInt32)
 
@@ -68,20 +65,13 @@ enum WorkerMessage: Equatable {
         try reader.bool() ? .packed(slab: try reader.number(), offset: try reader.size()) : .own
       message = .file(position: position, size: size, place)
     case 6: message = .slab(try reader.number(), size: try reader.size())
-    case 7: message = .note(try reader.error())
-    case 8: message = .failed(try reader.error(), isContent: try reader.bool())
+    case 7:
+      message = .failed(
+        try reader.error(), position: try reader.optional { reader throws(Malformed) in try reader.size() })
     case 9: message = .warning(ArchiveWarning(entry: try reader.optionalText(), text: try reader.text()))
     case 10: message = .progress(try reader.progress())
-    case 11:
-      message = .end(
-        failedPosition: try reader.optional { reader throws(Malformed) in
-          // One less than the first is before it.
-          let position = try reader.number(Int64.self)
-          guard position >= -1 else { throw Malformed() }
-          return position
-        },
-        try reader.optional { reader throws(Malformed) in try reader.error() })
-    case 13: message = .moreWarnings(Int(try reader.size()))
+    case 8: message = .end
+    case 11: message = .moreWarnings(Int(try reader.size()))
     case refusedKind: message = .refused(call: try reader.number())
     default: throw Malformed()
     }
@@ -123,19 +113,17 @@ enum WorkerMessage: Equatable {
         writer.put(UInt8(6))
         writer.put(number)
         writer.put(size)
-      case .note(let error):
+      case .failed(let error, let position):
         writer.put(UInt8(7))
         writer.put(error)
-      case .failed(let error, let isContent):
-        writer.put(UInt8(8))
-        writer.put(error)
-        writer.put(isContent)
+        writer.put(optional: position)
+      case .end: writer.put(UInt8(8))
       case .warning(let warning):
         writer.put(UInt8(9))
         writer.put(optional: warning.entry)
         writer.put(warning.text)
       case .moreWarnings(let count):
-        writer.put(UInt8(13))
+        writer.put(UInt8(11))
         writer.put(Int64(count))
       case .progress(let progress):
         writer.put(UInt8(10))
@@ -143,10 +131,6 @@ enum WorkerMessage: Equatable {
         writer.put(optional: progress.bytesTotal)
         writer.put(Int64(progress.entries))
         writer.put(progress.entry)
-      case .end(let failedPosition, let error):
-        writer.put(UInt8(11))
-        writer.put(optional: failedPosition)
-        writer.put(error) { $0.put($1) }
       case .refused(let call):
         writer.put(Self.refusedKind)
         writer.put(call)

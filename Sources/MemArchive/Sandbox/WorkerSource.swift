@@ -4,7 +4,7 @@ internal import SystemPackage
 /// The archive as a worker gets it: descriptors that can be read and nothing else, each with an offset of its own.
 struct WorkerSource {
   private(set) var descriptors: [CInt] = []
-  private(set) var sources: [WorkOrder.Source] = []
+  private(set) var sources: [WorkerRequest.Source] = []
   /// Keeps the descriptors open.
   private var owners: [HeldDescriptor] = []
   private var files: [MemFile] = []
@@ -28,21 +28,21 @@ struct WorkerSource {
 
   /// A file that is opened here is ours alone; what the caller had open before is opened anew by its path in /proc,
   /// and what cannot be is copied into a sealed memory file first.
-  init(_ reader: ArchiveReader, options: ExtractionOptions, ledger: Ledger) throws(ArchiveError) {
+  init(_ reader: ArchiveReader, in context: ExtractionContext) throws(ArchiveError) {
     switch reader.origin {
     case .bytes(let bytes): try add(MemFile(name: "the archive itself", bytes: bytes))
     case .file(let file): try add(file)
-    case .path(let path): try add(path, reader.pipe, options, ledger)
+    case .path(let path): try add(path, reader.pipe, context)
     case .parts(let paths):
       guard paths.count < PacketChannel.mostDescriptors else {
         throw .sandboxUnavailable(
           "the archive", "it lies in more than \(PacketChannel.mostDescriptors - 1) files")
       }
       for path in paths {
-        try add(path, nil, options, ledger)
+        try add(path, nil, context)
         if hasPipe { throw .open("\(path)", .illegalSeek) }
       }
-    case .descriptor(let descriptor): try add(descriptor, reader.pipe, options, ledger)
+    case .descriptor(let descriptor): try add(descriptor, reader.pipe, context)
     case .passed: throw .sandboxUnavailable("the archive", "it is a worker's")
     }
   }
@@ -53,30 +53,30 @@ struct WorkerSource {
     files.append(file)
   }
 
-  private mutating func add(_ owner: HeldDescriptor, _ source: WorkOrder.Source) {
+  private mutating func add(_ owner: HeldDescriptor, _ source: WorkerRequest.Source) {
     descriptors.append(owner.rawValue)
     sources.append(source)
     owners.append(owner)
   }
 
   private mutating func add(
-    _ path: FilePath, _ pipe: PipeState?, _ options: ExtractionOptions, _ ledger: Ledger
+    _ path: FilePath, _ pipe: PipeState?, _ context: ExtractionContext
   ) throws(ArchiveError) {
     let owner = HeldDescriptor(try ArchiveReader.open(path, pipe))
     try add(
-      FileDescriptor(rawValue: owner.rawValue), owner, name: "\(path)", pipe, options, ledger)
+      FileDescriptor(rawValue: owner.rawValue), owner, name: "\(path)", pipe, context)
   }
 
   private mutating func add(
-    _ descriptor: FileDescriptor, _ pipe: PipeState?, _ options: ExtractionOptions, _ ledger: Ledger
+    _ descriptor: FileDescriptor, _ pipe: PipeState?, _ context: ExtractionContext
   ) throws(ArchiveError) {
-    try add(descriptor, nil, name: "descriptor \(descriptor.rawValue)", pipe, options, ledger)
+    try add(descriptor, nil, name: "descriptor \(descriptor.rawValue)", pipe, context)
   }
 
   /// - Parameter own: The same descriptor, where it was opened here and for reading.
   private mutating func add(
     _ descriptor: FileDescriptor, _ own: HeldDescriptor?, name: String, _ pipe: PipeState?,
-    _ options: ExtractionOptions, _ ledger: Ledger
+    _ context: ExtractionContext
   ) throws(ArchiveError) {
     let status: SystemCalls.Status
     let size: Int64?
@@ -92,7 +92,7 @@ struct WorkerSource {
         return add(file, .file(size: size))
       }
       // No /proc, or a file that may not be opened any more.
-      return try add(Self.copy(of: FileSource(descriptor, size: size, isOwned: false), ledger))
+      return try add(Self.copy(of: FileSource(descriptor, size: size, isOwned: false), context.ledger))
     }
     guard pipe?.take() ?? true else { throw .consumed(name) }
     if status.isPipe {
@@ -102,9 +102,9 @@ struct WorkerSource {
       }
     }
     // What can be read from a socket or a terminal can be written to as well.
-    let cancellations = [options.cancellation].compactMap { $0 }
+    let cancellations = [context.cancellation]
     try add(
-      Self.copy(of: PipeSource(descriptor, isOwned: false, cancellations: cancellations), ledger))
+      Self.copy(of: PipeSource(descriptor, isOwned: false, cancellations: cancellations), context.ledger))
   }
 
   private static func reopened(_ descriptor: FileDescriptor?, _ status: SystemCalls.Status)

@@ -12,7 +12,7 @@ package struct MountedTree: ~Copyable {
   /// What was left out, and what was odd.
   package private(set) var warnings: [ArchiveWarning] = []
   private let space: TreeSpace
-  private let options: ExtractionOptions
+  private let context: ExtractionContext
   private let nested: NestedArchives
   /// To be set when the tree is whole. Meanwhile there is none, so that files get their modes as they are made.
   private let umask: UInt32
@@ -38,19 +38,19 @@ package struct MountedTree: ~Copyable {
 
   /// An empty tree that is nowhere yet.
   package init(
-    at place: FilePath, nested: NestedArchives, options: ExtractionOptions
+    at place: FilePath, nested: NestedArchives, in context: ExtractionContext
   ) throws(ArchiveError) {
     self.place = place
-    self.options = options.started
+    self.context = context
     self.nested = nested
     umask = SystemCalls.setUmask(0)
-    space = try TreeSpace(Ledger(options.limits), mode: 0o755, way: .own, hasUmask: false)
+    space = try TreeSpace(context.ledger, mode: 0o755, way: .own, hasUmask: false)
   }
 
   /// Puts an archive's entries in the tree's top directory, or in one of this name in it.
   package mutating func add(_ reader: ArchiveReader, named name: String?) throws(ArchiveError) {
-    var builder = TreeBuilder(space, .all, nested: nested, options: options)
-    try builder.build(reader, below: try directory(name))
+    var builder = TreeBuilder(space, .all, nested: nested)
+    try builder.build(reader, in: context, below: try directory(name))
     entries += name == nil ? builder.entries : builder.entries.map { $0.inside(name) }
     builders.append(builder)
     warnings += (builder.skipped.map(\.asLeftOut) + builder.warnings.all).map { $0.inside(name) }

@@ -4,16 +4,18 @@ internal import SystemPackage
 
 extension TreeBuilder {
   /// Puts a directory with its entries in the place of each archive among an archive's files.
-  mutating func expand(_ writer: TreeWriter, inside outer: String?, level: Int) throws(ArchiveError) {
+  mutating func expand(
+    _ writer: TreeWriter, in context: ExtractionContext, inside outer: String?, level: Int
+  ) throws(ArchiveError) {
     var files: [(node: TreeNode, path: TreePath)] = []
     writer.root.forEachBelow { node, path in
       if node.kind == .file, writer.filled.contains(node.position) { files.append((node, path)) }
     }
     for (node, path) in files.sorted(by: { $0.node.position < $1.node.position }) {
       guard let entry = node.entry?.inside(outer) else { continue }
-      try options.cancellation?.check()
+      try context.cancellation.check()
       do throws(ArchiveError) {
-        if try expand(entry, at: path, writer, level: level) {
+        if try expand(entry, at: path, writer, in: context, level: level) {
           // It is a directory now, whose mode and time are set.
           let directory = TreeNode(.directory, component: node.component)
           writer.root.node(path.parent)?.add(directory)
@@ -21,20 +23,15 @@ extension TreeBuilder {
           try remove(entry, at: path, writer)
         }
       } catch {
-        guard goesOn(after: error) else { throw error.naming(entry.name) }
+        guard context.goesOnAfterInner(error) else { throw error.naming(entry.name) }
         errors.append(error.naming(entry.name))
       }
     }
   }
 
-  /// Whether the rest of the tree is wanted without an archive that this is wrong with.
-  private func goesOn(after error: ArchiveError) -> Bool {
-    options.onError == .keepGoing && (error.concernsArchive || error.code == .tooManyLayers)
-  }
-
   /// False where the file is no archive.
   private mutating func expand(
-    _ entry: ArchiveEntry, at path: TreePath, _ writer: TreeWriter, level: Int
+    _ entry: ArchiveEntry, at path: TreePath, _ writer: TreeWriter, in context: ExtractionContext, level: Int
   ) throws(ArchiveError) -> Bool {
     let top = writer.area.top.descriptor
     let file = try reading(entry, "openat2") { () throws(Errno) in
@@ -47,7 +44,7 @@ extension TreeBuilder {
     guard try ArchiveReader.mayBeArchive(FileSource(descriptor, size: size, isOwned: false)) else {
       return false
     }
-    guard level + 1 < options.limits.depth else { throw .tooManyLayers(options.limits.depth) }
+    guard level + 1 < context.options.limits.depth else { throw .tooManyLayers(context.options.limits.depth) }
     let stage = space.stage.descriptor
     let name = space.nextStageName()
     try space.account.addInode(entry: entry.name)
@@ -56,10 +53,12 @@ extension TreeBuilder {
       return try SystemCalls.open(beneath: stage, name, CInt(CLINUX_O_PATH) | O_DIRECTORY)
     }
     do throws(ArchiveError) {
-      try build(ArchiveReader(descriptor: descriptor), below: directory, inside: entry.name, level: level + 1)
+      try build(
+        ArchiveReader(descriptor: descriptor), in: context.inside, below: directory, inside: entry.name,
+        level: level + 1)
     } catch {
       // The rest of the tree may still be wanted, and nothing of this in it; otherwise all of it goes.
-      if error.saysNoArchive || goesOn(after: error) {
+      if error.saysNoArchive || context.goesOnAfterInner(error) {
         try reading(entry, "unlinkat") { () throws(Errno) in try space.removeFromStage(name) }
       }
       if error.saysNoArchive { return false }

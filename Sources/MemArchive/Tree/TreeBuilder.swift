@@ -4,7 +4,6 @@ internal import SystemPackage
 struct TreeBuilder {
   let space: TreeSpace
   let selection: Selection
-  let options: ExtractionOptions
   private let nested: NestedArchives
   /// All that a wanted name could lie in, when entries are wanted by name.
   private let waysToNames: Set<NameKey>
@@ -14,12 +13,11 @@ struct TreeBuilder {
   private(set) var warnings: WarningList
   var errors: [ArchiveError] = []
 
-  init(_ space: TreeSpace, _ selection: Selection, nested: NestedArchives, options: ExtractionOptions) {
+  init(_ space: TreeSpace, _ selection: Selection, nested: NestedArchives) {
     self.space = space
     warnings = WarningList(space.account.entries)
     self.selection = selection
     self.nested = nested
-    self.options = options
     waysToNames = nested == .expand ? selection.waysToNames : []
   }
 
@@ -29,21 +27,19 @@ struct TreeBuilder {
   ///   - outer: The name of the archive that this one is an entry of, in full.
   ///   - level: How many archives this one lies in.
   mutating func build(
-    _ reader: ArchiveReader, below top: consuming OwnedDescriptor, inside outer: String? = nil, level: Int = 0
+    _ reader: ArchiveReader, in context: ExtractionContext, below top: consuming OwnedDescriptor,
+    inside outer: String? = nil, level: Int = 0
   ) throws(ArchiveError) {
-    var options = options
-    // A compressed file alone is a file that somebody compressed; the outermost one was asked for.
-    if level > 0 { options.formats.subtract(.loneFile) }
     let (selection, nested, ways) = (selection, nested, waysToNames)
     let wantsAll = if case .all = selection.rule { true } else { false }
-    let writer = TreeWriter(TreeArea(space, top: top), options: options, wantsAll: wantsAll) { entry in
+    let writer = TreeWriter(TreeArea(space, top: top), in: context, wantsAll: wantsAll) { entry in
       if wantsAll { return true }
       let entry = entry.inside(outer)
       return selection.includes(entry)
         || (nested == .expand && entry.kind == .file && selection.mayLie(in: entry, ways))
     }
     do throws(ArchiveError) {
-      try read(reader, writer, options)
+      try read(reader, writer, in: context)
       try writer.settle()
     } catch {
       throw error.inside(outer)
@@ -57,7 +53,7 @@ struct TreeBuilder {
     skipped += outer == nil ? writer.skipped : writer.skipped.map { $0.inside(outer) }
     warnings.add(writer.warnings.all.map { $0.inside(outer) })
     errors += outer == nil ? writer.errors : writer.errors.map { $0.inside(outer) }
-    if nested == .expand { try expand(writer, inside: outer, level: level) }
+    if nested == .expand { try expand(writer, in: context, inside: outer, level: level) }
     try writer.close()
   }
 
@@ -69,16 +65,16 @@ struct TreeBuilder {
   }
 
   private func read(
-    _ reader: ArchiveReader, _ writer: TreeWriter, _ options: ExtractionOptions
+    _ reader: ArchiveReader, _ writer: TreeWriter, in context: ExtractionContext
   ) throws(ArchiveError) {
     var visitor = writer
-    try reader.visit(&visitor, options: options, ledger: space.ledger)
+    try reader.visit(&visitor, in: context)
     if case .all = selection.rule { return }
     let missing = try writer.missing()
     guard !missing.isEmpty, reader.pipe?.isTaken != true else { return }
     space.ledger.uncount(writer.entries.count)
     var completion = TreeCompletion(writer, missing)
-    try reader.visit(&completion, options: options, ledger: space.ledger)
+    try reader.visit(&completion, in: context)
   }
 }
 

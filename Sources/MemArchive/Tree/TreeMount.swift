@@ -13,7 +13,7 @@ struct TreeMount: ~Copyable {
   ///   - inodes: How many files, directories and links.
   ///   - way: By this process, which may mount, or by a helper where it may not.
   static func create(
-    bytes: UInt64, inodes: UInt64, mode: UInt32, way: ExtractionOptions.TreeWay
+    bytes: UInt64, inodes: UInt64, mode: UInt32, way: ExtractionContext.Hooks.TreeWay
   ) throws(ArchiveError) -> Self {
     var options = clinux_tree_options(bytes: bytes, inodes: inodes, mode: mode)
     var tree = unsafe clinux_tree()

@@ -24,7 +24,8 @@ final class TreeSpace: Sendable {
   ///   - mode: Who may enter it besides the user.
   ///   - hasUmask: False where the process's umask(2) is 0, and nobody changes it.
   init(
-    _ ledger: Ledger, mode: UInt32 = 0o700, way: ExtractionOptions.TreeWay = .automatic, hasUmask: Bool = true
+    _ ledger: Ledger, mode: UInt32 = 0o700, way: ExtractionContext.Hooks.TreeWay = .automatic,
+    hasUmask: Bool = true
   ) throws(ArchiveError) {
     self.ledger = ledger
     self.hasUmask = hasUmask

@@ -12,7 +12,7 @@ extension TreeWriter {
     var waiting: [WaitingLink] = []
     let sharing = sharing()
     for step in steps {
-      try options.cancellation?.check()
+      try cancellation.check()
       switch step {
       case .place(let target, let path, let position):
         guard filled.contains(position) else { continue }
@@ -54,7 +54,7 @@ extension TreeWriter {
     for index in waiting.indices {
       var ready = [index]
       while let index = ready.popLast() {
-        try options.cancellation?.check()
+        try cancellation.check()
         let (path, target, position) = waiting[index]
         guard !isMade[index] else { continue }
         isMade[index] =
@@ -72,7 +72,7 @@ extension TreeWriter {
     if let entry = root.entry { try finish(area.top.descriptor, entry) }
     try root.forEachDirectoryBelow { node, path throws(ArchiveError) in
       guard let entry = node.entry else { return }
-      try options.cancellation?.check()
+      try cancellation.check()
       do throws(Errno) {
         let directory = try SystemCalls.open(
           beneath: area.top.descriptor, path.cString, O_RDONLY | O_DIRECTORY)
@@ -138,7 +138,7 @@ extension TreeWriter {
   ) throws(ArchiveError) {
     try share(target, with: group.target, position) { $0.kind != .directory }
     for (path, link) in group.links.prefix(count) {
-      try options.cancellation?.check()
+      try cancellation.check()
       // Not with a later entry of that name.
       try share(target, with: path, position) { $0.position == link }
     }
@@ -189,7 +189,7 @@ extension TreeWriter {
   private func takeAwayLinksThatLeadOut() throws(ArchiveError) {
     var leadingOut: [(path: TreePath, entry: ArchiveEntry)] = []
     for (path, position) in links where root.node(path)?.position == position {
-      try options.cancellation?.check()
+      try cancellation.check()
       let entry = entries[position]
       do throws(Errno) {
         _ = try SystemCalls.open(
@@ -207,7 +207,7 @@ extension TreeWriter {
       }
     }
     for (path, entry) in leadingOut {
-      try options.cancellation?.check()
+      try cancellation.check()
       if options.insecureNames == .reject { throw .insecureLink(entry.name, to: entry.link ?? "") }
       do throws(Errno) { try TreeFiller.remove(path.cString, beneath: area.top.descriptor) } catch {
         throw .system("unlinkat", error, doing: "removing a link from a tree", entry: entry.name)

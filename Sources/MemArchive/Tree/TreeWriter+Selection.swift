@@ -4,10 +4,10 @@ extension TreeWriter {
     let entries = entries
     var charge = Charge(area.space.ledger, entry: "links")
     let paths = try PathTable(
-      of: entries, &charge, options.cancellation,
+      of: entries, &charge, cancellation,
       where: { EntryName.isSafeRelative(EntryName.raw(entries[$0].name)) },
       replacing: { _, _ in options.duplicates == .last })
-    var walker = SymlinkWalker(paths, entries, options.cancellation) { position in
+    var walker = SymlinkWalker(paths, entries, cancellation) { position in
       entries[position].kind == .symlink ? entries[position].link : nil
     }
     var links: [Int] = []
@@ -22,7 +22,7 @@ extension TreeWriter {
       links.append(position)
     }
     while let position = links.popLast() {
-      try options.cancellation?.check()
+      try cancellation.check()
       switch entries[position].kind {
       case .hardlink: paths.entry(at: paths.place(of: entries[position].link ?? "")).map { add($0) }
       case .symlink: _ = try walker.follow(position, met: add)

@@ -22,7 +22,8 @@ final class TreeWriter: EntryVisitor {
 
   let area: TreeArea
   let options: ExtractionOptions
-  let rule: VisitRule
+  let cancellation: Cancellation
+  let prefetch: Prefetch
   private let isWanted: (ArchiveEntry) -> Bool
   let root = TreeNode(.directory, component: [])
   private(set) var entries: [ArchiveEntry] = []
@@ -42,13 +43,15 @@ final class TreeWriter: EntryVisitor {
 
   /// - Parameter wantsAll: Whether `isWanted` is true of every entry.
   init(
-    _ area: TreeArea, options: ExtractionOptions, wantsAll: Bool, isWanted: @escaping (ArchiveEntry) -> Bool
+    _ area: TreeArea, in context: ExtractionContext, wantsAll: Bool,
+    isWanted: @escaping (ArchiveEntry) -> Bool
   ) {
     self.area = area
     warnings = WarningList(area.space.account.entries)
     // The first of two entries with one name stays: a damaged second one must not be looked at.
-    rule = wantsAll && options.duplicates != .first ? .safeContents : .ask
-    self.options = options
+    options = context.options
+    cancellation = context.cancellation
+    prefetch = wantsAll && options.duplicates != .first ? .safeContents : .onDemand
     self.isWanted = isWanted
     root.isMade = true
     lastDirectory = (.top, TreePath.top.cString, root)
@@ -56,7 +59,7 @@ final class TreeWriter: EntryVisitor {
 
   var destinations: MakeDestination? {
     let area = area
-    return { _, _ in TreeFiller(area) }
+    return { _ in TreeFiller(area) }
   }
 
   // MARK: Reading

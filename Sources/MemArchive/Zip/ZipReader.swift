@@ -18,17 +18,17 @@ final class ZipReader: EntryParser {
   private static let longestLink: UInt64 = 64 << 10
 
   init(
-    _ directory: ZipDirectory, of content: any SeekableSource, options: ExtractionOptions
+    _ directory: ZipDirectory, of content: any SeekableSource, in context: ExtractionContext
   ) throws(ZipDirectory.Refusal) {
     self.directory = directory
     self.content = content
     contentReader = ZipContentReader(
-      SharedSource(content), readsAhead: options.threads > 1 && options.limits.ratio == nil)
+      SharedSource(content), readsAhead: context.threads > 1 && context.options.limits.ratio == nil)
     localHeaders = HeaderWindow(SharedSource(content))
     libArchive =
       directory.needsLibArchive
       ? try ZipDirectory.reading { () throws(ArchiveError) in
-        try ArchiveHandle.entries(of: content, head: [], formats: .zip, options: options)
+        try ArchiveHandle.entries(of: content, head: [], formats: .zip, in: context)
       } : nil
   }
 

@@ -1,16 +1,16 @@
 import MemArchive
 import Testing
 
-/// Each decoder of ours against libarchive's filter. In this process alone: who decodes is nothing that a worker is told.
+/// Each decoder of ours against libarchive's filter. In this process alone, where both are at hand.
 struct EngineTests {
   private static let compressed = [".gz", ".xz", ".lzma", ".lz", ".zst", ".lz4", ".tgz"]
 
   private func contents(
-    _ fixture: Fixture, _ decoding: ExtractionOptions.Engine, _ parallelism: Int
+    _ fixture: Fixture, _ decoding: ExtractionContext.Hooks.Engine, _ parallelism: Int
   ) throws -> [String] {
-    var options = ExtractionOptions(parallelism: parallelism)
-    options.decoding = decoding
-    var stream = try ArchiveReader(path: fixture.path).stream(options: options)
+    let context = ExtractionContext(
+      ExtractionOptions(parallelism: parallelism), hooks: .init(decoding: decoding))
+    var stream = try ArchiveReader(path: fixture.path).stream(in: context)
     var found: [String] = []
     while let entry = try stream.next() {
       found.append(entry.hasContent ? try sha256(stream.extract()) : "\(entry.kind)")

@@ -113,7 +113,7 @@ struct StorageTests {
     let options = isolation.applied(to: ExtractionOptions(descriptorBudget: 10))
     let files = try ArchiveReader(bytes: Self.archive).extract(options: options)
     #expect(files.map { $0.file.isPacked } == Self.sizes.indices.map { $0 >= 10 })
-    var stream = try ArchiveReader(bytes: Self.archive).stream(options: options, ledger: ledger)
+    var stream = try ArchiveReader(bytes: Self.archive).stream(in: ExtractionContext(options, ledger: ledger))
     // Each is released before the next is made.
     while try stream.next() != nil { #expect(try !stream.extract().isPacked) }
   }
@@ -125,7 +125,7 @@ struct StorageTests {
     let options = isolation.applied(to: ExtractionOptions(storage: .packed))
     let ledger = Ledger(Limits(heldBytes: 1_000_000))
     func all() throws -> [MemFile] {
-      var stream = try ArchiveReader(bytes: archive).stream(options: options, ledger: ledger)
+      var stream = try ArchiveReader(bytes: archive).stream(in: ExtractionContext(options, ledger: ledger))
       var files: [MemFile] = []
       while try stream.next() != nil { files.append(try stream.extract()) }
       return files

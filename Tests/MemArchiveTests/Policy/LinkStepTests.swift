@@ -4,6 +4,12 @@ import Testing
 
 @testable import MemArchive
 
+extension ExtractionContext {
+  static func stopped(by cancellation: Cancellation) -> Self {
+    Self(ExtractionOptions(), Ledger(Limits()), cancellation, hooks: Hooks(), recipient: .caller)
+  }
+}
+
 /// What following links takes, in steps, and that each of them may be the last.
 struct LinkStepTests {
   private func link(_ name: String, to target: String, _ kind: ArchiveEntry.Kind = .symlink) -> ArchiveEntry {
@@ -14,10 +20,9 @@ struct LinkStepTests {
 
   /// How often a deadline was asked for, which is once for every so many steps.
   private func checks(_ entries: [ArchiveEntry]) throws -> UInt {
-    var options = ExtractionOptions()
     let cancellation = Cancellation()
-    options.cancellation = cancellation
-    var collector = FileCollector(.all, options: options, ledger: nil)
+    let context = ExtractionContext.stopped(by: cancellation)
+    var collector = FileCollector(.all, in: context)
     for entry in entries { _ = try collector.wants(entry) }
     _ = try collector.finish(Ledger(Limits()))
     return cancellation.count
@@ -53,24 +58,23 @@ struct LinkStepTests {
   }
 
   @Test func `A collector hears of the deadline at its end`() throws {
-    var options = ExtractionOptions()
     let cancellation = Cancellation()
-    options.cancellation = cancellation
+    let context = ExtractionContext.stopped(by: cancellation)
     for entries in [[file("a")], [link("l", to: "x")], [link("h", to: "x", .hardlink)]] {
-      var collector = FileCollector(.all, options: options, ledger: nil)
+      var collector = FileCollector(.all, in: context)
       for entry in entries + [file("b")] { _ = try collector.wants(entry) }
       cancellation.cancel()
       let finish = #expect(throws: ArchiveError.self) { try collector.finish(Ledger(Limits())) }
       #expect(finish?.code == .cancelled)
     }
-    var collector = FileCollector(.names(["l"]), options: options, ledger: nil)
+    var collector = FileCollector(.names(["l"]), in: context)
     for entry in [file("b"), link("l", to: "b")] { _ = try collector.wants(entry) }
     let missing = #expect(throws: ArchiveError.self) { try collector.missing(Ledger(Limits())) }
     #expect(missing?.code == .cancelled)
   }
 
   @Test func `The memory that following links takes is held`() throws {
-    var collector = FileCollector(.all, options: ExtractionOptions(), ledger: nil)
+    var collector = FileCollector(.all, in: ExtractionContext(ExtractionOptions()))
     let names = (0..<100).map { "\($0)/" + String(repeating: "a/", count: 2000) + "x" }
     for entry in names.map(file) + [link("l", to: "nowhere")] { _ = try collector.wants(entry) }
     let error = #expect(throws: ArchiveError.self) {

@@ -10,7 +10,7 @@ struct ManyEntriesTests {
   /// Counts what comes, and keeps nothing.
   private struct Counter: EntryVisitor {
     var files = 0
-    var rule: VisitRule { .contents(include: [], exclude: []) }
+    var prefetch: Prefetch { .contents() }
     func wants(_ entry: ArchiveEntry) -> Bool { entry.hasContent }
     mutating func add(_ file: MemFile?, for _: ArchiveEntry, position _: Int) { files += 1 }
     func note(_: ArchiveError) {}
@@ -57,8 +57,7 @@ struct ManyEntriesTests {
   func `What waits for a slow entry has descriptors enough`(_ storage: ExtractionOptions.Storage) throws {
     var visitor = Counter()
     let options = ExtractionOptions(storage: storage, parallelism: 2, sandbox: .required)
-    try ArchiveReader(bytes: Self.archive).visit(
-      &visitor, options: options, ledger: Ledger(options.limits))
+    try ArchiveReader(bytes: Self.archive).visit(&visitor, in: ExtractionContext(options))
     #expect(visitor.files == 40_001)
   }
 }

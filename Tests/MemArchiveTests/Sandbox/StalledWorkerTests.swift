@@ -11,10 +11,10 @@ import Testing
 struct StalledWorkerTests {
   @Test func `A worker that was stopped is ended when it has been silent for long enough`() async {
     await #expect(processExitsWith: .success) {
-      var options = ExtractionOptions(sandbox: .required)
-      options.longestSilence = 300
+      let context = ExtractionContext(
+        ExtractionOptions(sandbox: .required), hooks: .init(longestSilence: 300))
       let archive = Tar.archive(Tar.entry("a", [1, 2, 3]), Tar.entry("b", [4]))
-      var stream = try ArchiveReader(bytes: archive).stream(options: options)
+      var stream = try ArchiveReader(bytes: archive).stream(in: context)
       guard try stream.next() != nil, let pair = Family.workers(named: "worker").first else { exit(1) }
       kill(pair.worker, SIGSTOP)
       do {

@@ -28,12 +28,11 @@ struct WorkerMessageTests {
     .entry(entry, .asks),
     .entry(ArchiveEntry(.init(name: "", kind: .block)), .no),
     .file(position: 7, size: .max, .own), .file(position: 0, size: 0, .packed(slab: .max, offset: 1)),
-    .slab(3, size: 16 << 20), .note(.corrupt("x", entry: "y", call: "z")),
-    .failed(.system("pread", .ioError, doing: "reading"), isContent: true),
+    .slab(3, size: 16 << 20), .failed(.corrupt("x", entry: "y", call: "z"), position: nil),
+    .failed(.system("pread", .ioError, doing: "reading"), position: 9),
     .warning(ArchiveWarning(entry: nil, text: "odd")),
     .progress(ExtractionProgress(bytesRead: 1, bytesTotal: 2, entries: 3, entry: "e")),
-    .end(failedPosition: 9, .corrupt("x")), .end(failedPosition: -1, .corrupt("x")),
-    .end(failedPosition: nil, nil), .refused(call: 41), .moreWarnings(7),
+    .end, .refused(call: 41), .moreWarnings(7),
   ]
 
   private static func record(_ message: WorkerMessage) -> Bytes {
@@ -133,26 +132,6 @@ struct WorkerMessageTests {
     // Whoever speaks of what was said before has to have said it.
     var alone = second
     #expect(throws: Malformed.self) { try WorkerMessage.decode(&alone) }
-  }
-
-  @Test func `An order is decoded to itself`() throws {
-    var order = WorkOrder()
-    order.task = .visit(.collected(.names(["a", "b"]), .reject))
-    order.sources = [.file(size: 5), .pipe]
-    order.name = "x.tar"
-    order.account.heldLimit = 1 << 40
-    order.account.limits.ratio = 2.5
-    order.options.passphrases = ["p"]
-    order.options.storage = .packed
-    order.options.encoding = "CP437"
-    order.options.descriptorBudget = 7
-    var writer = WireWriter()
-    order.encode(to: &writer)
-    var reader = WireReader(writer.bytes, 4..<writer.bytes.count)
-    let decoded = try WorkOrder(&reader)
-    #expect(decoded == order)
-    #expect(decoded.options.limits.ratio == 2.5)
-    #expect(WorkOrder.version(WireReader(writer.bytes, 4..<writer.bytes.count)) == PlatformReport.version)
   }
 }
 #endif

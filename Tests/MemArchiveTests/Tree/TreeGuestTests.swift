@@ -9,9 +9,7 @@ struct TreeGuestTests {
 
   /// Makes a tree by the helper, and reads from it.
   private static func isMade() -> Bool {
-    var options = ExtractionOptions()
-    options.treeWay = .helper
-    let tree = try? ArchiveReader(bytes: archive).tree(options: options)
+    let tree = try? ArchiveReader(bytes: archive).tree(in: .making(.helper))
     return (try? tree?.withPath(of: "a/b") { try Bytes(contentsOfFile: $0) }) == Bytes("content".utf8)
   }
 
@@ -108,13 +106,9 @@ struct TreeGuestTests {
       ]
       for way in TreeTests.ways {
         for round in 0..<100 {
-          var options = ExtractionOptions()
-          options.treeWay = way
-          guard (try? ArchiveReader(bytes: failures[round % failures.count]).tree(options: options)) == nil
-          else {
-            exit(1)
-          }
-          _ = try ArchiveReader(bytes: Self.archive).tree(options: options)
+          let failing = ArchiveReader(bytes: failures[round % failures.count])
+          guard (try? failing.tree(in: .making(way))) == nil else { exit(1) }
+          _ = try ArchiveReader(bytes: Self.archive).tree(in: .making(way))
         }
       }
       let after = Self.openDescriptors()

@@ -37,10 +37,8 @@ struct TreeRefusalTests {
   @Test(arguments: calls)
   func `A refused call is named, with what to change`(name: String, number: CInt, bits: UInt32) async throws {
     let result = await refusing(number, bits) { () -> Result<Bool, ArchiveError> in
-      var options = ExtractionOptions()
-      options.treeWay = .helper
       do throws(ArchiveError) {
-        _ = try ArchiveReader(bytes: Self.archive).tree(options: options)
+        _ = try ArchiveReader(bytes: Self.archive).tree(in: .making(.helper))
         return .success(true)
       } catch {
         return .failure(error)
@@ -61,9 +59,7 @@ struct TreeRefusalTests {
       return (try? tree?.withPath(of: "a/b") { try Bytes(contentsOfFile: $0) }) == Bytes("content".utf8)
     }
     // Root in a container may not, and is told so above.
-    var options = ExtractionOptions()
-    options.treeWay = .own
-    let own = try? await ArchiveReader(bytes: Self.archive).tree(options: options)
+    let own = try? ArchiveReader(bytes: Self.archive).tree(in: .making(.own))
     #expect(made == (own != nil))
   }
 }

@@ -7,12 +7,11 @@ import Testing
 /// A tree that is finished asks for the deadline at each step.
 struct TreeStepTests {
   private func writer(_ cancellation: Cancellation, _ archive: Bytes) throws -> TreeWriter {
-    var options = ExtractionOptions()
-    options.cancellation = cancellation
-    let space = try TreeSpace(Ledger(Limits()))
+    let context = ExtractionContext.stopped(by: cancellation)
+    let space = try TreeSpace(context.ledger)
     let area = TreeArea(space, top: try space.openTop())
-    var writer = TreeWriter(area, options: options, wantsAll: true) { _ in true }
-    try ArchiveReader(bytes: archive).visit(&writer, options: ExtractionOptions(), ledger: space.ledger)
+    var writer = TreeWriter(area, in: context, wantsAll: true) { _ in true }
+    try ArchiveReader(bytes: archive).visit(&writer, in: context)
     return writer
   }
 

@@ -4,19 +4,20 @@ import MemArchive
 import SystemPackage
 import Testing
 
+extension ExtractionContext {
+  /// A tree made in one of the ways.
+  static func making(_ way: Hooks.TreeWay, _ options: ExtractionOptions = ExtractionOptions()) -> Self {
+    Self(options, hooks: .init(treeWay: way))
+  }
+}
+
 /// Entries under their real names, whoever makes the file system.
 struct TreeTests {
   /// The process's own mount takes a capability that only root has.
-  static let ways: [ExtractionOptions.TreeWay] = geteuid() == 0 ? [.helper, .own] : [.helper]
-
-  private func options(_ way: ExtractionOptions.TreeWay) -> ExtractionOptions {
-    var options = ExtractionOptions()
-    options.treeWay = way
-    return options
-  }
+  static let ways: [ExtractionContext.Hooks.TreeWay] = geteuid() == 0 ? [.helper, .own] : [.helper]
 
   @Test(arguments: ways)
-  func `Every file of an archive has its name, content, mode and time`(_ way: ExtractionOptions.TreeWay)
+  func `Every file of an archive has its name, content, mode and time`(_ way: ExtractionContext.Hooks.TreeWay)
     throws
   {
     for name in [
@@ -24,7 +25,7 @@ struct TreeTests {
     ] {
       let reader = ArchiveReader(path: Fixture.path(name))
       let files = try reader.extract()
-      let tree = try reader.tree(options: options(way))
+      let tree = try reader.tree(in: .making(way))
       #expect(tree.entries == files.entries)
       #expect(tree.skipped.isEmpty)
       #expect(!files.isEmpty)
@@ -50,8 +51,8 @@ struct TreeTests {
   }
 
   @Test(arguments: ways)
-  func `Nothing in a tree can be changed, removed or added`(_ way: ExtractionOptions.TreeWay) throws {
-    let tree = try ArchiveReader(path: Fixture.path("tree.tar.gz")).tree(options: options(way))
+  func `Nothing in a tree can be changed, removed or added`(_ way: ExtractionContext.Hooks.TreeWay) throws {
+    let tree = try ArchiveReader(path: Fixture.path("tree.tar.gz")).tree(in: .making(way))
     try tree.withPath(of: "tree/hello.txt") { path throws in
       for flags in [O_WRONLY, O_RDWR, O_RDONLY | O_TRUNC] { #expect(failure(open(path, flags)) == EROFS) }
       #expect(failure(open(path + ".new", O_CREAT | O_WRONLY, 0o600)) == EROFS)
@@ -68,10 +69,12 @@ struct TreeTests {
   private func failure(_ result: CInt) -> CInt { result < 0 ? errno : 0 }
 
   @Test(arguments: ways)
-  func `A tree is one descriptor, and goes with its last reference`(_ way: ExtractionOptions.TreeWay) throws {
+  func `A tree is one descriptor, and goes with its last reference`(_ way: ExtractionContext.Hooks.TreeWay)
+    throws
+  {
     let path: String
     do {
-      let tree = try ArchiveReader(path: Fixture.path("tar-300-entries.tar.gz")).tree(options: options(way))
+      let tree = try ArchiveReader(path: Fixture.path("tar-300-entries.tar.gz")).tree(in: .making(way))
       path = try tree.path
       // The last component is random: no other test's tree has it.
       #expect(access(path, R_OK) == 0)

@@ -11,11 +11,12 @@ struct ZipReaderTests {
     var entries: [String] = []
     var error: ArchiveError.Code?
 
-    init(_ bytes: Bytes, _ engine: ExtractionOptions.Engine, _ isolation: Isolation) {
-      var options = isolation.applied(to: ExtractionOptions(passphrases: ["secret", "wrong"]))
-      options.engine = engine
+    init(_ bytes: Bytes, _ engine: ExtractionContext.Hooks.Engine, _ isolation: Isolation) {
+      let context = ExtractionContext(
+        isolation.applied(to: ExtractionOptions(passphrases: ["secret", "wrong"])),
+        hooks: .init(engine: engine))
       do {
-        var stream = try ArchiveReader(bytes: bytes).stream(options: options)
+        var stream = try ArchiveReader(bytes: bytes).stream(in: context)
         while let entry = try stream.next() {
           let content = entry.hasContent ? try sha256(stream.extract()) : ""
           entries.append("\(entry.kind) \(entry.name) \(entry.link ?? "") \(content)")

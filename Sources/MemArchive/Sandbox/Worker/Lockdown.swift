@@ -26,47 +26,47 @@ enum Lockdown {
   ///   - archive: The archive's first descriptor.
   ///   - cancellation: Counts what goes on.
   static func enter(
-    _ order: WorkOrder, _ archive: CInt?, _ cancellation: Cancellation
+    _ request: WorkerRequest, _ archive: CInt?, _ cancellation: Cancellation
   ) throws(Failure) -> (Protection, threads: Int) {
     // Each thread has some descriptors of its own.
-    let threads = clinux_hard_descriptor_limit() < 4096 ? 1 : order.options.threads
-    unsafe clinux_settle_heap_and_zone(order.timeZone)
+    let threads = clinux_hard_descriptor_limit() < 4096 ? 1 : request.options.threads
+    unsafe clinux_settle_heap_and_zone(request.timeZone)
     unsafe _ = chdir("/")
     let diesFirst = clinux_prefer_for_oom() == 0
     try require("a process without dumps", clinux_forbid_dumps())
-    try limitResources(order, threads)
-    warm(order)
+    try limitResources(request, threads)
+    warm(request)
     try require("no_new_privs", clinux_forbid_privileges())
     try require("capabilities", clinux_drop_capabilities())
     var abi: CInt = 0
     let refused = unsafe clinux_landlock_nothing(&abi)
-    if refused != 0, !order.isBestEffort || isExhaustion(refused) { throw failure("Landlock", refused) }
+    if refused != 0, !request.isBestEffort || isExhaustion(refused) { throw failure("Landlock", refused) }
     // One watches, one decodes while the others extract, and the first of these is here.
-    try startThreads(threads + 1 + (mayBeXZ(order, archive) ? threads : 0), cancellation)
-    let seccomp = try lock(order, order.sources.first == .pipe ? archive : nil)
+    try startThreads(threads + 1 + (mayBeXZ(request, archive) ? threads : 0), cancellation)
+    let seccomp = try lock(request, request.sources.first == .pipe ? archive : nil)
     return (
       Protection(landlock: refused == 0 ? Int(abi) : nil, seccomp: seccomp, diesFirst: diesFirst), threads
     )
   }
 
-  private static func limitResources(_ order: WorkOrder, _ threads: Int) throws(Failure) {
+  private static func limitResources(_ request: WorkerRequest, _ threads: Int) throws(Failure) {
     var resources = clinux_resources()
     // Rounded up by what a file is grown by at once.
-    resources.largest_file = UInt64(max(order.account.heldLimit, 0)) &+ 64 << 20
+    resources.largest_file = UInt64(max(request.account.heldLimit, 0)) &+ 64 << 20
     resources.descriptors = descriptors
-    resources.seconds = order.processorSeconds
+    resources.seconds = request.processorSeconds
     // Stacks count with their whole size, two or three for each thread that extracts.
     resources.data = mostData + UInt64(threads) << 25
     try require("resource limits", unsafe clinux_limit_resources(&resources))
   }
 
   /// What libraries look up once they need it, in files that cannot be opened later.
-  private static func warm(_ order: WorkOrder) {
+  private static func warm(_ request: WorkerRequest) {
     let utf8 = unsafe clinux_enter_utf8_locale()
     unsafe clinux_restore_locale(utf8)
     let plain = unsafe clinux_enter_c_locale()
     unsafe clinux_restore_locale(plain)
-    if let encoding = order.options.encoding {
+    if let encoding = request.options.encoding {
       unsafe clinux_open_conversions(encoding)
     } else {
       clinux_open_conversions(nil)
@@ -83,8 +83,8 @@ enum Lockdown {
   }
 
   /// Whether blocks of xz may come for threads of their own, and more than a few milliseconds' worth.
-  private static func mayBeXZ(_ order: WorkOrder, _ archive: CInt?) -> Bool {
-    guard let archive, case .file(let size) = order.sources.first else { return true }
+  private static func mayBeXZ(_ request: WorkerRequest, _ archive: CInt?) -> Bool {
+    guard let archive, case .file(let size) = request.sources.first else { return true }
     guard size >= 1 << 20 else { return false }
     var head = [UInt8](repeating: 0, count: 6)
     let count = unsafe head.withUnsafeMutableBytes { unsafe pread(archive, $0.baseAddress, $0.count, 0) }
@@ -107,9 +107,9 @@ enum Lockdown {
     }.detach()
   }
 
-  private static func lock(_ order: WorkOrder, _ pipe: CInt?) throws(Failure) -> Bool {
+  private static func lock(_ request: WorkerRequest, _ pipe: CInt?) throws(Failure) -> Bool {
     var settings = clinux_filter_settings()
-    settings.allows_executable = order.options.executable ? 1 : 0
+    settings.allows_executable = request.options.executable ? 1 : 0
     let hasNoexecSeal = clinux_has_noexec_seal()
     guard hasNoexecSeal >= 0 else { throw failure("memfd_create", errno) }
     settings.has_noexec_seal = hasNoexecSeal
@@ -127,7 +127,7 @@ enum Lockdown {
     let refused = unsafe packet.withUnsafeBufferPointer {
       unsafe clinux_lock_calls(&settings, CInt(CLINUX_WORKER_SOCKET), $0.baseAddress, $0.count)
     }
-    if refused != 0, !order.isBestEffort || isExhaustion(refused) { throw failure("seccomp", refused) }
+    if refused != 0, !request.isBestEffort || isExhaustion(refused) { throw failure("seccomp", refused) }
     return refused == 0
   }
 

@@ -23,17 +23,17 @@ public enum MemArchiveWorker {
 
   private static func serve() -> Never {
     let channel = PacketChannel(FileDescriptor(rawValue: CInt(CLINUX_WORKER_SOCKET)))
-    let desk = WorkerDesk(channel)
-    guard var order = desk.receiveOrder() else { _exit(1) }
+    let connection = WorkerConnection(channel)
+    guard var request = connection.receiveRequest() else { _exit(1) }
     let cancellation = Cancellation()
     do throws(Lockdown.Failure) {
-      let (protection, threads) = try Lockdown.enter(order, desk.archive, cancellation)
-      order.options.parallelism = threads
-      desk.begin(protection)
+      let (protection, threads) = try Lockdown.enter(request, connection.archive, cancellation)
+      request.options.parallelism = threads
+      connection.begin(protection)
     } catch {
-      desk.refuse(error)
+      connection.refuse(error)
     }
-    WorkerService(desk, order, cancellation).run()
+    WorkerService(connection, request, cancellation).run()
     _exit(0)
   }
 }

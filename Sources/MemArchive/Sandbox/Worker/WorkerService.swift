@@ -1,142 +1,126 @@
 internal import Glibc
 
-/// What a locked worker does: the stages that run in process otherwise, with the parent at their end.
-struct WorkerService {
-  private let desk: WorkerDesk
-  private let order: WorkOrder
-  private let options: ExtractionOptions
-  private let ledger: Ledger
-  private let reader: ArchiveReader
+/// What a locked worker does: it goes through the archive as any process does, tells the host of each entry, and sends what
+/// it was told to extract. It decides nothing.
+final class WorkerService {
+  private let connection: WorkerConnection
+  private let request: WorkerRequest
+  private let context: ExtractionContext
+  private let archive: ArchiveReader
+  private let plan: (ArchiveEntry) -> WorkerMessage.Answer
+  private var position = -1
+  /// The warnings that were sent, and that were only counted.
+  private var warned = (kept: 0, others: 0)
 
-  /// What waits in here for a slow entry in front of it has a descriptor each, whatever the parent may have: where there are
-  /// several threads, the process has 4096 at least.
-  private static let filesAtOnce = 3072
-
-  init(_ desk: WorkerDesk, _ order: WorkOrder, _ cancellation: Cancellation) {
-    self.desk = desk
-    self.order = order
-    reader = ArchiveReader(passed: desk.files(order), name: order.name)
-    ledger = Ledger(order.account)
-    desk.use(ledger, mostDescriptors: order.mostDescriptors, threads: order.options.threads)
-    var options = order.options
-    options.keepsSlabDescriptors = true
-    options.filesAtOnce = Self.filesAtOnce
-    options.cancellation = cancellation
-    if order.wantsProgress {
+  init(_ connection: WorkerConnection, _ request: WorkerRequest, _ cancellation: Cancellation) {
+    self.connection = connection
+    self.request = request
+    archive = ArchiveReader(passed: connection.files(request), name: request.name)
+    plan = request.prefetch.makePlan()
+    var options = request.options
+    // The host ends with the first error, or goes on.
+    options.onError = .keepGoing
+    if request.wantsProgress {
       options.onProgress = { progress in
-        desk.send(.progress(progress))
-        desk.flush()
+        connection.send(.progress(progress))
+        connection.flush()
       }
     }
-    self.options = options
-    Pause.set { desk.flush() }
+    context = ExtractionContext(
+      options, Ledger(request.account), cancellation, hooks: request.hooks,
+      recipient: .host(copiesContent: request.copiesContent))
+    connection.use(context.ledger, mostDescriptors: request.mostDescriptors, threads: context.threads)
+    Pause.set { connection.flush() }
   }
 
   func run() {
-    switch order.task {
-    case .visit(let rule): visit(rule)
-    case .stream(let demand): stream(demand)
-    }
-    desk.flush()
-    // The parent ends this process when it has seen the end.
-    while true { _ = desk.nextRequest() }
-  }
-
-  private func visit(_ rule: VisitRule) {
-    var visitor = SendingVisitor(desk, rule, options)
     do throws(ArchiveError) {
-      try reader.visit(&visitor, options: options, ledger: ledger)
-      desk.sendCompleteSlabs(atEnd: true)
-      desk.send(.end(failedPosition: nil, nil))
+      let entries = try LocalEntries(archive, in: context, inStep: request.prefetch.inStep)
+      sendWarnings(entries)
+      connection.send(.opened(comment: entries.comment))
+      while try sendNext(entries) {}
+      drain(entries)
+      try entries.finish()
     } catch {
-      desk.send(.end(failedPosition: visitor.failedPosition.map { Int64($0) }, error))
+      connection.send(.failed(error, position: nil))
+    }
+    connection.sendAllSlabs()
+    connection.send(.end)
+    // The host ends this process when it has seen the end.
+    while true { _ = connection.nextMessage() }
+  }
+
+  /// False at the end.
+  private func sendNext(_ entries: LocalEntries) throws(ArchiveError) -> Bool {
+    let next: ArchiveEntry?
+    do throws(ArchiveError) { next = try entries.next() } catch {
+      // What comes of earlier entries comes first.
+      drain(entries)
+      sendWarnings(entries)
+      connection.send(.failed(error, position: nil))
+      return true
+    }
+    sendWarnings(entries)
+    guard let entry = next else { return false }
+    position += 1
+    let answer = plan(entry)
+    connection.send(entry, answer)
+    if answer == .yes || (answer == .asks && isWanted(entries)) { fetch(entry, entries) }
+    return true
+  }
+
+  private func isWanted(_ entries: LocalEntries) -> Bool {
+    while true {
+      switch connection.nextMessage() {
+      case .wanted: return true
+      case .unwanted: return false
+      case .drain:
+        drain(entries)
+        connection.sendAllSlabs()
+      case .taken: continue
+      }
     }
   }
 
-  private func stream(_ demand: StreamDemand) {
-    var stream: ArchiveStream
-    do throws(ArchiveError) { stream = try reader.stream(options: options, ledger: ledger) } catch {
-      return desk.send(.failed(error, isContent: false))
-    }
-    var pull = Pull(desk: desk)
-    pull.tellWarnings(stream)
-    desk.send(.opened(comment: stream.comment))
-    switch demand {
-    case .ask:
-      while true {
-        switch desk.nextRequest() {
-        case .next: _ = pull.tellNext(&stream)
-        case .extract: pull.tellContent(&stream)
-        default: _exit(1)
-        }
+  private func fetch(_ entry: ArchiveEntry, _ entries: LocalEntries) {
+    do throws(ArchiveError) {
+      if request.prefetch.inStep {
+        try fetchInStep(entry, entries)
+      } else {
+        try entries.submit(entry, deliver)
       }
-    case .headers: while pull.tellNext(&stream) != .end {}
-    case .contents:
-      while true {
-        switch pull.tellNext(&stream) {
-        case .end: return
-        case .entry(let entry) where entry.hasContent:
-          // In step with the parent where much would be held at once.
-          let room = min(32 << 20, ledger.snapshot.heldLimit / 4)
-          if desk.bytesOnTheWay > 0, (entry.size ?? .max) > room - min(room, desk.bytesOnTheWay) {
-            desk.awaitAll()
-          }
-          pull.tellContent(&stream)
-        default: continue
-        }
-      }
+    } catch {
+      drain(entries)
+      sendWarnings(entries)
+      connection.send(.failed(error, position: Int64(position)))
     }
   }
 
-  /// A stream whose parent takes one entry after another.
-  private struct Pull {
-    enum Step: Equatable {
-      case entry(ArchiveEntry)
-      case failed, end
+  private func fetchInStep(_ entry: ArchiveEntry, _ entries: LocalEntries) throws(ArchiveError) {
+    // In step with the host where much would be held at once.
+    let room = min(32 << 20, context.ledger.heldLimit / 4)
+    if connection.bytesOnTheWay > 0, (entry.size ?? .max) > room - min(room, connection.bytesOnTheWay) {
+      connection.awaitAll()
     }
+    let file = try entries.extract(entry)
+    try entries.finish()
+    sendWarnings(entries)
+    connection.send(file, position: position, isLast: true)
+  }
 
-    let desk: WorkerDesk
-    /// The warnings that were told, and that were only counted.
-    private var told = (kept: 0, others: 0)
-    private var position = -1
+  private func drain(_ entries: LocalEntries) { entries.drain(deliver) }
 
-    init(desk: WorkerDesk) { self.desk = desk }
-
-    mutating func tellWarnings(_ stream: borrowing ArchiveStream) {
-      let list = stream.warningList
-      desk.send(list.kept[told.kept...])
-      if list.others > told.others { desk.send(.moreWarnings(list.others - told.others)) }
-      told = (list.kept.count, list.others)
+  private func deliver(_: ArchiveEntry, _ position: Int, _ outcome: Result<MemFile?, ArchiveError>) {
+    switch outcome {
+    case .success(let file): if let file { connection.send(file, position: position) }
+    case .failure(let error): connection.send(.failed(error, position: Int64(position)))
     }
+  }
 
-    mutating func tellNext(_ stream: inout ArchiveStream) -> Step {
-      do throws(ArchiveError) {
-        let entry = try stream.next()
-        tellWarnings(stream)
-        guard let entry else {
-          desk.send(.end(failedPosition: nil, nil))
-          return .end
-        }
-        position += 1
-        desk.send(.entry(entry, .no))
-        return .entry(entry)
-      } catch {
-        tellWarnings(stream)
-        desk.send(.failed(error, isContent: false))
-        return .failed
-      }
-    }
-
-    mutating func tellContent(_ stream: inout ArchiveStream) {
-      do throws(ArchiveError) {
-        let file = try stream.extract()
-        try stream.finish()
-        tellWarnings(stream)
-        desk.send(file, position: position, isLast: true)
-      } catch {
-        tellWarnings(stream)
-        desk.send(.failed(error, isContent: true))
-      }
-    }
+  private func sendWarnings(_ entries: LocalEntries) {
+    let list = entries.warnings
+    connection.send(list.kept[warned.kept...])
+    if list.others > warned.others { connection.send(.moreWarnings(list.others - warned.others)) }
+    warned = (list.kept.count, list.others)
   }
 }

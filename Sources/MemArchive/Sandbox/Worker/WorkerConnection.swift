@@ -2,10 +2,10 @@ internal import CLinux
 internal import Glibc
 internal import SystemPackage
 
-/// What a worker sends and receives. Where the parent has gone there is nobody to work for: the process ends.
+/// The worker's end of its socket. Exits when the host is gone.
 ///
 /// Used by the thread that reads the archive alone.
-final class WorkerDesk: @unchecked Sendable {
+final class WorkerConnection: @unchecked Sendable {
   private let channel: PacketChannel
   private var records = RecordBuffer()
   private var received: [HeldDescriptor] = []
@@ -17,11 +17,13 @@ final class WorkerDesk: @unchecked Sendable {
   private var slabs: [OpenSlab] = []
   /// The content that was spoken of, and what its entries take, in bytes.
   private var told = (content: Int64(0), entries: Int64(0))
-  /// Packets with descriptors that the parent has not acknowledged.
+  /// Packets with descriptors that the host has not acknowledged.
   private var unacknowledged: [(bytes: Int64, descriptors: Int64)] = []
   private var packetsTaken: UInt32 = 0
-  /// What the ledger has been told of the parent's files.
-  private var parent: (held: Int64, descriptors: Int64) = (0, 0)
+  /// What the host said while an acknowledgement was awaited.
+  private var early: HostMessage.Kind?
+  /// What the ledger has been told of the host's files.
+  private var host: (held: Int64, descriptors: Int64) = (0, 0)
   private var mostDescriptors = 1
   private var threads = 1
   private var lastFlush = SystemCalls.roughTime()
@@ -48,16 +50,16 @@ final class WorkerDesk: @unchecked Sendable {
 
   init(_ channel: PacketChannel) { self.channel = channel }
 
-  // MARK: The order
+  // MARK: The request
 
-  func receiveOrder() -> WorkOrder? {
+  func receiveRequest() -> WorkerRequest? {
     while true {
       do throws(Malformed) {
         if var reader = try records.next() {
-          if let version = WorkOrder.version(reader), version != PlatformReport.version {
+          if let version = WorkerRequest.version(reader), version != PlatformReport.version {
             refuse(Lockdown.Failure(part: "the worker", reason: "it is another version", errno: 0))
           }
-          return try WorkOrder(&reader)
+          return try WorkerRequest(&reader)
         }
       } catch {
         return nil
@@ -67,14 +69,14 @@ final class WorkerDesk: @unchecked Sendable {
   }
 
   /// The descriptors of the archive, as sources.
-  func files(_ order: WorkOrder) -> [ArchiveReader.PassedFile] {
-    zip(received, order.sources).map { descriptor, source in
+  func files(_ request: WorkerRequest) -> [ArchiveReader.PassedFile] {
+    zip(received, request.sources).map { descriptor, source in
       let size: Int64? = if case .file(let size) = source { size } else { nil }
       return ArchiveReader.PassedFile(descriptor: FileDescriptor(rawValue: descriptor.rawValue), size: size)
     }
   }
 
-  /// The archive's first descriptor. The order was read.
+  /// The archive's first descriptor. The request was read.
   var archive: CInt? { received.first?.rawValue }
 
   func refuse(_ failure: Lockdown.Failure) -> Never {
@@ -95,7 +97,7 @@ final class WorkerDesk: @unchecked Sendable {
     self.threads = threads
     self.mostDescriptors = max(1, min(Int(mostDescriptors), PacketChannel.mostDescriptors))
     let account = ledger.snapshot
-    parent = (account.held, account.descriptors)
+    host = (account.held, account.descriptors)
   }
 
   // MARK: Sending
@@ -139,7 +141,7 @@ final class WorkerDesk: @unchecked Sendable {
     if isLast { endFirstSlab() } else { endLongOpenSlab() }
   }
 
-  /// The parent keeps all that comes after a file until it has the file's slab, which another thread may leave open.
+  /// The host keeps all that comes after a file until it has the file's slab, which another thread may leave open.
   private func endLongOpenSlab() {
     guard let since = slabs.first?.since else { return }
     if told.content - since.content > longestWait || told.entries - since.entries > Self.mostWaiting {
@@ -168,8 +170,14 @@ final class WorkerDesk: @unchecked Sendable {
     slabs[index].files += 1
   }
 
+  /// Sends all slabs as they are, so that the host can have every file that was spoken of.
+  func sendAllSlabs() {
+    for open in slabs { try? open.slab.finish() }
+    sendCompleteSlabs(atEnd: true)
+  }
+
   /// Sends the slabs that have ended and whose files were all spoken of, or at the end all.
-  func sendCompleteSlabs(atEnd: Bool = false) {
+  private func sendCompleteSlabs(atEnd: Bool = false) {
     slabs.removeAll { open in
       guard let (size, files) = open.slab.extentIfSealed, atEnd || open.files == files,
         let descriptor = open.slab.takeDescriptor()
@@ -189,7 +197,7 @@ final class WorkerDesk: @unchecked Sendable {
     while !outgoing.isEmpty, unacknowledged.count >= Self.window { awaitAcknowledgement() }
     do throws(PacketChannel.SendFailure) {
       try channel.send(writer.bytes, outgoing.map(\.descriptor), waits: true) { _ in
-        // Others of this user take theirs meanwhile; a parent that hears nothing for long ends this process.
+        // Others of this user take theirs meanwhile; a host that hears nothing for long ends this process.
         clinux_exit_with_peer(CInt(CLINUX_WORKER_SOCKET), 1)
       }
     } catch {
@@ -201,17 +209,17 @@ final class WorkerDesk: @unchecked Sendable {
     let fileBytes = outgoing.reduce(Int64(0)) { $0 + ($1.isFile ? $1.bytes : 0) }
     let bytes = outgoing.reduce(Int64(0)) { $0 + $1.bytes }
     unacknowledged.append((bytes, files))
-    // Closes the files, which gives their charges back; now they stand to the parent's account.
+    // Closes the files, which gives their charges back; now they stand to the host's account.
     outgoing.removeAll(keepingCapacity: true)
     ledger.adjust(held: fileBytes, descriptors: files)
-    parent.held += bytes
-    parent.descriptors += files
+    host.held += bytes
+    host.descriptors += files
     while bytesOnTheWay > Self.largestOnTheWay { awaitAcknowledgement() }
   }
 
   var bytesOnTheWay: Int64 { unacknowledged.reduce(0) { $0 + $1.bytes } }
 
-  /// Waits until the parent has taken everything that was sent.
+  /// Waits until the host has taken everything that was sent.
   func awaitAll() {
     flush()
     while !unacknowledged.isEmpty { awaitAcknowledgement() }
@@ -220,52 +228,48 @@ final class WorkerDesk: @unchecked Sendable {
   // MARK: Receiving
 
   private func awaitAcknowledgement() {
+    let kind = receiveMessage().kind
+    guard kind != .taken else { return }
+    // The host may have all that it drained, and say more, before it acknowledges the rest.
+    guard early == nil else { _exit(1) }
+    early = kind
+  }
+
+  /// The next message that is no mere acknowledgement.
+  func nextMessage() -> HostMessage.Kind {
+    flush()
+    if let kind = early.take() { return kind }
     while true {
-      if let message = parentMessage() {
-        guard note(message) else { _exit(1) }
-        return
-      }
-      receive()
+      let kind = receiveMessage().kind
+      if kind != .taken { return kind }
     }
   }
 
-  /// The next message that is no acknowledgement.
-  func nextRequest() -> ParentMessage {
-    flush()
+  /// The next message, whose account is noted.
+  private func receiveMessage() -> HostMessage {
     while true {
-      if let message = parentMessage() {
-        if note(message) { continue }
-        if case .extract(let held, let descriptors) = message {
-          // It has taken all that was sent, whether it said so or not.
-          for index in unacknowledged.indices { unacknowledged[index] = (0, 0) }
-          setParent(held: held, descriptors: descriptors)
-        }
+      if let message = hostMessage() {
+        let count = min(Int(message.packets &- packetsTaken), unacknowledged.count)
+        packetsTaken = message.packets
+        unacknowledged.removeFirst(count)
+        setHost(
+          held: message.held + bytesOnTheWay,
+          descriptors: message.descriptors + unacknowledged.reduce(0) { $0 + $1.descriptors })
         return message
       }
       receive()
     }
   }
 
-  private func note(_ message: ParentMessage) -> Bool {
-    guard case .taken(let packets, let held, let descriptors) = message else { return false }
-    let count = min(Int(packets &- packetsTaken), unacknowledged.count)
-    packetsTaken = packets
-    unacknowledged.removeFirst(count)
-    setParent(
-      held: held + bytesOnTheWay,
-      descriptors: descriptors + unacknowledged.reduce(0) { $0 + $1.descriptors })
-    return true
+  private func setHost(held: Int64, descriptors: Int64) {
+    ledger.adjust(held: held - host.held, descriptors: descriptors - host.descriptors)
+    host = (held, descriptors)
   }
 
-  private func setParent(held: Int64, descriptors: Int64) {
-    ledger.adjust(held: held - parent.held, descriptors: descriptors - parent.descriptors)
-    parent = (held, descriptors)
-  }
-
-  private func parentMessage() -> ParentMessage? {
+  private func hostMessage() -> HostMessage? {
     do throws(Malformed) {
       guard var reader = try records.next() else { return nil }
-      return try ParentMessage(&reader)
+      return try HostMessage(&reader)
     } catch {
       _exit(1)
     }

@@ -40,8 +40,8 @@ final class Batch: @unchecked Sendable {
   }
 
   /// Hands out what became of the jobs, and is empty afterwards; its memory serves again.
-  func deliver(_ body: (EntryCrew.Job, EntryCrew.Outcome) -> Void) {
-    for (job, outcome) in zip(jobs, outcomes) { body(job, outcome) }
+  func deliver(_ body: EntryDelivery) {
+    for (job, outcome) in zip(jobs, outcomes) { body(job.entry, job.position, outcome) }
     jobs.removeAll(keepingCapacity: true)
     outcomes.removeAll(keepingCapacity: true)
     copies.removeAll(keepingCapacity: true)

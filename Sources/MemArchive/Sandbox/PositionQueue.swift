@@ -1,6 +1,6 @@
 /// Elements by their numbers, which are consecutive: appended in order and taken out in any. What has been taken out in
 /// front leaves its room to those that follow.
-struct Window<Element> {
+struct PositionQueue<Element> {
   private var elements: [Element?] = []
   /// Where in `elements` the first is that may be there.
   private var head = 0

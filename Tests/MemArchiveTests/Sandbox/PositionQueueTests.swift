@@ -4,9 +4,9 @@ import Testing
 
 @testable import MemArchive
 
-struct WindowTests {
+struct PositionQueueTests {
   @Test func `Elements are taken by their numbers, in any order`() {
-    var window = Window<String>()
+    var window = PositionQueue<String>()
     for element in ["a", nil, "c", "d"] { window.append(element) }
     #expect(window.count == 3)
     #expect(window.take(2) == "c")
@@ -31,7 +31,7 @@ struct WindowTests {
   @Test(arguments: 0..<8)
   func `Numbers stay what they were`(_ seed: Int) {
     var random = SplitMix(state: UInt64(seed))
-    var window = Window<Int>()
+    var window = PositionQueue<Int>()
     var expected: [Int: Int] = [:]
     var next = 0
     for _ in 0..<20_000 {

@@ -45,7 +45,6 @@ final class EntryCrew {
   }
 
   typealias Outcome = Result<MemFile?, ArchiveError>
-  typealias Delivery = (Job, Outcome) -> Void
 
   private let size: Int
   private let ledger: Ledger
@@ -61,6 +60,9 @@ final class EntryCrew {
   /// Those among them that were not delivered: each may have a descriptor.
   private var undelivered = 0
   private let mostUndelivered: Int
+  /// What waits in a worker for a slow entry before it has a descriptor each, whatever the host may have: where a worker
+  /// has several threads, it may have 4096 at least.
+  private static let mostForHost = 3072
   /// What they take besides content, in bytes.
   private var cost: UInt64 = 0
   private static let mostCost: UInt64 = 8 << 20
@@ -74,21 +76,20 @@ final class EntryCrew {
   static let largestCopy: Int64 = 128 << 10
 
   /// - Parameters:
-  ///   - size: The threads that may work, the one that submits among them.
   ///   - source: What zip content is read from.
   ///   - destination: That of the thread that submits.
   ///   - makeDestination: Makes that of another thread.
   init(
-    size: Int, _ source: SharedSource?, _ destination: any EntryDestination, options: ExtractionOptions,
-    ledger: Ledger, _ makeDestination: @escaping MakeDestination
+    _ source: SharedSource?, _ destination: any EntryDestination, in context: ExtractionContext,
+    _ makeDestination: @escaping MakeDestination
   ) {
-    self.size = size
-    self.ledger = ledger
-    mostUndelivered = options.filesAtOnce
+    size = context.threads
+    ledger = context.ledger
+    mostUndelivered = if case .host = context.recipient { Self.mostForHost } else { .max }
     let queue = BatchQueue()
     self.queue = queue
-    self.makeDestination = { makeDestination(options, ledger) }
-    makeWorker = { EntryWorker(source, $0, options.cancellation, stop: queue.stop) }
+    self.makeDestination = { makeDestination(context) }
+    makeWorker = { EntryWorker(source, $0, context.cancellation, stop: queue.stop) }
     own = makeWorker(destination)
   }
 
@@ -96,20 +97,20 @@ final class EntryCrew {
 
   /// Takes an entry on whose content can be read by itself. `deliver` is called for earlier ones that are ready.
   func submit(
-    _ entry: ArchiveEntry, _ content: ZipContent, position: Int, _ deliver: Delivery
+    _ entry: ArchiveEntry, _ content: ZipContent, position: Int, _ deliver: EntryDelivery
   ) throws(ArchiveError) {
     try submit(entry, position: position, .zip(content), size: Int64(content.size), deliver)
   }
 
   /// Takes an entry on whose content is in a file already, and is to be copied.
   func submit(
-    _ entry: ArchiveEntry, _ file: MemFile, position: Int, _ deliver: Delivery
+    _ entry: ArchiveEntry, _ file: MemFile, position: Int, _ deliver: EntryDelivery
   ) throws(ArchiveError) {
     try submit(entry, position: position, .file(file), size: Int64(file.size), deliver)
   }
 
   private func submit(
-    _ entry: ArchiveEntry, position: Int, _ content: Job.Content, size: Int64, _ deliver: Delivery
+    _ entry: ArchiveEntry, position: Int, _ content: Job.Content, size: Int64, _ deliver: EntryDelivery
   ) throws(ArchiveError) {
     var charge = Charge(ledger, entry: entry.name)
     // Charged here, in the archive's order, so that the limits strike at the same entry as with one thread.
@@ -119,7 +120,7 @@ final class EntryCrew {
 
   /// Calls `account` once more where it throws: what was charged for others may not be held any more when they are delivered.
   private func retryingDrained(
-    _ deliver: Delivery, _ account: () throws(ArchiveError) -> Void
+    _ deliver: EntryDelivery, _ account: () throws(ArchiveError) -> Void
   ) throws(ArchiveError) {
     do throws(ArchiveError) { try account() } catch {
       drain(deliver)
@@ -129,7 +130,7 @@ final class EntryCrew {
 
   /// Takes an entry on whose content `read` hands over in blocks with their offsets, before it returns its size.
   func submit(
-    _ entry: ArchiveEntry, position: Int, _ deliver: Delivery,
+    _ entry: ArchiveEntry, position: Int, _ deliver: EntryDelivery,
     read: ((RawSpan, Int64) throws(ArchiveError) -> Void) throws(ArchiveError) -> Int64
   ) throws(ArchiveError) {
     try retryingDrained(deliver) { () throws(ArchiveError) in
@@ -155,7 +156,7 @@ final class EntryCrew {
 
   private func submit(
     _ entry: ArchiveEntry, position: Int, _ content: Job.Content, _ charge: consuming Charge,
-    _ deliver: Delivery
+    _ deliver: EntryDelivery
   ) {
     count += 1
     undelivered += 1
@@ -174,7 +175,7 @@ final class EntryCrew {
   private var isFarAhead: Bool { undelivered > mostUndelivered || cost > Self.mostCost }
 
   /// Waits for all entries, working on them meanwhile.
-  func drain(_ deliver: Delivery) {
+  func drain(_ deliver: EntryDelivery) {
     if !pending.isEmpty { _ = queue.append(take()) }
     while queue.count > 0 { advance(deliver) }
   }
@@ -199,7 +200,7 @@ final class EntryCrew {
   }
 
   /// Delivers the first batch, or works until it is done.
-  private func advance(_ deliver: Delivery) {
+  private func advance(_ deliver: EntryDelivery) {
     if let batch = queue.removeFirstIfDone() {
       self.deliver(batch, deliver)
     } else if let batch = queue.nextWaiting() {
@@ -210,7 +211,7 @@ final class EntryCrew {
     }
   }
 
-  private func deliver(_ batch: Batch, _ deliver: Delivery) {
+  private func deliver(_ batch: Batch, _ deliver: EntryDelivery) {
     undelivered -= batch.jobs.count
     for job in batch.jobs { cost -= job.cost }
     batch.deliver(deliver)

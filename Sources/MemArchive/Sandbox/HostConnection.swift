@@ -4,12 +4,12 @@ internal import SystemPackage
 /// One archive that is read by a worker: what it says, checked as far as it can be, one message after another.
 ///
 /// Dropping it kills the worker and closes everything that it had sent and nobody took.
-final class WorkerSession {
+final class HostConnection {
   private let process: WorkerProcess
   /// Stays open here too, so that its number is no file's: it may be that of a standard stream.
   private let source: WorkerSource
   private let ledger: Ledger
-  private let cancellation: Cancellation?
+  private let cancellation: Cancellation
   private let longestSilence: Int
   /// As many files as the worker may give descriptors of their own; nil where that is not this session's to say.
   private var descriptorBudget: Int?
@@ -28,28 +28,32 @@ final class WorkerSession {
   ///
   /// - Throws: with `sandboxUnavailable` where none can be had.
   static func start(
-    _ reader: ArchiveReader, task: WorkOrder.Task, options: ExtractionOptions, ledger: Ledger
-  ) throws(ArchiveError) -> WorkerSession {
-    let process = try startProcess(options)
-    let source = try WorkerSource(reader, options: options, ledger: ledger)
-    let session = WorkerSession(process, source, ledger, options)
-    let order = order(reader, source, task: task, options: options, ledger: ledger)
-    if options.descriptorBudget == nil { session.descriptorBudget = order.options.descriptorBudget }
-    try session.send(order, source.descriptors)
-    try session.awaitGreeting()
-    return session
+    _ archive: ArchiveReader, in context: ExtractionContext, _ prefetch: Prefetch, copiesContent: Bool
+  ) throws(ArchiveError) -> HostConnection {
+    let process = try startProcess(context.options)
+    let source = try WorkerSource(archive, in: context)
+    let connection = HostConnection(process, source, context)
+    var request = request(archive, source, in: context)
+    request.prefetch = prefetch
+    request.copiesContent = copiesContent
+    if context.options.descriptorBudget == nil {
+      connection.descriptorBudget = request.options.descriptorBudget
+    }
+    var writer = WireWriter()
+    request.encode(to: &writer)
+    try connection.send(writer, source.descriptors)
+    try connection.awaitGreeting()
+    return connection
   }
 
-  private init(
-    _ process: WorkerProcess, _ source: WorkerSource, _ ledger: Ledger, _ options: ExtractionOptions
-  ) {
+  private init(_ process: WorkerProcess, _ source: WorkerSource, _ context: ExtractionContext) {
     self.process = process
     self.source = source
-    self.ledger = ledger
-    limits = options.limits
+    ledger = context.ledger
+    limits = context.options.limits
     records = RecordBuffer(limits)
-    cancellation = options.cancellation
-    longestSilence = options.longestSilence
+    cancellation = context.cancellation
+    longestSilence = context.hooks.longestSilence
   }
 
   private static func startProcess(_ options: ExtractionOptions) throws(ArchiveError) -> WorkerProcess {
@@ -62,34 +66,34 @@ final class WorkerSession {
     }
   }
 
-  private static func order(
-    _ reader: ArchiveReader, _ source: WorkerSource, task: WorkOrder.Task, options: ExtractionOptions,
-    ledger: Ledger
-  ) -> WorkOrder {
-    var order = WorkOrder()
-    order.task = task
-    order.sources = source.sources
-    order.name = reader.fileName
-    order.account = ledger.snapshot
-    order.options = options
+  private static func request(
+    _ archive: ArchiveReader, _ source: WorkerSource, in context: ExtractionContext
+  ) -> WorkerRequest {
+    let (options, ledger) = (context.options, context.ledger)
+    var request = WorkerRequest()
+    request.sources = source.sources
+    request.name = archive.fileName
+    request.account = ledger.snapshot
+    request.options = options
+    request.hooks = context.hooks
     let free = freeDescriptors()
     if options.storage == .automatic, options.descriptorBudget == nil {
-      order.options.descriptorBudget = max(0, free - Store.reserve) + ledger.descriptors
+      request.options.descriptorBudget = max(0, free - Store.reserve) + ledger.descriptors
     }
     // One batch has come when the next one does, and there is something else to be opened.
-    order.mostDescriptors = UInt32(max(1, min(PacketChannel.mostDescriptors, free / 3)))
-    order.timeZone = WorkerLocator.environment("TZ") ?? ":/etc/localtime"
-    order.wantsProgress = options.onProgress != nil
-    order.isBestEffort = options.sandbox == .bestEffort
-    order.processorSeconds = processorSeconds(options, source)
-    return order
+    request.mostDescriptors = UInt32(max(1, min(PacketChannel.mostDescriptors, free / 3)))
+    request.timeZone = WorkerLocator.environment("TZ") ?? ":/etc/localtime"
+    request.wantsProgress = options.onProgress != nil
+    request.isBestEffort = options.sandbox == .bestEffort
+    request.processorSeconds = processorSeconds(context, source)
+    return request
   }
 
   /// Seconds of processor time: as many as the timeout has; without one far more than decoding takes, as a bound on
   /// what was taken over. The slowest decoder makes some MB a second, and of what comes a MiB seldom holds more than 1,000.
-  private static func processorSeconds(_ options: ExtractionOptions, _ source: WorkerSource) -> UInt64 {
-    if let left = options.cancellation?.remaining, left < .seconds(1 << 30) {
-      return UInt64(max(0, left.components.seconds) + 2) * UInt64(options.threads)
+  private static func processorSeconds(_ context: ExtractionContext, _ source: WorkerSource) -> UInt64 {
+    if let left = context.cancellation.remaining, left < .seconds(1 << 30) {
+      return UInt64(max(0, left.components.seconds) + 2) * UInt64(context.threads)
     }
     return source.packedSize.map { 600 + UInt64($0 >> 20) * 60 } ?? 100_000
   }
@@ -112,7 +116,7 @@ final class WorkerSession {
           throw .system("sendmsg", error, doing: "sending to the sandboxed worker")
         }
         waited += 10
-        try self.cancellation?.check()
+        try self.cancellation.check()
         let socket = FileDescriptor(rawValue: self.process.channel.socket.rawValue)
         _ = try? SystemCalls.wait(for: 0, on: socket, milliseconds: 10)
       }
@@ -125,12 +129,6 @@ final class WorkerSession {
         throw .system("sendmsg", error, doing: "sending to the sandboxed worker")
       }
     }
-  }
-
-  private func send(_ order: WorkOrder, _ descriptors: [CInt]) throws(ArchiveError) {
-    var writer = WireWriter()
-    order.encode(to: &writer)
-    try send(writer, descriptors)
   }
 
   private func awaitGreeting() throws(ArchiveError) {
@@ -156,10 +154,17 @@ final class WorkerSession {
     return .sandboxUnavailable("the worker", "\(process.name) is none: \(reason)")
   }
 
-  /// Sends a request or an answer.
-  func send(_ message: ParentMessage) throws(ArchiveError) {
+  /// Says whether the content that the worker asked about is wanted.
+  func answer(_ isWanted: Bool) throws(ArchiveError) { try send(isWanted ? .wanted : .unwanted) }
+
+  /// Sends a message, with what was taken by now.
+  func send(_ kind: HostMessage.Kind) throws(ArchiveError) {
+    packetsAcknowledged = packetsTaken
+    let account = ledger.snapshot
     var writer = WireWriter()
-    message.encode(to: &writer)
+    HostMessage(
+      kind, packets: packetsTaken, held: account.held, descriptors: spentDescriptors(account.descriptors)
+    ).encode(to: &writer)
     try send(writer)
   }
 
@@ -219,12 +224,7 @@ final class WorkerSession {
     guard descriptors.count <= PacketChannel.mostDescriptors else {
       throw violation("sent files and did not speak of them")
     }
-    if packetsTaken != packetsAcknowledged {
-      packetsAcknowledged = packetsTaken
-      let account = ledger.snapshot
-      try send(
-        .taken(packets: packetsTaken, held: account.held, descriptors: spentDescriptors(account.descriptors)))
-    }
+    if packetsTaken != packetsAcknowledged { try send(.taken) }
     try awaitPacket()
     do throws(PacketChannel.Failure) {
       guard let packet = try process.channel.receive() else { throw .ended }
@@ -290,10 +290,10 @@ final class WorkerSession {
   /// counts one piece at most.
   private func wait(for events: CInt, orElse refusal: () -> ArchiveError) throws(ArchiveError) {
     let socket = FileDescriptor(rawValue: process.channel.socket.rawValue)
-    let piece = min(cancellation == nil ? 1000 : 100, longestSilence)
+    let piece = min(100, longestSilence)
     var silence = 0
     while silence < longestSilence {
-      try cancellation?.check()
+      try cancellation.check()
       do throws(Errno) {
         if try SystemCalls.wait(for: events, on: socket, milliseconds: CInt(piece)) { return }
         // A pipe may give nothing for as long as its writer likes.

@@ -1,0 +1,84 @@
+/// The entries of an archive that this process reads, extracted on several threads where the format allows.
+final class LocalEntries: EntrySource {
+  private let reader: EntryReader
+  private let context: ExtractionContext
+  private let log: WarningLog
+  private let factory: Store
+  private let destination: any EntryDestination
+  /// nil where one thread works.
+  private let crew: EntryCrew?
+  private var position = -1
+
+  /// - Parameters:
+  ///   - inStep: Whether each entry's content is asked for before the next entry: then one thread extracts.
+  ///   - makeDestination: Makes what each thread puts content to; nil: files in memory.
+  init(
+    _ archive: ArchiveReader, in context: ExtractionContext, inStep: Bool,
+    to makeDestination: MakeDestination? = nil
+  ) throws(ArchiveError) {
+    self.context = context
+    log = WarningLog(context.ledger)
+    if let reason = context.missingSandbox { log.add(.noSandbox(reason)) }
+    let stop = Cancellation()
+    reader = try EntryReader(
+      try archive.open([context.cancellation, stop]), name: archive.fileName, in: context, warnings: log,
+      stop: stop)
+    factory = Store(context)
+    destination = makeDestination?(context) ?? factory
+    crew =
+      inStep || context.threads == 1
+      ? nil : EntryCrew(reader.sharedContent, destination, in: context, makeDestination ?? { Store($0) })
+  }
+
+  deinit { crew?.stop() }
+
+  var warnings: WarningList { log.list }
+  var comment: String? { reader.comment }
+  var protection: Protection? { nil }
+
+  func next() throws(ArchiveError) -> ArchiveEntry? {
+    let entry = try reader.next()
+    position += 1
+    return entry
+  }
+
+  func extract(_ entry: ArchiveEntry) throws(ArchiveError) -> MemFile {
+    try factory.file(entry, reserved: nil) { take throws(ArchiveError) in try reader.read(entry, take) }
+  }
+
+  func forEachBlock(of entry: ArchiveEntry, _ body: Blocks) throws(ArchiveError) -> Int64 {
+    var end: Int64 = 0
+    return try reader.read(entry) { block, offset throws(ArchiveError) in
+      let blockEnd = offset + Int64(block.byteCount)
+      if blockEnd > end {
+        try context.ledger.pass(blockEnd - end, end: blockEnd, entry: entry.name)
+        end = blockEnd
+      }
+      try body(block, offset)
+    }
+  }
+
+  func submit(_ entry: ArchiveEntry, _ deliver: EntryDelivery) throws(ArchiveError) {
+    if let crew {
+      // A ratio is asked of what was read and produced so far: by one thread.
+      if context.options.limits.ratio == nil, let content = reader.detachedContent {
+        return try crew.submit(entry, content, position: position, deliver)
+      }
+      if let size = entry.size, size <= EntryCrew.largestCopy {
+        return try crew.submit(entry, position: position, deliver) { take throws(ArchiveError) in
+          try reader.read(entry, take)
+        }
+      }
+    }
+    let file = try destination.take(entry, position: position, reserved: nil) { take throws(ArchiveError) in
+      try reader.read(entry, take)
+    }
+    deliver(entry, position, .success(file))
+  }
+
+  func drain(_ deliver: EntryDelivery) { crew?.drain(deliver) }
+
+  func finish() throws(ArchiveError) {
+    if let crew { try crew.finish() } else { try destination.finish() }
+  }
+}

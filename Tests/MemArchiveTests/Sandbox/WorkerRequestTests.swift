@@ -1,0 +1,96 @@
+// An optimised build has no @testable modules, and runs none of these.
+#if DEBUG
+import SystemPackage
+import Testing
+
+@testable import MemArchive
+
+/// What a worker is told: each option crosses as it is, or is the host's to go by.
+struct WorkerRequestTests {
+  /// Options that are all others than by default, with all limits.
+  private static let options: ExtractionOptions = {
+    var options = ExtractionOptions(
+      formats: .zip, fill: .mapped, storage: .packed, descriptorBudget: 7, parallelism: 3, duplicates: .first,
+      executable: true, strictLinks: true, insecureNames: .reject, passphrases: ["p", ""],
+      onError: .keepGoing, encoding: "CP437", sandbox: .required, worker: "/w", timeout: .seconds(1),
+      onProgress: { _ in })
+    options.limits.totalBytes = 1
+    options.limits.heldBytes = 2
+    options.limits.entryBytes = 3
+    options.limits.entries = 4
+    options.limits.nameBytes = 5
+    options.limits.attributeBytes = 6
+    options.limits.depth = 7
+    options.limits.ratio = 2.5
+    return options
+  }()
+
+  /// Those that a worker does not go by: what is wanted is decided by its host, which also waits and starts it.
+  private static let hosts: Set = [
+    "duplicates", "strictLinks", "onError", "sandbox", "worker", "timeout", "onProgress",
+  ]
+
+  private func crossed(_ request: WorkerRequest) throws -> WorkerRequest {
+    var writer = WireWriter()
+    request.encode(to: &writer)
+    var reader = WireReader(writer.bytes, 4..<writer.bytes.count)
+    return try WorkerRequest(&reader)
+  }
+
+  private func fields(_ value: Any) -> [(name: String, text: String)] {
+    Mirror(reflecting: value).children.map { ($0.label ?? "", String(reflecting: $0.value)) }
+  }
+
+  @Test func `Every option crosses that is not the host's`() throws {
+    let options = Self.options
+    let byDefault = fields(ExtractionOptions())
+    // An option that is added has to be given another value above.
+    for ((name, text), (_, plain)) in zip(fields(options), byDefault) { #expect(text != plain, "\(name)") }
+    for ((name, text), (_, plain)) in zip(fields(options.limits), fields(Limits())) {
+      #expect(text != plain, "\(name)")
+    }
+    var request = WorkerRequest()
+    request.options = options
+    request.account.limits = options.limits
+    let crossed = try crossed(request).options
+    for ((name, text), (_, received)) in zip(fields(options), fields(crossed))
+    where !Self.hosts.contains(name) { #expect(received == text, "\(name)") }
+    #expect(crossed.passphrases == options.passphrases)
+    #expect(fields(crossed.limits).map(\.text) == fields(options.limits).map(\.text))
+    #expect(Self.hosts.isSubset(of: byDefault.map(\.name)))
+  }
+
+  @Test func `Every other field crosses`() throws {
+    var request = WorkerRequest()
+    request.version = "1"
+    request.prefetch = Prefetch(
+      mode: .matching, include: ["a", ""], exclude: ["b"], names: ["c"], safeOnly: true, inStep: true)
+    request.sources = [.file(size: 5), .pipe]
+    request.name = "x.tar"
+    request.account = Ledger.Snapshot(heldLimit: 1 << 40, produced: 2, held: 3, entries: 4, descriptors: 5)
+    request.hooks = .init(engine: .libarchive, decoding: .libarchive)
+    request.copiesContent = true
+    request.timeZone = "Europe/Paris"
+    request.wantsProgress = true
+    request.mostDescriptors = 9
+    request.processorSeconds = 10
+    request.isBestEffort = true
+    for ((name, text), (_, plain)) in zip(fields(request), fields(WorkerRequest()))
+    where name != "options" { #expect(text != plain, "\(name)") }
+    for ((name, text), (_, received)) in zip(fields(request), fields(try crossed(request)))
+    where name != "options" { #expect(received == text, "\(name)") }
+    var writer = WireWriter()
+    request.encode(to: &writer)
+    #expect(WorkerRequest.version(WireReader(writer.bytes, 4..<writer.bytes.count)) == "1")
+  }
+
+  @Test(arguments: HostMessage.Kind.allCases)
+  func `What the host says is decoded to itself`(_ kind: HostMessage.Kind) throws {
+    let message = HostMessage(kind, packets: 1, held: -2, descriptors: 3)
+    var writer = WireWriter()
+    message.encode(to: &writer)
+    var reader = WireReader(writer.bytes, 4..<writer.bytes.count)
+    #expect(try HostMessage(&reader) == message)
+  }
+}
+#endif
