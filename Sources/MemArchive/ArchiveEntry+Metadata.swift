@@ -8,7 +8,7 @@ extension ArchiveEntry {
   }
 
   /// What few callers ask for, kept out of the entry itself: an archive may have millions.
-  struct Details: Hashable, Sendable {
+  struct Details: Hashable, Sendable, TextHolder {
     var accessed: Time?
     var changed: Time?
     var created: Time?

@@ -39,7 +39,7 @@ public struct ArchiveEntry: Hashable, Sendable {
   }
 
   /// What an entry is made of.
-  struct Fields: Hashable, Sendable {
+  struct Fields: Hashable, Sendable, TextHolder {
     var name: String
     /// The raw name, where ``ExtractionOptions/encoding`` made another of it.
     var convertedFrom: [UInt8]?
@@ -53,10 +53,23 @@ public struct ArchiveEntry: Hashable, Sendable {
     var details: Shared<Details>?
   }
 
+  /// What has texts of any length.
+  protocol TextHolder {
+    /// Bytes of its texts and attributes.
+    var textSize: Int { get }
+  }
+
   /// What copies have in common: an entry is handed on from stage to stage, and kept in several places.
-  final class Shared<Value: Hashable & Sendable>: Hashable, Sendable {
+  final class Shared<Value: Hashable & Sendable & TextHolder>: Hashable, Sendable {
     let value: Value
-    init(_ value: Value) { self.value = value }
+    /// Computed once: limits and accounts ask for it several times for each entry.
+    let textSize: Int
+
+    init(_ value: Value) {
+      self.value = value
+      textSize = value.textSize
+    }
+
     static func == (left: Shared, right: Shared) -> Bool { left === right || left.value == right.value }
     func hash(into hasher: inout Hasher) { hasher.combine(value) }
   }

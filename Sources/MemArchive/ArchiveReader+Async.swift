@@ -6,9 +6,8 @@ extension ArchiveReader {
   public func extract(
     _ selection: Selection = .all, options: ExtractionOptions = ExtractionOptions()
   ) async throws(ArchiveError) -> MemFiles {
-    try await Extraction(self, selection, options).cancellable { extraction async throws(ArchiveError) in
-      try await extraction.extract()
-    }
+    let context = ExtractionContext(options)
+    return try await context.onOwnThread { () throws(ArchiveError) in try extract(selection, in: context) }
   }
 
   /// Extracts the selected entries, those of archives inside the archive too, on a thread of its own; otherwise as the
@@ -16,8 +15,9 @@ extension ArchiveReader {
   public func extract(
     _ selection: Selection = .all, nested: NestedArchives, options: ExtractionOptions = ExtractionOptions()
   ) async throws(ArchiveError) -> MemFiles {
-    try await Extraction(self, selection, options).cancellable { extraction async throws(ArchiveError) in
-      try await extraction.extract(nested: nested)
+    let context = ExtractionContext(options)
+    return try await context.onOwnThread { () throws(ArchiveError) in
+      try extract(selection, nested: nested, in: context)
     }
   }
 
@@ -25,9 +25,8 @@ extension ArchiveReader {
   public func entries(
     options: ExtractionOptions = ExtractionOptions()
   ) async throws(ArchiveError) -> [ArchiveEntry] {
-    try await Extraction(self, .all, options).cancellable { extraction async throws(ArchiveError) in
-      try await extraction.entries()
-    }
+    let context = ExtractionContext(options)
+    return try await context.onOwnThread { () throws(ArchiveError) in try entries(in: context) }
   }
 
   /// The selected files, each as soon as it is finished. Links have no file of their own here, and duplicates come as
@@ -55,7 +54,7 @@ public struct ExtractedFiles: AsyncSequence, Sendable {
   /// Takes one file after another.
   public struct Iterator: AsyncIteratorProtocol {
     let sequence: ExtractedFiles
-    private var extraction: Extraction?
+    private var files: FileStream?
 
     init(sequence: ExtractedFiles) { self.sequence = sequence }
 
@@ -66,16 +65,68 @@ public struct ExtractedFiles: AsyncSequence, Sendable {
     public mutating func next(
       isolation actor: isolated (any Actor)?
     ) async throws(ArchiveError) -> MemFile? {
-      let extraction: Extraction
-      if let running = self.extraction {
-        extraction = running
-      } else {
-        extraction = try Extraction(sequence.reader, sequence.selection, sequence.options)
-        self.extraction = extraction
-      }
-      return try await extraction.cancellable { extraction async throws(ArchiveError) in
-        try await extraction.nextFile()
-      }
+      let files = self.files ?? FileStream(sequence)
+      self.files = files
+      return try await files.context.onOwnThread { () throws(ArchiveError) in try files.next() }
     }
+  }
+}
+
+/// The selected files of one stream. Used by one thread at a time: an iterator's calls follow each other.
+private final class FileStream: @unchecked Sendable {
+  let context: ExtractionContext
+  private let sequence: ExtractedFiles
+  private var stream: ArchiveStream?
+  private var isFinished = false
+
+  init(_ sequence: ExtractedFiles) {
+    self.sequence = sequence
+    context = ExtractionContext(sequence.options)
+  }
+
+  /// The next selected file, or nil at the end and after an error.
+  func next() throws(ArchiveError) -> MemFile? {
+    guard !isFinished else { return nil }
+    do throws(ArchiveError) {
+      if stream == nil { stream = try sequence.reader.stream(in: context) }
+      while let entry = try stream?.next() {
+        if entry.hasContent, sequence.selection.includes(entry) { return try stream?.extract() }
+      }
+    } catch {
+      end()
+      throw error
+    }
+    end()
+    return nil
+  }
+
+  private func end() {
+    isFinished = true
+    // Descriptors are given back now, whoever still holds the sequence.
+    stream = nil
+  }
+}
+
+extension ExtractionContext {
+  /// What `body` returns on a thread of its own, which may block for long, while those that all tasks of a process share
+  /// must not. Cancelling the task ends the extraction at its next block.
+  func onOwnThread<Result: Sendable>(
+    _ body: @escaping @Sendable () throws(ArchiveError) -> Result
+  ) async throws(ArchiveError) -> Result {
+    let result: Swift.Result<Result, ArchiveError> = await withTaskCancellationHandler {
+      await withCheckedContinuation { continuation in
+        do throws(ArchiveError) {
+          try WorkerThread.start {
+            continuation.resume(
+              returning: Swift.Result { () throws(ArchiveError) in try body() })
+          }.detach()
+        } catch {
+          continuation.resume(returning: .failure(error))
+        }
+      }
+    } onCancel: {
+      cancellation.cancel()
+    }
+    return try result.get()
   }
 }

@@ -43,8 +43,9 @@ extension ArchiveReader {
     _ selection: Selection = .all, nested: NestedArchives = .keep,
     options: ExtractionOptions = ExtractionOptions()
   ) async throws(ArchiveError) -> MemTree {
-    try await Extraction(self, selection, options).cancellable { extraction async throws(ArchiveError) in
-      try await extraction.tree(nested: nested)
+    let context = ExtractionContext(options)
+    return try await context.onOwnThread { () throws(ArchiveError) in
+      try tree(selection, nested: nested, in: context)
     }
   }
 }

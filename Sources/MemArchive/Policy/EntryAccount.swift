@@ -26,7 +26,7 @@ package final class EntryAccount: Sendable {
   ) throws(ArchiveError) {
     // The result is handed out of the closure: it cannot throw a type of its own.
     let failure: ArchiveError? = state.withLock { state in
-      let added = details.map { $0 === state.details ? 0 : $0.value.cost } ?? 0
+      let added = details.map { $0 === state.details ? 0 : $0.cost } ?? 0
       do throws(ArchiveError) {
         try state.charge.hold(bytes + added, entry: entry)
         if let details { state.details = details }
@@ -42,27 +42,28 @@ package final class EntryAccount: Sendable {
 extension ArchiveEntry {
   /// Bytes of memory that it takes while it is kept, with its place among the others and under its name. What is fixed of
   /// that was measured: see <doc:WhatAnArchiveMayCost>.
-  var cost: Int64 { ownCost + (fields.value.details?.value.cost ?? 0) }
+  var cost: Int64 { ownCost + (fields.value.details?.cost ?? 0) }
 
   /// Those that it shares with no other.
-  fileprivate var ownCost: Int64 {
-    let fields = fields.value
-    let texts = fields.name.utf8.count + (fields.convertedFrom?.count ?? 0) + (fields.link?.utf8.count ?? 0)
-    return Self.fixedCost + Int64(texts)
-  }
+  fileprivate var ownCost: Int64 { Self.fixedCost + Int64(fields.textSize) }
 
   private static let fixedCost: Int64 = 640
 
   /// Bytes of what ``Limits/attributeBytes`` bounds.
-  var attributeBytes: Int { fields.value.details?.value.size ?? 0 }
+  var attributeBytes: Int { fields.value.details?.textSize ?? 0 }
+}
+
+extension ArchiveEntry.Shared<ArchiveEntry.Details> {
+  /// Bytes of memory that they take.
+  fileprivate var cost: Int64 { 256 + Int64(textSize) }
+}
+
+extension ArchiveEntry.Fields {
+  var textSize: Int { name.utf8.count + (convertedFrom?.count ?? 0) + (link?.utf8.count ?? 0) }
 }
 
 extension ArchiveEntry.Details {
-  /// Bytes of memory that they take.
-  fileprivate var cost: Int64 { 256 + Int64(size) }
-
-  /// Bytes of its texts and attributes.
-  fileprivate var size: Int {
+  var textSize: Int {
     let texts = [user, group, accessControlList, comment].reduce(0) { $0 + ($1?.utf8.count ?? 0) }
     return attributes.reduce(texts) { $0 + Self.attributeCost + $1.name.utf8.count + $1.value.count }
   }
