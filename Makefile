@@ -22,7 +22,7 @@ SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 # One set of flags for all targets, so that no target makes another build again.
 export MEMARCHIVE_WARNINGS_AS_ERRORS = 1
 
-MINIMAL_PACKAGES = libarchive-dev zlib1g-dev
+MINIMAL_PACKAGES = libarchive-dev liblz4-dev zlib1g-dev
 BUILD_PACKAGES = $(MINIMAL_PACKAGES) libisal-dev liblzma-dev libzstd-dev
 TEST_PACKAGES = $(BUILD_PACKAGES) bsdutils bubblewrap libarchive-tools openssl p7zip-full procps python3 strace xz-utils zip \
   $(CONSUMER_PACKAGES) $(ORDINARY_PACKAGES)
@@ -108,7 +108,7 @@ consumers:
 	$(call everywhere,$(CURDIR)/.build/consumers-more,more)
 	$(SWIFT) run --package-path Examples/Subprocess
 
-# Without the trait FastDecoders: zlib and libarchive alone. Tests that are the same whoever decodes were run with it.
+# Without the trait FastDecoders: zlib, liblz4 and libarchive alone. Tests that are the same whoever decodes were run with it.
 WHOEVER_DECODES = SweepTests ManyLinksTests ExhaustionTests HostileWorkerTests WardenTests ManyEntriesTests
 test-minimal:
 	$(call need,$(TEST_PACKAGES))

@@ -13,7 +13,7 @@ let package = Package(
   traits: [
     .trait(
       name: "FastDecoders",
-      description: "Decodes by ISA-L, liblzma and libzstd; without it, zlib and libarchive do."),
+      description: "Decodes by ISA-L, liblzma and libzstd; without it, zlib, liblz4 and libarchive do."),
     .default(enabledTraits: ["FastDecoders"]),
   ],
   dependencies: [
@@ -25,6 +25,7 @@ let package = Package(
   targets: [
     .systemLibrary(name: "CLibArchive", pkgConfig: "libarchive", providers: [.apt(["libarchive-dev"])]),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+    .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
     .systemLibrary(name: "CISAL", pkgConfig: "libisal", providers: [.apt(["libisal-dev"])]),
     .systemLibrary(name: "CLZMA", pkgConfig: "liblzma", providers: [.apt(["liblzma-dev"])]),
     .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
@@ -32,7 +33,7 @@ let package = Package(
     .target(
       name: "MemArchive",
       dependencies: [
-        "CLibArchive", "CLinux", "CZlib",
+        "CLibArchive", "CLinux", "CLZ4", "CZlib",
         .target(name: "CISAL", condition: .when(traits: ["FastDecoders"])),
         .target(name: "CLZMA", condition: .when(traits: ["FastDecoders"])),
         .target(name: "CZstd", condition: .when(traits: ["FastDecoders"])),

@@ -1,64 +1,72 @@
-internal import Glibc
+internal import CLZ4
+internal import SystemPackage
 
-/// Decodes LZ4 frames (LZ4 frame format 1.6.4) and verifies every checksum in them; libarchive verifies none.
+/// Decodes LZ4 frames (LZ4 frame format 1.6.4) by liblz4, which verifies every checksum in them; libarchive verifies none.
 ///
 /// Frames that depend on each other's blocks, legacy frames, skippable frames and any number of frames in a row are read;
 /// dictionaries are not.
 @safe final class LZ4Decoder: ByteSource {
+  private enum State {
+    case betweenFrames
+    /// With the number of bytes that liblz4 asks for: the rest of a block, and the header of the next.
+    case inFrame(wanted: Int)
+    case inLegacyFrame
+    case atEnd
+  }
+
   private let warnings: WarningLog
   private var input: InputBuffer
-  private var frame: Frame?
+  private let context: OpaquePointer
+  private var state = State.betweenFrames
   private var isFirstFrame = true
-  private var atEnd = false
-  /// The bytes that a later block may refer to, and behind them the latest block.
-  private var window: UnsafeMutableBufferPointer<UInt8>
-  private var history = 0
-  /// What of the latest block has not been read yet.
-  private var ready = 0..<0
-
-  /// What the header of a frame says.
-  private struct Frame {
-    var isLegacy = false
-    var blockSize = 8 << 20
-    var blocksAreLinked = false
-    var blocksHaveChecksums = false
-    var hasChecksum = false
-    var contentSize: UInt64?
-    var checksum = XXH32()
-    var size: UInt64 = 0
-  }
+  private var failure: ArchiveError?
+  /// The latest block of a legacy frame, and what of it has not been read yet.
+  private var legacyBlock: [UInt8] = []
+  private var unread = 0..<0
 
   private static let magic: UInt32 = 0x184D_2204
   private static let legacyMagic: UInt32 = 0x184C_2102
-  /// How far back a match may reach.
-  private static let reach = 64 << 10
+  private static let skippableMagics: ClosedRange<UInt32> = 0x184D_2A50...0x184D_2A5F
+  private static let legacyBlockSize = 8 << 20
 
-  init(_ upstream: any ByteSource, warnings: WarningLog) {
+  init(_ upstream: any ByteSource, warnings: WarningLog) throws(ArchiveError) {
     self.warnings = warnings
     input = InputBuffer(upstream)
-    unsafe window = .allocate(capacity: 0)
+    var context: OpaquePointer?
+    unsafe LZ4F_createDecompressionContext(&context, UInt32(LZ4F_VERSION))
+    guard let context = unsafe context else {
+      throw .system("LZ4F_createDecompressionContext", .noMemory, doing: "starting an lz4 decoder")
+    }
+    unsafe self.context = context
   }
 
-  deinit { unsafe window.deallocate() }
+  deinit { unsafe _ = LZ4F_freeDecompressionContext(context) }
+
+  /// liblz4's version.
+  static var libraryVersion: String { unsafe "liblz4 " + String(cString: LZ4_versionString()) }
 
   var progress: SourceProgress { input.progress }
 
   func read(into buffer: inout MutableRawSpan) throws(ArchiveError) -> Int {
-    while ready.isEmpty {
-      if atEnd { return 0 }
-      if frame == nil { try beginFrame() } else { try decodeBlock() }
+    if let failure { throw failure }
+    do throws(ArchiveError) {
+      while true {
+        let count: Int
+        switch state {
+        case .betweenFrames:
+          try beginFrame()
+          continue
+        case .inFrame(let wanted): count = try decode(wanted, into: &buffer)
+        case .inLegacyFrame: count = try decodeLegacy(into: &buffer)
+        case .atEnd: return 0
+        }
+        if count > 0 { return count }
+      }
+    } catch {
+      // After an error liblz4's context is good for nothing.
+      failure = error
+      throw error
     }
-    let count = min(buffer.byteCount, ready.count)
-    buffer.copy(decoded(ready.prefix(count)))
-    ready = (ready.lowerBound + count)..<ready.upperBound
-    return count
-  }
-
-  /// Decoded bytes, until the next block is decoded.
-  @_lifetime(borrow self)
-  private func decoded(_ range: Range<Int>) -> RawSpan {
-    let span = unsafe UnsafeBufferPointer(window).span.bytes.extracting(range)
-    return unsafe _overrideLifetime(span, borrowing: self)
   }
 
   // MARK: Frames
@@ -66,40 +74,25 @@ internal import Glibc
   private func beginFrame() throws(ArchiveError) {
     guard try input.has(4) else {
       if input.count > 0 { try endInGarbage() }
-      atEnd = true
-      return
+      return state = .atEnd
     }
-    let magic = input.little(UInt32.self)
-    switch magic {
-    case Self.magic:
-      input.drop(4)
-      frame = try header()
+    switch input.little(UInt32.self) {
+    case Self.magic: state = .inFrame(wanted: try readHeader())
+    case Self.skippableMagics:
+      // liblz4 passes over these itself; they say nothing of what follows.
+      return state = .inFrame(wanted: Int(LZ4F_HEADER_SIZE_MAX))
     case Self.legacyMagic:
       input.drop(4)
-      frame = Frame(isLegacy: true)
-    case 0x184D_2A50...0x184D_2A5F:
-      input.drop(4)
-      guard try input.has(4) else { throw cut() }
-      var size = Int(input.little(UInt32.self))
-      input.drop(4)
-      while size > 0 {
-        guard try input.has(1) else { throw cut() }
-        let count = min(size, input.count)
-        input.drop(count)
-        size -= count
-      }
-      return
+      legacyBlock.grow(to: Self.legacyBlockSize)
+      state = .inLegacyFrame
     default:
       try endInGarbage()
-      atEnd = true
-      return
+      return state = .atEnd
     }
     isFirstFrame = false
-    history = 0
-    reserve(Self.reach + (frame?.blockSize ?? 0))
   }
 
-  /// Behind a frame, lz4(1) refuses what is none, and gzip(1) ignores it; as with gzip here, it is told and ignored.
+  /// After a frame, lz4(1) refuses what is none, and gzip(1) ignores it; as with gzip here, it is told and ignored.
   private func endInGarbage() throws(ArchiveError) {
     guard !isFirstFrame else {
       throw .corrupt("the lz4 stream is damaged at its beginning")
@@ -107,172 +100,96 @@ internal import Glibc
     warnings.add("garbage after the end of the lz4 stream was ignored")
   }
 
-  private func header() throws(ArchiveError) -> Frame {
-    guard try input.has(2) else { throw cut() }
-    let flags = input[0]
-    let sizeCode = Int(input[1] >> 4 & 7)
-    guard flags >> 6 == 1, flags & 2 == 0, input[1] & 0x8F == 0, sizeCode >= 4 else {
-      throw .corrupt("the lz4 frame's header is not one of version 1")
+  /// Reads a frame's header; returns the number of bytes that liblz4 wants next.
+  private func readHeader() throws(ArchiveError) -> Int {
+    guard try input.has(Int(LZ4F_MIN_SIZE_TO_KNOW_HEADER_LENGTH)) else { throw cut() }
+    // The lowest bit of the flags.
+    let needsDictionary = input[4] & 1 != 0
+    let size = input.withBytes {
+      unsafe $0.withUnsafeBytes { unsafe LZ4F_headerSize($0.baseAddress, $0.count) }
     }
-    let hasSize = flags & 8 != 0
-    let hasDictionary = flags & 1 != 0
-    let length = 2 + (hasSize ? 8 : 0) + (hasDictionary ? 4 : 0)
-    guard try input.has(length + 1) else { throw cut() }
-    var checksum = XXH32()
-    input.withBytes(length) { checksum.update($0) }
-    guard UInt8(truncatingIfNeeded: checksum.value >> 8) == input[length] else {
-      throw .corrupt("the lz4 frame's header does not match its checksum")
+    try check(size, "LZ4F_headerSize")
+    guard try input.has(size) else { throw cut() }
+    var used = size
+    var info = LZ4F_frameInfo_t()
+    let wanted = input.withBytes { bytes in
+      unsafe bytes.withUnsafeBytes { unsafe LZ4F_getFrameInfo(context, &info, $0.baseAddress, &used) }
     }
-    guard !hasDictionary else {
+    try check(wanted, "LZ4F_getFrameInfo")
+    guard !needsDictionary else {
       throw ArchiveError(
         .unsupportedFeature, "the lz4 frame needs a dictionary",
         advice: "Compress it again without a dictionary.")
     }
-    let contentSize = hasSize ? input.little(UInt64.self, at: 2) : nil
-    input.drop(length + 1)
-    return Frame(
-      blockSize: 1 << (8 + 2 * sizeCode), blocksAreLinked: flags & 0x20 == 0,
-      blocksHaveChecksums: flags & 0x10 != 0, hasChecksum: flags & 4 != 0, contentSize: contentSize)
+    input.drop(used)
+    return wanted
   }
 
-  private func endFrame(_ frame: Frame) throws(ArchiveError) {
-    self.frame = nil
-    if let declared = frame.contentSize, declared != frame.size {
-      throw .corrupt("the lz4 frame holds \(frame.size) bytes, and its header declares \(declared)")
-    }
-    guard frame.hasChecksum else { return }
-    guard try input.has(4) else { throw cut() }
-    guard input.little(UInt32.self) == frame.checksum.value else {
-      throw .corrupt("the lz4 frame's content does not match its checksum")
-    }
-    input.drop(4)
-  }
-
-  // MARK: Blocks
-
-  private func decodeBlock() throws(ArchiveError) {
-    guard var frame else { return }
-    guard try input.has(4) else {
-      // A legacy frame has no end but the file's.
-      guard frame.isLegacy, input.count == 0 else { throw cut() }
-      self.frame = nil
-      return
-    }
-    let head = input.little(UInt32.self)
-    if frame.isLegacy, head > UInt32(Self.largestCompressed(frame.blockSize)) {
-      self.frame = nil
-      return
-    }
-    input.drop(4)
-    if head == 0, !frame.isLegacy { return try endFrame(frame) }
-    let isStored = !frame.isLegacy && head >> 31 != 0
-    let size = Int(head & (frame.isLegacy ? .max : 0x7FFF_FFFF))
-    guard size <= (frame.isLegacy ? Self.largestCompressed(frame.blockSize) : frame.blockSize) else {
-      throw .corrupt("an lz4 block is larger than its frame allows")
-    }
-    guard try input.has(size + (frame.blocksHaveChecksums ? 4 : 0)) else { throw cut() }
-    if frame.blocksHaveChecksums {
-      var checksum = XXH32()
-      input.withBytes(size) { checksum.update($0) }
-      guard checksum.value == input.little(UInt32.self, at: size) else {
-        throw .corrupt("an lz4 block does not match its checksum")
+  /// Decodes at most one block at a time: an error takes with it what the same call has decoded before.
+  private func decode(_ wanted: Int, into buffer: inout MutableRawSpan) throws(ArchiveError) -> Int {
+    let hasInput = try input.has(1)
+    let header = Int(LZ4F_BLOCK_HEADER_SIZE)
+    let count = min(input.count, wanted > header ? wanted - header : wanted)
+    let (hint, used, produced) = unsafe buffer.withUnsafeMutableBytes { output in
+      input.withBytes(count) { bytes in
+        unsafe bytes.withUnsafeBytes { bytes in
+          var (used, produced) = (bytes.count, output.count)
+          let hint = unsafe LZ4F_decompress(
+            context, output.baseAddress, &produced, bytes.baseAddress, &used, nil)
+          return (hint, used, produced)
+        }
       }
     }
-    keepHistory(frame)
-    let produced = try input.withBytes(size) { block throws(ArchiveError) in
-      isStored ? store(block) : try decode(block, limit: history + frame.blockSize)
-    }
-    input.drop(size + (frame.blocksHaveChecksums ? 4 : 0))
-    ready = history..<history + produced
-    if frame.hasChecksum { frame.checksum.update(decoded(ready)) }
-    frame.size += UInt64(produced)
-    self.frame = frame
+    try check(hint, "LZ4F_decompress")
+    input.drop(used)
+    state = hint == 0 ? .betweenFrames : .inFrame(wanted: hint)
+    if produced == 0, hint > 0, !hasInput { throw cut() }
+    return produced
   }
 
-  /// What a legacy block can grow to, LZ4_compressBound().
-  private static func largestCompressed(_ size: Int) -> Int { size + size / 255 + 16 }
+  // MARK: Legacy frames
 
-  /// Moves the end of what was decoded to the window's front, where the next block may refer to it.
-  private func keepHistory(_ frame: Frame) {
-    guard frame.blocksAreLinked else {
-      history = 0
-      return
-    }
-    let end = ready.upperBound
-    let kept = min(end, Self.reach)
-    if let front = unsafe window.baseAddress { unsafe memmove(front, front + (end - kept), kept) }
-    history = kept
-  }
-
-  private func store(_ block: RawSpan) -> Int {
-    unsafe block.withUnsafeBytes { bytes in
-      if let target = unsafe window.baseAddress, let source = bytes.baseAddress {
-        unsafe memcpy(target + history, source, bytes.count)
+  /// Blocks without any checksum, up to the end of the file or to another frame.
+  private func decodeLegacy(into buffer: inout MutableRawSpan) throws(ArchiveError) -> Int {
+    if unread.isEmpty {
+      guard try input.has(4) else {
+        guard input.count == 0 else { throw cut() }
+        state = .betweenFrames
+        return 0
       }
-    }
-    return block.byteCount
-  }
-
-  private func decode(_ block: RawSpan, limit: Int) throws(ArchiveError) -> Int {
-    let end: Int? = unsafe block.withUnsafeBytes { unsafe decode($0, limit: limit) }
-    guard let end else { throw .corrupt("an lz4 block is damaged") }
-    return end - history
-  }
-
-  /// Decodes one block (LZ4 block format) behind the history, never beyond `limit`; returns where its content ends, nil
-  /// where it is damaged.
-  private func decode(_ block: UnsafeRawBufferPointer, limit: Int) -> Int? {
-    guard let target = unsafe window.baseAddress, let source = block.baseAddress else { return nil }
-    let sourceEnd = block.count
-    var (from, to) = (0, history)
-    /// A length of 15 goes on in further bytes, each but the last 255.
-    func longer(_ start: Int) -> Int? {
-      var length = start
-      guard start == 15 else { return length }
-      while true {
-        guard from < sourceEnd else { return nil }
-        let byte = unsafe source.load(fromByteOffset: from, as: UInt8.self)
-        from += 1
-        length += Int(byte)
-        if byte != 255 { return length }
+      let size = Int(input.little(UInt32.self))
+      guard size <= Int(LZ4_compressBound(Int32(Self.legacyBlockSize))) else {
+        state = .betweenFrames
+        return 0
       }
-    }
-    while from < sourceEnd {
-      let token = unsafe source.load(fromByteOffset: from, as: UInt8.self)
-      from += 1
-      guard let literals = longer(Int(token >> 4)), literals <= sourceEnd - from, literals <= limit - to
-      else { return nil }
-      unsafe memcpy(target + to, source + from, literals)
-      from += literals
-      to += literals
-      if from == sourceEnd { return to }
-      guard sourceEnd - from >= 2 else { return nil }
-      let distance = Int(
-        UInt16(littleEndian: unsafe source.loadUnaligned(fromByteOffset: from, as: UInt16.self)))
-      from += 2
-      guard let extra = longer(Int(token & 15)) else { return nil }
-      let length = extra + 4
-      guard distance > 0, distance <= to, length <= limit - to else { return nil }
-      // A match may overlap what it makes: the pattern doubles with each piece.
-      var copied = 0
-      while copied < length {
-        let piece = min(distance + copied, length - copied)
-        unsafe memcpy(target + to + copied, target + to - distance, piece)
-        copied += piece
+      guard try input.has(4 + size) else { throw cut() }
+      let produced = input.withBytes(4 + size) { bytes in
+        unsafe bytes.extracting(droppingFirst: 4).withUnsafeBytes { packed in
+          unsafe legacyBlock.withUnsafeMutableBytes { content in
+            unsafe LZ4_decompress_safe(
+              packed.baseAddress, content.baseAddress, Int32(packed.count), Int32(content.count))
+          }
+        }
       }
-      to += length
+      guard produced >= 0 else { throw .corrupt("an lz4 block is damaged", call: "LZ4_decompress_safe") }
+      input.drop(4 + size)
+      unread = 0..<Int(produced)
     }
-    return nil
+    let count = min(buffer.byteCount, unread.count)
+    buffer.copy(unsafe legacyBlock.span.bytes.extracting(unread.prefix(count)))
+    unread = unread.dropFirst(count)
+    return count
   }
 
-  // MARK: Input
+  // MARK: Errors
 
   private func cut() -> ArchiveError { .truncated("the lz4 stream ends inside a frame") }
 
-  private func reserve(_ size: Int) {
-    guard unsafe window.count < size else { return }
-    unsafe window.deallocate()
-    unsafe window = .allocate(capacity: size)
-    unsafe window.initialize(repeating: 0)
+  /// Throws where `result` is an error of liblz4's.
+  private func check(_ result: Int, _ call: String) throws(ArchiveError) {
+    guard LZ4F_isError(result) != 0 else { return }
+    let name = unsafe String(cString: LZ4F_getErrorName(result))
+    guard name != "ERROR_allocation_failed" else { throw .system(call, .noMemory, doing: "decoding lz4") }
+    throw .corrupt("the lz4 stream is damaged: \(name)", call: call)
   }
 }

@@ -38,7 +38,7 @@ struct Layers {
           switch filter {
           case _ where engine == .libarchive: try FilterDecoder(filter, of: buffered)
           case .gzip: gzip ?? buffered
-          case .lz4: LZ4Decoder(buffered, warnings: warnings)
+          case .lz4: try LZ4Decoder(buffered, warnings: warnings)
           #if FastDecoders
           case .xz: try XZDecoder(buffered, threads: threads)
           case .lzma, .lzip: try LZMADecoder(filter, of: buffered, warnings: warnings)
