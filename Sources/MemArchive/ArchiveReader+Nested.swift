@@ -52,9 +52,9 @@ extension ArchiveReader {
   static func mayBeArchive(_ source: any ByteSource) throws(ArchiveError) -> Bool {
     let content = BufferedSource(source)
     let head = try content.peek(Filter.headSize)
-    if case .filter = Filter.recognise(head) { return true }
-    if Container.recognise(head) != nil { return true }
-    return Container.recognise(try content.peek(Container.headSize)) != nil
+    if case .filter = Filter.recognize(head) { return true }
+    if FormatSignature.recognize(head) != nil { return true }
+    return FormatSignature.recognize(try content.peek(FormatSignature.headSize)) != nil
   }
 }
 

@@ -1,4 +1,4 @@
-/// The compressions and wrappings that can lie around an archive, each recognised by its first bytes.
+/// The compressions and wrappings that can lie around an archive, each recognized by its first bytes.
 enum Filter: String, CaseIterable, CustomStringConvertible {
   case gzip, bzip2, xz, lzma, lzip, zstd, lz4, compress, uu, rpm
 
@@ -12,10 +12,10 @@ enum Filter: String, CaseIterable, CustomStringConvertible {
     case none
   }
 
-  /// The number of first bytes that `recognise` wants to see.
+  /// The number of first bytes that `recognize` wants to see.
   static let headSize = 4096
 
-  static func recognise(_ head: [UInt8]) -> Recognition {
+  static func recognize(_ head: [UInt8]) -> Recognition {
     func starts(_ bytes: UInt8..., at offset: Int = 0) -> Bool { head.dropFirst(offset).starts(with: bytes) }
     func starts(_ text: String) -> Bool { head.starts(with: text.utf8) }
 

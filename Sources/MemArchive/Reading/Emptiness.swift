@@ -1,9 +1,9 @@
 /// Archives in which libarchive found no entry, and that say themselves that they hold some.
 enum Emptiness {
   /// Throws where the end of a zip counts entries, or a 7z is longer than the header of an empty one.
-  static func check(_ content: any ByteSource, _ head: [UInt8]) throws(ArchiveError) {
-    guard let content = content as? any SeekableSource else { return }
-    switch Container.recognise(head) {
+  static func check(_ content: any ByteSource, _ format: ArchiveFormats?) throws(ArchiveError) {
+    guard let content = content.seekable else { return }
+    switch format {
     case .sevenZip:
       guard content.size > 32 else { return }
       throw .corrupt("no entry can be found in \(content.size) bytes of 7z")

@@ -39,7 +39,7 @@ extension ArchiveReader {
     case .parts(let paths):
       var parts: [any SeekableSource] = []
       for path in paths {
-        guard let part = try open(path, cancellations) as? any SeekableSource else {
+        guard let part = try open(path, cancellations).seekable else {
           throw .open("\(path)", .illegalSeek)
         }
         parts.append(part)

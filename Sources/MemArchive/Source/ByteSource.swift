@@ -7,11 +7,16 @@ protocol ByteSource: AnyObject {
   /// asked for more. Empty at the end; nil where `read` has to be called this time.
   func lend() throws(ArchiveError) -> UnsafeRawBufferPointer?
 
+  /// The source itself, where its next byte can be chosen.
+  var seekable: (any SeekableSource)? { get }
+
   /// How far the archive itself has been read, whatever lies between it and this stage.
   var progress: SourceProgress { get }
 }
 
 extension ByteSource {
+  var seekable: (any SeekableSource)? { nil }
+
   func lend() -> UnsafeRawBufferPointer? { nil }
 
   /// Fills `array` from index `start` on and returns how many bytes; 0 only at the end.
@@ -35,6 +40,8 @@ protocol SeekableSource: ByteSource {
 }
 
 extension SeekableSource {
+  var seekable: (any SeekableSource)? { self }
+
   func read(into buffer: inout MutableRawSpan) throws(ArchiveError) -> Int {
     let count = try read(at: position, into: &buffer)
     position += Int64(count)
@@ -62,6 +69,19 @@ extension SeekableSource {
     let filled = try read(into: &bytes, count: bytes.count, at: offset)
     bytes.removeSubrange(filled...)
     return bytes
+  }
+
+  /// Whether there is no byte but zeros from `offset` on. Reading goes on where it was.
+  func isZero(from offset: Int64) throws(ArchiveError) -> Bool {
+    var offset = offset
+    while offset < size {
+      let bytes = try bytes(64 << 10, at: offset)
+      // The source turned out to be shorter than it was.
+      guard !bytes.isEmpty else { break }
+      guard unsafe bytes.span.bytes.isZero else { return false }
+      offset += Int64(bytes.count)
+    }
+    return true
   }
 
   /// The last `count` bytes, or all where there are fewer; nil when the source turns out to be shorter than it was.

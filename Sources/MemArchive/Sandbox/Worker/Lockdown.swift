@@ -88,7 +88,7 @@ enum Lockdown {
     guard size >= 1 << 20 else { return false }
     var head = [UInt8](repeating: 0, count: 6)
     let count = unsafe head.withUnsafeMutableBytes { unsafe pread(archive, $0.baseAddress, $0.count, 0) }
-    return count == head.count && Filter.recognise(head) == .filter(.xz)
+    return count == head.count && Filter.recognize(head) == .filter(.xz)
   }
 
   /// Starts a thread that ends the process with its parent, and shows a sign of life every second while anything goes on.

@@ -1,6 +1,15 @@
 internal import Glibc
 
 extension [UInt8] {
+  /// The little-endian number at `offset`, which must lie inside.
+  func little<Value: FixedWidthInteger & UnsignedInteger>(_: Value.Type, at offset: Int) -> Value {
+    var value: Value = 0
+    for index in stride(from: MemoryLayout<Value>.size - 1, through: 0, by: -1) {
+      value = value << 8 | Value(self[offset + index])
+    }
+    return value
+  }
+
   /// Appends zeros until there are `count` bytes, if there are fewer. As an array they come at once, also where nothing is
   /// optimised: a repeated element is appended byte by byte then.
   mutating func grow(to count: Int) {
@@ -19,17 +28,13 @@ extension RawSpan {
   }
 }
 
-extension SeekableSource {
-  /// Whether there is no byte but zeros from `offset` on. Reading goes on where it was.
-  func isZero(from offset: Int64) throws(ArchiveError) -> Bool {
-    var offset = offset
-    while offset < size {
-      let bytes = try bytes(64 << 10, at: offset)
-      // The source turned out to be shorter than it was.
-      guard !bytes.isEmpty else { break }
-      guard unsafe bytes.span.bytes.isZero else { return false }
-      offset += Int64(bytes.count)
+extension MutableRawSpan {
+  /// Copies all of `bytes` to the front.
+  @_lifetime(self: copy self)
+  mutating func copy(_ bytes: RawSpan) {
+    precondition(bytes.byteCount <= byteCount, "the source must fit")
+    unsafe withUnsafeMutableBytes { target in
+      unsafe bytes.withUnsafeBytes { source in unsafe target.copyMemory(from: source) }
     }
-    return true
   }
 }

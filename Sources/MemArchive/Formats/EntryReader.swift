@@ -3,14 +3,14 @@
 final class EntryReader {
   private let parser: any EntryParser
   private let content: any ByteSource
-  private let layers: Layers
+  private let chain: FilterChain
   private let ledger: Ledger
   private let warnings: WarningLog
   private let names: NameDecoder
   private let rejectsInsecureNames: Bool
   private let cancellation: Cancellation
   /// What libarchive does not look at in cpio.
-  private let sums: CpioSums?
+  private let sums: CpioChecksums?
   /// What libarchive does not look at in RAR, by position; nil before the first entry.
   private var rarFiles: [RARHeaders.File]?
   private var position = -1
@@ -30,18 +30,18 @@ final class EntryReader {
     stop: Cancellation
   ) throws(ArchiveError) {
     let (options, ledger) = (context.options, context.ledger)
-    layers = try Layers(
+    chain = try FilterChain(
       peeling: source, name: name, depth: options.limits.depth, threads: context.threads,
       engine: context.hooks.decoding, warnings: warnings, stop: stop)
-    let choice = try Choice(layers, allowed: options.formats)
+    let choice = try FormatChoice(chain, allowed: options.formats)
     content =
-      layers.content is any SeekableSource || !choice.needsSeeking
-      ? layers.content : try Spool.seekable(layers.content, ledger: ledger)
-    if choice.isGuess { try Choice.refuseDiskImage(content, layers.head) }
+      chain.content.seekable != nil || !choice.needsSeeking
+      ? chain.content : try Spool.seekable(chain.content, ledger: ledger)
+    if choice.isGuess { try FormatChoice.refuseDiskImage(content, chain.head) }
     do throws(ArchiveError) {
-      sums = CpioSums.areIn(layers.head) ? CpioSums(content) : nil
+      sums = CpioChecksums.areIn(chain.head) ? CpioChecksums(content) : nil
       parser = try Self.parser(
-        of: sums ?? content, layers, choice, in: context, warnings: warnings)
+        of: sums ?? content, chain, choice, in: context, warnings: warnings)
       isLeftZip = choice.formats == .zip && parser is ArchiveHandle
     } catch {
       if error.code == .unrecognizedFormat, let format = choice.disallowed { throw .disallowed(format) }
@@ -60,11 +60,11 @@ final class EntryReader {
 
   /// Zip is read by ourselves wherever its headers agree with each other, everything else by libarchive.
   private static func parser(
-    of content: any ByteSource, _ layers: Layers, _ choice: Choice, in context: ExtractionContext,
+    of content: any ByteSource, _ chain: FilterChain, _ choice: FormatChoice, in context: ExtractionContext,
     warnings: WarningLog
   ) throws(ArchiveError) -> any EntryParser {
     if context.hooks.engine == .own, choice.formats.contains(.zip),
-      let content = content as? any SeekableSource
+      let content = content.seekable
     {
       do throws(ZipDirectory.Refusal) {
         // What might be anything, such as a program, is a zip if there is something in it.
@@ -87,7 +87,7 @@ final class EntryReader {
       try context.ledger.check(stated: UInt64(count))
     }
     return try ArchiveHandle.entries(
-      of: content, head: layers.head, formats: choice.formats, in: context)
+      of: content, head: chain.head, formats: choice.formats, in: context)
   }
 
   /// The next entry, or nil at the end, where also all checksums of the layers around the archive have been verified.
@@ -106,7 +106,7 @@ final class EntryReader {
         }
         // What the local headers tell may not be all there was.
         if isLeftZip, try ZipEnd.count(in: content) == nil { throw .truncated("the zip has no end record") }
-        if entriesSeen == 0, failures == 0 { try Emptiness.check(content, layers.head) }
+        if entriesSeen == 0, failures == 0 { try Emptiness.check(content, chain.format) }
         // GNU tar and POSIX end with two blocks of zeros; without them, nobody can tell whether entries are missing.
         if parser.isTar, parser.sourceEnded, entriesSeen > 0 {
           warnings.add("the end-of-archive marker is missing")
@@ -186,7 +186,7 @@ final class EntryReader {
   var sharedContent: SharedSource? { parser.sharedContent }
 
   private func readRARFiles() throws(ArchiveError) -> [RARHeaders.File] {
-    guard parser.isRAR, let content = content as? any SeekableSource else { return [] }
+    guard parser.isRAR, let content = content.seekable else { return [] }
     return try RARHeaders(content, cancellation).files
   }
 
@@ -197,30 +197,30 @@ final class EntryReader {
 
   /// libarchive takes a compressed file without a byte for an archive without an entry; gunzip makes an empty file.
   private func nextHeader() throws(ArchiveError) -> Header? {
-    guard layers.isCompressed, layers.head.isEmpty, !isEmptyFileGiven else { return try parser.nextHeader() }
+    guard chain.isCompressed, chain.head.isEmpty, !isEmptyFileGiven else { return try parser.nextHeader() }
     isEmptyFileGiven = true
-    return Header(name: Array(layers.contentName.utf8), kind: .file, size: 0)
+    return Header(name: Array(chain.contentName.utf8), kind: .file, size: 0)
   }
 
   private func entry(of header: Header) throws(ArchiveError) -> ArchiveEntry {
-    guard let rawName = header.name ?? (header.warning == nil ? layers.nameOfNameless : nil) else {
+    guard let rawName = header.name ?? (header.warning == nil ? chain.nameOfNameless : nil) else {
       throw header.warning.map { .unconvertible($0) }
         ?? .corrupt("an entry's name is not valid in the encoding that its header declares")
     }
     let isLone = parser.isRaw || isEmptyFileGiven
     let (name, isConverted) = names.decode(rawName)
     var details = isLone ? nil : header.details
-    if let comment = isLone ? layers.contentComment : header.comment {
+    if let comment = isLone ? chain.contentComment : header.comment {
       details = details ?? ArchiveEntry.Details()
       details?.comment = names.decode(comment).name
     }
     return ArchiveEntry(
       .init(
-        name: isLone ? layers.contentName : name,
+        name: isLone ? chain.contentName : name,
         convertedFrom: isConverted && !isLone ? rawName : nil,
         kind: header.kind,
         size: header.size,
-        modified: isLone ? layers.contentTime : header.modified,
+        modified: isLone ? chain.contentTime : header.modified,
         mode: isLone ? nil : header.mode,
         link: header.link.map { names.decode($0).name },
         linkCount: header.linkCount,
@@ -237,9 +237,11 @@ final class EntryReader {
   }
 
   private func hasDataBehindEnd() throws(ArchiveError) -> Bool {
-    if let content = content as? any SeekableSource {
-      if let end = SevenZipEnd.offset(layers.head) { return try !content.isZero(from: end) }
-    } else if !layers.isCompressed {
+    if let content = content.seekable {
+      if chain.format == .sevenZip, let end = SevenZipEnd.offset(chain.head) {
+        return try !content.isZero(from: end)
+      }
+    } else if !chain.isCompressed {
       // A pipe whose writer has more to say, later and to somebody else.
       return false
     }
@@ -248,7 +250,7 @@ final class EntryReader {
 
   /// Formats end before their file does: what is left holds the checksums of the layers around the archive.
   private func drain() throws(ArchiveError) {
-    guard layers.isCompressed else { return }
+    guard chain.isCompressed else { return }
     var scratch = [UInt8](repeating: 0, count: 64 << 10)
     while try content.read(into: &scratch) > 0 { try cancellation.check() }
   }
@@ -257,4 +259,41 @@ final class EntryReader {
 extension ArchiveError {
   /// Whether nobody wants to hear more of the archive.
   fileprivate var endsReading: Bool { code == .cancelled || code == .timedOut }
+}
+
+/// Tells a caller how far an extraction is, at most ten times a second.
+private struct ProgressMeter {
+  private let report: (@Sendable (ExtractionProgress) -> Void)?
+  private var lastReport: ContinuousClock.Instant?
+  private var entries = 0
+  private var entry = ""
+
+  init(_ report: (@Sendable (ExtractionProgress) -> Void)?) { self.report = report }
+
+  /// A new entry begins.
+  mutating func enter(_ name: String, _ source: @autoclosure () -> SourceProgress) {
+    guard report != nil else { return }
+    entries += 1
+    entry = name
+    tick(source())
+  }
+
+  /// A block was read.
+  mutating func tick(_ source: @autoclosure () -> SourceProgress) {
+    guard report != nil else { return }
+    let now = ContinuousClock.now
+    if let lastReport, now - lastReport < .milliseconds(100) { return }
+    lastReport = now
+    tell(source())
+  }
+
+  /// All is read: the last report comes whatever the time.
+  func finish(_ source: @autoclosure () -> SourceProgress) {
+    if report != nil { tell(source()) }
+  }
+
+  private func tell(_ source: SourceProgress) {
+    report?(
+      ExtractionProgress(bytesRead: source.read, bytesTotal: source.total, entries: entries, entry: entry))
+  }
 }

@@ -1,11 +1,11 @@
-/// What content is, by its first bytes: they decide, and not whichever of libarchive's readers finds most to its taste
-/// further in (a zip stored in a rar, say).
-enum Container {
-  /// The bytes that `recognise` looks at: an ISO 9660 image says what it is behind 32 KiB of anything.
+/// The first bytes of each format. They decide what content is, and not whichever of libarchive's readers bids most further
+/// in (for a zip stored in a rar, say).
+enum FormatSignature {
+  /// The bytes that `recognize` looks at: an ISO 9660 image says what it is behind 32 KiB of anything.
   static let headSize = 32_774
 
   /// The one format that these first bytes belong to; nil for what only a look further in could tell.
-  static func recognise(_ head: [UInt8]) -> ArchiveFormats? {
+  static func recognize(_ head: [UInt8]) -> ArchiveFormats? {
     func starts(_ bytes: UInt8..., at offset: Int = 0) -> Bool { head.dropFirst(offset).starts(with: bytes) }
     func starts(_ text: String, at offset: Int = 0) -> Bool { head.dropFirst(offset).starts(with: text.utf8) }
 

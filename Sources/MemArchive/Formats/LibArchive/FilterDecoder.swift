@@ -1,3 +1,5 @@
+internal import CLibArchive
+
 /// Takes one compression off a source by libarchive's filter.
 final class FilterDecoder: ByteSource {
   private let filter: Filter
@@ -35,9 +37,27 @@ final class FilterDecoder: ByteSource {
     }
   }
 
-  /// The filter was recognised, so content that libarchive does not recognise is damaged.
+  /// The filter was recognized, so content that libarchive does not recognize is damaged.
   private static func explained(_ error: ArchiveError, _ filter: Filter) -> ArchiveError {
     guard error.code == .unrecognizedFormat else { return error }
     return .corrupt("the \(filter) stream is damaged at its beginning", call: error.call)
+  }
+}
+
+extension Filter {
+  /// The number by which libarchive knows the filter.
+  var libArchiveCode: CInt {
+    switch self {
+    case .gzip: ARCHIVE_FILTER_GZIP
+    case .bzip2: ARCHIVE_FILTER_BZIP2
+    case .xz: ARCHIVE_FILTER_XZ
+    case .lzma: ARCHIVE_FILTER_LZMA
+    case .lzip: ARCHIVE_FILTER_LZIP
+    case .zstd: ARCHIVE_FILTER_ZSTD
+    case .lz4: ARCHIVE_FILTER_LZ4
+    case .compress: ARCHIVE_FILTER_COMPRESS
+    case .uu: ARCHIVE_FILTER_UU
+    case .rpm: ARCHIVE_FILTER_RPM
+    }
   }
 }

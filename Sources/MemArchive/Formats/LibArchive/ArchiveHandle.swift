@@ -115,7 +115,7 @@ internal import SystemPackage
     unsafe archive_read_set_read_callback(archive) { _, context, buffer in
       unsafe ArchiveHandle.from(context).nextBlock(&buffer!.pointee)
     }
-    if source is any SeekableSource {
+    if source.seekable != nil {
       unsafe archive_read_set_skip_callback(archive) { _, context, request in
         unsafe ArchiveHandle.from(context).skip(request)
       }
@@ -162,7 +162,7 @@ internal import SystemPackage
   }
 
   private func skip(_ request: la_int64_t) -> la_int64_t {
-    guard let source = source as? any SeekableSource else { return 0 }
+    guard let source = source.seekable else { return 0 }
     let skipped = max(0, min(request, source.size - source.position))
     source.position += skipped
     bytesDelivered += skipped
@@ -170,7 +170,7 @@ internal import SystemPackage
   }
 
   private func seek(to offset: la_int64_t, whence: CInt) -> la_int64_t {
-    guard let source = source as? any SeekableSource else { return la_int64_t(ARCHIVE_FATAL) }
+    guard let source = source.seekable else { return la_int64_t(ARCHIVE_FATAL) }
     let base: Int64 =
       switch whence {
       case SEEK_SET: 0

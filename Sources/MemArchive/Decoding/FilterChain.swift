@@ -1,9 +1,11 @@
 /// An archive with every layer of compression taken off.
-struct Layers {
+struct FilterChain {
   /// What lies beneath: seekable exactly when there was no layer and the archive itself is.
   let content: any ByteSource
   /// The first bytes of the content.
   let head: [UInt8]
+  /// The one format that they belong to; nil for what only a look further in could tell.
+  let format: ArchiveFormats?
   /// Whether a layer was taken off.
   var isCompressed: Bool { !filters.isEmpty }
 
@@ -11,7 +13,7 @@ struct Layers {
   private let innermostGzip: GzipDecoder?
   private let outerName: String?
 
-  /// Recognises and takes off one layer after another, at most `depth`.
+  /// Recognizes and takes off one layer after another, at most `depth`.
   /// - Parameters:
   ///   - name: the archive's own file name, from which a lone compressed file's is derived.
   ///   - threads: with more than one, decoding goes on while what was decoded is read.
@@ -28,7 +30,7 @@ struct Layers {
     while true {
       let buffered = BufferedSource(content)
       let head = try buffered.peek(Filter.headSize)
-      switch Filter.recognise(head) {
+      switch Filter.recognize(head) {
       case .refused(let format): throw .refused(format)
       case .filter(let filter):
         guard filters.count < depth else { throw .tooManyLayers(depth) }
@@ -47,8 +49,10 @@ struct Layers {
           default: try FilterDecoder(filter, of: buffered)
           }
       case .none:
-        let head = Container.recognise(head) == nil ? try buffered.peek(Container.headSize) : head
-        if filters.isEmpty, let seekable = source as? any SeekableSource {
+        let format = FormatSignature.recognize(head)
+        self.head = format == nil ? try buffered.peek(FormatSignature.headSize) : head
+        self.format = format ?? FormatSignature.recognize(self.head)
+        if filters.isEmpty, let seekable = source.seekable {
           seekable.position = 0
           self.content = seekable
         } else if filters.isEmpty || threads == 1 {
@@ -56,7 +60,6 @@ struct Layers {
         } else {
           self.content = ReadAheadSource(buffered, stop: stop)
         }
-        self.head = head
         self.filters = filters
         innermostGzip = gzip
         outerName = name
@@ -67,7 +70,7 @@ struct Layers {
 
   /// The name of an entry in a 7z that stores none, as its own program gives it: the archive's without the suffix.
   var nameOfNameless: [UInt8]? {
-    guard Container.recognise(head) == .sevenZip else { return nil }
+    guard format == .sevenZip else { return nil }
     let name = contentName
     return EntryName.raw(name.hasSuffix(".7z") ? String(name.dropLast(3)) : name)
   }
@@ -79,7 +82,7 @@ struct Layers {
   var contentComment: [UInt8]? { innermostGzip?.storedComment }
 
   /// The name of the content when it is a lone compressed file: what gzip stored, or the archive's name without
-  /// the suffixes of its layers.
+  /// the suffixes of its chain.
   var contentName: String {
     if let stored = innermostGzip?.storedName {
       // Only the last component: the header of a stranger must not choose a directory.

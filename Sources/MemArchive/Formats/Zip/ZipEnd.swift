@@ -55,13 +55,13 @@ struct ZipEnd {
 
   /// The number of entries in the last end record (modulo 65,536), whatever else is wrong; nil where there is none.
   static func count(in content: any ByteSource) throws(ArchiveError) -> Int? {
-    guard let tail = try (content as? any SeekableSource)?.tail(length + 65_535) else { return nil }
+    guard let tail = try content.seekable?.tail(length + 65_535) else { return nil }
     return lastRecord(in: tail).map { Int(tail.little(UInt16.self, at: $0 + 10)) }
   }
 
   /// Whether the last bytes are an end record without a comment: another format in front may hide a whole zip.
   static func isAtEnd(of content: any ByteSource) throws(ArchiveError) -> Bool {
-    guard let record = try (content as? any SeekableSource)?.tail(length), lastRecord(in: record) == 0
+    guard let record = try content.seekable?.tail(length), lastRecord(in: record) == 0
     else { return false }
     return record.little(UInt16.self, at: 20) == 0
   }

@@ -1,6 +1,6 @@
 /// Follows a cpio archive with sums ("070702", cpio(5), "New CRC Format") on its way to libarchive, which neither looks at
 /// them nor minds where an entry ends elsewhere than its header says.
-final class CpioSums: ByteSource {
+final class CpioChecksums: ByteSource {
   private enum Part { case header, name, content, padding, nothing }
 
   private let upstream: any ByteSource
@@ -8,7 +8,7 @@ final class CpioSums: ByteSource {
   /// The header at hand, then the beginning of its name.
   private var collected: [UInt8] = []
   /// How much of the part is still to come.
-  private var rest = CpioSums.headerSize
+  private var rest = CpioChecksums.headerSize
   private var size: UInt64 = 0
   private var wanted: UInt32?
   private var sum: UInt32 = 0

@@ -1,5 +1,5 @@
 /// Which formats content is offered to: the one that its first bytes belong to, if it is allowed, or all that are.
-struct Choice {
+struct FormatChoice {
   let formats: ArchiveFormats
   /// Whether the end of the content has to be read before its beginning.
   let needsSeeking: Bool
@@ -8,20 +8,20 @@ struct Choice {
   /// The format that the first bytes belong to, if it is not allowed.
   private(set) var disallowed: ArchiveFormats?
 
-  init(_ layers: Layers, allowed: ArchiveFormats) throws(ArchiveError) {
-    if let format = Container.recognise(layers.head) {
+  init(_ chain: FilterChain, allowed: ArchiveFormats) throws(ArchiveError) {
+    if let format = chain.format {
       if allowed.contains(format) {
         self.init(formats: format)
         return
       }
       // Content that begins like another format may still be one that was pinned, such as a zip behind a tar.
-      guard !layers.isCompressed, !allowed.intersection([.zip, .sevenZip]).isEmpty,
+      guard !chain.isCompressed, !allowed.intersection([.zip, .sevenZip]).isEmpty,
         format.isDisjoint(with: .risky)
       else { throw .disallowed(format) }
     }
-    if layers.isCompressed {
+    if chain.isCompressed {
       // An empty tar is zeros; so may be a file, which only its name can tell apart.
-      if Self.beginsWithZeros(layers.head), layers.contentName.hasSuffix(".tar"), allowed.contains(.tar) {
+      if Self.beginsWithZeros(chain.head), chain.contentName.hasSuffix(".tar"), allowed.contains(.tar) {
         self.init(formats: .tar)
         return
       }
@@ -31,7 +31,7 @@ struct Choice {
       return
     }
     self.init(formats: allowed.subtracting(.loneFile), isGuess: true)
-    disallowed = Container.recognise(layers.head)
+    disallowed = chain.format
   }
 
   private init(formats: ArchiveFormats, isGuess: Bool = false) {
@@ -49,7 +49,7 @@ struct Choice {
   /// libarchive takes everything that begins with a block of zeros for a tar without entries; a disk image that is no
   /// archive at all would silently be an empty one.
   static func refuseDiskImage(_ content: any ByteSource, _ head: [UInt8]) throws(ArchiveError) {
-    guard beginsWithZeros(head), let content = content as? any SeekableSource else { return }
+    guard beginsWithZeros(head), let content = content.seekable else { return }
     guard try content.isZero(from: 0) else { throw .unrecognized() }
   }
 }

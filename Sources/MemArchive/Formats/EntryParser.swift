@@ -30,3 +30,37 @@ protocol EntryParser: AnyObject {
   /// there; reads what is left.
   func hasDataBehindEnd() throws(ArchiveError) -> Bool
 }
+
+/// One entry's header as it stands in the archive: names are raw bytes.
+struct Header {
+  /// The name's bytes; nil where they cannot be had.
+  var name: [UInt8]?
+  var kind: ArchiveEntry.Kind
+  var size: Int64?
+  var modified: ArchiveEntry.Time?
+  var mode: UInt16 = 0o644
+  var link: [UInt8]?
+  var linkCount = 1
+  var isEncrypted = false
+  var details: ArchiveEntry.Details?
+  var comment: [UInt8]?
+  /// A note on what is odd about it.
+  var warning: String?
+}
+
+/// Holds content to the size that its header declares.
+struct DeclaredSize {
+  let size: Int64?
+
+  /// Throws where a block reaches beyond it.
+  func check(blockEnd end: Int64) throws(ArchiveError) {
+    guard let size, end > size else { return }
+    throw .corrupt("the entry holds more than the \(size) bytes that its header declares")
+  }
+
+  /// Throws where all of the content is less.
+  func check(total: Int64) throws(ArchiveError) {
+    guard let size, total != size else { return }
+    throw .corrupt("the entry holds \(total) bytes, and its header declares \(size)")
+  }
+}
