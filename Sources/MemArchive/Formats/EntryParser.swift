@@ -1,4 +1,5 @@
-/// One archive's entries as its format lays them out: libarchive, or the own zip reader.
+/// One archive's entries as its format lays them out. What has to be said at its end, and of what does not hold together, is
+/// the parser's as well.
 protocol EntryParser: AnyObject {
   /// The next entry's header, or nil at the archive's end.
   func nextHeader() throws(ArchiveError) -> Header?
@@ -16,29 +17,26 @@ protocol EntryParser: AnyObject {
 
   /// The comment on the archive as a whole, where the format has one and it can be had.
   var comment: [UInt8]? { get }
-  /// Whether reading cannot go on behind the last error.
+  /// Whether reading cannot go on after the last error.
   var isExhausted: Bool { get }
-  /// Whether it is a tar of any dialect.
-  var isTar: Bool { get }
-  /// Whether it is a RAR of any version.
-  var isRAR: Bool { get }
-  /// Whether the content is that of a lone compressed file.
-  var isRaw: Bool { get }
-  /// Whether more bytes were asked for than there are.
-  var sourceEnded: Bool { get }
-  /// Whether anything but padding lies behind the archive's end, where its format has one and it can be told. To be called
-  /// there; reads what is left.
-  func hasDataBehindEnd() throws(ArchiveError) -> Bool
+}
+
+extension EntryParser {
+  var detachedContent: ZipContent? { nil }
+  var sharedContent: SharedSource? { nil }
+  var comment: [UInt8]? { nil }
 }
 
 /// One entry's header as it stands in the archive: names are raw bytes.
 struct Header {
   /// The name's bytes; nil where they cannot be had.
   var name: [UInt8]?
+  /// The name of what has none in an archive, in place of bytes that are to be decoded.
+  var ownName: String?
   var kind: ArchiveEntry.Kind
   var size: Int64?
   var modified: ArchiveEntry.Time?
-  var mode: UInt16 = 0o644
+  var mode: UInt16? = 0o644
   var link: [UInt8]?
   var linkCount = 1
   var isEncrypted = false
@@ -46,6 +44,8 @@ struct Header {
   var comment: [UInt8]?
   /// A note on what is odd about it.
   var warning: String?
+  /// A note for whoever has read its content.
+  var noteWhenRead: String?
 }
 
 /// Holds content to the size that its header declares.

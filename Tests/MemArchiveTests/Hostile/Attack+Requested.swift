@@ -8,6 +8,7 @@ extension Attack {
     var size = hello.count
     var packed = hello.count
     var content = hello
+    var isEncrypted = false
   }
 
   private static func row(
@@ -49,6 +50,7 @@ extension Attack {
       rows.append(row("rar 5: \(packed) bytes declared", .error(code), Claim(packed: packed), rar5))
     }
     return rows + [
+      row("rar 5: encrypted", .error(.unsupportedFeature, entry: "a"), Claim(isEncrypted: true), rar5),
       row("warc: nothing wrong", .files(["a", "b"]), Claim(), warc),
       row("warc: less declared than there is", .error(.corrupt), Claim(size: less), warc),
       row("warc: more declared than there is", .error(.corrupt, entry: "a"), Claim(size: more), warc),
@@ -99,9 +101,13 @@ extension Attack {
       return little(Gzip.checksum(header)) + header
     }
     func file(_ name: String, _ claim: Claim) -> Bytes {
-      // A file with data; a checksum in it; stored; Unix.
-      let fields = [2, 2] + number(claim.packed) + [4] + number(claim.size) + number(0o100_644)
-      return block(fields + little(Gzip.checksum(hello)) + [0, 1, 1] + Bytes(name.utf8)) + claim.content
+      // An encryption record: the first version, its flags, rounds, salt and vector.
+      let record = claim.isEncrypted ? [36, 1, 0, 0, 15] + Bytes(repeating: 7, count: 32) : []
+      // A file with data, and with records or without; a checksum in it; stored; Unix.
+      var fields = claim.isEncrypted ? [2, 3] + number(record.count) : [2, 2]
+      fields += number(claim.packed) + [4] + number(claim.size) + number(0o100_644)
+      fields += little(Gzip.checksum(hello)) + [0, 1, 1] + Bytes(name.utf8) + record
+      return block(fields) + claim.content
     }
     return Bytes("Rar!".utf8) + [0x1A, 7, 1, 0] + block([1, 0, 0]) + file("a", claim) + file("b", Claim())
       + block([5, 0, 0])

@@ -7,7 +7,7 @@ internal import SystemPackage
 ///
 /// No other code sees the C object. An error that the source throws inside a callback is kept and thrown by the call
 /// that caused it; libarchive's own statuses become errors in `outcome`, the one ladder for all calls.
-@safe final class ArchiveHandle: EntryParser {
+@safe final class ArchiveHandle {
   /// Large enough to make system calls rare, small enough to stay in the second-level cache.
   private static let blockSize = 256 << 10
 
@@ -78,7 +78,6 @@ internal import SystemPackage
       (.iso9660, { unsafe archive_read_support_format_iso9660($0) }),
       (.xar, { unsafe archive_read_support_format_xar($0) }),
       (.warc, { unsafe archive_read_support_format_warc($0) }),
-      (.loneFile, { unsafe archive_read_support_format_raw($0) }),
       // Takes what has no byte at all.
       ([], { unsafe archive_read_support_format_empty($0) }),
     ]
@@ -271,8 +270,9 @@ internal import SystemPackage
     return unsafe nextBlock(&start) == 0
   }
 
-  /// tar and cpio have an end, and what writers pad with is zeros.
-  func hasDataBehindEnd() throws(ArchiveError) -> Bool {
+  /// Whether anything but padding follows the archive's end, where its format has one: tar and cpio, which writers pad with
+  /// zeros. To be asked there; reads what is left.
+  func hasDataAfterEnd() throws(ArchiveError) -> Bool {
     let format = unsafe archive_format(archive) & ARCHIVE_FORMAT_BASE_MASK
     guard format == ARCHIVE_FORMAT_TAR || format == ARCHIVE_FORMAT_CPIO else { return false }
     // They go through the source from the first byte to the last.
@@ -288,18 +288,6 @@ internal import SystemPackage
     return false
   }
 
-  /// What libarchive takes the archive for, such as "POSIX ustar format".
-  var formatName: String {
-    unsafe archive_format_name(archive).map { unsafe String(cString: $0) } ?? "no format"
-  }
-
-  /// libarchive reads on one thread.
-  var detachedContent: ZipContent? { nil }
-  var sharedContent: SharedSource? { nil }
-
-  /// libarchive has no call for it.
-  var comment: [UInt8]? { nil }
-
   /// Whether it is a tar of any dialect.
   var isTar: Bool { unsafe archive_format(archive) & ARCHIVE_FORMAT_BASE_MASK == ARCHIVE_FORMAT_TAR }
 
@@ -308,9 +296,6 @@ internal import SystemPackage
     [ARCHIVE_FORMAT_RAR, ARCHIVE_FORMAT_RAR_V5].contains(
       unsafe archive_format(archive) & ARCHIVE_FORMAT_BASE_MASK)
   }
-
-  /// Whether the content is that of a lone compressed file.
-  var isRaw: Bool { unsafe archive_format(archive) == ARCHIVE_FORMAT_RAW }
 
   // MARK: Statuses
 

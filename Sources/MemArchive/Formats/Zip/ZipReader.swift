@@ -33,17 +33,11 @@ final class ZipReader: EntryParser {
   }
 
   var comment: [UInt8]? { directory.comment.isEmpty ? nil : directory.comment }
-  var isTar: Bool { false }
-  var isRAR: Bool { false }
-  var isRaw: Bool { false }
-  var sourceEnded: Bool { false }
-  /// The central directory says where everything is.
-  func hasDataBehindEnd() -> Bool { false }
 
   func nextHeader() throws(ArchiveError) -> Header? {
     current = nil
     guard next < directory.places.count else {
-      // Nothing is left to be read: what lies behind the last entry was read first.
+      // Nothing is left to be read: what lies after the last entry was read first.
       content.position = content.size
       return nil
     }
