@@ -60,7 +60,8 @@ let package = Package(
     .testTarget(
       name: "MemArchiveTests",
       dependencies: [
-        "MemArchive", "CFaults", "CLinux", "CTrying", "CZlib", "memarchive-worker", "trying-worker",
+        "MemArchive", "CFaults", "CLibArchive", "CLinux", "CTrying", "CZlib", "memarchive-worker",
+        "trying-worker",
         .product(name: "Crypto", package: "swift-crypto"),
         .product(name: "SystemPackage", package: "swift-system"),
       ]),

@@ -1,5 +1,5 @@
-/// What the headers of a RAR archive say of its files' content and libarchive 3.6.2 does not look at: whether it is encrypted
-/// (RAR 5), and its checksum where it is stored.
+/// What the headers of a RAR archive say of its files' content and libarchive does not look at: whether it is encrypted (RAR 5,
+/// before 3.8.0), and its checksum where it is stored (all versions, to 3.9).
 ///
 /// Sources: RAR 5.0 archive format, "General archive structure", "File header", "File encryption record", "File hash
 /// record"; technote.txt of RAR 4 for the older one.
@@ -38,7 +38,7 @@ struct RARHeaders {
     }
   }
 
-  /// Where the archive begins: at the very front, or behind a program that unpacks it.
+  /// Where the archive begins: at the very front, or after a program that unpacks it.
   private static func beginning(of content: any SeekableSource) throws(ArchiveError) -> Int64? {
     let mark: [UInt8] = [0x52, 0x61, 0x72, 0x21, 0x1A, 0x07]
     if try content.bytes(mark.count, at: 0) == mark { return 0 }
@@ -87,7 +87,7 @@ struct RARHeaders {
       case 2:
         let file = Self.file(header, position, extra: Int(size - extraSize))
         add(file, continues: flags & 8 != 0, goesOn: flags & 16 != 0)
-      // All headers behind it are encrypted.
+      // All headers after it are encrypted.
       case 4: return .max
       case 5: return offset
       default: break
@@ -161,7 +161,7 @@ struct RARHeaders {
       }
       switch type {
       case 0x73:
-        // All headers behind it are encrypted.
+        // All headers after it are encrypted.
         if flags & 0x80 != 0 { return .max }
       case 0x74:
         guard header.count >= 32 else { return .max }
