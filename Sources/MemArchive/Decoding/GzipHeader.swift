@@ -12,7 +12,7 @@ struct GzipHeader {
   /// The bytes kept of a name or comment.
   private static let longestText = 4095
 
-  /// Reads the header and goes on behind it.
+  /// Reads the header and goes on after it.
   init(_ input: inout InputBuffer) throws(ArchiveError) {
     guard try input.has(Self.fixedSize) else { throw Self.cut }
     guard input[0] == 0x1F, input[1] == 0x8B else { throw Self.damaged("incorrect header check") }

@@ -36,13 +36,13 @@ struct InputBuffer {
     return try unsafe body(bytes.span.bytes.extracting(range.lowerBound..<end))
   }
 
-  /// Goes on behind so many bytes; back, where the number is negative.
+  /// Drops the first bytes at hand; gives bytes back where the number is negative.
   mutating func drop(_ count: Int) { range = (range.lowerBound + count)..<range.upperBound }
 
   /// Whether `count` bytes are at hand, reading more where needed.
   mutating func has(_ count: Int) throws(ArchiveError) -> Bool {
     if range.count < count, !isAtEnd {
-      // What is left moves to the front, so that the rest of the buffer can be filled behind it.
+      // What is left moves to the front, so that the rest of the buffer can be filled after it.
       let front = max(0, range.lowerBound - kept)
       let rest = Array(bytes[front..<range.upperBound])
       bytes.replaceSubrange(0..<rest.count, with: rest)

@@ -39,7 +39,7 @@ internal import SystemPackage
     return 0
   }
 
-  /// One step; a failure behind what came out is kept for the next.
+  /// One step; a failure after what came out is kept for the next.
   private func decode(into buffer: inout MutableRawSpan) throws(ArchiveError) -> Int {
     let hasInput = try input.has(1)
     let capacity = buffer.byteCount

@@ -38,7 +38,7 @@ internal import SystemPackage
     }
   }
 
-  /// One step; a failure behind what came out is kept for the next.
+  /// One step; a failure after what came out is kept for the next.
   private func decode(into buffer: inout MutableRawSpan) -> Int {
     let (hint, used, produced) = unsafe buffer.withUnsafeMutableBytes { output in
       input.withBytes { bytes in

@@ -14,7 +14,7 @@ struct FormatChoice {
         self.init(formats: format)
         return
       }
-      // Content that begins like another format may still be one that was pinned, such as a zip behind a tar.
+      // Content that begins like another format may still be one that was pinned, such as a zip after a tar.
       guard !chain.isCompressed, !allowed.intersection([.zip, .sevenZip]).isEmpty,
         format.isDisjoint(with: .risky)
       else { throw .disallowed(format) }

@@ -1,7 +1,7 @@
 /// The first bytes of each format. They decide what content is, and not whichever of libarchive's readers bids most further
 /// in (for a zip stored in a rar, say).
 enum FormatSignature {
-  /// The bytes that `recognize` looks at: an ISO 9660 image says what it is behind 32 KiB of anything.
+  /// The bytes that `recognize` looks at: an ISO 9660 image says what it is after 32 KiB of anything.
   static let headSize = 32_774
 
   /// The one format that these first bytes belong to; nil for what only a look further in could tell.

@@ -183,7 +183,7 @@ private final class XZBlockDesk: @unchecked Sendable {
   private func decode(_ job: XZBlockJob) {
     var (used, produced) = (0, 0)
     var needsInput = true
-    while let (received, isAll) = input(of: job, behind: needsInput ? used : nil) {
+    while let (received, isAll) = input(of: job, after: needsInput ? used : nil) {
       let room = min(Self.step, (unsafe job.content.count) - produced)
       let step = unsafe job.block.decode(
         UnsafeRawBufferPointer(rebasing: job.packed[used..<received]), isAll: isAll,
@@ -205,7 +205,7 @@ private final class XZBlockDesk: @unchecked Sendable {
 
   /// How much of the packed bytes is there, more than `count` where that is given and more are to come; nil where nobody
   /// wants the block any more.
-  private func input(of job: XZBlockJob, behind count: Int?) -> (received: Int, isAll: Bool)? {
+  private func input(of job: XZBlockJob, after count: Int?) -> (received: Int, isAll: Bool)? {
     monitor.locked {
       while !isEnded, let count, job.received <= count, !job.isAllReceived { monitor.wait() }
       return isEnded ? nil : (job.received, job.isAllReceived)
