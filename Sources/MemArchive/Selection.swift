@@ -67,22 +67,3 @@ package struct Glob: Sendable {
     EntryName.raw(key).map { CChar(bitPattern: $0) } + [0]
   }
 }
-
-/// A name that is compared byte by byte: Swift's strings take NFC and NFD for equal, archives do not.
-struct NameKey: Hashable, Sendable {
-  let name: String
-  init(_ name: String) { self.name = name }
-
-  static func == (left: Self, right: Self) -> Bool {
-    unsafe left.name.utf8Span.span.withUnsafeBytes { left in
-      unsafe right.name.utf8Span.span.withUnsafeBytes { right in
-        unsafe left.count == right.count
-          && (left.isEmpty || memcmp(left.baseAddress!, right.baseAddress!, left.count) == 0)
-      }
-    }
-  }
-
-  func hash(into hasher: inout Hasher) {
-    unsafe name.utf8Span.span.withUnsafeBytes { unsafe hasher.combine(bytes: $0) }
-  }
-}

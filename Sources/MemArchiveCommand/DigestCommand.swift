@@ -48,7 +48,7 @@ struct DigestCommand: ParsableCommand {
     }
     if status == .done || options.keepGoing {
       // Hard links whose target was not selected.
-      var found: [String.UTF8Key: DigestLines.Content] = [:]
+      var found: [NameKey: DigestLines.Content] = [:]
       status = status.and(
         try archive.forEachLink(lines.unresolvedNames(), options) { name, file in
           found[.init(name)] = try DigestLines.Content(file)
@@ -88,12 +88,12 @@ struct DigestLines {
   private var first = 0
   private var end = 0
   /// The numbers of lines that wait for the content of a name, their own or that of a hard link; some of them no longer do.
-  private var waiting: [String.UTF8Key: [Int]] = [:]
+  private var waiting: [NameKey: [Int]] = [:]
   /// Contents by name, for the hard links that may follow.
-  private var contents: [String.UTF8Key: Content] = [:]
+  private var contents: [NameKey: Content] = [:]
 
   /// The symbolic links so far: a hard link to one is another of its kind, and no file.
-  private var symlinks: Set<String.UTF8Key> = []
+  private var symlinks: Set<NameKey> = []
 
   init(json: Bool) {
     self.json = json
@@ -116,7 +116,7 @@ struct DigestLines {
 
   /// A line whose content is another entry's.
   mutating func add(link entry: ArchiveEntry) throws {
-    let target = String.UTF8Key(path: entry.link ?? "")
+    let target = NameKey(path: entry.link ?? "")
     if symlinks.contains(target) { return note(symlink: entry.name) }
     try append(Line(entry: entry, content: awaits(target) ? nil : contents[target]))
   }
@@ -126,7 +126,7 @@ struct DigestLines {
   /// Whether a line waits for the content of this hard link.
   mutating func awaits(_ entry: ArchiveEntry) -> Bool { awaits(.init(path: entry.link ?? "")) }
 
-  private mutating func awaits(_ name: String.UTF8Key) -> Bool {
+  private mutating func awaits(_ name: NameKey) -> Bool {
     while let number = waiting[name]?.last {
       if isWaiting(number) { return true }
       waiting[name]?.removeLast()
@@ -138,7 +138,7 @@ struct DigestLines {
 
   /// The hard links without content, after the whole archive was read.
   func unresolvedNames() -> [String] {
-    var names: Set<String.UTF8Key> = []
+    var names: Set<NameKey> = []
     return (first..<end).compactMap { number in
       guard isWaiting(number), let name = lines[number]?.entry.name, contents[.init(path: name)] == nil,
         names.insert(.init(name)).inserted
@@ -148,7 +148,7 @@ struct DigestLines {
   }
 
   /// Gives lines of these names their content.
-  mutating func resolve(_ found: [String.UTF8Key: Content]) {
+  mutating func resolve(_ found: [NameKey: Content]) {
     for number in first..<end {
       if let name = lines[number]?.entry.name, let content = found[.init(name)] { fill(number, content) }
     }

@@ -5,13 +5,13 @@ import SystemPackage
 /// Entries that a command is to find under paths.
 struct PassedFiles {
   /// The path of each name, as the command sees it.
-  private(set) var paths: [String.UTF8Key: [UInt8]] = [:]
+  private(set) var paths: [NameKey: [UInt8]] = [:]
 
   /// - Parameter held: Whether a process of its own keeps the files; otherwise the command inherits them.
   init(_ names: [String], of files: MemFiles, held: Bool) throws(ArchiveError) {
-    var wanted: [(key: String.UTF8Key, file: MemFile)] = []
+    var wanted: [(key: NameKey, file: MemFile)] = []
     for name in names {
-      let key = String.UTF8Key(name)
+      let key = NameKey(name)
       guard !wanted.contains(where: { $0.key == key }), let file = files[name] else { continue }
       wanted.append((key, file))
     }

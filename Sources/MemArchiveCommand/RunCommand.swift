@@ -162,7 +162,7 @@ struct PathTemplate {
   }
 
   /// The argument's bytes with each name's path in its place.
-  func filled(with paths: [String.UTF8Key: [UInt8]]) -> [UInt8] {
+  func filled(with paths: [NameKey: [UInt8]]) -> [UInt8] {
     parts.flatMap { part in
       switch part {
       case .text(let text): ArchiveEntry.rawName(of: text)

@@ -27,7 +27,7 @@ struct RunTreeOptions: ParsableArguments {
 
   func validate(_ first: String) throws {
     if isWanted {
-      var names: Set<String.UTF8Key> = []
+      var names: Set<NameKey> = []
       for archive in [first] + others where !names.insert(.init(Self.directoryName(archive))).inserted {
         throw ValidationError(
           "Two archives are named \"\(Self.directoryName(archive))\": rename or link one.")
@@ -120,7 +120,7 @@ extension RunCommand {
   private func execute(
     in mounted: borrowing MountedTree, _ arguments: [PathTemplate], _ archive: Archive
   ) throws {
-    var paths: [String.UTF8Key: [UInt8]] = [:]
+    var paths: [NameKey: [UInt8]] = [:]
     let names = [program].compactMap { $0 } + arguments.flatMap(\.names)
     for name in names {
       paths[.init(name)] = mounted.path(of: name).map { MemoryText.bytes($0) }
@@ -128,7 +128,7 @@ extension RunCommand {
     guard names.allSatisfy({ paths[.init($0)] != nil }) else {
       var wanted = WantedNames(names)
       for name in names where paths[.init(name)] != nil { _ = wanted.take(name) }
-      for entry in mounted.entries where names.allSatisfy({ String.UTF8Key($0) != .init(entry.name) }) {
+      for entry in mounted.entries where names.allSatisfy({ NameKey($0) != .init(entry.name) }) {
         _ = wanted.take(entry.name)
       }
       throw wanted.reportMissing(in: archive, afterAll: true)

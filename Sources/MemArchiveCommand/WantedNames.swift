@@ -1,25 +1,9 @@
 import MemArchive
 
-extension String {
-  /// A name compared byte by byte, as archives do it; strings take NFC and NFD for equal.
-  struct UTF8Key: Hashable {
-    let text: String
-    init(_ text: String) { self.text = text }
-    /// The name without "./" in front, which some writers put before one of two names of a file only.
-    init(path text: String) {
-      var rest = text.utf8[...]
-      while rest.starts(with: "./".utf8) { rest = rest.dropFirst(2) }
-      self.text = String(Substring(rest))
-    }
-    static func == (left: Self, right: Self) -> Bool { left.text.utf8.elementsEqual(right.text.utf8) }
-    func hash(into hasher: inout Hasher) { for byte in text.utf8 { hasher.combine(byte) } }
-  }
-}
-
 /// The names given on a command line, and which of them the archive turned out to hold. No names: all entries.
 struct WantedNames {
   private let names: [String]
-  private var found: [String.UTF8Key: Bool]
+  private var found: [NameKey: Bool]
   private var seen: [String] = []
   private var seenBytes = 0
   /// So many names are compared with those that were not found, and no more bytes of them than these.
@@ -27,13 +11,13 @@ struct WantedNames {
 
   init(_ names: [String]) {
     self.names = names
-    found = Dictionary(names.map { (String.UTF8Key($0), false) }, uniquingKeysWith: { first, _ in first })
+    found = Dictionary(names.map { (NameKey($0), false) }, uniquingKeysWith: { first, _ in first })
   }
 
   /// Whether an entry is wanted; notes that its name exists.
   mutating func take(_ name: String) -> Bool {
     guard !names.isEmpty else { return true }
-    let key = String.UTF8Key(name)
+    let key = NameKey(name)
     guard found[key] != nil else {
       if seen.count < Self.mostSeen.names, name.utf8.count <= Self.mostSeen.bytes - seenBytes {
         seen.append(name)
@@ -47,7 +31,7 @@ struct WantedNames {
 
   /// Says which names the archive does not hold, with those that come near. After damage nobody can know.
   func reportMissing(in archive: Archive, afterAll: Bool) -> ExitStatus {
-    let missing = names.filter { found[String.UTF8Key($0)] == false }
+    let missing = names.filter { found[NameKey($0)] == false }
     guard afterAll, !missing.isEmpty else { return .done }
     for name in missing {
       Diagnostics.report(

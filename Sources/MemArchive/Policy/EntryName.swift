@@ -1,3 +1,5 @@
+internal import Glibc
+
 /// The reversible encoding between an archive's raw names and the strings that users see.
 ///
 /// Valid UTF-8 is itself; every other byte b becomes U+F700+b, and bytes that would encode U+F780…U+F7FF are
@@ -78,5 +80,28 @@ enum EntryName {
   private static func isEscape(_ scalar: Unicode.Scalar) -> Bool { (0xF780...0xF7FF).contains(scalar.value) }
   private static func escape(_ byte: UInt8) -> Unicode.Scalar {
     Unicode.Scalar(0xF700 + UInt32(byte)) ?? "\u{FFFD}"
+  }
+}
+
+/// A name that is compared byte by byte: Swift's strings take NFC and NFD for equal, archives do not.
+package struct NameKey: Hashable, Sendable {
+  package let name: String
+
+  package init(_ name: String) { self.name = name }
+
+  /// The name without "./" in front, which some writers put before one of two names of a file only.
+  package init(path name: String) { self.name = String(Substring(EntryName.withoutDot(name.utf8))) }
+
+  package static func == (left: Self, right: Self) -> Bool {
+    unsafe left.name.utf8Span.span.withUnsafeBytes { left in
+      unsafe right.name.utf8Span.span.withUnsafeBytes { right in
+        unsafe left.count == right.count
+          && (left.isEmpty || memcmp(left.baseAddress!, right.baseAddress!, left.count) == 0)
+      }
+    }
+  }
+
+  package func hash(into hasher: inout Hasher) {
+    unsafe name.utf8Span.span.withUnsafeBytes { unsafe hasher.combine(bytes: $0) }
   }
 }
