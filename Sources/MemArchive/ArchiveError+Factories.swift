@@ -194,7 +194,7 @@ extension ArchiveError {
   static func nameTooLong(_ name: String) -> Self {
     Self(
       .nameTooLong, entry: name,
-      "more than \(TreePath.longestComponent) bytes stand between two slashes, or \(TreePath.longest) in all",
+      "more than \(EntryPath.longestComponent) bytes stand between two slashes, or \(EntryPath.longest) in all",
       advice: "Extract it with extract(), which takes any name, or leave the entry out with a selection.")
   }
 

@@ -21,37 +21,8 @@ extension ArchiveReader {
     _ selection: Selection = .all, in context: ExtractionContext
   ) throws(ArchiveError) -> MemFiles {
     var collector = FileCollector(selection, in: context)
-    let protection = try visit(&collector, in: context)
-    collector.setProtection(protection)
-    try readAgain(for: &collector, in: context)
+    collector.setProtection(try visitFollowingLinks(&collector, in: context))
     return try collector.finish(context.ledger)
-  }
-
-  /// A selected link may lead to an entry that was not selected and has gone by: a file is read a second time for it.
-  private func readAgain(
-    for collector: inout FileCollector, in context: ExtractionContext
-  ) throws(ArchiveError) {
-    let missing = try collector.missing(context.ledger)
-    guard !missing.isEmpty, pipe?.isTaken != true else { return }
-    context.ledger.uncount(collector.entryCount)
-    let entries = try entries(in: context, .eachInStep)
-    var position = 0
-    while true {
-      do throws(ArchiveError) {
-        guard let entry = try entries.next() else { return try entries.finish() }
-        defer { position += 1 }
-        guard missing.contains(position) else { continue }
-        do throws(ArchiveError) {
-          try collector.fill(try entries.extract(entry), for: entry, position: position)
-        } catch {
-          guard context.options.goesOn(after: error) else { throw error }
-          try collector.noteMissing(error, at: position)
-        }
-      } catch {
-        // What is damaged besides was noted when it was met first.
-        guard context.options.goesOn(after: error) else { throw error }
-      }
-    }
   }
 }
 

@@ -20,9 +20,7 @@ extension ArchiveReader {
   ) throws(ArchiveError) -> MemFiles {
     try extract(selection, nested: nested, in: ExtractionContext(options))
   }
-}
 
-extension ArchiveReader {
   package func extract(
     _ selection: Selection = .all, nested: NestedArchives, in context: ExtractionContext
   ) throws(ArchiveError) -> MemFiles {
@@ -58,25 +56,17 @@ extension ArchiveReader {
   }
 }
 
-extension ArchiveError {
-  /// Whether content that was tried as an archive turned out to be none that may be read.
-  package var saysNoArchive: Bool { code == .unrecognizedFormat || code == .unsupportedFormat }
-}
-
 /// One extraction that goes into the archives it finds.
 private struct Expansion {
-  private let selection: Selection
+  private let scope: NestedSelection
   private let options: ExtractionOptions
   /// What is kept of all archives together.
   let account: EntryAccount
-  /// All that a wanted name could lie in, when entries are wanted by name.
-  private let waysToNames: Set<NameKey>
 
   init(_ selection: Selection, in context: ExtractionContext) {
-    self.selection = selection
+    scope = NestedSelection(selection, nested: .expand)
     options = context.options
     account = EntryAccount(context.ledger)
-    waysToNames = selection.waysToNames
   }
 
   /// Extracts what is wanted of one archive, then goes into the archives among that.
@@ -89,7 +79,7 @@ private struct Expansion {
       found = try reader.extract(
         .matching { entry in
           let entry = entry.inside(outer)
-          return mayHold(entry) || isWanted(entry)
+          return scope.mayHold(entry) || scope.wants(entry)
         }, in: context)
     } catch {
       throw error.inside(outer)
@@ -108,13 +98,11 @@ private struct Expansion {
       zip(found.entries.map { NameKey($0.name) }, entries), uniquingKeysWith: { _, later in later })
     for (name, file) in found {
       guard let entry = shown[NameKey(name)] else { continue }
-      if isWanted(entry) { try add(file, named: entry.name, to: &files) }
+      if scope.wants(entry) { try add(file, named: entry.name, to: &files) }
       // A link's content is gone into under its own name.
-      guard entry.kind == .file, mayHold(entry), try file.mayBeArchive else { continue }
+      guard scope.mayHold(entry), try file.mayBeArchive else { continue }
       do throws(ArchiveError) {
-        guard level + 1 < options.limits.depth else {
-          throw ArchiveError.tooManyLayers(options.limits.depth).naming(entry.name)
-        }
+        try context.check(level: level + 1)
         try expand(
           ArchiveReader(file), in: context.inside, inside: entry.name, level: level + 1, into: &files)
       } catch {
@@ -132,35 +120,18 @@ private struct Expansion {
 
   /// An inner entry may have the long name of another: "./x" beside "x", or an outer "in.tar/x".
   private func add(_ file: MemFile, named name: String, to files: inout MemFiles) throws(ArchiveError) {
-    guard files[name] != nil else {
-      files.append(file, named: name)
-      return
-    }
-    switch options.duplicates {
-    case .reject: throw .duplicate(name)
-    case .first: files.warningList.add(.leftOut(name))
-    case .last:
-      files.warningList.add(.replaced(name))
-      files.replace(file, named: name)
-    }
+    guard files[name] != nil else { return files.append(file, named: name) }
+    if try options.replacesEarlier(name, &files.warningList) { files.replace(file, named: name) }
   }
 
   /// Every name that was asked for has to be there.
   func requireNames(in files: MemFiles) throws(ArchiveError) {
-    guard case .names(_, let names) = selection.rule else { return }
-    for name in names where files[name] == nil && files.error(for: name) == nil {
+    for name in scope.selection.requiredNames where files[name] == nil && files.error(for: name) == nil {
       if let entry = files.entries.last(where: { NameKey($0.name) == NameKey(name) }) {
         throw .notAFile(entry)
       }
       throw .noSuchEntry(name)
     }
-  }
-
-  private func isWanted(_ entry: ArchiveEntry) -> Bool { selection.includes(entry) }
-
-  /// Whether a wanted entry may lie inside this one.
-  private func mayHold(_ entry: ArchiveEntry) -> Bool {
-    entry.kind == .file && selection.mayLie(in: entry, waysToNames)
   }
 }
 

@@ -31,7 +31,7 @@ extension ArchiveReader {
   package func tree(
     _ selection: Selection = .all, nested: NestedArchives = .keep, in context: ExtractionContext
   ) throws(ArchiveError) -> MemTree {
-    let space = try TreeSpace(context.ledger, way: context.hooks.treeWay)
+    let space = try TreeFileSystem(context.ledger, method: context.hooks.mountMethod)
     var builder = TreeBuilder(space, selection, nested: nested)
     try builder.build(self, in: context, below: try space.openTop())
     try builder.requireNames()
@@ -64,8 +64,7 @@ extension MemFile {
   public func withPath<Result: ~Copyable>(
     named name: String, _ body: (String) throws -> Result
   ) throws -> Result {
-    let raw = EntryName.raw(name)
-    guard EntryName.isSafeRelative(raw), TreePath(raw: raw).components == [raw] else {
+    guard EntryPath(name)?.components == [EntryName.raw(name)] else {
       throw ArchiveError(
         .insecureName, entry: name, "a file's name is one component, without a slash",
         advice: "Give the last component alone, such as \"x.svg\".")

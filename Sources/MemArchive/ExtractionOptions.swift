@@ -83,7 +83,7 @@ public struct ExtractionOptions: Sendable {
   /// Whether the files may be executed (execve(2)); without it they carry F_SEAL_EXEC from Linux 6.3 on. A shared
   /// object can be loaded by dlopen(3) either way.
   public var executable: Bool
-  /// Whether a link that leads out of the archive, round in a circle or nowhere is an error
+  /// Whether a link that leads out of the archive, leads nowhere or is circular is an error
   /// (``ArchiveError/Code/linkTargetUnavailable``); otherwise it is a warning, unless it was selected by name.
   public var strictLinks: Bool
   /// What to do with names that lead out of the archive.

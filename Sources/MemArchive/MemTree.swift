@@ -56,14 +56,13 @@ public final class MemTree: Sendable {
 
   init(linking files: [(name: String, file: MemFile)]) throws(ArchiveError) {
     let context = ExtractionContext(ExtractionOptions())
-    let space = try TreeSpace(context.ledger)
+    let space = try TreeFileSystem(context.ledger)
     let top = try space.openTop()
     let writer = TreeWriter(TreeArea(space, top: top), in: context, wantsAll: true) { _ in true }
     let directory = try Self.descriptorDirectory()
-    for (position, (name, file)) in files.enumerated() {
+    for (name, file) in files {
       let target = "\(directory)/\(try file.fileDescriptor.rawValue)"
-      let link = ArchiveEntry(linkNamed: name, to: target, modified: file.entry?.modified)
-      _ = try writer.make(link, position)
+      _ = try writer.wants(ArchiveEntry(linkNamed: name, to: target, modified: file.entry?.modified))
     }
     mount = try space.finish()
     topName = space.topName
@@ -87,7 +86,7 @@ public final class MemTree: Sendable {
       let path = "/proc/self/fd/\(mount.descriptor.rawValue)/\(topName)"
       do throws(Errno) {
         let opened = try SystemCalls.status(of: path)
-        let own = try SystemCalls.status(of: TreePath.cString(Array(topName.utf8)), in: mount.descriptor)
+        let own = try SystemCalls.status(of: EntryPath.cString(Array(topName.utf8)), in: mount.descriptor)
         guard opened.device == own.device, opened.inode == own.inode else { throw .noSuchFileOrDirectory }
         return path
       } catch {
@@ -113,15 +112,14 @@ public final class MemTree: Sendable {
   ///   entry lies in have paths too, and "." is the top.
   /// - Throws: ``ArchiveError`` with ``ArchiveError/Code/noSuchEntry`` when the tree has no such name; otherwise as ``path``.
   public func path(of name: String) throws(ArchiveError) -> FilePath {
-    let raw = EntryName.raw(name)
-    let path = TreePath(raw: raw)
-    guard EntryName.isSafeRelative(raw), path.fits else { throw .noSuchEntry(name) }
+    guard let path = EntryPath(name), path.fits else { throw .noSuchEntry(name) }
     let below = Array((topName + "/").utf8) + path.raw
-    do throws(Errno) { _ = try SystemCalls.status(of: TreePath.cString(below), in: mount.descriptor) } catch {
+    do throws(Errno) { _ = try SystemCalls.status(of: EntryPath.cString(below), in: mount.descriptor) } catch
+    {
       throw .noSuchEntry(name)
     }
     let whole = Array(try self.path.utf8) + (path.isTop ? [] : [UInt8(ascii: "/")] + path.raw)
-    return unsafe TreePath.cString(whole).withUnsafeBufferPointer { bytes in
+    return unsafe EntryPath.cString(whole).withUnsafeBufferPointer { bytes in
       unsafe bytes.baseAddress.map { unsafe FilePath(platformString: $0) } ?? FilePath()
     }
   }

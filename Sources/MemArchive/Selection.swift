@@ -12,6 +12,9 @@ public struct Selection: Sendable {
 
   let rule: Rule
 
+  /// The names that have to be there.
+  var requiredNames: [String] { if case .names(_, let names) = rule { names } else { [] } }
+
   /// Every entry.
   public static var all: Self { Self(rule: .all) }
 

@@ -87,8 +87,7 @@ struct Archive {
   ) throws -> ExitStatus {
     var status = ExitStatus.done
     do {
-      let depth = context.options.limits.depth
-      guard level < depth else { throw ArchiveError.tooManyLayers(depth) }
+      try context.check(level: level)
       var stream = try reader.stream(in: context, prefetch)
       if level == 0 { report(stream.protection, options.reading) }
       while true {

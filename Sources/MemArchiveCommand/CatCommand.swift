@@ -23,8 +23,7 @@ struct CatCommand: ParsableCommand {
     var links: [String] = []
     var status = try archive.walk(options) { entry, content in
       guard wanted.take(entry.name) else { return }
-      // cpio gives the content of a file with several names with the last of them.
-      if entry.kind == .symlink || entry.kind == .hardlink || (entry.linkCount > 1 && entry.size == 0) {
+      if entry.kind == .symlink || entry.kind == .hardlink || entry.mayGetContentLater {
         links.append(entry.name)
       } else {
         try Output.write(content())

@@ -110,8 +110,7 @@ struct DigestLines {
     }
     guard isShown else { return try flush() }
     // An empty file with more names may get its content from the last of them.
-    let isComplete = entry.kind == .hardlink || entry.linkCount < 2 || content.size > 0
-    try append(Line(entry: entry, content: isComplete ? content : nil))
+    try append(Line(entry: entry, content: entry.mayGetContentLater ? nil : content))
   }
 
   /// A line whose content is another entry's.

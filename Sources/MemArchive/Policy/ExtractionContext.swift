@@ -16,23 +16,23 @@ package struct ExtractionContext: Sendable {
     /// Who does what libarchive can do too: tests compare the two.
     package enum Engine: CaseIterable, Sendable { case own, libarchive }
     /// Who makes a tree's file system: tests compare the two.
-    package enum TreeWay: Sendable { case automatic, own, helper }
+    package enum MountMethod: Sendable { case automatic, own, helper }
 
     /// Who reads zip.
     var engine: Engine
     /// Who takes compression off.
     var decoding: Engine
-    var treeWay: TreeWay
+    var mountMethod: MountMethod
     /// Milliseconds for which a worker may show no sign of life: it shows one a second while anything goes on.
     var longestSilence: Int
     /// The formats that may be read where a sandbox was wanted and cannot be had; `nil`: the same.
     var formatsOutsideSandbox: ArchiveFormats?
 
     package init(
-      engine: Engine = .own, decoding: Engine = .own, treeWay: TreeWay = .automatic,
+      engine: Engine = .own, decoding: Engine = .own, mountMethod: MountMethod = .automatic,
       longestSilence: Int = 60_000, formatsOutsideSandbox: ArchiveFormats? = nil
     ) {
-      (self.engine, self.decoding, self.treeWay) = (engine, decoding, treeWay)
+      (self.engine, self.decoding, self.mountMethod) = (engine, decoding, mountMethod)
       (self.longestSilence, self.formatsOutsideSandbox) = (longestSilence, formatsOutsideSandbox)
     }
   }
@@ -92,6 +92,11 @@ package struct ExtractionContext: Sendable {
 
   /// The same going on after damage, or not.
   package func onError(_ policy: ExtractionOptions.ErrorPolicy) -> Self { changed { $0.onError = policy } }
+
+  /// Checks that an archive may lie in so many others.
+  package func check(level: Int) throws(ArchiveError) {
+    guard level < options.limits.depth else { throw .tooManyLayers(options.limits.depth) }
+  }
 
   /// The same for an archive inside the archive: compressed content that is no archive is a file that somebody compressed,
   /// while the outermost one was asked for.

@@ -1,5 +1,5 @@
 /// Gathers extracted files under their names: selection, duplicates and links are decided here.
-struct FileCollector: EntryVisitor {
+struct FileCollector: LinkFollowing {
   /// What became of an entry so far.
   enum Content {
     case file(MemFile)
@@ -18,44 +18,26 @@ struct FileCollector: EntryVisitor {
     var isNamed = false
     /// Whether a hard link leads to it, whoever has its name later.
     var isLinked = false
-    /// The links that it is one of, or that it is the target of.
-    var group: Int?
-  }
-
-  /// Entries that share one content.
-  private struct LinkGroup {
-    let target: Int?
-    /// Whether one of them is selected.
-    var isSelected: Bool
-    /// That of a link, which all of them get: cpio gives it with the last.
-    var file: MemFile?
   }
 
   private let selection: Selection
-  private let duplicates: ExtractionOptions.Duplicates
-  private let strictLinks: Bool
+  private let options: ExtractionOptions
   private let cancellation: Cancellation
-  private let onError: ExtractionOptions.ErrorPolicy
   private var files: MemFiles
   /// What is kept is charged to it.
   private let account: EntryAccount
-  /// Those that are told behind what the archive's reader says.
+  /// Those that are told after what the archive's reader says.
   private var warnings: WarningList
   /// One for each entry, in their order.
   private var nodes: [Node] = []
   /// The entry that a name leads to.
   private var positions: [NameKey: Int] = [:]
-  private var groups: [LinkGroup] = []
-  /// By the name that they link to.
-  private var groupNumbers: [NameKey: Int] = [:]
+  private var groups = LinkGroups<NameKey>()
 
   init(_ selection: Selection, in context: ExtractionContext) {
-    let options = context.options
     self.selection = selection
-    duplicates = options.duplicates
-    strictLinks = options.strictLinks
+    options = context.options
     cancellation = context.cancellation
-    onError = options.onError
     account = EntryAccount(context.ledger)
     warnings = WarningList(account)
     files = MemFiles(threads: options.threads, account)
@@ -63,7 +45,9 @@ struct FileCollector: EntryVisitor {
 
   /// Where the first of two names stays, a damaged second one must not be looked at.
   var prefetch: Prefetch {
-    guard duplicates == .last || (duplicates == .reject && onError == .stop) else { return .onDemand }
+    guard options.duplicates == .last || (options.duplicates == .reject && options.onError == .stop) else {
+      return .onDemand
+    }
     return switch selection.rule {
     case .all: .contents()
     case .names(let names, _): .named(names.map(\.name))
@@ -72,8 +56,8 @@ struct FileCollector: EntryVisitor {
     }
   }
 
-  /// The number of entries met.
-  var entryCount: Int { files.entries.count }
+  var entries: [ArchiveEntry] { files.entries }
+  var errors: [ArchiveError] { files.errors }
 
   /// Notes an entry; whether its content is to be extracted and then given to `add`.
   mutating func wants(_ entry: ArchiveEntry) throws(ArchiveError) -> Bool {
@@ -82,12 +66,7 @@ struct FileCollector: EntryVisitor {
     files.entries.append(entry)
     nodes.append(Node())
     let key = NameKey(entry.name)
-    // Some writers give a file with several names a hard link to itself.
-    if entry.kind == .hardlink, !entry.hasContent, entry.link.map({ NameKey($0) }) == key,
-      positions[key] != nil
-    {
-      return false
-    }
+    if entry.isLinkToItself, positions[key] != nil { return false }
     guard try takesName(key, entry, position) else { return false }
     let isSelected = selection.includes(entry)
     nodes[position] = Node(isSelected: isSelected, isNamed: true)
@@ -104,10 +83,10 @@ struct FileCollector: EntryVisitor {
         nodes[found].isLinked = true
         if case .file = nodes[found].content { nodes[position].content = nodes[found].content }
       }
-      let group = group(linkingTo: target, found)
-      nodes[position].group = group
-      groups[group].isSelected = groups[group].isSelected || isSelected
-      return entry.hasContent && groups[group].isSelected
+      let group = groups.add(
+        position, to: target, found, hasLinks: found.map { files.entries[$0].linkCount > 1 } ?? false,
+        isWanted: isSelected || found.map { nodes[$0].isSelected } ?? false)
+      return entry.hasContent && group.isWanted
     case .symlink:
       nodes[position].content = .symlink(entry.link ?? "")
       return false
@@ -116,33 +95,14 @@ struct FileCollector: EntryVisitor {
     }
   }
 
-  /// The number of the links to a name, which an entry may have already.
-  private mutating func group(linkingTo name: NameKey, _ found: Int?) -> Int {
-    if let number = groupNumbers[name] {
-      // Another file of that name may have links of its own.
-      guard let found, found != groups[number].target, files.entries[found].linkCount > 1 else {
-        return number
-      }
-    }
-    groups.append(LinkGroup(target: found, isSelected: found.map { nodes[$0].isSelected } ?? false))
-    groupNumbers[name] = groups.count - 1
-    if let found { nodes[found].group = groups.count - 1 }
-    return groups.count - 1
-  }
-
   /// Takes the content of an entry that was wanted.
   mutating func add(_ file: MemFile?, for entry: ArchiveEntry, position: Int) {
     guard let file else { return }
     // Another entry of the same name may have come meanwhile.
-    if nodes[position].isNamed || nodes[position].isLinked { nodes[position].content = .file(file) }
-    if entry.kind == .hardlink, let group = nodes[position].group { groups[group].file = file }
-  }
-
-  /// Notes why an entry that a link needs could not be extracted, unless that was noted when it was met first.
-  mutating func noteMissing(_ error: ArchiveError, at position: Int) throws(ArchiveError) {
-    guard files.entries.indices.contains(position) else { return }
-    let error = error.naming(files.entries[position].name)
-    if !files.errors.contains(error) { try note(error) }
+    if nodes[position].isNamed || nodes[position].isLinked || groups[of: position] != nil {
+      nodes[position].content = .file(file)
+    }
+    groups.fill(by: position)
   }
 
   /// Notes what could not be extracted.
@@ -153,10 +113,10 @@ struct FileCollector: EntryVisitor {
 
   mutating func end(warnings: [ArchiveWarning], failedPosition _: Int?) {
     files.warningList.add(warnings)
-    for position in nodes.indices {
-      if let group = nodes[position].group, let file = groups[group].file {
-        nodes[position].content = .file(file)
-      }
+    for group in groups.all {
+      guard let content = group.content else { continue }
+      for position in group.links { nodes[position].content = nodes[content].content }
+      if let target = group.target { nodes[target].content = nodes[content].content }
     }
   }
 
@@ -176,13 +136,7 @@ struct FileCollector: EntryVisitor {
     return missing
   }
 
-  /// Takes the content of an entry that was missing.
-  mutating func fill(_ file: MemFile, for entry: ArchiveEntry, position: Int) throws(ArchiveError) {
-    guard files.entries.indices.contains(position), files.entries[position] == entry else {
-      throw .corrupt("the archive changed while it was read", entry: entry.name)
-    }
-    nodes[position].content = .file(file)
-  }
+  func wantsMissing(_: ArchiveEntry, _: Int) -> Bool { true }
 
   /// The files under their names, in the archive's order.
   mutating func finish(_ ledger: Ledger) throws(ArchiveError) -> MemFiles {
@@ -196,9 +150,7 @@ struct FileCollector: EntryVisitor {
       found.append(try file(at: position, node, &resolver, failed))
     }
     files.setFiles(found, positions)
-    if case .names(_, let names) = selection.rule,
-      let name = names.first(where: { positions[NameKey($0)] == nil })
-    {
+    if let name = selection.requiredNames.first(where: { positions[NameKey($0)] == nil }) {
       throw .noSuchEntry(name)
     }
     files.warningList.add(warnings.all)
@@ -234,14 +186,8 @@ struct FileCollector: EntryVisitor {
     return nil
   }
 
-  /// A link that leads to no content: an error when it was asked for by name or none may do so, otherwise a note.
   private mutating func unavailable(_ position: Int, _ why: String) throws(ArchiveError) {
-    let name = files.entries[position].name
-    guard strictLinks || selection.isByName else {
-      warnings.add(.unavailable(name, why))
-      return
-    }
-    throw .unavailable(name, why)
+    try options.unavailable(files.entries[position].name, why, isRequired: selection.isByName, &warnings)
   }
 
   private func requireFile(_ position: Int) throws(ArchiveError) {
@@ -257,21 +203,14 @@ struct FileCollector: EntryVisitor {
     guard let earlier = positions.updateValue(position, forKey: key) else { return true }
     // A directory is repeated by many writers, and nothing is lost.
     if entry.kind != .directory || files.entries[earlier].kind != .directory {
-      switch duplicates {
-      case .reject:
-        positions[key] = earlier
-        throw .duplicate(entry.name)
-      case .first:
-        positions[key] = earlier
-        warnings.add(.leftOut(entry.name))
-        return false
-      case .last:
-        warnings.add(.replaced(entry.name))
-      }
+      // Put back, unless the later entry keeps the name.
+      positions[key] = earlier
+      guard try options.replacesEarlier(entry.name, &warnings) else { return false }
+      positions[key] = position
     }
     nodes[earlier].isNamed = false
     // Its file, if there is one, goes.
-    if !nodes[earlier].isLinked { nodes[earlier] = Node() }
+    if !nodes[earlier].isLinked, groups[of: earlier] == nil { nodes[earlier] = Node() }
     return true
   }
 }
@@ -286,7 +225,7 @@ extension FileCollector.Node {
 }
 
 extension Selection {
-  fileprivate var isByName: Bool { if case .names(_, let names) = rule { !names.isEmpty } else { false } }
+  fileprivate var isByName: Bool { !requiredNames.isEmpty }
 
   /// Whether an entry is selected by itself.
   func includes(_ entry: ArchiveEntry) -> Bool {

@@ -66,7 +66,7 @@ struct LinkResolver: ~Copyable {
       try prepareWalker()
       switch try walker?.follow(position) {
       case .place(let place, let links)?:
-        if let entry = walker?.paths.entry(at: place) { return .entry(entry) }
+        if let entry = walker?.index.entry(at: place) { return .entry(entry) }
         // Beyond another link the path is that one's to say.
         let path = links == 1 ? Self.path(from: entries[position].name, to: target) : target
         return .nowhere("the archive has no entry \"\(path)\"")
@@ -80,17 +80,17 @@ struct LinkResolver: ~Copyable {
   private mutating func entry(named name: String) throws(ArchiveError) -> Int? {
     if let position = positions[NameKey(name)] { return position }
     try prepareWalker()
-    return walker.flatMap { $0.paths.entry(at: $0.paths.place(of: name)) }
+    return walker.flatMap { $0.index.entry(named: name) }
   }
 
   private mutating func prepareWalker() throws(ArchiveError) {
     guard walker == nil else { return }
     let (entries, nodes) = (entries, nodes)
     // Of several spellings of a path, the path itself is meant, or the first.
-    let paths = try PathTable(
-      of: entries, &charge, cancellation, where: { nodes[$0].isNamed },
+    let index = try EntryIndex(
+      of: entries, &charge, cancellation, where: { position, _ in nodes[position].isNamed },
       replacing: { Self.oddity(of: entries[$0].name) > Self.oddity(of: entries[$1].name) })
-    walker = SymlinkWalker(paths, entries, cancellation) { position in
+    walker = SymlinkWalker(index, entries, cancellation) { position in
       if case .symlink(let target) = nodes[position].content { target } else { nil }
     }
   }
@@ -98,30 +98,16 @@ struct LinkResolver: ~Copyable {
   /// How a name differs from the path that it is: not, by a slash at its end, or more.
   private static func oddity(of name: String) -> Int {
     let bytes = name.utf8Span.span
-    if isPath(bytes) { return 0 }
-    return bytes.count > 0 && isPath(bytes.extracting(droppingLast: 1)) ? 1 : 2
-  }
-
-  private static func isPath(_ bytes: Span<UInt8>) -> Bool {
-    let (slash, dot) = (UInt8(ascii: "/"), UInt8(ascii: "."))
-    var (before, last) = (slash, slash)
-    for index in bytes.indices {
-      let byte = bytes[index]
-      if byte == slash, last == slash || (last == dot && before == slash) { return false }
-      (before, last) = (last, byte)
-    }
-    return last != slash && !(last == dot && before == slash)
+    if EntryPath.isNormal(bytes) { return 0 }
+    return bytes.count > 0 && EntryPath.isNormal(bytes.extracting(droppingLast: 1)) ? 1 : 2
   }
 
   /// The path that a link's target is, as long as no other link is on the way.
   private static func path(from link: String, to target: String) -> String {
-    func components(_ path: String) -> [Substring.UTF8View] {
-      path.utf8.split(separator: UInt8(ascii: "/")).filter { !$0.elementsEqual(".".utf8) }
-    }
-    var path = components(link).dropLast()
-    for component in components(target) {
+    var path = EntryPath(raw: Array(link.utf8)).components.dropLast()
+    for component in EntryPath(raw: Array(target.utf8)).components {
       if component.elementsEqual("..".utf8) { _ = path.popLast() } else { path.append(component) }
     }
-    return path.map { String(Substring($0)) }.joined(separator: "/")
+    return String(decoding: Array(path.joined(separator: "/".utf8)), as: UTF8.self)
   }
 }

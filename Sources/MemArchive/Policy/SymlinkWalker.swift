@@ -6,7 +6,7 @@ struct SymlinkWalker {
   /// Where a link leads to.
   enum Way {
     /// Over so many links, itself among them.
-    case place(PathTable.Place, links: Int)
+    case place(EntryIndex.Place, links: Int)
     case nowhere(String)
   }
 
@@ -16,13 +16,13 @@ struct SymlinkWalker {
     let target: String
     /// How far in the target.
     var offset = 0
-    var place: PathTable.Place
+    var place: EntryIndex.Place
     var links = 1
     /// A link on the way, which is to be followed first.
     var awaited: Int?
   }
 
-  let paths: PathTable
+  let index: EntryIndex
   private let entries: [ArchiveEntry]
   /// The target of the entry at a position, where that is a symbolic link.
   private let target: (Int) -> String?
@@ -31,15 +31,15 @@ struct SymlinkWalker {
 
   /// As many as Linux follows before ELOOP.
   private static let mostLinks = 40
-  /// PATH_MAX counts the zero behind a path.
+  /// PATH_MAX counts the zero after a path.
   static let longestTarget = 4095
-  static let circle = "it leads round in a circle"
+  static let circle = "it is circular"
 
   init(
-    _ paths: PathTable, _ entries: [ArchiveEntry], _ cancellation: Cancellation?,
+    _ index: EntryIndex, _ entries: [ArchiveEntry], _ cancellation: Cancellation?,
     target: @escaping (Int) -> String?
   ) {
-    (self.paths, self.entries, self.target) = (paths, entries, target)
+    (self.index, self.entries, self.target) = (index, entries, target)
     pace = Pace(cancellation)
   }
 
@@ -65,7 +65,7 @@ struct SymlinkWalker {
     guard let target = target(position) else { return }
     // Whoever comes back here before the end is known has gone round.
     ways[position] = .nowhere(Self.circle)
-    let place = paths.place(of: entries[position].name, isDirectory: true)
+    let place = index.place(of: entries[position].name.utf8Span.span, isDirectory: true)
     walks.append(Walk(position: position, target: target, place: place))
   }
 
@@ -89,16 +89,16 @@ struct SymlinkWalker {
         }
         walk.awaited = nil
       }
-      guard let range = PathTable.component(of: bytes, from: &walk.offset) else {
+      guard let range = EntryIndex.component(of: bytes, from: &walk.offset) else {
         return .place(walk.place, links: walk.links)
       }
       let component = bytes.extracting(range)
       if component.count == 2, component[0] == UInt8(ascii: "."), component[1] == UInt8(ascii: ".") {
-        guard paths.leave(&walk.place) else { return Self.out(walk.target) }
+        guard index.leave(&walk.place) else { return Self.out(walk.target) }
         continue
       }
-      paths.enter(component, from: &walk.place)
-      guard let entry = paths.entry(at: walk.place) else { continue }
+      index.enter(component, from: &walk.place)
+      guard let entry = index.entry(at: walk.place) else { continue }
       met(entry)
       if target(entry) != nil { walk.awaited = entry }
     }

@@ -1,3 +1,5 @@
+internal import Synchronization
+
 /// Warnings in their order: the first ones are kept, and the others counted, for an archive may give cause for millions.
 struct WarningList: Sendable {
   private(set) var kept: [ArchiveWarning] = []
@@ -34,4 +36,17 @@ struct WarningList: Sendable {
     let (sum, overflow) = others.addingReportingOverflow(more)
     others = overflow ? .max : sum
   }
+}
+
+/// What was odd and did not prevent anything, collected from all stages of one extraction.
+final class WarningLog: Sendable {
+  private let warnings: Mutex<WarningList>
+
+  init(_ ledger: Ledger) { warnings = Mutex(WarningList(EntryAccount(ledger))) }
+
+  func add(_ text: String, entry: String? = nil) { add(ArchiveWarning(entry: entry, text: text)) }
+
+  func add(_ warning: ArchiveWarning) { warnings.withLock { $0.add(warning) } }
+
+  var list: WarningList { warnings.withLock { $0 } }
 }

@@ -11,13 +11,11 @@ package struct MountedTree: ~Copyable {
   package private(set) var entries: [ArchiveEntry] = []
   /// What was left out, and what was odd.
   package private(set) var warnings: [ArchiveWarning] = []
-  private let space: TreeSpace
+  private let space: TreeFileSystem
   private let context: ExtractionContext
   private let nested: NestedArchives
   /// To be set when the tree is whole. Meanwhile there is none, so that files get their modes as they are made.
   private let umask: UInt32
-  /// Memory that the process gives back as a whole when it executes the command, and one by one otherwise.
-  private var builders: [TreeBuilder] = []
 
   /// Enters the namespace, which works while the process has one thread; the user stays who he is.
   ///
@@ -44,7 +42,7 @@ package struct MountedTree: ~Copyable {
     self.context = context
     self.nested = nested
     umask = SystemCalls.setUmask(0)
-    space = try TreeSpace(context.ledger, mode: 0o755, way: .own, hasUmask: false)
+    space = try TreeFileSystem(context.ledger, mode: 0o755, method: .own, hasUmask: false)
   }
 
   /// Puts an archive's entries in the tree's top directory, or in one of this name in it.
@@ -52,7 +50,6 @@ package struct MountedTree: ~Copyable {
     var builder = TreeBuilder(space, .all, nested: nested)
     try builder.build(reader, in: context, below: try directory(name))
     entries += name == nil ? builder.entries : builder.entries.map { $0.inside(name) }
-    builders.append(builder)
     warnings += (builder.skipped.map(\.asLeftOut) + builder.warnings.all).map { $0.inside(name) }
   }
 
@@ -72,11 +69,10 @@ package struct MountedTree: ~Copyable {
 
   /// Where an entry of this name is, if anything is there.
   package func path(of name: String) -> FilePath? {
-    let raw = EntryName.raw(name)
-    guard EntryName.isSafeRelative(raw) else { return nil }
+    guard let components = EntryPath(name)?.components else { return nil }
     var path = place
-    for component in TreePath(raw: raw).components {
-      let next = unsafe TreePath.cString(component).withUnsafeBufferPointer { bytes in
+    for component in components {
+      let next = unsafe EntryPath.cString(component).withUnsafeBufferPointer { bytes in
         unsafe bytes.baseAddress.flatMap { unsafe FilePath.Component(platformString: $0) }
       }
       guard let next else { return nil }
@@ -89,7 +85,7 @@ package struct MountedTree: ~Copyable {
     let top = try space.openTop()
     guard let name else { return top }
     do throws(Errno) {
-      return try TreeSpace.makeDirectory(name, mode: 0o755, in: top.descriptor)
+      return try space.makeDirectory(EntryPath.cString(Array(name.utf8)), in: top.descriptor)
     } catch {
       throw .system("mkdirat", error, doing: "making a directory in a tree", entry: name)
     }

@@ -29,12 +29,19 @@ extension SystemCalls {
         rawValue: try valueOrErrno { unsafe clinux_make_file(directory.rawValue, name, mode_t(mode)) }))
   }
 
-  /// mkdirat(2), and fchmodat(2) where the process's umask(2) may leave nothing of the mode.
+  /// openat2(2), O_PATH | O_DIRECTORY, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS
+  static func openDirectory(_ path: EntryPath, beneath top: FileDescriptor) throws(Errno) -> OwnedDescriptor {
+    try open(beneath: top, path.cString, CInt(CLINUX_O_PATH) | O_DIRECTORY)
+  }
+
+  /// mkdirat(2), and fchmodat(2) where the process's umask(2) may leave nothing of the mode; the directory as it is opened
+  /// by `openDirectory`.
   static func makeDirectory(
-    _ name: RawPath, in directory: FileDescriptor, mode: UInt32, hasUmask: Bool = true
-  ) throws(Errno) {
+    _ name: RawPath, in directory: FileDescriptor, mode: UInt32, hasUmask: Bool
+  ) throws(Errno) -> OwnedDescriptor {
     _ = try valueOrErrno { unsafe mkdirat(directory.rawValue, name, mode) }
-    if hasUmask { _ = try valueOrErrno { unsafe fchmodat(directory.rawValue, name, mode, 0) } }
+    if hasUmask { try changeMode(name, in: directory, to: mode) }
+    return try open(beneath: directory, name, CInt(CLINUX_O_PATH) | O_DIRECTORY)
   }
 
   /// fchmodat(2) of what is no symbolic link.
@@ -58,7 +65,7 @@ extension SystemCalls {
       names.append(unsafe RawPath(UnsafeBufferPointer(start: start, count: strlen(start) + 1)))
     }
     return names.filter {
-      $0 != TreePath.cString(Array(".".utf8)) && $0 != TreePath.cString(Array("..".utf8))
+      $0 != EntryPath.cString(Array(".".utf8)) && $0 != EntryPath.cString(Array("..".utf8))
     }
   }
 
@@ -95,11 +102,10 @@ extension SystemCalls {
     _ = try valueOrErrno { unsafe unlinkat(directory.rawValue, name, isDirectory ? AT_REMOVEDIR : 0) }
   }
 
-  /// futimens(2)
-  static func setTimes(
-    of descriptor: FileDescriptor, accessed: ArchiveEntry.Time, modified: ArchiveEntry.Time
-  ) throws(Errno) {
-    let times = [timespec(accessed), timespec(modified)]
+  /// futimens(2), where the entry has a time.
+  static func setTimes(of descriptor: FileDescriptor, to entry: ArchiveEntry) throws(Errno) {
+    guard let modified = entry.modified else { return }
+    let times = [timespec(entry.accessed ?? modified), timespec(modified)]
     _ = try valueOrErrno { unsafe futimens(descriptor.rawValue, times) }
   }
 

@@ -7,19 +7,16 @@ extension TreeBuilder {
   mutating func expand(
     _ writer: TreeWriter, in context: ExtractionContext, inside outer: String?, level: Int
   ) throws(ArchiveError) {
-    var files: [(node: TreeNode, path: TreePath)] = []
-    writer.root.forEachBelow { node, path in
-      if node.kind == .file, writer.filled.contains(node.position) { files.append((node, path)) }
-    }
-    for (node, path) in files.sorted(by: { $0.node.position < $1.node.position }) {
-      guard let entry = node.entry?.inside(outer) else { continue }
+    let made = writer.index.allNodes.compactMap { writer.index[$0] }.sorted()
+    for position in made where writer.filled.contains(position) {
+      let (entry, path) = (writer.entries[position].inside(outer), writer.path(of: position))
+      guard scope.mayHold(entry) else { continue }
       try context.cancellation.check()
       do throws(ArchiveError) {
         if try expand(entry, at: path, writer, in: context, level: level) {
           // It is a directory now, whose mode and time are set.
-          let directory = TreeNode(.directory, component: node.component)
-          writer.root.node(path.parent)?.add(directory)
-        } else if !selection.includes(entry) {
+          writer.index.node(of: path.bytes.span).map { writer.index[$0] = nil }
+        } else if !scope.wants(entry), !writer.needed.contains(position) {
           try remove(entry, at: path, writer)
         }
       } catch {
@@ -31,7 +28,7 @@ extension TreeBuilder {
 
   /// False where the file is no archive.
   private mutating func expand(
-    _ entry: ArchiveEntry, at path: TreePath, _ writer: TreeWriter, in context: ExtractionContext, level: Int
+    _ entry: ArchiveEntry, at path: EntryPath, _ writer: TreeWriter, in context: ExtractionContext, level: Int
   ) throws(ArchiveError) -> Bool {
     let top = writer.area.top.descriptor
     let file = try reading(entry, "openat2") { () throws(Errno) in
@@ -44,13 +41,12 @@ extension TreeBuilder {
     guard try ArchiveReader.mayBeArchive(FileSource(descriptor, size: size, isOwned: false)) else {
       return false
     }
-    guard level + 1 < context.options.limits.depth else { throw .tooManyLayers(context.options.limits.depth) }
+    try context.check(level: level + 1)
     let stage = space.stage.descriptor
     let name = space.nextStageName()
     try space.account.addInode(entry: entry.name)
     let directory = try reading(entry, "mkdirat") { () throws(Errno) in
-      try SystemCalls.makeDirectory(name, in: stage, mode: 0o755)
-      return try SystemCalls.open(beneath: stage, name, CInt(CLINUX_O_PATH) | O_DIRECTORY)
+      try space.makeDirectory(name, in: stage)
     }
     do throws(ArchiveError) {
       try build(
@@ -68,16 +64,14 @@ extension TreeBuilder {
     try reading(entry, "renameat") { () throws(Errno) in
       let parent = try SystemCalls.openDirectory(path.parent, beneath: top)
       try SystemCalls.rename(name, in: stage, to: path.last, in: parent.descriptor)
-      guard let modified = entry.modified else { return }
       let directory = try SystemCalls.open(beneath: top, path.cString, O_RDONLY | O_DIRECTORY)
-      try SystemCalls.setTimes(
-        of: directory.descriptor, accessed: entry.accessed ?? modified, modified: modified)
+      try SystemCalls.setTimes(of: directory.descriptor, to: entry)
     }
     return true
   }
 
   /// Takes a file away, and its memory where no hard link needs it.
-  private func remove(_ entry: ArchiveEntry, at path: TreePath, _ writer: TreeWriter) throws(ArchiveError) {
+  private func remove(_ entry: ArchiveEntry, at path: EntryPath, _ writer: TreeWriter) throws(ArchiveError) {
     let top = writer.area.top.descriptor
     let status = try reading(entry, "unlinkat") { () throws(Errno) in
       let parent = try SystemCalls.openDirectory(path.parent, beneath: top)

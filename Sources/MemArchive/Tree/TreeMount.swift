@@ -11,20 +11,20 @@ struct TreeMount: ~Copyable {
   /// - Parameters:
   ///   - bytes: What it may hold, as the kernel's own bound behind the ledger's.
   ///   - inodes: How many files, directories and links.
-  ///   - way: By this process, which may mount, or by a helper where it may not.
+  ///   - method: By this process, which may mount, or by a helper where it may not.
   static func create(
-    bytes: UInt64, inodes: UInt64, mode: UInt32, way: ExtractionContext.Hooks.TreeWay
+    bytes: UInt64, inodes: UInt64, mode: UInt32, method: ExtractionContext.Hooks.MountMethod
   ) throws(ArchiveError) -> Self {
     var options = clinux_tree_options(bytes: bytes, inodes: inodes, mode: mode)
     var tree = unsafe clinux_tree()
     // The helper's two mounts come first: a mount of this process's own can be made read-only only while no child that
     // the host forked meanwhile holds one of its files open for writing.
-    if way != .own { unsafe clinux_tree_make_in_helper(&options, &tree) }
-    if unsafe way == .own || (way == .automatic && tree.call != nil) {
+    if method != .own { unsafe clinux_tree_make_in_helper(&options, &tree) }
+    if unsafe method == .own || (method == .automatic && tree.call != nil) {
       var own = unsafe clinux_tree()
       unsafe clinux_tree_make(&options, &own)
       // Who may not mount is told what the helper was refused: that can be changed.
-      if unsafe way == .own || own.call == nil { unsafe tree = own }
+      if unsafe method == .own || own.call == nil { unsafe tree = own }
     }
     let writable = unsafe tree.writable < 0 ? nil : OwnedDescriptor(FileDescriptor(rawValue: tree.writable))
     let readOnly = unsafe tree.readonly < 0 ? nil : OwnedDescriptor(FileDescriptor(rawValue: tree.readonly))

@@ -3,183 +3,167 @@ internal import Glibc
 internal import SystemPackage
 
 extension TreeWriter {
-  /// A hard link whose target was not there when it was to be made.
-  private typealias WaitingLink = (path: TreePath, target: TreePath, position: Int)
-
   /// To be called when all content has come: makes hard links, lets later entries take their names, and takes away the
   /// symbolic links that lead out.
   func settle() throws(ArchiveError) {
-    var waiting: [WaitingLink] = []
-    let sharing = sharing()
-    for step in steps {
+    var waiting: [Int] = []
+    for (position, step) in steps {
       try cancellation.check()
       switch step {
-      case .place(let target, let path, let position):
-        guard filled.contains(position) else { continue }
-        try place(target, at: path, position)
-      case .link(let path, let target, let position):
-        if try !link(path, to: target, position) { waiting.append((path, target, position)) }
-      case .share(let target, let group, let count, let position):
-        guard filled.contains(position) else { continue }
-        if sharing[group] == position {
-          try share(target, among: groups[group], count, position)
+      case .place(let name):
+        if filled.contains(position) { try place(name, position) }
+      case .link:
+        if try !link(position) { waiting.append(position) }
+      case .share(let name):
+        guard filled.contains(position), let group = groups[of: position] else { continue }
+        if group.content == position {
+          try share(name, among: group, position)
         } else {
-          try giveUp(target, position)
+          try giveUp(name, position)
         }
       }
     }
-    for (_, target, position) in try linkWaiting(waiting) {
-      try unavailable(entries[position], "the archive has no entry \"\(EntryName.key(target.raw))\"")
+    for position in try linkWaiting(waiting) {
+      try unavailable(position, "the archive has no entry \"\(EntryName.key(target(of: position).raw))\"")
     }
     try takeAwayLinksThatLeadOut()
   }
 
-  /// The link of each group whose content is that of all: the last that has any.
-  private func sharing() -> [Int: Int] {
-    var sharing: [Int: Int] = [:]
-    for case .share(_, let group, _, let position) in steps where filled.contains(position) {
-      sharing[group] = position
-    }
-    return sharing
+  /// What a hard link that was made leads to.
+  private func target(of position: Int) -> EntryPath {
+    entries[position].link.flatMap { EntryPath($0) } ?? .top
   }
 
   /// A hard link may stand in front of its target, even of another link that does: each is tried once more, and again
   /// when its target is made. Returns those whose target is nowhere.
-  private func linkWaiting(_ waiting: [WaitingLink]) throws(ArchiveError) -> [WaitingLink] {
-    var byTarget: [TreePath: [Int]] = [:]
-    for (index, link) in waiting.enumerated() { byTarget[link.target, default: []].append(index) }
-    var isMade = [Bool](repeating: false, count: waiting.count)
+  private func linkWaiting(_ waiting: [Int]) throws(ArchiveError) -> [Int] {
+    var byTarget = Dictionary(grouping: waiting) { target(of: $0) }
+    var made: Set<Int> = []
     // The last of several that have one name keeps it.
-    var owners: [TreePath: Int] = [:]
-    for index in waiting.indices {
-      var ready = [index]
-      while let index = ready.popLast() {
+    var owners: [EntryPath: Int] = [:]
+    for position in waiting {
+      var ready = [position]
+      while let position = ready.popLast() {
         try cancellation.check()
-        let (path, target, position) = waiting[index]
-        guard !isMade[index] else { continue }
-        isMade[index] =
-          if let owner = owners[path], owner > position { true } else { try link(path, to: target, position) }
-        guard isMade[index] else { continue }
-        owners[path] = max(position, owners[path] ?? position)
+        guard !made.contains(position) else { continue }
+        let path = path(of: position)
+        let owner = owners[path] ?? position
+        if owner <= position, try !link(position) { continue }
+        made.insert(position)
+        owners[path] = max(position, owner)
         ready += byTarget.removeValue(forKey: path) ?? []
       }
     }
-    return waiting.indices.filter { !isMade[$0] }.map { waiting[$0] }
+    return waiting.filter { !made.contains($0) }
   }
 
   /// To be called last: directories get their modes and times, which making their entries has changed.
   func close() throws(ArchiveError) {
-    if let entry = root.entry { try finish(area.top.descriptor, entry) }
-    try root.forEachDirectoryBelow { node, path throws(ArchiveError) in
-      guard let entry = node.entry else { return }
+    for node in index.allNodes.reversed() {
+      guard let position = index[node], entries[position].kind == .directory else { continue }
       try cancellation.check()
-      do throws(Errno) {
+      let entry = entries[position]
+      try attempting("fchmod", "finishing a directory in a tree", position) { () throws(Errno) in
         let directory = try SystemCalls.open(
-          beneath: area.top.descriptor, path.cString, O_RDONLY | O_DIRECTORY)
-        try Self.finish(directory.descriptor, entry)
-      } catch {
-        throw .system("fchmod", error, doing: "finishing a directory in a tree", entry: entry.name)
+          beneath: area.top.descriptor, path(of: position).cString, O_RDONLY | O_DIRECTORY)
+        try SystemCalls.changeMode(directory.descriptor, to: entry.treeMode(or: 0o755))
+        try SystemCalls.setTimes(of: directory.descriptor, to: entry)
       }
-    }
-  }
-
-  private func finish(_ top: FileDescriptor, _ entry: ArchiveEntry) throws(ArchiveError) {
-    do throws(Errno) {
-      let directory = try SystemCalls.open(beneath: top, TreePath.top.cString, O_RDONLY | O_DIRECTORY)
-      try Self.finish(directory.descriptor, entry)
-    } catch {
-      throw .system("fchmod", error, doing: "finishing a directory in a tree", entry: entry.name)
-    }
-  }
-
-  private static func finish(_ directory: FileDescriptor, _ entry: ArchiveEntry) throws(Errno) {
-    try SystemCalls.changeMode(directory, to: entry.treeMode(or: 0o755))
-    if let modified = entry.modified {
-      try SystemCalls.setTimes(of: directory, accessed: entry.accessed ?? modified, modified: modified)
     }
   }
 
   // MARK: Steps
 
-  private func place(_ target: TreeArea.Target, at path: TreePath, _ position: Int) throws(ArchiveError) {
-    do throws(Errno) {
-      let parent = try SystemCalls.openDirectory(path.parent, beneath: area.top.descriptor)
-      try SystemCalls.rename(
-        target.name, in: area.space.stage.descriptor, to: path.last, in: parent.descriptor)
-    } catch {
-      throw .system("renameat", error, doing: "replacing a file in a tree", entry: entries[position].name)
+  private func place(_ name: RawPath, _ position: Int) throws(ArchiveError) {
+    try attempting("renameat", "replacing a file in a tree", position) { () throws(Errno) in
+      try replace(path(of: position), by: name)
     }
   }
 
   /// Makes a hard link, in place of what has its name; whether the target was there.
-  private func link(_ path: TreePath, to target: TreePath, _ position: Int) throws(ArchiveError) -> Bool {
+  private func link(_ position: Int) throws(ArchiveError) -> Bool {
+    let target = target(of: position)
     do throws(Errno) {
       let source = try SystemCalls.openDirectory(target.parent, beneath: area.top.descriptor)
       let status = try SystemCalls.status(of: target.last, in: source.descriptor)
       guard !status.isDirectory else { return false }
-      let stage = area.space.stage.descriptor
-      let name = area.space.nextStageName()
-      try SystemCalls.link(name, in: stage, to: target.last, in: source.descriptor)
-      try replace(path, by: name)
-      if status.isLink { links.append((path, position)) }
+      try link(path(of: position), to: target.last, in: source.descriptor)
+      if status.isLink { links.append(position) }
       return true
     } catch {
       switch error {
       // No such entry, or none that is reached without following a link.
       case .noSuchFileOrDirectory, .tooManySymbolicLinkLevels, .notDirectory: return false
-      default:
-        throw .system("linkat", error, doing: "making a hard link in a tree", entry: entries[position].name)
+      default: throw failure("linkat", error, position)
       }
     }
   }
 
   private func share(
-    _ target: TreeArea.Target, among group: LinkGroup, _ count: Int, _ position: Int
+    _ name: RawPath, among group: LinkGroups<EntryPath>.Group, _ position: Int
   ) throws(ArchiveError) {
-    try share(target, with: group.target, position) { $0.kind != .directory }
-    for (path, link) in group.links.prefix(count) {
-      try cancellation.check()
-      // Not with a later entry of that name.
-      try share(target, with: path, position) { $0.position == link }
-    }
-    do throws(Errno) { try SystemCalls.remove(target.name, in: area.space.stage.descriptor) } catch {
-      throw .system("unlinkat", error, doing: "making a hard link in a tree", entry: entries[position].name)
-    }
-  }
-
-  private func share(
-    _ target: TreeArea.Target, with path: TreePath, _ position: Int, where sharesIt: (TreeNode) -> Bool
-  ) throws(ArchiveError) {
-    guard root.node(path).map(sharesIt) ?? false else { return }
+    let stage = area.space.stage.descriptor
     do throws(Errno) {
-      let stage = area.space.stage.descriptor
-      let name = area.space.nextStageName()
-      try SystemCalls.link(name, in: stage, to: target.name, in: stage)
-      try replace(path, by: name)
+      let target = target(of: position)
+      if let node = index.node(of: target.bytes.span), !isDirectory(node),
+        group.target == nil || group.target == index[node]
+      {
+        try link(target, to: name, in: stage)
+      }
     } catch {
-      throw .system("linkat", error, doing: "making a hard link in a tree", entry: entries[position].name)
+      throw failure("linkat", error, position)
+    }
+    for link in group.links where link <= position {
+      try cancellation.check()
+      let path = path(of: link)
+      // Not with a later entry of that name.
+      guard entry(at: path) == link else { continue }
+      do throws(Errno) { try self.link(path, to: name, in: stage) } catch {
+        throw failure("linkat", error, position)
+      }
+    }
+    try attempting("unlinkat", Self.making, position) { () throws(Errno) in
+      try SystemCalls.remove(name, in: stage)
     }
   }
 
   /// Drops content that gives way to that of a later link to the same file.
-  private func giveUp(_ target: TreeArea.Target, _ position: Int) throws(ArchiveError) {
+  private func giveUp(_ name: RawPath, _ position: Int) throws(ArchiveError) {
     let stage = area.space.stage.descriptor
-    do throws(Errno) {
-      let size = try SystemCalls.status(of: target.name, in: stage).size
-      try SystemCalls.remove(target.name, in: stage)
+    try attempting("unlinkat", Self.making, position) { () throws(Errno) in
+      let size = try SystemCalls.status(of: name, in: stage).size
+      try SystemCalls.remove(name, in: stage)
       area.space.account.giveBack(size: size)
-    } catch {
-      throw .system("unlinkat", error, doing: "making a hard link in a tree", entry: entries[position].name)
     }
   }
 
-  /// Moves what is on the stage to its path.
-  private func replace(_ path: TreePath, by name: RawPath) throws(Errno) {
-    let parent = try SystemCalls.openDirectory(path.parent, beneath: area.top.descriptor)
-    let stage = area.space.stage.descriptor
-    try SystemCalls.rename(name, in: stage, to: path.last, in: parent.descriptor)
+  /// Makes a further name of a file, in place of what has it.
+  private func link(_ path: EntryPath, to name: RawPath, in directory: FileDescriptor) throws(Errno) {
+    let (stage, further) = (area.space.stage.descriptor, area.space.nextStageName())
+    try SystemCalls.link(further, in: stage, to: name, in: directory)
+    try replace(path, by: further)
     // rename(2) does nothing where both names are links to one file already.
-    do throws(Errno) { try SystemCalls.remove(name, in: stage) } catch .noSuchFileOrDirectory {}
+    do throws(Errno) { try SystemCalls.remove(further, in: stage) } catch .noSuchFileOrDirectory {}
+  }
+
+  /// Moves what is on the stage to its path.
+  private func replace(_ path: EntryPath, by name: RawPath) throws(Errno) {
+    let parent = try SystemCalls.openDirectory(path.parent, beneath: area.top.descriptor)
+    try SystemCalls.rename(name, in: area.space.stage.descriptor, to: path.last, in: parent.descriptor)
+  }
+
+  private static let making = "making a hard link in a tree"
+
+  private func failure(_ call: String, _ error: Errno, _ position: Int) -> ArchiveError {
+    .system(call, error, doing: Self.making, entry: entries[position].name)
+  }
+
+  private func attempting(
+    _ call: String, _ doing: String, _ position: Int, _ body: () throws(Errno) -> Void
+  ) throws(ArchiveError) {
+    do throws(Errno) { try body() } catch {
+      throw .system(call, error, doing: doing, entry: entries[position].name)
+    }
   }
 
   // MARK: Symbolic links
@@ -187,42 +171,39 @@ extension TreeWriter {
   /// The kernel decides, with all links in place: what a link's text says is not where it leads when there are others on
   /// its way (openat2(2), RESOLVE_BENEATH).
   private func takeAwayLinksThatLeadOut() throws(ArchiveError) {
-    var leadingOut: [(path: TreePath, entry: ArchiveEntry)] = []
-    for (path, position) in links where root.node(path)?.position == position {
+    var leadingOut: [Int] = []
+    for position in links where entry(at: path(of: position)) == position {
       try cancellation.check()
-      let entry = entries[position]
       do throws(Errno) {
         _ = try SystemCalls.open(
-          beneath: area.top.descriptor, path.cString, CInt(CLINUX_O_PATH), followsLinks: true)
+          beneath: area.top.descriptor, path(of: position).cString, CInt(CLINUX_O_PATH), followsLinks: true)
       } catch {
         switch error {
-        case .improperLink: leadingOut.append((path, entry))
+        case .improperLink: leadingOut.append(position)
         case .noSuchFileOrDirectory, .notDirectory, .fileNameTooLong:
-          if options.strictLinks { try unavailable(entry, "it leads nowhere") }
+          if options.strictLinks { try unavailable(position, "it leads nowhere") }
         case .tooManySymbolicLinkLevels:
-          if options.strictLinks { try unavailable(entry, "it leads round in a circle") }
+          if options.strictLinks { try unavailable(position, SymlinkWalker.circle) }
         default:
-          throw .system("openat2", error, doing: "following a link in a tree", entry: entry.name)
+          throw .system("openat2", error, doing: "following a link in a tree", entry: entries[position].name)
         }
       }
     }
-    for (path, entry) in leadingOut {
+    for position in leadingOut {
       try cancellation.check()
+      let (entry, path) = (entries[position], path(of: position))
       if options.insecureNames == .reject { throw .insecureLink(entry.name, to: entry.link ?? "") }
-      do throws(Errno) { try TreeFiller.remove(path.cString, beneath: area.top.descriptor) } catch {
-        throw .system("unlinkat", error, doing: "removing a link from a tree", entry: entry.name)
+      try attempting("unlinkat", "removing a link from a tree", position) { () throws(Errno) in
+        let parent = try SystemCalls.openDirectory(path.parent, beneath: area.top.descriptor)
+        try SystemCalls.remove(path.last, in: parent.descriptor)
       }
-      root.node(path.parent)?.remove(path.lastComponent)
+      index.node(of: path.bytes.span).map { index[$0] = nil }
       skip(entry.name, "it leads out of the tree, to \"\(entry.link ?? "")\"")
     }
   }
 
   /// A link that leads to no content.
-  private func unavailable(_ entry: ArchiveEntry, _ why: String) throws(ArchiveError) {
-    guard options.strictLinks else {
-      warn(.unavailable(entry.name, why))
-      return
-    }
-    throw .unavailable(entry.name, why)
+  private func unavailable(_ position: Int, _ why: String) throws(ArchiveError) {
+    try options.unavailable(entries[position].name, why, &warnings)
   }
 }

@@ -1,45 +1,43 @@
 internal import SystemPackage
 
 /// Makes the entries of one archive in a tree: what an entry is called and whether it may be there is decided here, in the
-/// archive's order; content is filled in by ``TreeFiller``, on whatever thread.
+/// archive's order; content is filled in by ``TreeFileWriter``, on whatever thread.
 ///
 /// No link is ever followed while it is filled, and nothing that an archive says reaches beyond the area's top.
 final class TreeWriter: EntryVisitor {
-  /// What has to wait until all content is there, in the archive's order.
+  /// What has to wait until all content is there.
   enum Step {
     /// Gives what is on the stage its name, in place of what has it.
-    case place(TreeArea.Target, at: TreePath, position: Int)
-    case link(TreePath, to: TreePath, position: Int)
-    /// The content of a hard link is that of all who share it (cpio): so many of a group.
-    case share(TreeArea.Target, group: Int, count: Int, position: Int)
-  }
-
-  /// Names that share one content: that of a file, and the links to it.
-  struct LinkGroup {
-    let target: TreePath
-    var links: [(path: TreePath, position: Int)] = []
+    case place(RawPath)
+    /// Makes a hard link.
+    case link
+    /// Gives the content of a hard link, which is on the stage, to all who share it.
+    case share(RawPath)
   }
 
   let area: TreeArea
   let options: ExtractionOptions
   let cancellation: Cancellation
   let prefetch: Prefetch
+  let wantsAll: Bool
   private let isWanted: (ArchiveEntry) -> Bool
-  let root = TreeNode(.directory, component: [])
+  /// What was made, and the directories of that, which need no entry.
+  var index = EntryIndex()
   private(set) var entries: [ArchiveEntry] = []
   private(set) var skipped: [ArchiveWarning] = []
-  private(set) var warnings: WarningList
+  var warnings: WarningList
   private(set) var errors: [ArchiveError] = []
-  private(set) var steps: [Step] = []
-  /// The symbolic links, each with its entry's position.
-  var links: [(path: TreePath, position: Int)] = []
-  private(set) var groups: [LinkGroup] = []
-  /// By the name that they link to.
-  private var groupNumbers: [TreePath: Int] = [:]
+  /// In the archive's order.
+  private(set) var steps: [(position: Int, step: Step)] = []
+  /// The symbolic links, by position, and hard links to them.
+  var links: [Int] = []
+  private(set) var groups = LinkGroups<EntryPath>()
+  /// Entries that others in the tree lead to, by position.
+  var needed: Set<Int> = []
   /// Content that was taken, by position.
   private(set) var filled: Set<Int> = []
   /// The directory at hand.
-  private var lastDirectory: (path: TreePath, raw: RawPath, node: TreeNode)
+  private var directory = (path: EntryPath.top, raw: EntryPath.top.cString, node: 0)
 
   /// - Parameter wantsAll: Whether `isWanted` is true of every entry.
   init(
@@ -48,18 +46,17 @@ final class TreeWriter: EntryVisitor {
   ) {
     self.area = area
     warnings = WarningList(area.space.account.entries)
-    // The first of two entries with one name stays: a damaged second one must not be looked at.
     options = context.options
     cancellation = context.cancellation
+    // The first of two entries with one name stays: a damaged second one must not be looked at.
     prefetch = wantsAll && options.duplicates != .first ? .safeContents : .onDemand
+    self.wantsAll = wantsAll
     self.isWanted = isWanted
-    root.isMade = true
-    lastDirectory = (.top, TreePath.top.cString, root)
   }
 
   var destinations: MakeDestination? {
     let area = area
-    return { _ in TreeFiller(area) }
+    return { _ in TreeFileWriter(area) }
   }
 
   // MARK: Reading
@@ -68,11 +65,14 @@ final class TreeWriter: EntryVisitor {
     let position = entries.count
     try area.space.account.entries.add(entry)
     entries.append(entry)
-    guard isWanted(entry) else { return false }
+    guard wantsAll || isWanted(entry) else { return false }
     return try make(entry, position)
   }
 
-  func add(_: MemFile?, for _: ArchiveEntry, position: Int) { filled.insert(position) }
+  func add(_: MemFile?, for _: ArchiveEntry, position: Int) {
+    filled.insert(position)
+    groups.fill(by: position)
+  }
 
   func note(_ error: ArchiveError) throws(ArchiveError) {
     try area.space.account.entries.add(error)
@@ -84,32 +84,35 @@ final class TreeWriter: EntryVisitor {
   /// Notes what is left out, and why.
   func skip(_ name: String, _ why: String) { skipped.append(ArchiveWarning(entry: name, text: why)) }
 
-  func warn(_ warning: ArchiveWarning) { warnings.add(warning) }
-
   // MARK: Names
+
+  /// The path of an entry that was made.
+  func path(of position: Int) -> EntryPath { EntryPath(entries[position].name) ?? .top }
+
+  /// The entry that has a path in the tree.
+  func entry(at path: EntryPath) -> Int? { index.node(of: path.bytes.span).flatMap { index[$0] } }
+
+  func isDirectory(_ node: Int) -> Bool { index[node].map { entries[$0].kind == .directory } ?? true }
 
   /// Makes what an entry is; whether its content is to follow.
   func make(_ entry: ArchiveEntry, _ position: Int) throws(ArchiveError) -> Bool {
-    let raw = EntryName.raw(entry.name)
-    guard EntryName.isSafeRelative(raw) else {
+    guard let path = EntryPath(entry.name) else {
       skip(entry.name, "the name leads out of the tree")
       return false
     }
-    let path = TreePath(raw: raw)
     guard path.fits else { throw .nameTooLong(entry.name) }
+    let target = EntryName.raw(entry.link ?? "")
     switch entry.kind {
     case .directory:
-      let node = try directory(path, for: entry)
-      node.entry = entry
-      node.position = position
+      try enter(path, for: entry)
+      index[directory.node] = position
       return false
-    case .symlink
-    where EntryName.raw(entry.link ?? "").isEmpty || EntryName.raw(entry.link ?? "").contains(0):
+    case .symlink where target.isEmpty || target.contains(0):
       skip(entry.name, "it leads to no name")
       return false
     case .file, .symlink, .hardlink:
       guard !path.isTop else { throw .conflict(entry.name, "it has the name of the tree's top directory") }
-      return try make(entry, at: path, position)
+      return try make(entry, at: path, to: target, position)
     case .fifo, .socket:
       skip(entry.name, "a \(entry.kind) is not made")
       return false
@@ -119,150 +122,106 @@ final class TreeWriter: EntryVisitor {
     }
   }
 
-  private func make(_ entry: ArchiveEntry, at path: TreePath, _ position: Int) throws(ArchiveError) -> Bool {
+  private func make(
+    _ entry: ArchiveEntry, at path: EntryPath, to target: [UInt8], _ position: Int
+  ) throws(ArchiveError) -> Bool {
     // Entries of one directory follow each other.
-    let parent =
-      lastDirectory.path.isParent(of: path) ? lastDirectory.node : try directory(path.parent, for: entry)
+    if !directory.path.isParent(of: path) { try enter(path.parent, for: entry) }
     let component = path.lastComponent
-    let earlier = parent.child(component)
-    if earlier?.kind == .directory {
-      throw .conflict(entry.name, "a directory of this name is in its place")
-    }
-    let target = entry.link.map { TreePath(raw: EntryName.raw($0)) } ?? .top
-    // Some writers give a file with several names a hard link to itself.
-    if entry.kind == .hardlink, !entry.hasContent, target == path, earlier != nil { return false }
-    if earlier != nil {
-      switch options.duplicates {
-      case .reject: throw .duplicate(entry.name)
-      case .first:
-        warnings.add(.leftOut(entry.name))
-        return false
-      case .last: warnings.add(.replaced(entry.name))
-      }
+    let earlier = index.node(component.span, below: directory.node)
+    if let earlier {
+      if isDirectory(earlier) { throw .conflict(entry.name, "a directory of this name is in its place") }
+      if entry.isLinkToItself { return false }
+      guard try options.replacesEarlier(entry.name, &warnings) else { return false }
     }
     try area.space.account.addInode(entry: entry.name)
-    let kind: TreeNode.Kind =
-      switch entry.kind {
-      case .symlink: .symlink
-      case .hardlink: .hardlink
-      default: .file
-      }
-    let node = TreeNode(kind, component: component)
-    node.entry = entry
-    node.position = position
-    switch kind {
+    switch entry.kind {
     case .symlink:
-      try makeLink(entry, at: path, position, isTaken: earlier != nil)
-      node.isMade = true
+      try makeLink(entry, at: path, to: EntryPath.cString(target), position, isTaken: earlier != nil)
     case .hardlink:
-      guard try link(entry, at: path, to: target, position) else { return false }
-    case .file, .directory:
-      let place =
-        earlier == nil
-        ? TreeArea.Target(directory: lastDirectory.raw, name: TreePath.cString(component))
-        : TreeArea.Target(directory: nil, name: area.space.nextStageName())
-      if place.isStaged { steps.append(.place(place, at: path, position: position)) }
-      area.expect(place, at: position)
+      guard try link(entry, position) else { return false }
+    default:
+      let name = EntryPath.cString(component)
+      let place = TreeArea.Target(directory: directory.raw, name: name)
+      area.expect(earlier == nil ? place : stage(position, Step.place), at: position)
     }
-    parent.add(node)
-    return kind == .file || entry.hasContent
+    index[index.add(component.span, below: directory.node)] = position
+    return entry.kind == .file || entry.hasContent
+  }
+
+  /// A place on the stage, and what is to be done with it at the end.
+  private func stage(_ position: Int, _ step: (RawPath) -> Step) -> TreeArea.Target {
+    let name = area.space.nextStageName()
+    steps.append((position, step(name)))
+    return TreeArea.Target(directory: nil, name: name)
   }
 
   private func makeLink(
-    _ entry: ArchiveEntry, at path: TreePath, _ position: Int, isTaken: Bool
+    _ entry: ArchiveEntry, at path: EntryPath, to text: RawPath, _ position: Int, isTaken: Bool
   ) throws(ArchiveError) {
-    let text = TreePath.cString(EntryName.raw(entry.link ?? ""))
     // The kernel's bound for the text of a link, PATH_MAX.
     guard text.count <= 4096 else { throw .nameTooLong(entry.name) }
-    do throws(Errno) {
-      let name = isTaken ? area.space.nextStageName() : path.last
-      func make(in directory: FileDescriptor) throws(Errno) {
-        try SystemCalls.makeLink(name, in: directory, to: text)
-        if let modified = entry.modified {
-          try SystemCalls.setTimes(ofLink: name, in: directory, modified: modified)
-        }
+    func make(_ name: RawPath, in directory: FileDescriptor) throws(Errno) {
+      try SystemCalls.makeLink(name, in: directory, to: text)
+      if let modified = entry.modified {
+        try SystemCalls.setTimes(ofLink: name, in: directory, modified: modified)
       }
+    }
+    do throws(Errno) {
       if isTaken {
-        try make(in: area.space.stage.descriptor)
-        steps.append(.place(.init(directory: nil, name: name), at: path, position: position))
+        try make(stage(position, Step.place).name, in: area.space.stage.descriptor)
+        filled.insert(position)
       } else {
         let parent = try SystemCalls.openDirectory(path.parent, beneath: area.top.descriptor)
-        try make(in: parent.descriptor)
+        try make(path.last, in: parent.descriptor)
       }
     } catch {
       throw .system("symlinkat", error, doing: "making a symbolic link in a tree", entry: entry.name)
     }
-    if isTaken { filled.insert(position) }
-    links.append((path, position))
+    links.append(position)
   }
 
-  private func link(
-    _ entry: ArchiveEntry, at path: TreePath, to target: TreePath, _ position: Int
-  ) throws(ArchiveError) -> Bool {
-    guard let link = entry.link, EntryName.isSafeRelative(EntryName.raw(link)), target.fits, !target.isTop
-    else {
+  private func link(_ entry: ArchiveEntry, _ position: Int) throws(ArchiveError) -> Bool {
+    guard let target = entry.link.flatMap({ EntryPath($0) }), target.fits, !target.isTop else {
       skip(entry.name, "its target \"\(entry.link ?? "")\" leads out of the tree")
       return false
     }
-    let group = groupNumbers[target] ?? groups.count
-    if group == groups.count {
-      groups.append(LinkGroup(target: target))
-      groupNumbers[target] = group
-    }
-    groups[group].links.append((path, position))
+    let found = self.entry(at: target)
+    groups.add(position, to: target, found, hasLinks: found.map { entries[$0].linkCount > 1 } ?? false)
     if entry.hasContent {
-      let place = TreeArea.Target(directory: nil, name: area.space.nextStageName())
-      let count = groups[group].links.count
-      steps.append(.share(place, group: group, count: count, position: position))
-      area.expect(place, at: position)
+      area.expect(stage(position, Step.share), at: position)
     } else {
-      steps.append(.link(path, to: target, position: position))
+      steps.append((position, .link))
     }
     return true
   }
 
-  /// The directory at a path, made with all those above it that are missing.
-  private func directory(_ path: TreePath, for entry: ArchiveEntry) throws(ArchiveError) -> TreeNode {
-    if lastDirectory.path == path { return lastDirectory.node }
-    let components = path.components
-    var node = root
-    var depth = 0
-    for component in components {
-      guard let next = node.child(component) else { break }
-      guard next.kind == .directory else {
-        let kind = next.kind == .symlink ? "symbolic link" : "file"
-        let name = EntryName.key(Array(components[...depth].joined(separator: [UInt8(ascii: "/")])))
-        throw .conflict(entry.name, "a \(kind) is in the place of its directory \"\(name)\"")
-      }
-      node = next
-      depth += 1
-    }
-    if depth < components.count { node = try makeDirectories(path, below: node, depth, for: entry) }
-    lastDirectory = (path, path.cString, node)
-    return node
-  }
+  // MARK: Directories
 
-  private func makeDirectories(
-    _ path: TreePath, below existing: TreeNode, _ depth: Int, for entry: ArchiveEntry
-  ) throws(ArchiveError) -> TreeNode {
-    let missing = path.components[depth...]
-    for _ in missing { try area.space.account.addInode(entry: entry.name) }
-    var node = existing
-    do throws(Errno) {
-      var parent = try SystemCalls.openDirectory(path.prefix(depth), beneath: area.top.descriptor)
-      for component in missing {
-        let name = TreePath.cString(component)
-        try SystemCalls.makeDirectory(
-          name, in: parent.descriptor, mode: 0o755, hasUmask: area.space.hasUmask)
-        let next = TreeNode(.directory, component: component)
-        next.isMade = true
-        node.add(next)
-        node = next
-        parent = try SystemCalls.openDirectory(TreePath(raw: component), beneath: parent.descriptor)
-      }
-    } catch {
-      throw .system("mkdirat", error, doing: "making a directory in a tree", entry: entry.name)
+  /// Makes a directory the one at hand, with all those above it that are missing.
+  private func enter(_ path: EntryPath, for entry: ArchiveEntry) throws(ArchiveError) {
+    if directory.path == path { return }
+    let place = index.place(of: path.bytes.span)
+    let components = path.components
+    let depth = components.count - place.beyond
+    guard isDirectory(place.node) else {
+      let kind = index[place.node].map { entries[$0].kind == .symlink } == true ? "symbolic link" : "file"
+      let name = EntryName.key(path.prefix(depth).raw)
+      throw .conflict(entry.name, "a \(kind) is in the place of its directory \"\(name)\"")
     }
-    return node
+    var node = place.node
+    if place.beyond > 0 {
+      for _ in components[depth...] { try area.space.account.addInode(entry: entry.name) }
+      do throws(Errno) {
+        var parent = try SystemCalls.openDirectory(path.prefix(depth), beneath: area.top.descriptor)
+        for component in components[depth...] {
+          parent = try area.space.makeDirectory(EntryPath.cString(component), in: parent.descriptor)
+          node = index.add(component.span, below: node)
+        }
+      } catch {
+        throw .system("mkdirat", error, doing: "making a directory in a tree", entry: entry.name)
+      }
+    }
+    directory = (path, path.cString, node)
   }
 }

@@ -41,7 +41,7 @@ extension Attack {
     ) { Tar.archive(Tar.entry("../x", hello)) },
     Attack(
       "tar: links out, in circles and to devices",
-      .files(["a", "b"], warnings: ["leads out", "circle", "has no entry"])
+      .files(["a", "b"], warnings: ["leads out", "is circular", "has no entry"])
     ) {
       Tar.archive(
         Tar.entry("a", hello), Tar.entry("b", type: "1", link: "a"),

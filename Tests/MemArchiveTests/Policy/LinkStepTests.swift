@@ -84,40 +84,40 @@ struct LinkStepTests {
   }
 
   @Test func `Paths are found however they are spelt`() {
-    var table = PathTable()
+    var index = EntryIndex()
     let names = ["a/b/c", "a/b/d", "a/b", "./a//e/", "f", "a/b/c/", "/g/.", "a/bb/c", "a/b/cc", "é/ü"]
-    let nodes = names.map { table.add($0) }
+    let nodes = names.map { index.add($0.utf8Span.span) }
     #expect(Set(nodes).count == 9)
     #expect(nodes[5] == nodes[0])
-    for (position, node) in nodes.enumerated() where table[node] == nil { table[node] = position }
+    for (position, node) in nodes.enumerated() where index[node] == nil { index[node] = position }
     for (name, entry) in [
       ("a/b/c", 0), ("a/./b//c/", 0), ("a/b", 2), ("a/e", 3), ("g", 6), ("a/bb/c", 7), ("a/b/cc", 8),
       ("é/ü", 9),
       ("a", nil), ("", nil), ("a/b/c/x", nil), ("é/u", nil), ("a/b/..", nil),
     ] as [(String, Int?)] {
-      #expect(table.entry(at: table.place(of: name)) == entry, "\(name)")
+      #expect(index.entry(at: index.place(of: name.utf8Span.span)) == entry, "\(name)")
     }
-    var place = table.place(of: "a/b/x/y")
+    var place = index.place(of: "a/b/x/y".utf8Span.span)
     for entry in [nil, 2, nil] as [Int?] {
-      let isThere = table.leave(&place)
+      let isThere = index.leave(&place)
       #expect(isThere)
-      #expect(table.entry(at: place) == entry)
+      #expect(index.entry(at: place) == entry)
     }
-    let (isBelow, isTop) = (table.leave(&place), table.leave(&place))
+    let (isBelow, isTop) = (index.leave(&place), index.leave(&place))
     #expect(isBelow && !isTop)
   }
 
   /// Against a dictionary.
-  @Test func `A large table loses nothing`() {
-    var table = PathTable()
+  @Test func `A large index loses nothing`() {
+    var index = EntryIndex()
     let names = (0..<5000).map { "\($0 % 7)/\($0 % 61)/\($0)" }
     for (position, name) in names.enumerated() {
-      let node = table.add(name)
-      table[node] = position
+      let node = index.add(name.utf8Span.span)
+      index[node] = position
     }
     for (position, name) in names.enumerated() {
-      #expect(table.entry(at: table.place(of: name)) == position)
-      #expect(table.entry(at: table.place(of: name + "x")) == nil)
+      #expect(index.entry(at: index.place(of: name.utf8Span.span)) == position)
+      #expect(index.entry(at: index.place(of: (name + "x").utf8Span.span)) == nil)
     }
   }
 }

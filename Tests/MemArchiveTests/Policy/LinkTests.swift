@@ -88,7 +88,7 @@ struct LinkTests {
 
   @Test(arguments: [
     ("../../etc/passwd", "leads out of the archive"), ("/etc/passwd", "leads out of the archive"),
-    ("loop2", "round in a circle"), ("loop", "round in a circle"), ("nothing", "has no entry"),
+    ("loop2", "is circular"), ("loop", "is circular"), ("nothing", "has no entry"),
   ])
   func `A symlink that leads nowhere is a warning`(target: String, why: String) throws {
     for isolation in Isolation.allCases {

@@ -8,7 +8,7 @@ import Testing
 struct TreeStepTests {
   private func writer(_ cancellation: Cancellation, _ archive: Bytes) throws -> TreeWriter {
     let context = ExtractionContext.stopped(by: cancellation)
-    let space = try TreeSpace(context.ledger)
+    let space = try TreeFileSystem(context.ledger)
     let area = TreeArea(space, top: try space.openTop())
     var writer = TreeWriter(area, in: context, wantsAll: true) { _ in true }
     try ArchiveReader(bytes: archive).visit(&writer, in: context)

@@ -6,18 +6,20 @@ import Testing
 
 extension ExtractionContext {
   /// A tree made in one of the ways.
-  static func making(_ way: Hooks.TreeWay, _ options: ExtractionOptions = ExtractionOptions()) -> Self {
-    Self(options, hooks: .init(treeWay: way))
+  static func making(_ way: Hooks.MountMethod, _ options: ExtractionOptions = ExtractionOptions()) -> Self {
+    Self(options, hooks: .init(mountMethod: way))
   }
 }
 
 /// Entries under their real names, whoever makes the file system.
 struct TreeTests {
   /// The process's own mount takes a capability that only root has.
-  static let ways: [ExtractionContext.Hooks.TreeWay] = geteuid() == 0 ? [.helper, .own] : [.helper]
+  static let ways: [ExtractionContext.Hooks.MountMethod] = geteuid() == 0 ? [.helper, .own] : [.helper]
 
   @Test(arguments: ways)
-  func `Every file of an archive has its name, content, mode and time`(_ way: ExtractionContext.Hooks.TreeWay)
+  func `Every file of an archive has its name, content, mode and time`(
+    _ way: ExtractionContext.Hooks.MountMethod
+  )
     throws
   {
     for name in [
@@ -51,7 +53,8 @@ struct TreeTests {
   }
 
   @Test(arguments: ways)
-  func `Nothing in a tree can be changed, removed or added`(_ way: ExtractionContext.Hooks.TreeWay) throws {
+  func `Nothing in a tree can be changed, removed or added`(_ way: ExtractionContext.Hooks.MountMethod) throws
+  {
     let tree = try ArchiveReader(path: Fixture.path("tree.tar.gz")).tree(in: .making(way))
     try tree.withPath(of: "tree/hello.txt") { path throws in
       for flags in [O_WRONLY, O_RDWR, O_RDONLY | O_TRUNC] { #expect(failure(open(path, flags)) == EROFS) }
@@ -69,7 +72,9 @@ struct TreeTests {
   private func failure(_ result: CInt) -> CInt { result < 0 ? errno : 0 }
 
   @Test(arguments: ways)
-  func `A tree is one descriptor, and goes with its last reference`(_ way: ExtractionContext.Hooks.TreeWay)
+  func `A tree is one descriptor, and goes with its last reference`(
+    _ way: ExtractionContext.Hooks.MountMethod
+  )
     throws
   {
     let path: String

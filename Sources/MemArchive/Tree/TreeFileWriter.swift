@@ -13,11 +13,11 @@ final class TreeArea: Sendable {
     var isStaged: Bool { directory == nil }
   }
 
-  let space: TreeSpace
+  let space: TreeFileSystem
   let top: OwnedDescriptor
   private let targets = Mutex<[Int: Target]>([:])
 
-  init(_ space: TreeSpace, top: consuming OwnedDescriptor) {
+  init(_ space: TreeFileSystem, top: consuming OwnedDescriptor) {
     self.space = space
     self.top = top
   }
@@ -30,7 +30,7 @@ final class TreeArea: Sendable {
 ///
 /// A directory's path is walked by the kernel beneath the area's top (openat2(2)); every directory on it was made by the
 /// area's ``TreeWriter``.
-final class TreeFiller: EntryDestination {
+final class TreeFileWriter: EntryDestination {
   private final class Directory {
     let path: RawPath
     let owned: OwnedDescriptor
@@ -127,9 +127,7 @@ final class TreeFiller: EntryDestination {
     if size != length { try truncate(file, to: size, entry) }
     do throws(Errno) {
       if area.space.hasUmask { try SystemCalls.changeMode(file, to: entry.treeMode(or: 0o644)) }
-      if let modified = entry.modified {
-        try SystemCalls.setTimes(of: file, accessed: entry.accessed ?? modified, modified: modified)
-      }
+      try SystemCalls.setTimes(of: file, to: entry)
     } catch {
       throw .system("fchmod", error, doing: "finishing a file in a tree", entry: entry.name)
     }
@@ -142,13 +140,6 @@ final class TreeFiller: EntryDestination {
     do throws(Errno) { try SystemCalls.truncate(file, to: size) } catch {
       throw .system("ftruncate", error, doing: "sizing a file in a tree", entry: entry.name)
     }
-  }
-
-  /// unlinkat(2) on the opened parent.
-  static func remove(_ path: RawPath, beneath top: FileDescriptor, isDirectory: Bool = false) throws(Errno) {
-    let path = TreePath(raw: path.dropLast().map { UInt8(bitPattern: $0) })
-    let parent = try SystemCalls.openDirectory(path.parent, beneath: top)
-    try SystemCalls.remove(path.last, in: parent.descriptor, isDirectory: isDirectory)
   }
 }
 
@@ -182,11 +173,6 @@ extension SystemCalls {
     }
     return start < next
       ? try writeAll(block.extracting(start..<next), to: file, at: offset + Int64(start)) : written
-  }
-
-  /// openat2(2), O_PATH | O_DIRECTORY, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS
-  static func openDirectory(_ path: TreePath, beneath top: FileDescriptor) throws(Errno) -> OwnedDescriptor {
-    try open(beneath: top, path.cString, CInt(CLINUX_O_PATH) | O_DIRECTORY)
   }
 }
 

@@ -1,9 +1,7 @@
-internal import Glibc
-
-/// The paths that entries have, component by component: "./", doubled slashes and one at the end make no difference. A step
-/// from one to the next costs what its component is long, however long the path is.
-struct PathTable {
-  /// A path that need not be in the table: the part of it that is, and how many components follow.
+/// What lies at a path, component by component: "./", doubled slashes and one at the end make no difference. A step from one
+/// component to the next costs as much as it is long, however long the path is.
+struct EntryIndex {
+  /// A path that need not be in the index: the part of it that is, and how many components follow.
   struct Place: Equatable {
     fileprivate(set) var node = 0
     fileprivate(set) var beyond = 0
@@ -22,8 +20,8 @@ struct PathTable {
   private var components: [UInt8] = []
   /// The nodes by their hash, at most half of them taken; -1 for none.
   private var slots = [Int32](repeating: -1, count: 64)
-  /// The directory of the path that was added last, as far as it reaches in that: entries of one directory follow each other.
-  private var last: (path: String, length: Int, node: Int) = ("", 0, 0)
+  /// The directory of the path that was added last, with its slash: entries of one directory follow each other.
+  private var last: (directory: [UInt8], node: Int) = ([], 0)
 
   private static let (slash, dot) = (UInt8(ascii: "/"), UInt8(ascii: "."))
 
@@ -32,17 +30,17 @@ struct PathTable {
   /// The paths of an archive's entries; its memory is counted as held.
   ///
   /// - Parameters:
-  ///   - isNamed: Whether the name of the entry at a position counts.
+  ///   - isNamed: Whether the name of the entry at a position counts; told with the index of those before it.
   ///   - gives: Whether, of two entries with one path, the first gives way to the second.
   init(
     of entries: [ArchiveEntry], _ charge: inout Charge, _ cancellation: Cancellation?,
-    where isNamed: (Int) -> Bool, replacing gives: (Int, Int) -> Bool
+    where isNamed: (Int, EntryIndex) -> Bool, replacing gives: (Int, Int) -> Bool
   ) throws(ArchiveError) {
     var pace = Pace(cancellation)
     var counted = 0
-    for (position, entry) in entries.enumerated() where isNamed(position) {
+    for (position, entry) in entries.enumerated() where isNamed(position, self) {
       try pace.step()
-      let node = add(entry.name)
+      let node = add(entry.name.utf8Span.span)
       if size - counted >= 1 << 20 {
         try charge.hold(Int64(size - counted), entry: entry.name)
         counted = size
@@ -67,28 +65,31 @@ struct PathTable {
   /// The entry at a place.
   func entry(at place: Place) -> Int? { place.beyond > 0 ? nil : self[place.node] }
 
+  /// All nodes; a directory comes before those below it, the top first.
+  var allNodes: Range<Int> { nodes.indices }
+
   /// Adds a path, and returns its node.
-  mutating func add(_ path: String) -> Int {
-    let bytes = path.utf8Span.span
-    var (offset, node) = Self.begins(bytes, like: last.path, last.length) ? (last.length, last.node) : (0, 0)
-    var directory = (offset, node)
-    while let range = Self.component(of: bytes, from: &offset) {
+  mutating func add(_ path: Span<UInt8>) -> Int {
+    let isBelowLast = Self.begins(path, with: last.directory.span)
+    var (offset, node) = isBelowLast ? (last.directory.count, last.node) : (0, 0)
+    var directory = (length: offset, node: node)
+    while let range = Self.component(of: path, from: &offset) {
       directory = (range.lowerBound, node)
-      node = child(bytes.extracting(range), below: node)
+      node = add(path.extracting(range), below: node)
     }
-    last = (path, directory.0, directory.1)
+    if !isBelowLast || directory.length != last.directory.count {
+      last = ((0..<directory.length).map { path[$0] }, directory.node)
+    }
     return node
   }
 
-  /// Whether a path begins with the first bytes of another.
-  private static func begins(_ bytes: Span<UInt8>, like path: String, _ length: Int) -> Bool {
-    guard length <= bytes.count else { return false }
-    let other = path.utf8Span.span
-    for index in 0..<length where bytes[index] != other[index] { return false }
+  private static func begins(_ path: Span<UInt8>, with directory: Span<UInt8>) -> Bool {
+    guard directory.count <= path.count else { return false }
+    for index in directory.indices where path[index] != directory[index] { return false }
     return true
   }
 
-  /// The component that begins at an offset, or behind slashes and dots there; nil where there is none.
+  /// The component that begins at an offset, or after slashes and dots there; nil where there is none.
   static func component(of path: Span<UInt8>, from offset: inout Int) -> Range<Int>? {
     while true {
       while offset < path.count, path[offset] == slash { offset += 1 }
@@ -104,7 +105,7 @@ struct PathTable {
 
   /// Goes one component on from a place.
   func enter(_ component: Span<UInt8>, from place: inout Place) {
-    if place.beyond == 0, let next = self.node(in: slot(of: component, below: place.node)) {
+    if place.beyond == 0, let next = node(component, below: place.node) {
       place.node = next
     } else {
       place.beyond += 1
@@ -123,20 +124,29 @@ struct PathTable {
   }
 
   /// The place of a path, ".." in it being a name like any other, or of the directory that it lies in.
-  func place(of path: String, isDirectory: Bool = false) -> Place {
-    let bytes = path.utf8Span.span
+  func place(of path: Span<UInt8>, isDirectory: Bool = false) -> Place {
     var (place, before) = (Place(), Place())
     var offset = 0
-    while let range = Self.component(of: bytes, from: &offset) {
+    while let range = Self.component(of: path, from: &offset) {
       before = place
-      enter(bytes.extracting(range), from: &place)
+      enter(path.extracting(range), from: &place)
     }
     return isDirectory ? before : place
   }
 
+  /// The entry that has the path of a name.
+  func entry(named name: String) -> Int? { entry(at: place(of: name.utf8Span.span)) }
+
+  /// The node of a path, if it is in the index.
+  func node(of path: Span<UInt8>) -> Int? {
+    let place = place(of: path)
+    return place.beyond > 0 ? nil : place.node
+  }
+
   // MARK: Nodes
 
-  private mutating func child(_ component: Span<UInt8>, below parent: Int) -> Int {
+  /// Adds a component to a node, and returns its node.
+  mutating func add(_ component: Span<UInt8>, below parent: Int) -> Int {
     let slot = slot(of: component, below: parent)
     if let node = node(in: slot) { return node }
     nodes.append(Node(parent: Int32(parent), start: components.count, count: Int32(component.count)))
@@ -144,6 +154,11 @@ struct PathTable {
     slots[slot] = Int32(nodes.count - 1)
     if nodes.count > slots.count / 2 { grow() }
     return nodes.count - 1
+  }
+
+  /// The node of a component of a node, if it is in the index.
+  func node(_ component: Span<UInt8>, below parent: Int) -> Int? {
+    node(in: slot(of: component, below: parent))
   }
 
   private func node(in slot: Int) -> Int? { slots[slot] < 0 ? nil : Int(slots[slot]) }

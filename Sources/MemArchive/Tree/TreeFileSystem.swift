@@ -8,7 +8,7 @@ internal import SystemPackage
 ///
 /// `/proc/self/fd/N` of a mount without a mount point reads as "/", so a path below it that a consumer resolves would
 /// name the *host's* file, if the tree did not begin one unguessable level further down.
-final class TreeSpace: Sendable {
+final class TreeFileSystem: Sendable {
   let ledger: Ledger
   /// The name of the top directory.
   let topName: String
@@ -24,7 +24,7 @@ final class TreeSpace: Sendable {
   ///   - mode: Who may enter it besides the user.
   ///   - hasUmask: False where the process's umask(2) is 0, and nobody changes it.
   init(
-    _ ledger: Ledger, mode: UInt32 = 0o700, way: ExtractionContext.Hooks.TreeWay = .automatic,
+    _ ledger: Ledger, mode: UInt32 = 0o700, method: ExtractionContext.Hooks.MountMethod = .automatic,
     hasUmask: Bool = true
   ) throws(ArchiveError) {
     self.ledger = ledger
@@ -32,12 +32,16 @@ final class TreeSpace: Sendable {
     // The ledger refuses before memory is committed; the kernel's own bound is for what it does not see. tmpfs(5)
     let bytes = ledger.heldLimit == .max ? 0 : UInt64(max(1, ledger.heldLimit)) + (64 << 20)
     let inodes = UInt64(max(1, ledger.heldLimit)) / UInt64(TreeAccount.inodeSize) + 4096
-    mount = try TreeMount.create(bytes: bytes, inodes: inodes, mode: mode, way: way)
+    mount = try TreeMount.create(bytes: bytes, inodes: inodes, mode: mode, method: method)
     account = TreeAccount(ledger)
     do throws(Errno) {
       (topName, stageName) = (Self.randomName(), Self.randomName())
-      _ = try Self.makeDirectory(topName, mode: mode | 0o055, in: mount.writable.descriptor)
-      stage = try Self.makeDirectory(stageName, mode: 0o700, in: mount.writable.descriptor)
+      _ = try SystemCalls.makeDirectory(
+        EntryPath.cString(Array(topName.utf8)), in: mount.writable.descriptor, mode: mode | 0o055,
+        hasUmask: hasUmask)
+      stage = try SystemCalls.makeDirectory(
+        EntryPath.cString(Array(stageName.utf8)), in: mount.writable.descriptor, mode: 0o700,
+        hasUmask: hasUmask)
     } catch {
       throw .system("mkdirat", error, doing: "making a tree's top directory")
     }
@@ -47,7 +51,7 @@ final class TreeSpace: Sendable {
   func openTop() throws(ArchiveError) -> OwnedDescriptor {
     do throws(Errno) {
       return try SystemCalls.openDirectory(
-        TreePath(raw: Array(topName.utf8)), beneath: mount.writable.descriptor)
+        EntryPath(raw: Array(topName.utf8)), beneath: mount.writable.descriptor)
     } catch {
       throw .system("openat2", error, doing: "opening a tree's top directory")
     }
@@ -58,7 +62,7 @@ final class TreeSpace: Sendable {
   /// - Returns: A descriptor of the mount.
   func finish() throws(ArchiveError) -> OwnedDescriptor {
     do throws(Errno) {
-      let name = TreePath.cString(Array(stageName.utf8))
+      let name = EntryPath.cString(Array(stageName.utf8))
       try SystemCalls.remove(name, in: mount.writable.descriptor, isDirectory: true)
     } catch {
       throw .system("unlinkat", error, doing: "removing a tree's stage")
@@ -66,9 +70,14 @@ final class TreeSpace: Sendable {
     return try mount.finish()
   }
 
+  /// Makes a directory that others may look into; it gets its own mode later, if it has one.
+  func makeDirectory(_ name: RawPath, in directory: FileDescriptor) throws(Errno) -> OwnedDescriptor {
+    try SystemCalls.makeDirectory(name, in: directory, mode: 0o755, hasUmask: hasUmask)
+  }
+
   /// A name on the stage that nothing has.
   func nextStageName() -> RawPath {
-    TreePath.cString(Array(String(stageCount.add(1, ordering: .relaxed).newValue).utf8))
+    EntryPath.cString(Array(String(stageCount.add(1, ordering: .relaxed).newValue).utf8))
   }
 
   /// Removes a directory from the stage, with all that is in it. What lies deeper is moved to the stage first, so that one
@@ -92,22 +101,44 @@ final class TreeSpace: Sendable {
     }
   }
 
-  /// The mount, for whoever gives it a mount point.
-  var descriptor: FileDescriptor { mount.writable.descriptor }
-
-  static func makeDirectory(
-    _ name: String, mode: UInt32, in directory: FileDescriptor
-  ) throws(Errno) -> OwnedDescriptor {
-    let name = TreePath.cString(Array(name.utf8))
-    try SystemCalls.makeDirectory(name, in: directory, mode: mode)
-    return try SystemCalls.open(beneath: directory, name, CInt(CLINUX_O_PATH) | O_DIRECTORY)
-  }
-
   /// 128 bits of getrandom(2).
   private static func randomName() -> String {
     (0..<2).map { _ in
       let digits = String(UInt64.random(in: 0 ... .max), radix: 16)
       return String(repeating: "0", count: 16 - digits.count) + digits
     }.joined()
+  }
+}
+
+/// What a tree's files cost their ledger, given back when the tree goes.
+final class TreeAccount: Sendable {
+  /// An inode of a tmpfs with its directory entry takes about this much of the kernel's memory.
+  static let inodeSize: Int64 = 1024
+  /// Content takes whole pages.
+  private static let pageSize: Int64 = 4096
+  /// What is kept of them besides.
+  let entries: EntryAccount
+  private let charge: Mutex<Charge>
+
+  init(_ ledger: Ledger) {
+    entries = EntryAccount(ledger)
+    charge = Mutex(Charge(ledger, entry: "tree"))
+  }
+
+  /// Counts a further file, directory or link.
+  func addInode(entry: String) throws(ArchiveError) { try entries.hold(Self.inodeSize, entry: entry) }
+
+  /// Takes over what a file of `size` bytes is charged with, and counts what its last page has too much.
+  func take(_ other: inout Charge, size: Int64, entry: String) throws(ArchiveError) {
+    try other.hold(Self.rounded(size) - size, entry: entry)
+    charge.withLock { other.move(to: &$0) }
+  }
+
+  /// Gives back what a file of this size was charged with.
+  func giveBack(size: Int64) { charge.withLock { $0.giveBack(Self.rounded(size)) } }
+
+  private static func rounded(_ size: Int64) -> Int64 {
+    let (sum, overflow) = size.addingReportingOverflow(pageSize - 1)
+    return overflow ? size : sum / pageSize * pageSize
   }
 }

@@ -1,7 +1,7 @@
-/// A path in a tree, from its top: a name without ".", doubled slashes and one at the end.
-struct TreePath: Hashable, Sendable {
+/// A path from the top of an archive or a tree: a name without ".", doubled slashes and one at the end.
+struct EntryPath: Hashable, Sendable {
   /// The components with a slash between them; empty for the top.
-  private let bytes: [UInt8]
+  let bytes: [UInt8]
 
   /// NAME_MAX: so many bytes may stand between slashes.
   static let longestComponent = 255
@@ -9,14 +9,21 @@ struct TreePath: Hashable, Sendable {
   static let longest = 4000
 
   /// The tree's top.
-  static let top = TreePath(bytes: [])
+  static let top = EntryPath(bytes: [])
   private static let slash = UInt8(ascii: "/")
 
   private init(bytes: [UInt8]) { self.bytes = bytes }
 
-  /// A raw name, which stays below the top (``ArchiveEntry/isSafeRelative``) unless it is a link's target.
+  /// The path of a name; nil where that leads out (``ArchiveEntry/isSafeRelative``).
+  init?(_ name: String) {
+    let raw = EntryName.raw(name)
+    guard EntryName.isSafeRelative(raw) else { return nil }
+    self.init(raw: raw)
+  }
+
+  /// A raw name that does not lead out, or the target of a hard link.
   init(raw: [UInt8]) {
-    if Self.isNormal(raw) {
+    if Self.isNormal(raw.span) {
       bytes = raw
     } else {
       let components = raw.split(separator: Self.slash).filter { !$0.elementsEqual([UInt8(ascii: ".")]) }
@@ -24,16 +31,16 @@ struct TreePath: Hashable, Sendable {
     }
   }
 
-  /// Whether a raw name is a path as it is, as most are.
-  private static func isNormal(_ raw: [UInt8]) -> Bool {
+  /// Whether a name is a path as it is, as most are.
+  static func isNormal(_ name: Span<UInt8>) -> Bool {
     var length = 0
     var isDot = false
-    for byte in raw {
-      if byte == slash {
+    for index in name.indices {
+      if name[index] == slash {
         if length == 0 || (isDot && length == 1) { return false }
         length = 0
       } else {
-        isDot = length == 0 && byte == UInt8(ascii: ".")
+        isDot = length == 0 && name[index] == UInt8(ascii: ".")
         length += 1
       }
     }
@@ -57,10 +64,6 @@ struct TreePath: Hashable, Sendable {
   /// Whether this is the directory that `other` lies in.
   func isParent(of other: Self) -> Bool {
     other.lastSlash ?? 0 == bytes.count && !other.isTop && other.bytes.starts(with: bytes)
-  }
-
-  func appending(_ component: [UInt8]) -> Self {
-    Self(bytes: isTop ? component : bytes + [Self.slash] + component)
   }
 
   /// The first components.

@@ -1,0 +1,50 @@
+/// Names that share one content: those of hard links, and of the entry that they link to. cpio gives it with the last of them.
+///
+/// A name is a `NameKey` in a dictionary, an `EntryPath` in a tree.
+struct LinkGroups<Name: Hashable> {
+  struct Group {
+    /// The entry that had the name when the first link to it came.
+    fileprivate(set) var target: Int?
+    fileprivate(set) var links: [Int] = []
+    /// Whether somebody wants one of them.
+    fileprivate(set) var isWanted: Bool
+    /// The last link that content has come with: it is that of all.
+    fileprivate(set) var content: Int?
+  }
+
+  private(set) var all: [Group] = []
+  private var byName: [Name: Int] = [:]
+  private var byLink: [Int: Int] = [:]
+
+  /// Adds a link; its group.
+  ///
+  /// - Parameters:
+  ///   - target: The entry that has the name now.
+  ///   - hasLinks: Whether that says that it has several names: then it is not another file's link that this one is.
+  @discardableResult mutating func add(
+    _ link: Int, to name: Name, _ target: Int?, hasLinks: Bool, isWanted: Bool = true
+  ) -> Group {
+    let number: Int
+    if let known = byName[name], !hasLinks || all[known].target == nil || all[known].target == target {
+      number = known
+      if hasLinks { all[number].target = target }
+    } else {
+      number = all.count
+      all.append(Group(target: target, isWanted: false))
+    }
+    byName[name] = number
+    byLink[link] = number
+    all[number].links.append(link)
+    all[number].isWanted = all[number].isWanted || isWanted
+    return all[number]
+  }
+
+  /// The group of a link; nil for what is none.
+  subscript(of position: Int) -> Group? { byLink[position].map { all[$0] } }
+
+  /// Notes that the content of an entry has come.
+  mutating func fill(by position: Int) {
+    guard let number = byLink[position] else { return }
+    all[number].content = max(position, all[number].content ?? position)
+  }
+}
