@@ -68,7 +68,7 @@ let package = Package(
     .testTarget(name: "FoundationTests", dependencies: ["MemArchiveFoundation", "MemArchive"]),
     .testTarget(
       name: "CommandTests",
-      dependencies: ["MemArchiveCommand"],
+      dependencies: ["MemArchive", "MemArchiveCommand"],
       exclude: ["Expected"]),
     .testTarget(
       name: "ConsumerTests",

@@ -1,0 +1,191 @@
+import Glibc
+import MemArchive
+import Testing
+
+/// What holds for names and links, wherever an archive's entries go.
+struct EntryRuleTests {
+  /// An archive, and what each of its names leads to: nil where that is no content.
+  struct Row: Sendable, CustomTestStringConvertible {
+    let testDescription: String
+    let archive: Bytes
+    var duplicates = ExtractionOptions.Duplicates.last
+    let contents: [String: Bytes?]
+    /// What all destinations throw that take everything.
+    var error: ArchiveError.Code?
+
+    init(
+      _ rule: String, _ archive: Bytes, _ contents: [String: Bytes?],
+      duplicates: ExtractionOptions.Duplicates = .last, throws error: ArchiveError.Code? = nil
+    ) {
+      (testDescription, self.archive, self.duplicates) = (rule, archive, duplicates)
+      (self.contents, self.error) = (contents, error)
+    }
+  }
+
+  /// Where entries go, all of them or one by its name.
+  enum Destination: CaseIterable, Sendable {
+    case dictionary, dictionaryByName, tree, treeByName
+    case nested, nestedByName, nestedTree, nestedTreeByName
+
+    var takesAll: Bool { [.dictionary, .tree, .nested, .nestedTree].contains(self) }
+
+    /// What each name leads to here.
+    func contents(of row: Row) throws -> [String: Bytes] {
+      let isNested = [.nested, .nestedByName, .nestedTree, .nestedTreeByName].contains(self)
+      let archive = isNested ? Tar.archive(Tar.entry("in", row.archive)) : row.archive
+      let reader = ArchiveReader(bytes: archive.values)
+      var contents: [String: Bytes] = [:]
+      for name in row.contents.keys {
+        let long = isNested ? "in/" + name : name
+        contents[name] = try content(long, takesAll ? .all : .names([long]), reader, row.duplicates)
+      }
+      return contents
+    }
+
+    private func content(
+      _ name: String, _ selection: Selection, _ reader: ArchiveReader,
+      _ duplicates: ExtractionOptions.Duplicates
+    ) throws -> Bytes? {
+      let options = ExtractionOptions(duplicates: duplicates, sandbox: .off)
+      do {
+        switch self {
+        case .dictionary, .dictionaryByName:
+          return try content(of: try reader.extract(selection, options: options)[name])
+        case .nested, .nestedByName:
+          return try content(of: try reader.extract(selection, nested: .expand, options: options)[name])
+        case .tree, .treeByName:
+          return try read(name, in: try reader.tree(selection, options: options))
+        case .nestedTree, .nestedTreeByName:
+          return try read(name, in: try reader.tree(selection, nested: .expand, options: options))
+        }
+      } catch let error as ArchiveError {
+        // What leads nowhere cannot be asked for by its name.
+        guard !takesAll, [.linkTargetUnavailable, .notAFile].contains(error.code) else { throw error }
+        return nil
+      }
+    }
+
+    private func content(of file: MemFile?) throws -> Bytes? {
+      try file?.withBytes { bytes in bytes.withUnsafeBytes { Bytes($0) } }
+    }
+
+    /// As a program reads it that has the tree for its working directory.
+    private func read(_ name: String, in tree: MemTree) throws -> Bytes? {
+      let top = open(try tree.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+      let file = openat(top, name, O_RDONLY | O_CLOEXEC)
+      close(top)
+      guard file >= 0 else { return nil }
+      defer { close(file) }
+      var bytes = [UInt8](repeating: 0, count: 100)
+      let count = Glibc.read(file, &bytes, bytes.count)
+      return count < 0 ? nil : Bytes(bytes.prefix(count))
+    }
+  }
+
+  @Test(arguments: rows, Destination.allCases)
+  func `A name leads to the same content, wherever entries go`(_ row: Row, _ destination: Destination) throws
+  {
+    if let error = row.error {
+      guard destination.takesAll else { return }
+      let thrown = #expect(throws: ArchiveError.self) { try destination.contents(of: row) }
+      #expect(thrown?.code == error)
+    } else {
+      #expect(try destination.contents(of: row) == row.contents.compactMapValues { $0 })
+    }
+  }
+
+  /// Both write each of two entries with one name, and follow no policy.
+  @Test(arguments: rows.filter { !$0.testDescription.hasPrefix("duplicates") })
+  func `cat and digest give it too`(_ row: Row) throws {
+    for (name, content) in row.contents {
+      let cat = try Program.run("cat", "-", Bytes(name.utf8), input: .pipe(row.archive))
+      #expect(cat.output == content ?? "", "\(name)")
+      #expect((cat.end == .exit(0)) == (content != nil), "\(name)")
+    }
+    let digests = try Program.run("digest", "-", input: .pipe(row.archive)).output.lines
+    for digest in digests {
+      let name = digest.text.split(separator: "  ").last.map { String($0) } ?? ""
+      let content = try #require(row.contents[name] ?? nil, "\(name)")
+      var expected = Command("sha256sum")
+      expected.input = .pipe(content)
+      #expect(digest.text.prefix(64) == (try expected.run().output.text.prefix(64)), "\(name)")
+    }
+  }
+}
+
+extension EntryRuleTests {
+  /// An entry of cpio's newc format.
+  private static func cpio(_ name: Bytes, _ body: Bytes, inode: Int, links: Int) -> Bytes {
+    let fields = [inode, 0o100644, 0, 0, links, 0, body.values.count, 0, 0, 0, 0, name.values.count + 1, 0]
+    let header = fields.reduce("070701") { text, field in
+      let digits = String(field, radix: 16)
+      return text + String(repeating: "0", count: 8 - digits.count) + digits
+    }
+    func padded(_ bytes: Bytes) -> Bytes { bytes + [0] * (-bytes.values.count & 3) }
+    return padded(Bytes(header.utf8) + name + [0]) + padded(body)
+  }
+
+  private static let cpioEnd = cpio("TRAILER!!!", "", inode: 0, links: 1)
+
+  private static func link(_ name: Bytes, _ target: Bytes) -> Bytes {
+    Tar.entry(name, type: "2", link: target)
+  }
+  private static func hardlink(_ name: Bytes, _ target: Bytes) -> Bytes {
+    Tar.entry(name, type: "1", link: target)
+  }
+
+  private static let file = Tar.entry("d/file", "1")
+  private static let twice = Tar.archive(
+    Tar.entry("a", "1"), hardlink("h", "a"), Tar.entry("b", "3"), Tar.entry("a", "2"))
+  /// Each leads to the one before.
+  private static let chain = Tar.archive(
+    [file, link("0", "d/file")].reduce("", +) + (1...40).reduce("") { $0 + link("\($1)", "\($1 - 1)") })
+
+  static let rows: [Row] = [
+    Row("duplicates: the last of two has the name", twice, ["a": "2", "h": "1", "b": "3"]),
+    Row(
+      "duplicates: the first of two has the name", twice, ["a": "1", "h": "1", "b": "3"], duplicates: .first),
+    Row("duplicates: none may be there", twice, ["a": nil], duplicates: .reject, throws: .duplicateEntry),
+    Row(
+      "duplicates: a hard link to itself is none",
+      Tar.archive(Tar.entry("a", "1"), hardlink("a", "a"), Tar.entry("b", "2"), hardlink("b", "./b")),
+      ["a": "1", "b": "2"]),
+    Row(
+      "hard links lead to their target, before and after it",
+      Tar.archive(
+        hardlink("h", "i"), hardlink("i", "d/file"), file, hardlink("j", "h"), hardlink("n", "none")),
+      ["h": "1", "i": "1", "d/file": "1", "j": "1", "n": nil]),
+    Row(
+      "a hard link is to a path, however it is spelled",
+      Tar.archive(file, hardlink("h", "./d/file")), ["h": "1", "d/file": "1"]),
+    Row(
+      "cpio: the last link has the content of all",
+      cpio("one", "", inode: 7, links: 3) + cpio("two", "", inode: 7, links: 3)
+        + cpio("three", "1", inode: 7, links: 3) + cpioEnd, ["one": "1", "two": "1", "three": "1"]),
+    Row(
+      "cpio: each link has the content",
+      cpio("one", "1", inode: 7, links: 2) + cpio("two", "1", inode: 7, links: 2) + cpioEnd,
+      ["one": "1", "two": "1"]),
+    Row(
+      "duplicates: links of another file of the name are that one's",
+      cpio("one", "", inode: 7, links: 2) + cpio("two", "7", inode: 7, links: 2)
+        + cpio("one", "", inode: 9, links: 2) + cpio("four", "9", inode: 9, links: 2) + cpioEnd,
+      ["one": "9", "two": "7", "four": "9"]),
+    Row(
+      "a symbolic link leads over others",
+      Tar.archive(file, link("l", "d"), link("m", "./l//file"), link("n", "d/../m"), hardlink("o", "n")),
+      ["d/file": "1", "l": nil, "m": "1", "n": "1", "o": "1"]),
+    Row("40 symbolic links are followed", chain, ["d/file": "1", "0": "1", "39": "1", "40": nil]),
+    Row(
+      "links that lead to no content",
+      Tar.archive(
+        file, link("out", "../d/file"), link("root", "/d/file"), link("nowhere", "d/none"),
+        link("self", "self"),
+        link("a", "b"), link("b", "a"), link("through", "d/file/x"), Tar.entry("dir/", type: "5"),
+        link("directory", "dir")),
+      [
+        "out": nil, "root": nil, "nowhere": nil, "self": nil, "a": nil, "b": nil, "through": nil,
+        "directory": nil, "d/file": "1",
+      ]),
+  ]
+}
