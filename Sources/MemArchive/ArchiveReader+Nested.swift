@@ -60,7 +60,7 @@ extension ArchiveReader {
 private struct Expansion {
   private let scope: NestedSelection
   private let options: ExtractionOptions
-  /// What is kept of all archives together.
+  /// For what is kept of all archives together.
   let account: EntryAccount
 
   init(_ selection: Selection, in context: ExtractionContext) {

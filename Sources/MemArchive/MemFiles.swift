@@ -59,8 +59,8 @@ public struct MemFiles: Sendable {
   public internal(set) var protection: Protection?
 
   /// - Parameters:
-  ///   - threads: So many may let go of the files.
-  ///   - account: What entries, errors and warnings are charged to by whoever puts them here.
+  ///   - threads: Threads that may release the files.
+  ///   - account: Kept alive with the files: entries, errors and warnings are charged to it.
   init(threads: Int, _ account: EntryAccount? = nil) {
     contents = Contents(threads: threads)
     warningList = WarningList(account)

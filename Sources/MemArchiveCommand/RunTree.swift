@@ -39,7 +39,7 @@ struct RunTreeOptions: ParsableArguments {
     if !others.isEmpty { throw ValidationError("--also needs --tree.") }
   }
 
-  /// What an archive's directory is called where there are several.
+  /// The name of an archive's directory where there are several archives.
   static func directoryName(_ archive: String) -> String {
     if archive == "-" { return "stdin" }
     return archive.utf8.split(separator: UInt8(ascii: "/")).last.map { String(Substring($0)) } ?? archive

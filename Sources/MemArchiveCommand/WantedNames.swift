@@ -6,7 +6,7 @@ struct WantedNames {
   private var found: [NameKey: Bool]
   private var seen: [String] = []
   private var seenBytes = 0
-  /// So many names are compared with those that were not found, and no more bytes of them than these.
+  /// The most names that are compared with those that were not found, and the most bytes of them.
   private static let mostSeen = (names: 20_000, bytes: 4 << 20)
 
   init(_ names: [String]) {

@@ -1,7 +1,6 @@
 internal import Synchronization
 
-/// What is kept of an extraction besides content, against its ledger: entries, warnings, errors. Given back when nobody keeps
-/// it any more.
+/// Charges a ledger for what an extraction keeps besides content: entries, warnings, errors. Released with its last reference.
 package final class EntryAccount: Sendable {
   private struct State: ~Copyable {
     var charge: Charge
@@ -40,8 +39,8 @@ package final class EntryAccount: Sendable {
 }
 
 extension ArchiveEntry {
-  /// Bytes of memory that it takes while it is kept, with its place among the others and under its name. What is fixed of
-  /// that was measured: see <doc:WhatAnArchiveMayCost>.
+  /// Bytes of memory that it takes while it is kept, in the list of entries and under its name. The fixed part was measured:
+  /// see <doc:WhatAnArchiveMayCost>.
   var cost: Int64 { ownCost + (fields.value.details?.cost ?? 0) }
 
   /// Those that it shares with no other.

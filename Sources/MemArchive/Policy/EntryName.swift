@@ -46,7 +46,7 @@ enum EntryName {
     archive + "/" + (String(Substring(withoutDot(name.utf8[...]))))
   }
 
-  /// A name without "./" in front, which tar writers put there and nobody would type behind an archive's name.
+  /// A name without a leading "./", which tar writers put there and nobody would type after an archive's name.
   static func withoutDot<Name: Collection>(_ name: Name) -> Name.SubSequence where Name.Element == UInt8 {
     var rest = name[...]
     while rest.count > 2, rest.starts(with: "./".utf8) { rest = rest.dropFirst(2) }

@@ -3,9 +3,9 @@ struct EntryPath: Hashable, Sendable {
   /// The components with a slash between them; empty for the top.
   let bytes: [UInt8]
 
-  /// NAME_MAX: so many bytes may stand between slashes.
+  /// NAME_MAX: the most bytes between two slashes.
   static let longestComponent = 255
-  /// What is left of PATH_MAX (4,096 bytes) when /proc/self/fd/N and the top directory stand in front.
+  /// PATH_MAX (4,096 bytes) less /proc/self/fd/N and the top directory in front.
   static let longest = 4000
 
   /// The tree's top.

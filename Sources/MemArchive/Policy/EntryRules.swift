@@ -1,4 +1,4 @@
-/// What is decided alike wherever entries go: into a dictionary, into a tree, or out of an archive inside another.
+/// The rules that hold wherever entries go: into a dictionary, into a tree, or out of an archive inside another.
 extension ExtractionOptions {
   /// Whether a later entry takes the name of an earlier one; a warning tells either way.
   func replacesEarlier(_ name: String, _ warnings: inout WarningList) throws(ArchiveError) -> Bool {
@@ -38,7 +38,7 @@ extension ArchiveError {
   package var saysNoArchive: Bool { code == .unrecognizedFormat || code == .unsupportedFormat }
 }
 
-/// What is wanted of an archive and of those inside it, by names as they are seen from outside.
+/// A selection that reaches into inner archives, by names as they are seen from outside.
 struct NestedSelection {
   let selection: Selection
   let goesInside: Bool

@@ -1,6 +1,6 @@
 /// Gathers extracted files under their names: selection, duplicates and links are decided here.
 struct FileCollector: LinkFollowing {
-  /// What became of an entry so far.
+  /// The state of an entry.
   enum Content {
     case file(MemFile)
     /// A regular entry whose content was not taken.
@@ -24,7 +24,7 @@ struct FileCollector: LinkFollowing {
   private let options: ExtractionOptions
   private let cancellation: Cancellation
   private var files: MemFiles
-  /// What is kept is charged to it.
+  /// Charged for what is kept.
   private let account: EntryAccount
   /// Those that are told after what the archive's reader says.
   private var warnings: WarningList

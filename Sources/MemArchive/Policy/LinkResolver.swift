@@ -1,4 +1,4 @@
-/// Follows links inside an archive, and only there: what leads out of it, round in circles or nowhere is told apart.
+/// Follows links inside an archive, and only there; links that lead out of it, nowhere or in a circle are told apart.
 struct LinkResolver: ~Copyable {
   /// Where a link ends.
   enum End {
@@ -13,7 +13,7 @@ struct LinkResolver: ~Copyable {
   private let cancellation: Cancellation?
   /// Made when a link needs it: each name is looked at.
   private var walker: SymlinkWalker?
-  /// What the walker's memory is counted with.
+  /// For the walker's memory.
   private var charge: Charge
   private var ends: [Int: End] = [:]
   private var pace: Pace
@@ -39,7 +39,7 @@ struct LinkResolver: ~Copyable {
         end = .entry(position)
         break
       }
-      // Whoever comes back here before the end is known has gone round.
+      // Coming back here before the end is known means a circle.
       ends[position] = .nowhere(SymlinkWalker.circle)
       passed.append(position)
       switch try next(position) {

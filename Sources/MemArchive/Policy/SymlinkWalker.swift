@@ -29,7 +29,7 @@ struct SymlinkWalker {
   private var ways: [Int: Way] = [:]
   private var pace: Pace
 
-  /// As many as Linux follows before ELOOP.
+  /// The number that Linux follows before ELOOP.
   private static let mostLinks = 40
   /// PATH_MAX counts the zero after a path.
   static let longestTarget = 4095
@@ -63,7 +63,7 @@ struct SymlinkWalker {
 
   private mutating func begin(_ position: Int, _ walks: inout [Walk]) {
     guard let target = target(position) else { return }
-    // Whoever comes back here before the end is known has gone round.
+    // Coming back here before the end is known means a circle.
     ways[position] = .nowhere(Self.circle)
     let place = index.place(of: entries[position].name.utf8Span.span, isDirectory: true)
     walks.append(Walk(position: position, target: target, place: place))

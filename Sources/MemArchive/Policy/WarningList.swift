@@ -8,11 +8,11 @@ struct WarningList: Sendable {
   private var bytes: Int64 = 0
   private let account: EntryAccount?
 
-  /// So many are kept, and no more bytes of them than these.
+  /// The most warnings that are kept, and the most bytes of them.
   static let mostKept = 1000
   static let mostBytes: Int64 = 1 << 20
 
-  /// - Parameter account: What those that are kept are charged to; where it has nothing left, they are counted only.
+  /// - Parameter account: Charged for the warnings that are kept; once it is used up, further ones are only counted.
   init(_ account: EntryAccount? = nil) { self.account = account }
 
   /// Those that are kept, and how many others there were.
@@ -38,7 +38,7 @@ struct WarningList: Sendable {
   }
 }
 
-/// What was odd and did not prevent anything, collected from all stages of one extraction.
+/// The warnings of all stages of one extraction.
 final class WarningLog: Sendable {
   private let warnings: Mutex<WarningList>
 

@@ -29,8 +29,8 @@ package struct MountedTree: ~Copyable {
     } catch {
       throw .treeUnavailable(call: unsafe call.map { unsafe String(cString: $0) } ?? "unshare", error)
     }
-    // Whoever leaves the namespace last frees all files in it, which takes a third of the time that making them does: a
-    // process that nobody waits for. Where none can be had, the command's end takes longer.
+    // The last process to leave the namespace frees all files in it, which takes a third of the time that making them does:
+    // let that be one that nobody waits for. Where none can be had, the command's end takes longer.
     _ = clinux_hold(nil, 0)
   }
 

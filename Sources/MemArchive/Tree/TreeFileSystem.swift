@@ -80,7 +80,7 @@ final class TreeFileSystem: Sendable {
     EntryPath.cString(Array(String(stageCount.add(1, ordering: .relaxed).newValue).utf8))
   }
 
-  /// Removes a directory from the stage, with all that is in it. What lies deeper is moved to the stage first, so that one
+  /// Removes a directory from the stage, with all that is in it. Directories in it are moved to the stage first, so that one
   /// directory at a time is open.
   func removeFromStage(_ name: RawPath) throws(Errno) {
     let stage = stage.descriptor
@@ -110,13 +110,13 @@ final class TreeFileSystem: Sendable {
   }
 }
 
-/// What a tree's files cost their ledger, given back when the tree goes.
+/// Charges a ledger for a tree's files, until the tree goes.
 final class TreeAccount: Sendable {
   /// An inode of a tmpfs with its directory entry takes about this much of the kernel's memory.
   static let inodeSize: Int64 = 1024
   /// Content takes whole pages.
   private static let pageSize: Int64 = 4096
-  /// What is kept of them besides.
+  /// For their entries, warnings and errors.
   let entries: EntryAccount
   private let charge: Mutex<Charge>
 

@@ -111,7 +111,7 @@ final class TreeFileWriter: EntryDestination {
       }
       try charge.grow(to: max(end, blockEnd))
       do throws(Errno) {
-        // What is written already has to give way to zeros too.
+        // Zeros must overwrite what is already there.
         let written =
           offset < end
           ? try SystemCalls.writeAll(block, to: file, at: offset)

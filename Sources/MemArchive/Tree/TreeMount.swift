@@ -9,7 +9,7 @@ struct TreeMount: ~Copyable {
   private let readOnly: OwnedDescriptor?
 
   /// - Parameters:
-  ///   - bytes: What it may hold, as the kernel's own bound behind the ledger's.
+  ///   - bytes: The most it may hold: the kernel's own bound, beyond the ledger's.
   ///   - inodes: How many files, directories and links.
   ///   - method: By this process, which may mount, or by a helper where it may not.
   static func create(
@@ -23,7 +23,7 @@ struct TreeMount: ~Copyable {
     if unsafe method == .own || (method == .automatic && tree.call != nil) {
       var own = unsafe clinux_tree()
       unsafe clinux_tree_make(&options, &own)
-      // Who may not mount is told what the helper was refused: that can be changed.
+      // A process that may not mount is told what the helper was refused: that can be changed.
       if unsafe method == .own || own.call == nil { unsafe tree = own }
     }
     let writable = unsafe tree.writable < 0 ? nil : OwnedDescriptor(FileDescriptor(rawValue: tree.writable))

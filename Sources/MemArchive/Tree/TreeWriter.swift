@@ -5,7 +5,7 @@ internal import SystemPackage
 ///
 /// No link is ever followed while it is filled, and nothing that an archive says reaches beyond the area's top.
 final class TreeWriter: EntryVisitor {
-  /// What has to wait until all content is there.
+  /// Work that waits until all content is there.
   enum Step {
     /// Gives what is on the stage its name, in place of what has it.
     case place(RawPath)
@@ -21,7 +21,7 @@ final class TreeWriter: EntryVisitor {
   let prefetch: Prefetch
   let wantsAll: Bool
   private let isWanted: (ArchiveEntry) -> Bool
-  /// What was made, and the directories of that, which need no entry.
+  /// The entries that were made, and their directories, which need no entry.
   var index = EntryIndex()
   private(set) var entries: [ArchiveEntry] = []
   private(set) var skipped: [ArchiveWarning] = []
