@@ -1,4 +1,5 @@
-# demo   the main job on real input            test   all tests        check  lint, warnings as errors, fast tests
+# quick [FILTER=Zip]   debug build, and the library's tests that take a second or less
+# demo   the main job on real input            test   all tests        check  lint and the library's tests
 # bench  the benchmark                         docs   the documentation as a web site, in docs/
 # test-minimal   the library's tests without the fast decoders
 # test-sanitized   the library's tests under the address and the thread sanitizer
@@ -18,9 +19,6 @@
 SWIFT ?= swift
 PREFIX ?= /usr/local
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
-
-# One set of flags for all targets, so that no target makes another build again.
-export MEMARCHIVE_WARNINGS_AS_ERRORS = 1
 
 MINIMAL_PACKAGES = libarchive-dev liblz4-dev zlib1g-dev
 BUILD_PACKAGES = $(MINIMAL_PACKAGES) libisal-dev liblzma-dev libzstd-dev
@@ -74,7 +72,7 @@ STATIC = -c release --static-swift-stdlib --scratch-path .build/static
 complete = .build/static/release/memarchive --generate-completion-script $(1) > .build/completions.$(1) \
   && install -D -m 644 .build/completions.$(1) $(DESTDIR)$(PREFIX)/share/$(2)
 
-.PHONY: demo test test-consumers consumers test-minimal test-sanitized aarch64 appliance kernels debian13 check bench conformance fuzz \
+.PHONY: quick demo test test-consumers consumers test-minimal test-sanitized aarch64 appliance kernels debian13 check bench conformance fuzz \
   soak docs lint install clean
 
 demo:
@@ -171,6 +169,14 @@ kernels:
 debian13:
 	$(call need,debootstrap git util-linux)
 	$(SUDO) env "PATH=$$PATH" "FILTER=$(FILTER)" Tests/debian13.sh $(TEST_PACKAGES)
+
+# Suites with tests of more than a second, for the most part: thousands of archives, processes that have to be waited for.
+SLOW = SweepTests AttackTests ExhaustionTests FaultTests FilterReachTests HostileWorkerTests LeakTests ManyEntriesTests \
+  ManyLinksTests MemoryGroupTests SoakTests TreeGuestTests WardenTests
+quick:
+	$(call need,$(TEST_PACKAGES))
+	$(SWIFT) build --build-tests
+	$(SWIFT) test --skip-build --filter '$(or $(FILTER),MemArchiveTests)' $(SLOW:%=--skip %)
 
 check: lint
 	$(call need,$(TEST_PACKAGES))

@@ -46,7 +46,7 @@ done < <(git config --get-regexp '^url\..*\.insteadof$')
 
 # inside COMMAND ARGUMENT...
 inside() {
-  Tests/enter-root.sh "$root" "${binds[@]}" -- env -i HOME=/root LANG=C.UTF-8 MEMARCHIVE_WARNINGS_AS_ERRORS=1 \
+  Tests/enter-root.sh "$root" "${binds[@]}" -- env -i HOME=/root LANG=C.UTF-8 \
     PATH=/opt/swift/usr/bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin \
     sh -c 'cd "$0" && exec "$@"' "$source" "$@"
 }
