@@ -1,8 +1,8 @@
 internal import CLZ4
 internal import SystemPackage
 
-/// Decodes LZ4 frames (LZ4 frame format 1.6.4) by liblz4, which verifies every checksum and size in them; libarchive verifies no
-/// size, and says nothing of what follows the last frame.
+/// Decodes LZ4 frames (LZ4 frame format 1.6.4) by liblz4, which verifies every checksum and size in them; libarchive (to
+/// 3.8.9) verifies no size, and says nothing of what follows the last frame.
 ///
 /// Frames that depend on each other's blocks, legacy frames, skippable frames and any number of frames in a row are read;
 /// dictionaries are not.

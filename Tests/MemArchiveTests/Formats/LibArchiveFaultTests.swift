@@ -113,6 +113,15 @@ struct LibArchiveFaultTests {
       "libarchive \(version) \(isMended ? "has it again" : "has it no more: write down since when, and remove the mend one day")"
     )
   }
+
+  /// See ArchiveHandle.filter.
+  @Test func `The compress filter reads from a source that is not there yet, where it is set without a bid`()
+    async
+  {
+    await #expect(processExitsWith: archive_version_number() < 3_008_008 ? .failure : .success) {
+      archive_read_append_filter(archive_read_new(), ARCHIVE_FILTER_COMPRESS)
+    }
+  }
 }
 
 /// An archive as libarchive reads it by itself, with all its formats and filters.

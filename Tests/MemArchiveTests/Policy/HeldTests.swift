@@ -119,7 +119,7 @@ struct HeldTests {
     var options = isolation.applied(to: ExtractionOptions(onError: .keepGoing))
     #expect(try ArchiveReader(bytes: archive).extract(options: options).errors.count == 3000)
     // Enough for the entries, and too little for an error each.
-    options.limits.heldBytes = 3 << 20
+    options.limits.heldBytes = 5 << 19
     #expect(
       try error { _ = try ArchiveReader(bytes: archive).extract(options: options) }?.code == .limitExceeded)
   }

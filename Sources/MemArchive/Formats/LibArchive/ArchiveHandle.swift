@@ -91,7 +91,7 @@ internal import SystemPackage
     unsafe archive_read_support_format_raw(archive)
     unsafe archive_read_support_format_empty(archive)
     if filter == .compress {
-      // Set without a bid, this filter reads from a source that is not there yet, and crashes.
+      // libarchive before 3.8.8: set without a bid, this filter reads from a source that is not there yet, and crashes.
       unsafe archive_read_support_filter_compress(archive)
     } else {
       _ = try handle.outcome(

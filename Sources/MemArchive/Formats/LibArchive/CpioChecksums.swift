@@ -1,5 +1,5 @@
 /// Follows a cpio archive with sums ("070702", cpio(5), "New CRC Format") on its way to libarchive, which (in all versions,
-/// to 3.9) neither looks at them nor minds where an entry ends elsewhere than its header says.
+/// to 3.8.9) neither looks at them nor minds where an entry ends elsewhere than its header says.
 final class CpioChecksums: ByteSource {
   private enum Part { case header, name, content, padding, nothing }
 

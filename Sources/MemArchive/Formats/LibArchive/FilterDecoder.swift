@@ -26,8 +26,8 @@ final class FilterDecoder: ByteSource {
     do throws(ArchiveError) {
       let count = try handle.readData(into: &buffer)
       atEnd = count == 0
-      // libarchive before 3.7.3: where 64 KiB of content end with a member, and a block of input just before its end marker, it
-      // takes the member's end for the stream's, and checks nothing.
+      // libarchive before 3.7.3: where 64 KiB of content end with a member, and a block of input just before its end marker,
+      // it takes the member's end for the stream's, and checks nothing.
       if atEnd, filter == .lzip, try !handle.hasUsedSource() {
         throw ArchiveError.corrupt("the lzip stream goes on behind the end that was found")
       }

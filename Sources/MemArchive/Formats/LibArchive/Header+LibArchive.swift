@@ -25,8 +25,8 @@ extension Header {
     self.warning = warning.flatMap { $0.contains("can't be converted") ? nil : $0 }
   }
 
-  /// libarchive (all versions, to 3.9) splits pax's "-1.5" into -1 s and 5e8 ns, which would be half a second before 1970 and not one and a
-  /// half.
+  /// libarchive (all versions, to 3.8.9) splits pax's "-1.5" into -1 s and 5e8 ns, which would be half a second before 1970
+  /// and not one and a half.
   private static func time(_ seconds: time_t, _ nanoseconds: Int, isTar: Bool) -> ArchiveEntry.Time {
     isTar && seconds < 0 && nanoseconds > 0
       ? ArchiveEntry.Time(seconds: Int64(seconds) - 1, nanoseconds: 1_000_000_000 - nanoseconds)

@@ -48,7 +48,7 @@ final class LibArchiveReader: EntryParser {
     if rarFiles == nil { rarFiles = try readRARFiles() }
     // A 7z need not name its only entry. With a warning, it is libarchive that has no name for it.
     if header.name == nil, header.warning == nil { header.name = chain.nameOfNameless }
-    // All versions (3.9 too) tell that the zip's directory has another size or checksum than the local header, and go on by
+    // All versions (to 3.8.9) tell that the zip's directory has another size or checksum than the local header, and go on by
     // the local one.
     contradiction = header.warning.flatMap { $0.hasPrefix("Inconsistent") ? $0 : nil }
     if let rarFile {
@@ -95,7 +95,7 @@ final class LibArchiveReader: EntryParser {
 
   // MARK: The end
 
-  /// What no version of libarchive (to 3.9) says where an archive ends: that more was announced, or that more follows.
+  /// What no version of libarchive (to 3.8.9) says where an archive ends: that more was announced, or that more follows.
   private func checkEnd() throws(ArchiveError) {
     if cpio?.isLost == true { throw .corrupt("an entry of the cpio does not end where its header says") }
     // What the local headers tell may not be all there was.
@@ -110,7 +110,8 @@ final class LibArchiveReader: EntryParser {
     }
   }
 
-  /// Throws where libarchive found no entry and the end of a zip counts some, or a 7z is longer than the header of an empty one.
+  /// Throws where libarchive found no entry and the end of a zip counts some, or a 7z is longer than the header of an empty
+  /// one.
   private func checkEmptiness() throws(ArchiveError) {
     guard let content = content.seekable else { return }
     switch chain.format {

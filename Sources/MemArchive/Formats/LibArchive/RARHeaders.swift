@@ -1,5 +1,5 @@
-/// What the headers of a RAR archive say of its files' content and libarchive does not look at: whether it is encrypted (RAR 5,
-/// before 3.8.0), and its checksum where it is stored (all versions, to 3.9).
+/// What the headers of a RAR archive say of its files' content and libarchive does not look at: whether it is encrypted
+/// (RAR 5, before 3.8.0), and its checksum where it is stored (all versions, to 3.8.9).
 ///
 /// Sources: RAR 5.0 archive format, "General archive structure", "File header", "File encryption record", "File hash
 /// record"; technote.txt of RAR 4 for the older one.
