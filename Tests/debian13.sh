@@ -47,6 +47,7 @@ done < <(git config --get-regexp '^url\..*\.insteadof$')
 # inside COMMAND ARGUMENT...
 inside() {
   Tests/enter-root.sh "$root" "${binds[@]}" -- env -i HOME=/root LANG=C.UTF-8 \
+    SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH="${SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH:-4}" \
     PATH=/opt/swift/usr/bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin \
     sh -c 'cd "$0" && exec "$@"' "$source" "$@"
 }
