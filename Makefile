@@ -1,4 +1,4 @@
-# quick [FILTER=Zip]   debug build, and the library's tests that take a second or less
+# quick [FILTER=Zip]   debug build, and the library's tests without the slow suites
 # demo   the main job on real input            test   all tests        check  lint and the library's tests
 # bench  the benchmark                         docs   the documentation as a web site, in docs/
 # test-minimal   the library's tests without the fast decoders
@@ -20,7 +20,7 @@ SWIFT ?= swift
 PREFIX ?= /usr/local
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 
-# So many tests at once. Otherwise all start together, and each seems to take as long as the run, time limits included.
+# So many test cases at once. Otherwise all begin together, and on a busy machine some run out of their time limits.
 export SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH ?= 4
 
 MINIMAL_PACKAGES = libarchive-dev liblz4-dev zlib1g-dev

@@ -111,13 +111,13 @@ public struct MemFiles: Sendable {
   }
 
   /// Notes the names, as long as paths may be, that Swift takes for one and the archive does not.
-  mutating func warnAboutEquivalentNames(_ cancellation: Cancellation?) throws(ArchiveError) {
+  mutating func warnAboutEquivalentNames(_ cancellation: Cancellation) throws(ArchiveError) {
     var seen: Set<String> = []
     for (name, _) in files {
       var bytes = name.utf8Span
       // A character of many marks takes the square of their number to be hashed.
       if bytes.checkForASCII() || bytes.count > EntryPath.longest { continue }
-      try cancellation?.check()
+      try cancellation.check()
       if seen.insert(name).inserted { continue }
       warningList.add(
         ArchiveWarning(

@@ -4,11 +4,11 @@ final class EntryWorker: @unchecked Sendable {
   let destination: any EntryDestination
   /// For zip content; nil where there is none.
   private let reader: ZipContentReader?
-  private let cancellation: Cancellation?
+  private let cancellation: Cancellation
   private let stop: Cancellation
 
   init(
-    _ source: SharedSource?, _ destination: any EntryDestination, _ cancellation: Cancellation?,
+    _ source: SharedSource?, _ destination: any EntryDestination, _ cancellation: Cancellation,
     stop: Cancellation
   ) {
     self.destination = destination
@@ -57,7 +57,7 @@ final class EntryWorker: @unchecked Sendable {
   }
 
   private func checkCancellation() throws(ArchiveError) {
-    try cancellation?.check()
+    try cancellation.check()
     try stop.check()
   }
 }

@@ -30,8 +30,6 @@ final class LocalEntries: EntrySource {
       ? nil : EntryCrew(reader.sharedContent, destination, in: context, makeDestination ?? { Store($0) })
   }
 
-  deinit { crew?.stop() }
-
   var warnings: WarningList { log.list }
   var comment: String? { reader.comment }
   var protection: Protection? { nil }

@@ -33,7 +33,7 @@ struct EntryIndex {
   ///   - isNamed: Whether the name of the entry at a position counts; told with the index of those before it.
   ///   - gives: Whether, of two entries with one path, the first gives way to the second.
   init(
-    of entries: [ArchiveEntry], _ charge: inout Charge, _ cancellation: Cancellation?,
+    of entries: [ArchiveEntry], _ charge: inout Charge, _ cancellation: Cancellation,
     where isNamed: (Int, EntryIndex) -> Bool, replacing gives: (Int, Int) -> Bool
   ) throws(ArchiveError) {
     var pace = Pace(cancellation)

@@ -66,7 +66,8 @@ struct FileCollector: LinkFollowing {
     files.entries.append(entry)
     nodes.append(Node())
     let key = NameKey(entry.name)
-    if entry.isLinkToItself, positions[key] != nil { return false }
+    // Most links lead elsewhere, and have names of their own: looked up first, which costs less.
+    if entry.kind == .hardlink, positions[key] != nil, entry.isLinkToItself { return false }
     guard try takesName(key, entry, position) else { return false }
     let isSelected = selection.includes(entry)
     nodes[position] = Node(isSelected: isSelected, isNamed: true)

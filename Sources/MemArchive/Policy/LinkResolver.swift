@@ -10,7 +10,7 @@ struct LinkResolver: ~Copyable {
   private let entries: [ArchiveEntry]
   private let nodes: [FileCollector.Node]
   private let positions: [NameKey: Int]
-  private let cancellation: Cancellation?
+  private let cancellation: Cancellation
   /// Made when a link needs it: each name is looked at.
   private var walker: SymlinkWalker?
   /// For the walker's memory.
@@ -20,7 +20,7 @@ struct LinkResolver: ~Copyable {
 
   init(
     _ entries: [ArchiveEntry], _ nodes: [FileCollector.Node], _ positions: [NameKey: Int], _ ledger: Ledger,
-    _ cancellation: Cancellation?
+    _ cancellation: Cancellation
   ) {
     (self.entries, self.nodes, self.positions) = (entries, nodes, positions)
     self.cancellation = cancellation

@@ -36,7 +36,7 @@ struct SymlinkWalker {
   static let circle = "it is circular"
 
   init(
-    _ index: EntryIndex, _ entries: [ArchiveEntry], _ cancellation: Cancellation?,
+    _ index: EntryIndex, _ entries: [ArchiveEntry], _ cancellation: Cancellation,
     target: @escaping (Int) -> String?
   ) {
     (self.index, self.entries, self.target) = (index, entries, target)

@@ -11,7 +11,7 @@ final class HostConnection {
   private let ledger: Ledger
   private let cancellation: Cancellation
   private let longestSilence: Int
-  /// As many files as the worker may give descriptors of their own; nil where that is not this session's to say.
+  /// As many files as the worker may give descriptors of their own; nil where the caller has set it.
   private var descriptorBudget: Int?
   private let limits: Limits
   private var records: RecordBuffer

@@ -179,6 +179,7 @@ final class RemoteEntries: EntrySource {
   }
 
   func drain(_ deliver: EntryDelivery) throws(ArchiveError) {
+    defer { crew?.drain(deliver) }
     do throws(ArchiveError) {
       // Of an entry at which something went wrong nothing is wanted.
       if current == .yes { try leaveCurrent() }
@@ -197,10 +198,8 @@ final class RemoteEntries: EntrySource {
       }
     } catch {
       note(error)
-      crew?.drain(deliver)
       throw error
     }
-    crew?.drain(deliver)
   }
 
   func finish() throws(ArchiveError) { try crew?.finish() }
@@ -280,16 +279,16 @@ final class RemoteEntries: EntrySource {
       awaited.append(answer == .no ? nil : entry)
       headers.append(.entry(entry, answer))
       if answer == .asks { asked = receivedPosition }
-    case .file(let position, let size, .own):
-      let (entry, position) = try takeAwaited(position)
-      outcomes.append(
-        Outcome(entry: entry, position: position, content: .file(try files.takeOwn(size: size, entry))))
-    case .file(let position, let size, .packed(let slab, let offset)):
-      let (entry, position) = try takeAwaited(position)
-      try files.claim(slab: slab, offset: offset, size: size, entry)
-      outcomes.append(
-        Outcome(
-          entry: entry, position: position, content: .packed(slab: slab, offset: offset, size: size)))
+    case .file(let position, let size, let place):
+      let (entry, number) = try takeAwaited(position)
+      let content: Outcome.Content
+      switch place {
+      case .own: content = .file(try files.takeOwn(size: size, entry))
+      case .packed(let slab, let offset):
+        try files.claim(slab: slab, offset: offset, size: size, entry)
+        content = .packed(slab: slab, offset: offset, size: size)
+      }
+      outcomes.append(Outcome(entry: entry, position: number, content: content))
     case .failed(let error, let position):
       hasFailed = hasFailed || !error.concernsArchive
       guard let position else {

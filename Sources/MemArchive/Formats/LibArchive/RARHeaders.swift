@@ -16,12 +16,12 @@ struct RARHeaders {
   private(set) var files: [File] = []
 
   private let content: any SeekableSource
-  private let cancellation: Cancellation?
+  private let cancellation: Cancellation
   /// The largest header that RAR 5 allows.
   private static let largestHeader = 2 << 20
 
   /// Reads header after header, to the end or to the first that is none.
-  init(_ content: any SeekableSource, _ cancellation: Cancellation? = nil) throws(ArchiveError) {
+  init(_ content: any SeekableSource, _ cancellation: Cancellation = Cancellation()) throws(ArchiveError) {
     self.content = content
     self.cancellation = cancellation
     guard var offset = try Self.beginning(of: content) else { return }
@@ -67,7 +67,7 @@ struct RARHeaders {
   private mutating func readVolume5(from start: Int64) throws(ArchiveError) -> Int64 {
     var offset = start
     while offset < content.size {
-      try cancellation?.check()
+      try cancellation.check()
       // A checksum of 4 bytes and a size of at most 3.
       let start = try content.bytes(7, at: offset)
       var position = 4
@@ -147,7 +147,7 @@ struct RARHeaders {
   private mutating func readVolume4(from start: Int64) throws(ArchiveError) -> Int64 {
     var offset = start
     while offset < content.size {
-      try cancellation?.check()
+      try cancellation.check()
       // The fixed part of a file header, and the upper halves of sizes.
       let header = try content.bytes(40, at: offset)
       guard header.count >= 7 else { return .max }

@@ -9,7 +9,7 @@ struct LocalHeaderCheck: Sendable {
   /// Where the content of the last one has to end.
   let end: Int64
   let source: SharedSource
-  let cancellation: Cancellation?
+  let cancellation: Cancellation
 
   /// What was found in some of the places.
   struct Part: Sendable {
@@ -73,7 +73,7 @@ struct LocalHeaderCheck: Sendable {
     var headers = HeaderWindow(source)
     for index in range {
       if index % ZipDirectory.checkedAtOnce == 0 {
-        try ZipDirectory.reading { () throws(ArchiveError) in try cancellation?.check() }
+        try ZipDirectory.reading { () throws(ArchiveError) in try cancellation.check() }
       }
       let next = index + 1 < places.count ? places[index + 1].localHeader : end
       guard let record = ZipRecord(central: directory, at: places[index].record) else {

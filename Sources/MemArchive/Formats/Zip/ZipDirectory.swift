@@ -39,7 +39,7 @@ struct ZipDirectory {
   ///   - threads: So many may work.
   ///   - cancellation: Asked all the while: a directory may have millions of entries.
   init?(
-    _ content: any SeekableSource, threads: Int, ledger: Ledger, cancellation: Cancellation?
+    _ content: any SeekableSource, threads: Int, ledger: Ledger, cancellation: Cancellation
   ) throws(Refusal) {
     guard let end = try ZipEnd(content) else { return nil }
     try Self.reading { () throws(ArchiveError) in try ledger.check(stated: end.count) }
@@ -75,13 +75,13 @@ struct ZipDirectory {
 
   /// All entries' places, in the directory's order, without that of their content.
   private static func places(
-    in bytes: [UInt8], _ end: ZipEnd, _ cancellation: Cancellation?
+    in bytes: [UInt8], _ end: ZipEnd, _ cancellation: Cancellation
   ) throws(Refusal) -> [Place] {
     var places: [Place] = []
     var offset = 0
     while offset < bytes.count {
       if places.count % checkedAtOnce == 0 {
-        try reading { () throws(ArchiveError) in try cancellation?.check() }
+        try reading { () throws(ArchiveError) in try cancellation.check() }
       }
       guard let record = ZipRecord(central: bytes, at: offset) else {
         throw .contradiction("has a directory that is not one from its beginning to its end")
