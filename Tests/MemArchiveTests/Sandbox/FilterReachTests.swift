@@ -130,14 +130,15 @@ struct FilterReachTests {
 
   @Test func `A locked worker has no capability, and a bound on processor time and memory`() throws {
     let archive = Tar.archive(Tar.entry("a", [1, 2, 3]), Tar.entry("b", [4]))
-    var stream = try ArchiveReader(bytes: archive).stream(options: ExtractionOptions(sandbox: .required))
+    let worker = try NamedWorker()
+    var stream = try ArchiveReader(bytes: archive).stream(options: worker.options)
     _ = try stream.next()
-    let pair = try #require(Family.workers(named: "worker").first)
-    let status = try String(contentsOfFile: "/proc/\(pair.worker)/status", encoding: .utf8)
+    let process = try #require(worker.processes.first)
+    let status = try String(contentsOfFile: "/proc/\(process)/status", encoding: .utf8)
     let sets = status.split(separator: "\n").filter { $0.hasPrefix("Cap") && !$0.hasPrefix("CapBnd") }
     #expect(sets.count == 4)
     for set in sets { #expect(set.hasSuffix("\t0000000000000000"), "\(set)") }
-    let limits = try String(contentsOfFile: "/proc/\(pair.worker)/limits", encoding: .utf8)
+    let limits = try String(contentsOfFile: "/proc/\(process)/limits", encoding: .utf8)
     for name in ["Max cpu time", "Max data size", "Max file size", "Max open files"] {
       let line = try #require(limits.split(separator: "\n").first { $0.hasPrefix(name) })
       #expect(!line.contains("unlimited"), "\(line)")

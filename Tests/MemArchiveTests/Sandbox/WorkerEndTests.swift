@@ -26,34 +26,18 @@ import Testing
     }
   }
 
-  /// The worker under a name of its own: other tests have theirs at the same time.
-  private let worker = FileManager.default.temporaryDirectory.appendingPathComponent(
-    "worker-\(UUID().uuidString)"
-  )
-  .path
+  private let worker: NamedWorker
 
-  private var options: ExtractionOptions {
-    get throws {
-      let program = try WorkerLocator.program(ExtractionOptions()).path
-      if symlink(program, worker) != 0, errno != EEXIST { throw POSIXError(.EIO) }
-      return ExtractionOptions(sandbox: .required, worker: FilePath(worker))
-    }
-  }
-
-  private func removeWorker() { unlink(worker) }
-
-  /// The processes that this one has started by that name and that are not reaped.
-  private func workers() -> [pid_t] { Family.workers(named: worker).map(\.worker) }
+  init() throws { worker = try NamedWorker() }
 
   private static let archive = Tar.archive(
     Tar.entry("a", [1, 2, 3]), Tar.entry("b", Bytes(repeating: 4, count: 100_000)))
 
   @Test func `A worker that is killed in the middle is an error`() throws {
     let stalled = try Stalled(Bytes(Self.archive.prefix(20_000)))
-    defer { removeWorker() }
-    var stream = try ArchiveReader(descriptor: stalled.reading).stream(options: options)
+    var stream = try ArchiveReader(descriptor: stalled.reading).stream(options: worker.options)
     #expect(try stream.next()?.name == "a")
-    let own = workers()
+    let own = worker.processes
     try #require(own.count >= 1)
     for pid in own { kill(pid, SIGKILL) }
     let error = #expect(throws: ArchiveError.self) { try stream.next() == nil }
@@ -79,29 +63,26 @@ import Testing
       try? reading.close()
       try? writing.close()
     }
-    let options = try options
-    defer { removeWorker() }
+    let options = worker.options
     let task = Task { try await ArchiveReader(descriptor: reading).extract(options: options) }
     task.cancel()
     await #expect(throws: ArchiveError.self) { try await task.value.count == 0 }
-    #expect(workers().isEmpty)
+    #expect(worker.processes.isEmpty)
   }
 
   @Test func `A stream that is dropped leaves no worker`() throws {
     let stalled = try Stalled(Bytes(Self.archive.prefix(20_000)))
     func open() throws {
-      var stream = try ArchiveReader(descriptor: stalled.reading).stream(options: options)
+      var stream = try ArchiveReader(descriptor: stalled.reading).stream(options: worker.options)
       #expect(try stream.next()?.name == "a")
-      #expect(!workers().isEmpty)
+      #expect(!worker.processes.isEmpty)
     }
-    defer { removeWorker() }
     try open()
-    #expect(workers().isEmpty)
+    #expect(worker.processes.isEmpty)
   }
 
   @Test func `A hundred workers leave neither descriptor nor process`() throws {
-    let options = try options
-    defer { removeWorker() }
+    let options = worker.options
     let reader = ArchiveReader(
       bytes: Tar.archive(
         Tar.entry("hundred-a", [1]), Tar.entry("hundred-b", Bytes(repeating: 2, count: 5000))))
@@ -109,7 +90,7 @@ import Testing
       #expect(try reader.extract(options: options)["hundred-a"]?.content == [1])
       #expect(throws: ArchiveError.self) { try ArchiveReader(bytes: [1, 2]).extract(options: options) }
     }
-    #expect(workers().isEmpty)
+    #expect(worker.processes.isEmpty)
     #expect(OpenFiles(labelled: "hundred") == .none)
   }
 

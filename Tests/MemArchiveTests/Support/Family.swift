@@ -16,7 +16,8 @@ enum Family {
     }
   }
 
-  /// The workers that were started by this path and that are not reaped, each with its warden.
+  /// The workers that were started by this path and that are not reaped, each with its warden. Tests beside this one have
+  /// theirs in the same process: it is a path of one's own (`NamedWorker`), or one asks in a process of one's own.
   static func workers(named path: String) -> [Worker] {
     children(of: "self").flatMap { warden in
       children(of: "\(warden)").filter { worker in
