@@ -110,7 +110,7 @@ consumers:
 	$(SWIFT) run --package-path Examples/Subprocess
 
 # Without the trait FastDecoders: zlib, liblz4 and libarchive alone. Tests that are the same whoever decodes were run with it.
-WHOEVER_DECODES = SweepTests ManyLinksTests ExhaustionTests HostileWorkerTests WardenTests ManyEntriesTests
+WHOEVER_DECODES = SweepTests ManyLinksTests ExhaustionTests HostileWorkerTests SupervisorTests ManyEntriesTests
 test-minimal:
 	$(call need,$(TEST_PACKAGES))
 	$(SWIFT) build --build-tests --disable-default-traits --scratch-path .build/minimal
@@ -175,7 +175,7 @@ debian13:
 
 # Suites with tests of more than a second, for the most part: thousands of archives, processes that have to be waited for.
 SLOW = SweepTests AttackTests ExhaustionTests FaultTests FilterReachTests HostileWorkerTests LeakTests ManyEntriesTests \
-  ManyLinksTests MemoryGroupTests SoakTests TreeGuestTests WardenTests
+  ManyLinksTests MemoryGroupTests SoakTests TreeGuestTests SupervisorTests
 quick:
 	$(call need,$(TEST_PACKAGES))
 	$(SWIFT) build --build-tests

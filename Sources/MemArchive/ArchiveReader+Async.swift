@@ -116,7 +116,7 @@ extension ExtractionContext {
     let result: Swift.Result<Result, ArchiveError> = await withTaskCancellationHandler {
       await withCheckedContinuation { continuation in
         do throws(ArchiveError) {
-          try WorkerThread.start {
+          try JoinableThread.start {
             continuation.resume(
               returning: Swift.Result { () throws(ArchiveError) in try body() })
           }.detach()

@@ -39,7 +39,7 @@ public final class MemFile: Sendable {
   /// Calls memfd_create(2), pwrite(2), fcntl(2) with F_ADD_SEALS.
   public convenience init(name: String, bytes: RawSpan, executable: Bool = false) throws(ArchiveError) {
     let options = ExtractionOptions(storage: .dedicated, executable: executable)
-    let store = Store(options, ledger: Ledger(Limits(heldBytes: .max)))
+    let store = MemFileFactory(options, ledger: Ledger(Limits(heldBytes: .max)))
     var region = try Region.create(store, name: name, declaredSize: Int64(bytes.byteCount))
     try region.write(bytes, at: 0)
     self.init(try region.seal(size: Int64(bytes.byteCount)), name: name, entry: nil)
@@ -155,7 +155,7 @@ public final class MemFile: Sendable {
   }
 
   /// A further file with the same content.
-  func copy(in store: Store) throws(ArchiveError) -> MemFile {
+  func copy(in store: MemFileFactory) throws(ArchiveError) -> MemFile {
     var region = try Region.create(store, name: name, declaredSize: Int64(size))
     try withContent { bytes throws(ArchiveError) in try region.write(bytes, at: 0) }.get()
     return MemFile(try region.seal(size: Int64(size)), name: name, entry: entry)

@@ -145,7 +145,7 @@ public struct MemFiles: Sendable {
   /// - Throws: ``ArchiveError`` with ``ArchiveError/Code/limitExceeded`` or ``ArchiveError/Code/outOfMemory``; each file is
   ///   then the old or the new one.
   public mutating func compact() throws(ArchiveError) {
-    var stores: [ObjectIdentifier: Store] = [:]
+    var stores: [ObjectIdentifier: MemFileFactory] = [:]
     var copies: [ObjectIdentifier: MemFile] = [:]
     let own = own
     for index in own.files.indices {
@@ -156,7 +156,7 @@ public struct MemFiles: Sendable {
         continue
       }
       let options = ExtractionOptions(storage: .packed, executable: slab.executable)
-      let store = stores[ObjectIdentifier(slab.ledger)] ?? Store(options, ledger: slab.ledger)
+      let store = stores[ObjectIdentifier(slab.ledger)] ?? MemFileFactory(options, ledger: slab.ledger)
       stores[ObjectIdentifier(slab.ledger)] = store
       let copy = try file.copy(in: store)
       copies[ObjectIdentifier(file)] = copy

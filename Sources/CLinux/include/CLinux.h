@@ -8,10 +8,10 @@
 #include <sys/types.h>
 
 #include "CLinuxTree.h"
-#include "holder.h"
-#include "passing.h"
+#include "Holder.h"
+#include "Passing.h"
 #include "Sandbox.h"
-#include "Warden.h"
+#include "Supervisor.h"
 #include "Worker.h"
 
 // memfd_create(2), <linux/memfd.h>. glibc 2.36 does not know the last two (kernel 6.3).

@@ -5,7 +5,7 @@ final class ReadAheadSource: ByteSource {
   private let stop: Cancellation
   /// So much is read without a thread: most archives are no larger.
   private var directBytes = 256 << 10
-  private var thread: WorkerThread?
+  private var thread: JoinableThread?
   private var block: BlockRing.Block?
   private var taken = 0
 
@@ -50,7 +50,7 @@ final class ReadAheadSource: ByteSource {
   private func startThread() -> Bool {
     if thread == nil, directBytes <= 0 {
       let ring = ring
-      thread = try? WorkerThread.start { ring.run() }
+      thread = try? JoinableThread.start { ring.run() }
     }
     return thread != nil
   }
@@ -90,7 +90,7 @@ private final class BlockRing: @unchecked Sendable {
 
   // The thread's alone, once it runs.
   private let upstream: any ByteSource
-  private let monitor = Monitor()
+  private let monitor = ConditionLock()
   // All guarded by the monitor.
   private var free: [Block] = []
   private var made = 0
@@ -122,7 +122,7 @@ private final class BlockRing: @unchecked Sendable {
 
   /// The next block; nil at the end. What came before a failure is given first.
   func next() throws(ArchiveError) -> Block? {
-    if monitor.locked({ full.isEmpty }) { Pause.begin() }
+    if monitor.locked({ full.isEmpty }) { IdleHook.begin() }
     let result: Result<Block?, ArchiveError> = monitor.locked {
       while full.isEmpty, !isAtEnd, failure == nil { monitor.wait() }
       if !full.isEmpty { return .success(full.removeFirst()) }

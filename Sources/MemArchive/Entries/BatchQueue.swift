@@ -1,10 +1,10 @@
 /// Some entries that one thread extracts, so that threads meet rarely.
 final class Batch: @unchecked Sendable {
   // Belongs to the thread that has it: the queue hands it from one to the other.
-  private(set) var jobs: [EntryCrew.Job] = []
+  private(set) var jobs: [EntryThreadPool.Job] = []
   /// The content of the jobs that bring theirs with them.
   private(set) var copies: [UInt8] = []
-  private var outcomes: [EntryCrew.Outcome] = []
+  private var outcomes: [EntryThreadPool.Outcome] = []
   /// What there is to do, in bytes.
   private(set) var weight: UInt64 = 0
 
@@ -12,7 +12,7 @@ final class Batch: @unchecked Sendable {
   /// Whether there is work for a good part of a millisecond.
   var isFull: Bool { weight >= 256 << 10 || jobs.count >= 128 }
 
-  func append(_ job: EntryCrew.Job) {
+  func append(_ job: EntryThreadPool.Job) {
     jobs.append(job)
     weight += job.weight
   }
@@ -34,7 +34,7 @@ final class Batch: @unchecked Sendable {
     copies.removeSubrange(count...)
   }
 
-  func run(_ body: (EntryCrew.Job, _ copies: [UInt8]) -> EntryCrew.Outcome) {
+  func run(_ body: (EntryThreadPool.Job, _ copies: [UInt8]) -> EntryThreadPool.Outcome) {
     outcomes.reserveCapacity(jobs.count)
     for job in jobs { outcomes.append(body(job, copies)) }
   }
@@ -55,7 +55,7 @@ final class BatchQueue: @unchecked Sendable {
 
   /// Tells those who work to stop in the middle of an entry.
   let stop = Cancellation()
-  private let monitor = Monitor()
+  private let monitor = ConditionLock()
   // All guarded by the monitor.
   private var batches: [(batch: Batch, state: State)] = []
   private var isEnded = false
@@ -114,7 +114,7 @@ final class BatchQueue: @unchecked Sendable {
   }
 
   /// To be called when nobody works any more: the jobs that nobody took.
-  func removeAll() -> [EntryCrew.Job] {
+  func removeAll() -> [EntryThreadPool.Job] {
     monitor.locked {
       defer { batches = [] }
       return batches.filter { $0.state == .waiting }.flatMap { $0.batch.jobs }

@@ -3,10 +3,10 @@ final class LocalEntries: EntrySource {
   private let reader: EntryReader
   private let context: ExtractionContext
   private let log: WarningLog
-  private let factory: Store
+  private let factory: MemFileFactory
   private let destination: any EntryDestination
   /// nil where one thread works.
-  private let crew: EntryCrew?
+  private let threadPool: EntryThreadPool?
   private var position = -1
 
   /// - Parameters:
@@ -23,11 +23,13 @@ final class LocalEntries: EntrySource {
     reader = try EntryReader(
       try archive.open([context.cancellation, stop]), name: archive.fileName, in: context, warnings: log,
       stop: stop)
-    factory = Store(context)
+    factory = MemFileFactory(context)
     destination = makeDestination?(context) ?? factory
-    crew =
+    threadPool =
       inStep || context.threads == 1
-      ? nil : EntryCrew(reader.sharedContent, destination, in: context, makeDestination ?? { Store($0) })
+      ? nil
+      : EntryThreadPool(
+        reader.sharedContent, destination, in: context, makeDestination ?? { MemFileFactory($0) })
   }
 
   var warnings: WarningList { log.list }
@@ -57,13 +59,13 @@ final class LocalEntries: EntrySource {
   }
 
   func submit(_ entry: ArchiveEntry, _ deliver: EntryDelivery) throws(ArchiveError) {
-    if let crew {
+    if let threadPool {
       // A ratio is asked of what was read and produced so far: by one thread.
       if context.options.limits.ratio == nil, let content = reader.detachedContent {
-        return try crew.submit(entry, content, position: position, deliver)
+        return try threadPool.submit(entry, content, position: position, deliver)
       }
-      if let size = entry.size, size <= EntryCrew.largestCopy {
-        return try crew.submit(entry, position: position, deliver) { take throws(ArchiveError) in
+      if let size = entry.size, size <= EntryThreadPool.largestCopy {
+        return try threadPool.submit(entry, position: position, deliver) { take throws(ArchiveError) in
           try reader.read(entry, take)
         }
       }
@@ -74,9 +76,9 @@ final class LocalEntries: EntrySource {
     deliver(entry, position, .success(file))
   }
 
-  func drain(_ deliver: EntryDelivery) { crew?.drain(deliver) }
+  func drain(_ deliver: EntryDelivery) { threadPool?.drain(deliver) }
 
   func finish() throws(ArchiveError) {
-    if let crew { try crew.finish() } else { try destination.finish() }
+    if let threadPool { try threadPool.finish() } else { try destination.finish() }
   }
 }

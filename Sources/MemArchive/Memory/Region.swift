@@ -4,11 +4,11 @@
 /// It is a memory file of its own, or a part of its store's open slab. What goes to a slab and does not come in one block
 /// is staged on the heap first, so that a slab is only ever appended to.
 struct Region: ~Copyable {
-  private let store: Store
+  private let store: MemFileFactory
   private let name: String
   private let declaredSize: Int64?
   private var charge: Charge
-  private var file: MemoryFile?
+  private var file: MemfdWriter?
   /// Whether the content ends up in a slab.
   private let isPacked: Bool
   /// Where the content lies in a slab already.
@@ -22,19 +22,20 @@ struct Region: ~Copyable {
   ///   - declaredSize: believed as a hint only, and only once it has passed the limits.
   ///   - reserved: what the ledger was charged with for it before.
   static func create(
-    _ store: Store, name: String, declaredSize: Int64?, reserved: Reservation? = nil
+    _ store: MemFileFactory, name: String, declaredSize: Int64?, reserved: Reservation? = nil
   ) throws(ArchiveError) -> Self {
     var charge = Charge(store.ledger, entry: name, reserved ?? Reservation())
     if let declaredSize, reserved == nil { try store.ledger.check(declared: declaredSize, entry: name) }
     guard let memfd = try store.ownMemfd(name: name, &charge) else {
       return Self(store, name: name, declaredSize: declaredSize, charge: charge, file: nil)
     }
-    let file = try MemoryFile.create(memfd, name: name, declaredSize: declaredSize, fill: store.fill)
+    let file = try MemfdWriter.create(memfd, name: name, declaredSize: declaredSize, fill: store.fill)
     return Self(store, name: name, declaredSize: declaredSize, charge: charge, file: file)
   }
 
   private init(
-    _ store: Store, name: String, declaredSize: Int64?, charge: consuming Charge, file: consuming MemoryFile?
+    _ store: MemFileFactory, name: String, declaredSize: Int64?, charge: consuming Charge,
+    file: consuming MemfdWriter?
   ) {
     self.store = store
     self.name = name
@@ -52,11 +53,13 @@ struct Region: ~Copyable {
     }
     try extend(to: blockEnd)
     if file == nil {
-      if staged == 0, offset == 0, place == nil, blockEnd == declaredSize, blockEnd <= Store.largestPacked {
+      if staged == 0, offset == 0, place == nil, blockEnd == declaredSize,
+        blockEnd <= MemFileFactory.largestPacked
+      {
         place = try store.pack(block, charge: &charge)
         return
       }
-      if blockEnd <= Store.largestPacked {
+      if blockEnd <= MemFileFactory.largestPacked {
         store.stage(block, at: Int(offset), behind: staged)
         staged = max(staged, Int(blockEnd))
         return
@@ -70,7 +73,7 @@ struct Region: ~Copyable {
   consuming func seal(size: Int64) throws(ArchiveError) -> FileMemory {
     try extend(to: size)
     if file == nil, place == nil {
-      if size <= Store.largestPacked {
+      if size <= MemFileFactory.largestPacked {
         store.stageZeros(from: staged, to: Int(size))
         place = try store.packStaged(Int(size), charge: &charge)
       } else {
@@ -95,7 +98,7 @@ struct Region: ~Copyable {
 
   /// Goes on in a memory file: what is larger than a good part of a slab becomes a slab by itself.
   private mutating func leaveStage() throws(ArchiveError) {
-    var file = try MemoryFile.create(
+    var file = try MemfdWriter.create(
       try store.memfd(name: name), name: name, declaredSize: declaredSize, fill: store.fill)
     if staged > 0 { try file.write(store.staged(staged), at: 0) }
     staged = 0

@@ -100,7 +100,7 @@ final class Slab: Sendable {
     charge.addDescriptor()
     try charge.grow(to: Int64(range.count))
     let memfd = try Memfd.create(name: name, executable: executable)
-    var file = try MemoryFile.create(
+    var file = try MemfdWriter.create(
       memfd, name: name, declaredSize: Int64(range.count), fill: .automatic)
     let open: Result<[UInt8]?, ArchiveError> = state.withLock { state in
       do throws(ArchiveError) { return .success(try state.writer?.bytes(range)) } catch {

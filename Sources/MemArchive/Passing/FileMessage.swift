@@ -36,7 +36,7 @@ struct FileMessage: ~Copyable {
   static var capacity: Int { mostBytes - headerSize }
 
   static func send(_ files: [MemFile], isLast: Bool, to socket: FileDescriptor) throws(ArchiveError) {
-    var writer = WireWriter()
+    var writer = BinaryEncoder()
     writer.put(magic)
     writer.put(UInt16(files.count))
     writer.put(UInt16(isLast ? 0 : 1))
@@ -74,7 +74,7 @@ struct FileMessage: ~Copyable {
     let first = try receive(into: &bytes, 0..<mostBytes, from: socket)
     if first.count == 0 && first.descriptors.count == 0 { return nil }
     guard !first.lostDescriptors else { throw .descriptorsLost() }
-    guard !first.isCut, let (count, isLast, length) = try? header(in: WireReader(bytes, 0..<first.count)),
+    guard !first.isCut, let (count, isLast, length) = try? header(in: BinaryDecoder(bytes, 0..<first.count)),
       count <= mostFiles, first.descriptors.count == count, length <= mostBytes, length >= first.count
     else { throw .noMessage() }
     var filled = first.count
@@ -86,7 +86,8 @@ struct FileMessage: ~Copyable {
       filled += next.count
     }
     guard
-      let claims = try? claims(in: WireReader(bytes, headerSize..<length), count: count, nameBytes: nameBytes)
+      let claims = try? claims(
+        in: BinaryDecoder(bytes, headerSize..<length), count: count, nameBytes: nameBytes)
     else { throw .noMessage() }
     return FileMessage(claims: claims, isLast: isLast, descriptors: first.descriptors)
   }
@@ -100,7 +101,7 @@ struct FileMessage: ~Copyable {
   }
 
   private static func header(
-    in reader: WireReader
+    in reader: BinaryDecoder
   ) throws(Malformed) -> (count: Int, isLast: Bool, length: Int) {
     var reader = reader
     guard try reader.number(UInt64.self) == magic else { throw Malformed() }
@@ -111,7 +112,7 @@ struct FileMessage: ~Copyable {
   }
 
   private static func claims(
-    in reader: WireReader, count: Int, nameBytes: Int
+    in reader: BinaryDecoder, count: Int, nameBytes: Int
   ) throws(Malformed) -> [Claim] {
     var reader = reader
     var claims: [Claim] = []

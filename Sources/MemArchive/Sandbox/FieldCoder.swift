@@ -35,7 +35,7 @@ extension FieldCoder {
   }
 }
 
-extension WireWriter: FieldCoder {
+extension BinaryEncoder: FieldCoder {
   mutating func number<Value: WireNumber>(_ value: inout Value) { put(value) }
   mutating func flag(_ value: inout Bool) { put(value) }
   mutating func text(_ value: inout String) { put(value) }
@@ -57,7 +57,7 @@ extension WireWriter: FieldCoder {
   }
 }
 
-extension WireReader: FieldCoder {
+extension BinaryDecoder: FieldCoder {
   mutating func number<Value: WireNumber>(_ value: inout Value) throws(Malformed) { value = try number() }
   mutating func flag(_ value: inout Bool) throws(Malformed) { value = try bool() }
   mutating func text(_ value: inout String) throws(Malformed) { value = try text() }

@@ -39,7 +39,7 @@ final class HostConnection {
     if context.options.descriptorBudget == nil {
       connection.descriptorBudget = request.options.descriptorBudget
     }
-    var writer = WireWriter()
+    var writer = BinaryEncoder()
     request.encode(to: &writer)
     try connection.send(writer, source.descriptors)
     try connection.awaitGreeting()
@@ -78,7 +78,7 @@ final class HostConnection {
     request.hooks = context.hooks
     let free = freeDescriptors()
     if options.storage == .automatic, options.descriptorBudget == nil {
-      request.options.descriptorBudget = max(0, free - Store.reserve) + ledger.descriptors
+      request.options.descriptorBudget = max(0, free - MemFileFactory.reserve) + ledger.descriptors
     }
     // One batch has come when the next one does, and there is something else to be opened.
     request.mostDescriptors = UInt32(max(1, min(PacketChannel.mostDescriptors, free / 3)))
@@ -106,7 +106,7 @@ final class HostConnection {
   }
 
   /// One that has ended is noticed when its next message is awaited, and asked for its end.
-  private func send(_ writer: WireWriter, _ descriptors: [CInt] = []) throws(ArchiveError) {
+  private func send(_ writer: BinaryEncoder, _ descriptors: [CInt] = []) throws(ArchiveError) {
     do throws(PacketChannel.SendFailure) {
       var waited = 0
       try process.channel.send(writer.bytes, descriptors, waits: false) { error throws(ArchiveError) in
@@ -161,7 +161,7 @@ final class HostConnection {
   func send(_ kind: HostMessage.Kind) throws(ArchiveError) {
     packetsAcknowledged = packetsTaken
     let account = ledger.snapshot
-    var writer = WireWriter()
+    var writer = BinaryEncoder()
     HostMessage(
       kind, packets: packetsTaken, held: account.held, descriptors: spentDescriptors(account.descriptors)
     ).encode(to: &writer)
@@ -247,7 +247,7 @@ final class HostConnection {
   /// what is extracted from then on shares descriptors.
   private func spentDescriptors(_ count: Int64) -> Int64 {
     guard let descriptorBudget, count < Int64(descriptorBudget) else { return count }
-    let room = Store.reserve + 3 * PacketChannel.mostDescriptors
+    let room = MemFileFactory.reserve + 3 * PacketChannel.mostDescriptors
     return Self.freeDescriptors() < room ? Int64(descriptorBudget) : count
   }
 

@@ -36,7 +36,7 @@ final class PacketChannel {
   init(_ socket: FileDescriptor) { self.socket = HeldDescriptor(socket) }
 
   static func header(_ number: UInt32, descriptors: Int = 0) -> [UInt8] {
-    var writer = WireWriter()
+    var writer = BinaryEncoder()
     writer.put(number)
     writer.put(UInt32(clamping: descriptors))
     return writer.bytes
@@ -107,7 +107,7 @@ final class PacketChannel {
     guard !received.isCut else { throw .violation("sent a packet that is too long") }
     guard length > 0 else { return nil }
     guard length >= Self.headerSize else { throw .violation("sent a packet without a header") }
-    var reader = WireReader(Array(buffer[..<Self.headerSize]))
+    var reader = BinaryDecoder(Array(buffer[..<Self.headerSize]))
     guard let number = try? reader.number(UInt32.self), let claimed = try? reader.number(UInt32.self) else {
       throw .violation("sent a packet without a header")
     }

@@ -33,7 +33,7 @@ extension Protection: CustomStringConvertible {
   }
 }
 
-extension WireWriter {
+extension BinaryEncoder {
   mutating func put(_ protection: Protection) {
     put(optional: protection.landlock.map { Int32(clamping: $0) })
     put(protection.seccomp)
@@ -41,7 +41,7 @@ extension WireWriter {
   }
 }
 
-extension WireReader {
+extension BinaryDecoder {
   mutating func protection() throws(Malformed) -> Protection {
     Protection(
       landlock: try optionalNumber(Int32.self).map { Int($0) }, seccomp: try bool(), diesFirst: try bool())

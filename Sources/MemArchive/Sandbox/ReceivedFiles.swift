@@ -39,7 +39,7 @@ struct ReceivedFiles {
   /// A file of its own, in the next descriptor.
   mutating func takeOwn(size: Int64, _ entry: ArchiveEntry) throws(ArchiveError) -> MemFile {
     ownCount += 1
-    if ownCount == EntryCrew.many { SystemCalls.growDescriptorTable() }
+    if ownCount == EntryThreadPool.many { SystemCalls.growDescriptorTable() }
     let memory = try verified(size)
     var charge = Charge(ledger, entry: entry.name)
     charge.addDescriptor()

@@ -29,7 +29,7 @@ final class RemoteEntries: EntrySource {
   private let prefetch: Prefetch
   private let plan: (ArchiveEntry) -> WorkerMessage.Answer
   /// Copies content to where it goes, if it is not to stay in the files that come.
-  private let crew: EntryCrew?
+  private let threadPool: EntryThreadPool?
   private var files: ReceivedFiles
   private(set) var warnings: WarningList
   private(set) var comment: String?
@@ -75,7 +75,7 @@ final class RemoteEntries: EntrySource {
     self.context = context
     self.prefetch = prefetch
     plan = prefetch.makePlan()
-    crew = makeDestination.map { EntryCrew(nil, $0(context), in: context, $0) }
+    threadPool = makeDestination.map { EntryThreadPool(nil, $0(context), in: context, $0) }
     queued = Charge(context.ledger, entry: "entries")
     warnings = WarningList(EntryAccount(context.ledger))
     warnings.add(connection.protection.warnings)
@@ -179,7 +179,7 @@ final class RemoteEntries: EntrySource {
   }
 
   func drain(_ deliver: EntryDelivery) throws(ArchiveError) {
-    defer { crew?.drain(deliver) }
+    defer { threadPool?.drain(deliver) }
     do throws(ArchiveError) {
       // Of an entry at which something went wrong nothing is wanted.
       if current == .yes { try leaveCurrent() }
@@ -202,7 +202,7 @@ final class RemoteEntries: EntrySource {
     }
   }
 
-  func finish() throws(ArchiveError) { try crew?.finish() }
+  func finish() throws(ArchiveError) { try threadPool?.finish() }
 
   private func note(_ error: ArchiveError) {
     isDead = isDead || [.sandboxViolation, .workerFailed, .timedOut, .cancelled].contains(error.code)
@@ -218,14 +218,14 @@ final class RemoteEntries: EntrySource {
       undelivered -= 1
       do throws(ArchiveError) {
         let file = try result.get()
-        if let crew {
-          try crew.submit(outcome.entry, file, position: outcome.position, deliver)
+        if let threadPool {
+          try threadPool.submit(outcome.entry, file, position: outcome.position, deliver)
         } else {
           deliver(outcome.entry, outcome.position, .success(file))
         }
       } catch {
         // What is wrong with an earlier entry comes first.
-        crew?.drain(deliver)
+        threadPool?.drain(deliver)
         deliver(outcome.entry, outcome.position, .failure(error))
       }
     }

@@ -13,7 +13,7 @@ extension ArchiveEntry.Kind {
   fileprivate var number: UInt8 { UInt8(clamping: Self.inOrder.firstIndex(of: self) ?? 0) }
 }
 
-extension WireWriter {
+extension BinaryEncoder {
   mutating func put(_ entry: ArchiveEntry) {
     put(entry.name)
     put(entry.fields.value.convertedFrom) { $0.put($1) }
@@ -54,7 +54,7 @@ extension WireWriter {
   }
 }
 
-extension WireReader {
+extension BinaryDecoder {
   mutating func entry() throws(Malformed) -> ArchiveEntry {
     let name = try text()
     let raw = try optional { reader throws(Malformed) in try reader.byteArray() }

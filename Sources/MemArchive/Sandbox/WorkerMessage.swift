@@ -43,11 +43,11 @@ enum WorkerMessage: Equatable {
 
   /// Decodes one record.
   static func decode(_ bytes: [UInt8]) throws(Malformed) -> Self {
-    var reader = WireReader(bytes)
+    var reader = BinaryDecoder(bytes)
     return try decode(&reader)
   }
 
-  static func decode(_ reader: inout WireReader) throws(Malformed) -> Self {
+  static func decode(_ reader: inout BinaryDecoder) throws(Malformed) -> Self {
     let message: Self
     switch try reader.number(UInt8.self) {
     case 1: message = .ready(version: try reader.text(), try reader.protection())
@@ -80,7 +80,7 @@ enum WorkerMessage: Equatable {
   }
 
   /// Appends it as a record.
-  func encode(to writer: inout WireWriter) {
+  func encode(to writer: inout BinaryEncoder) {
     writer.record { writer in
       switch self {
       case .ready(let version, let protection):
@@ -139,7 +139,7 @@ enum WorkerMessage: Equatable {
   }
 }
 
-extension WireReader {
+extension BinaryDecoder {
   /// A number that counts something.
   mutating func size() throws(Malformed) -> Int64 {
     let size = try number(Int64.self)
@@ -161,7 +161,7 @@ extension WireReader {
   }
 }
 
-extension WireWriter {
+extension BinaryEncoder {
   mutating func put(_ error: ArchiveError) {
     put(error.code.description)
     put(optional: error.entry)
@@ -178,7 +178,7 @@ package func isWorkerMessage(_ bytes: [UInt8]) -> Bool { (try? WorkerMessage.dec
 /// For a fuzzer: what these bytes say, said again; nil where they are nothing that a worker can say.
 package func workerMessageSaidAgain(_ bytes: [UInt8]) -> [UInt8]? {
   guard let message = try? WorkerMessage.decode(bytes) else { return nil }
-  var writer = WireWriter()
+  var writer = BinaryEncoder()
   message.encode(to: &writer)
   return Array(writer.bytes.dropFirst(4))
 }
@@ -188,7 +188,7 @@ package func workerMessageSaidAgain(_ bytes: [UInt8]) -> [UInt8]? {
 package func workerMessages(_ bytes: [UInt8], inPiecesOf size: Int) -> [[UInt8]]? {
   var buffer = RecordBuffer()
   var found: [[UInt8]] = []
-  var writer = WireWriter()
+  var writer = BinaryEncoder()
   var details: ArchiveEntry.Shared<ArchiveEntry.Details>?
   for start in stride(from: 0, to: bytes.count, by: max(1, size)) {
     buffer.append(bytes[start..<min(start + max(1, size), bytes.count)])

@@ -11,7 +11,7 @@ internal import SystemPackage
   /// What messages call its program.
   let name: String
   /// Nil once it was ended.
-  private var warden: OpaquePointer?
+  private var supervisor: OpaquePointer?
 
   /// Starts the program with an empty environment but for what its own loader and runtime go by.
   init(_ program: WorkerLocator.Program) throws(Errno) {
@@ -30,10 +30,11 @@ internal import SystemPackage
     defer {
       unsafe (arguments + variables).forEach { unsafe free(UnsafeMutablePointer(mutating: $0)) }
     }
-    guard let warden = unsafe clinux_start_warden(program.path, arguments, variables, theirs.rawValue) else {
+    guard let supervisor = unsafe clinux_start_supervisor(program.path, arguments, variables, theirs.rawValue)
+    else {
       throw Errno(rawValue: errno)
     }
-    unsafe self.warden = warden
+    unsafe self.supervisor = supervisor
   }
 
   deinit { _ = end() }
@@ -48,10 +49,10 @@ internal import SystemPackage
 
   /// Kills it unless it has ended already, and reaps it.
   func end() -> End {
-    guard let warden = unsafe warden else { return .unknown }
-    unsafe self.warden = nil
+    guard let supervisor = unsafe supervisor else { return .unknown }
+    unsafe self.supervisor = nil
     var (how, status) = (CInt(0), CInt(0))
-    unsafe clinux_end_warden(warden, &how, &status)
+    unsafe clinux_end_supervisor(supervisor, &how, &status)
     return switch how {
     case CInt(CLINUX_ENDED_EXIT): .exit(status)
     case CInt(CLINUX_ENDED_SIGNAL): .signal(status)
@@ -61,8 +62,8 @@ internal import SystemPackage
 
   /// How it ended after it has closed its socket: what crashes takes a moment, and what does not end is killed.
   func endAfterSilence() -> End {
-    guard let warden = unsafe warden else { return .unknown }
-    let process = FileDescriptor(rawValue: unsafe clinux_warden_descriptor(warden))
+    guard let supervisor = unsafe supervisor else { return .unknown }
+    let process = FileDescriptor(rawValue: unsafe clinux_supervisor_descriptor(supervisor))
     let hasEnded = (try? SystemCalls.waitForInput(process, milliseconds: 2000)) ?? false
     let end = end()
     return hasEnded ? end : .unknown

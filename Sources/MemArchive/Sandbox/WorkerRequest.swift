@@ -30,14 +30,14 @@ struct WorkerRequest {
 
   init() {}
 
-  init(_ reader: inout WireReader) throws(Malformed) {
+  init(_ reader: inout BinaryDecoder) throws(Malformed) {
     guard try reader.number(UInt8.self) == Self.kind else { throw Malformed() }
     try code(&reader)
     try reader.finish()
     options.limits = account.limits
   }
 
-  func encode(to writer: inout WireWriter) {
+  func encode(to writer: inout BinaryEncoder) {
     var copy = self
     writer.record { writer in
       writer.put(Self.kind)
@@ -46,7 +46,7 @@ struct WorkerRequest {
   }
 
   /// The version alone, of a request of any version.
-  static func version(_ reader: WireReader) -> String? {
+  static func version(_ reader: BinaryDecoder) -> String? {
     var reader = reader
     guard (try? reader.number(UInt8.self)) == kind else { return nil }
     return try? reader.text()
@@ -136,7 +136,7 @@ struct HostMessage: Equatable {
   var held: Int64 = 0
   var descriptors: Int64 = 0
 
-  func encode(to writer: inout WireWriter) {
+  func encode(to writer: inout BinaryEncoder) {
     var copy = self
     writer.record { try? copy.code(&$0) }
   }
@@ -145,7 +145,7 @@ struct HostMessage: Equatable {
     (self.kind, self.packets, self.held, self.descriptors) = (kind, packets, held, descriptors)
   }
 
-  init(_ reader: inout WireReader) throws(Malformed) {
+  init(_ reader: inout BinaryDecoder) throws(Malformed) {
     try code(&reader)
     try reader.finish()
   }

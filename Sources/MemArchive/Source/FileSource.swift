@@ -70,7 +70,7 @@ final class PipeSource: ByteSource {
   func read(into buffer: inout MutableRawSpan) throws(ArchiveError) -> Int {
     while true {
       for cancellation in cancellations { try cancellation.check() }
-      Pause.begin()
+      IdleHook.begin()
       if waits { guard try isReady() else { continue } }
       do throws(Errno) {
         let count = try SystemCalls.read(descriptor, at: nil, into: &buffer)

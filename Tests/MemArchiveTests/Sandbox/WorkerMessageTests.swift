@@ -36,7 +36,7 @@ struct WorkerMessageTests {
   ]
 
   private static func record(_ message: WorkerMessage) -> Bytes {
-    var writer = WireWriter()
+    var writer = BinaryEncoder()
     message.encode(to: &writer)
     return Bytes(writer.bytes[4...])
   }
@@ -49,7 +49,7 @@ struct WorkerMessageTests {
   @Test func `The fuzzer starts from these messages, each and all in one`() throws {
     let directory = Fixture.directory.deletingLastPathComponent().appendingPathComponent("Tests/Fuzz/Worker")
     let isWriting = clinux_secure_environment("MEMARCHIVE_WRITE_SEEDS") != nil
-    var writer = WireWriter()
+    var writer = BinaryEncoder()
     for message in Self.messages { message.encode(to: &writer) }
     let seeds = [("packet", writer.bytes)] + Self.messages.enumerated().map { ("\($0)", Self.record($1)) }
     for (name, bytes) in seeds {
@@ -100,7 +100,7 @@ struct WorkerMessageTests {
   }
 
   @Test func `Records come in any pieces`() throws {
-    var writer = WireWriter()
+    var writer = BinaryEncoder()
     for message in Self.messages { message.encode(to: &writer) }
     for size in [1, 3, 64, writer.bytes.count] {
       var buffer = RecordBuffer()
@@ -117,7 +117,7 @@ struct WorkerMessageTests {
   @Test func `What entries have in common is said once`() throws {
     let details = ArchiveEntry.Shared(ArchiveEntry.Details(userID: 7, user: "somebody"))
     let entries = ["a", "b"].map { ArchiveEntry(.init(name: $0, kind: .file, details: details)) }
-    var writer = WireWriter()
+    var writer = BinaryEncoder()
     for entry in entries { WorkerMessage.entry(entry, .yes).encode(to: &writer) }
     var buffer = RecordBuffer()
     buffer.append(writer.bytes[...])

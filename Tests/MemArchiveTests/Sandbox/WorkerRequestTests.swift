@@ -31,9 +31,9 @@ struct WorkerRequestTests {
   ]
 
   private func crossed(_ request: WorkerRequest) throws -> WorkerRequest {
-    var writer = WireWriter()
+    var writer = BinaryEncoder()
     request.encode(to: &writer)
-    var reader = WireReader(writer.bytes, 4..<writer.bytes.count)
+    var reader = BinaryDecoder(writer.bytes, 4..<writer.bytes.count)
     return try WorkerRequest(&reader)
   }
 
@@ -79,17 +79,17 @@ struct WorkerRequestTests {
     where name != "options" { #expect(text != plain, "\(name)") }
     for ((name, text), (_, received)) in zip(fields(request), fields(try crossed(request)))
     where name != "options" { #expect(received == text, "\(name)") }
-    var writer = WireWriter()
+    var writer = BinaryEncoder()
     request.encode(to: &writer)
-    #expect(WorkerRequest.version(WireReader(writer.bytes, 4..<writer.bytes.count)) == "1")
+    #expect(WorkerRequest.version(BinaryDecoder(writer.bytes, 4..<writer.bytes.count)) == "1")
   }
 
   @Test(arguments: HostMessage.Kind.allCases)
   func `What the host says is decoded to itself`(_ kind: HostMessage.Kind) throws {
     let message = HostMessage(kind, packets: 1, held: -2, descriptors: 3)
-    var writer = WireWriter()
+    var writer = BinaryEncoder()
     message.encode(to: &writer)
-    var reader = WireReader(writer.bytes, 4..<writer.bytes.count)
+    var reader = BinaryDecoder(writer.bytes, 4..<writer.bytes.count)
     #expect(try HostMessage(&reader) == message)
   }
 }

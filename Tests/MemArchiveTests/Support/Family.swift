@@ -4,7 +4,7 @@ import Glibc
 /// The processes below this one, as /proc tells them.
 enum Family {
   struct Worker {
-    let warden: pid_t
+    let supervisor: pid_t
     let worker: pid_t
   }
 
@@ -16,14 +16,14 @@ enum Family {
     }
   }
 
-  /// The workers that were started by this path and that are not reaped, each with its warden. Tests beside this one have
+  /// The workers that were started by this path and that are not reaped, each with its supervisor. Tests beside this one have
   /// theirs in the same process: it is a path of one's own (`NamedWorker`), or one asks in a process of one's own.
   static func workers(named path: String) -> [Worker] {
-    children(of: "self").flatMap { warden in
-      children(of: "\(warden)").filter { worker in
+    children(of: "self").flatMap { supervisor in
+      children(of: "\(supervisor)").filter { worker in
         let command = (try? Bytes(contentsOfFile: "/proc/\(worker)/cmdline")) ?? []
         return String(decoding: command, as: UTF8.self).contains(path)
-      }.map { Worker(warden: warden, worker: $0) }
+      }.map { Worker(supervisor: supervisor, worker: $0) }
     }
   }
 

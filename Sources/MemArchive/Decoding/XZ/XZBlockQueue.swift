@@ -125,7 +125,7 @@ final class XZBlockQueue {
 
 /// What the thread that reads and those that decode share.
 private final class XZBlockDesk: @unchecked Sendable {
-  private let monitor = Monitor()
+  private let monitor = ConditionLock()
   // Guarded by the monitor.
   private var waiting: [XZBlockJob] = []
   private var isEnded = false

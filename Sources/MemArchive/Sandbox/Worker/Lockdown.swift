@@ -75,7 +75,7 @@ enum Lockdown {
 
   private static func startThreads(_ count: Int, _ cancellation: Cancellation) throws(Failure) {
     do throws(ArchiveError) {
-      try ThreadSupply.fill(count)
+      try PrestartedThreads.fill(count)
       try watchParent(cancellation)
     } catch {
       throw Failure(part: "threads", reason: "\(error.reason)", errno: error.errno?.rawValue ?? 0)
@@ -93,7 +93,7 @@ enum Lockdown {
 
   /// Starts a thread that ends the process with its parent, and shows a sign of life every second while anything goes on.
   private static func watchParent(_ cancellation: Cancellation) throws(ArchiveError) {
-    try WorkerThread.start {
+    try JoinableThread.start {
       var before: UInt = 0
       while true {
         clinux_exit_with_peer(CInt(CLINUX_WORKER_SOCKET), 1000)
@@ -118,7 +118,7 @@ enum Lockdown {
     settings.process = UInt32(bitPattern: getpid())
     settings.pipe = pipe ?? -1
     // What is sent when a call is refused: a packet outside of the row, and a record with the call's number.
-    var words = WireWriter()
+    var words = BinaryEncoder()
     words.record { writer in
       writer.put(WorkerMessage.refusedKind)
       writer.put(UInt32(0))

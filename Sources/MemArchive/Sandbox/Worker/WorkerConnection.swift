@@ -9,7 +9,7 @@ final class WorkerConnection: @unchecked Sendable {
   private let channel: PacketChannel
   private var records = RecordBuffer()
   private var received: [HeldDescriptor] = []
-  private var writer = WireWriter()
+  private var writer = BinaryEncoder()
   /// What goes with the next packet, kept open until it is sent.
   private var outgoing: [Outgoing] = []
   private var ledger = Ledger(Limits(heldBytes: .max))

@@ -30,7 +30,7 @@ final class WorkerService {
       options, Ledger(request.account), cancellation, hooks: request.hooks,
       recipient: .host(copiesContent: request.copiesContent))
     connection.use(context.ledger, mostDescriptors: request.mostDescriptors, threads: context.threads)
-    Pause.set { connection.flush() }
+    IdleHook.set { connection.flush() }
   }
 
   func run() {

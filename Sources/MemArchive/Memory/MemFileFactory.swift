@@ -3,7 +3,7 @@ internal import SystemPackage
 /// Where the regions of one extraction are made, one at a time: in memory files of their own, or in slabs.
 ///
 /// Each thread that fills has its own, so that none waits for another.
-@safe package final class Store {
+@safe package final class MemFileFactory {
   let ledger: Ledger
   let fill: ExtractionOptions.Fill
   let executable: Bool
@@ -57,7 +57,7 @@ internal import SystemPackage
 
   /// Room for the descriptors of many files, made at once.
   package func prepareForMany() {
-    guard storage != .packed, ThreadSupply.current == nil else { return }
+    guard storage != .packed, PrestartedThreads.current == nil else { return }
     SystemCalls.growDescriptorTable(to: budget ?? .max)
   }
 
@@ -160,7 +160,7 @@ internal import SystemPackage
   }
 }
 
-extension Store: EntryDestination {
+extension MemFileFactory: EntryDestination {
   package func take(
     _ entry: ArchiveEntry, position: Int, reserved: Reservation?,
     _ content: (Blocks) throws(ArchiveError) -> Int64

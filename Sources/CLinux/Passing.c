@@ -1,5 +1,5 @@
 #define _GNU_SOURCE
-#include "passing.h"
+#include "Passing.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-// The process between the host and a worker; Warden.h says what for.
+// The process between the host and a worker; Supervisor.h says what for.
 #define _GNU_SOURCE
 #include "CLinux.h"
 
@@ -30,7 +30,7 @@
 #define CLONE_PIDFD 0x1000
 #endif
 
-enum { PIDFD = 3 /* P_PIDFD */, WORKER_STACK = 64 << 10, WARDEN_STACK = 32 << 10, SIGNALS = 8 /* sizeof(sigset) */ };
+enum { PIDFD = 3 /* P_PIDFD */, WORKER_STACK = 64 << 10, SUPERVISOR_STACK = 32 << 10, SIGNALS = 8 /* sizeof(sigset) */ };
 
 // <asm/signal.h>, with room for what an architecture has besides.
 struct signal_action {
@@ -38,8 +38,8 @@ struct signal_action {
   unsigned long flags, words[4];
 };
 
-// At the bottom of the memory that host and warden share; the stacks are above it.
-struct clinux_warden {
+// At the bottom of the memory that host and supervisor share; the stacks are above it.
+struct clinux_supervisor {
   // The host's own.
   int descriptor, control;
   // What is to be started.
@@ -47,21 +47,21 @@ struct clinux_warden {
   const char *const *arguments, *const *environment;
   int socket, null, peer, host_process;
   pid_t host;
-  // What the warden says.
+  // What the supervisor says.
   pid_t self;
   int worker;
-  // Whether nobody but the warden runs on this memory any more.
+  // Whether nobody but the supervisor runs on this memory any more.
   volatile int is_alone;
   volatile int failure, how, status;
-  // The warden's, which has nothing else in memory once it has started the worker.
+  // The supervisor's, which has nothing else in memory once it has started the worker.
   struct signal_action action;
   struct pollfd requests[3];
   siginfo_t info;
   int kept[5];
 };
 
-_Static_assert(sizeof(struct clinux_warden) <= 4096, "it has a page");
-enum { SIZE = 4096 + WORKER_STACK + WARDEN_STACK };
+_Static_assert(sizeof(struct clinux_supervisor) <= 4096, "it has a page");
+enum { SIZE = 4096 + WORKER_STACK + SUPERVISOR_STACK };
 
 // What runs on memory that is the host's too must not touch what belongs to one of its threads: no errno, no canary of
 // the stack protector, no call that a sanitizer counts. Nothing but system calls, and those by hand.
@@ -73,7 +73,7 @@ enum { SIZE = 4096 + WORKER_STACK + WARDEN_STACK };
 
 #if defined(__x86_64__)
 
-#define HAS_WARDEN 1
+#define HAS_SUPERVISOR 1
 static inline __attribute__((always_inline)) long call(long number, long a, long b, long c, long d, long e) {
   register long fourth __asm__("r10") = d, fifth __asm__("r8") = e;
   long result;
@@ -86,10 +86,10 @@ static inline __attribute__((always_inline)) long call(long number, long a, long
 
 // clone(2): the child calls `run` on a stack of its own, and must not come back.
 static inline __attribute__((always_inline)) long start(
-    unsigned long flags, void *stack, int *descriptor, void (*run)(struct clinux_warden *),
-    struct clinux_warden *warden) {
+    unsigned long flags, void *stack, int *descriptor, void (*run)(struct clinux_supervisor *),
+    struct clinux_supervisor *supervisor) {
   register void *function __asm__("r12") = (void *)run;
-  register void *argument __asm__("r13") = warden;
+  register void *argument __asm__("r13") = supervisor;
   long result;
   __asm__ volatile("syscall\n\t"
                    "test %%rax, %%rax\n\t"
@@ -106,7 +106,7 @@ static inline __attribute__((always_inline)) long start(
 
 #elif defined(__aarch64__)
 
-#define HAS_WARDEN 1
+#define HAS_SUPERVISOR 1
 static inline __attribute__((always_inline)) long call(long number, long a, long b, long c, long d, long e) {
   register long first __asm__("x0") = a, second __asm__("x1") = b, third __asm__("x2") = c;
   register long fourth __asm__("x3") = d, fifth __asm__("x4") = e, eighth __asm__("x8") = number;
@@ -118,13 +118,13 @@ static inline __attribute__((always_inline)) long call(long number, long a, long
 }
 
 static inline __attribute__((always_inline)) long start(
-    unsigned long flags, void *stack, int *descriptor, void (*run)(struct clinux_warden *),
-    struct clinux_warden *warden) {
+    unsigned long flags, void *stack, int *descriptor, void (*run)(struct clinux_supervisor *),
+    struct clinux_supervisor *supervisor) {
   register long first __asm__("x0") = (long)flags, number __asm__("x8") = SYS_clone;
   register void *second __asm__("x1") = stack;
   register int *third __asm__("x2") = descriptor;
   register void *function __asm__("x20") = (void *)run;
-  register void *argument __asm__("x21") = warden;
+  register void *argument __asm__("x21") = supervisor;
   __asm__ volatile("svc #0\n\t"
                    "cbnz x0, 1f\n\t"
                    "mov x29, xzr\n\t"
@@ -140,7 +140,7 @@ static inline __attribute__((always_inline)) long start(
 
 #endif
 
-#ifdef HAS_WARDEN
+#ifdef HAS_SUPERVISOR
 
 static inline __attribute__((always_inline)) long call3(long number, long a, long b, long c) {
   return call(number, a, b, c, 0, 0);
@@ -151,8 +151,8 @@ static inline __attribute__((always_inline, noreturn)) void leave(int status) {
 }
 
 // Closes all descriptors but the `count` first ones of `kept`, which need not be in order.
-static inline __attribute__((always_inline)) void close_others(struct clinux_warden *warden, int count) {
-  int *kept = warden->kept;
+static inline __attribute__((always_inline)) void close_others(struct clinux_supervisor *supervisor, int count) {
+  int *kept = supervisor->kept;
   for (int index = 1; index < count; index++) {
     for (int at = index; at > 0 && kept[at - 1] > kept[at]; at--) {
       int other = kept[at];
@@ -174,15 +174,15 @@ static inline __attribute__((always_inline)) void close_others(struct clinux_war
 }
 
 // The worker to be: until it executes, a process on this memory.
-ON_SHARED_MEMORY static void become_worker(struct clinux_warden *warden) {
+ON_SHARED_MEMORY static void become_worker(struct clinux_supervisor *supervisor) {
   long error = 0;
-  // It ends with the warden, which may have been killed before this was said.
+  // It ends with the supervisor, which may have been killed before this was said.
   call(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-  if (call3(SYS_getppid, 0, 0, 0) != warden->self) leave(127);
+  if (call3(SYS_getppid, 0, 0, 0) != supervisor->self) leave(127);
   for (int number = 1; number < NSIG; number++) {
     if (number == SIGKILL || number == SIGSTOP) continue;
     // An ignored one would stay so.
-    struct signal_action *action = &warden->action;
+    struct signal_action *action = &supervisor->action;
     if (call(SYS_rt_sigaction, number, 0, (long)action, SIGNALS, 0) != 0 || action->handler == SIG_DFL) continue;
     action->handler = SIG_DFL;
     action->flags = 0;
@@ -190,8 +190,8 @@ ON_SHARED_MEMORY static void become_worker(struct clinux_warden *warden) {
   }
   call3(SYS_setsid, 0, 0, 0);
   // Out of the way of the numbers that they are to have.
-  long socket = call3(SYS_fcntl, warden->socket, F_DUPFD_CLOEXEC, 10);
-  long null = call3(SYS_fcntl, warden->null, F_DUPFD_CLOEXEC, 10);
+  long socket = call3(SYS_fcntl, supervisor->socket, F_DUPFD_CLOEXEC, 10);
+  long null = call3(SYS_fcntl, supervisor->null, F_DUPFD_CLOEXEC, 10);
   if (socket < 0 || null < 0) {
     error = socket < 0 ? socket : null;
   } else {
@@ -199,69 +199,69 @@ ON_SHARED_MEMORY static void become_worker(struct clinux_warden *warden) {
     if (error >= 0) error = call3(SYS_dup3, socket, CLINUX_WORKER_SOCKET, 0);
   }
   if (error >= 0) {
-    warden->kept[0] = 0, warden->kept[1] = 1, warden->kept[2] = 2, warden->kept[3] = CLINUX_WORKER_SOCKET;
-    close_others(warden, 4);
+    supervisor->kept[0] = 0, supervisor->kept[1] = 1, supervisor->kept[2] = 2, supervisor->kept[3] = CLINUX_WORKER_SOCKET;
+    close_others(supervisor, 4);
     uint64_t none = 0;
     call(SYS_rt_sigprocmask, SIG_SETMASK, (long)&none, 0, SIGNALS, 0);
-    error = call3(SYS_execve, (long)warden->path, (long)warden->arguments, (long)warden->environment);
+    error = call3(SYS_execve, (long)supervisor->path, (long)supervisor->arguments, (long)supervisor->environment);
   }
-  warden->failure = (int)-error;
+  supervisor->failure = (int)-error;
   leave(127);
 }
 
 // Stays until the worker has ended, or the host, or the host wants it to end.
-ON_SHARED_MEMORY static void watch(struct clinux_warden *warden) {
-  struct pollfd *requests = warden->requests;
-  requests[0].fd = warden->worker;
-  requests[1].fd = warden->peer;
-  requests[2].fd = warden->host_process;
+ON_SHARED_MEMORY static void watch(struct clinux_supervisor *supervisor) {
+  struct pollfd *requests = supervisor->requests;
+  requests[0].fd = supervisor->worker;
+  requests[1].fd = supervisor->peer;
+  requests[2].fd = supervisor->host_process;
   for (int index = 0; index < 3; index++) requests[index].events = POLLIN;
   requests[1].events = POLLIN | POLLRDHUP;
   long count;
   do count = call(SYS_ppoll, (long)requests, 3, 0, 0, SIGNALS);
   while (count == -EINTR);
   if (count < 0 || (requests[1].revents | requests[2].revents) != 0)
-    call(SYS_pidfd_send_signal, warden->worker, SIGKILL, 0, 0, 0);
+    call(SYS_pidfd_send_signal, supervisor->worker, SIGKILL, 0, 0, 0);
   long result;
-  do result = call(SYS_waitid, PIDFD, warden->worker, (long)&warden->info, WEXITED, 0);
+  do result = call(SYS_waitid, PIDFD, supervisor->worker, (long)&supervisor->info, WEXITED, 0);
   while (result == -EINTR);
   if (result == 0) {
-    warden->status = warden->info.si_status;
-    warden->how = warden->info.si_code == CLD_EXITED ? CLINUX_ENDED_EXIT : CLINUX_ENDED_SIGNAL;
+    supervisor->status = supervisor->info.si_status;
+    supervisor->how = supervisor->info.si_code == CLD_EXITED ? CLINUX_ENDED_EXIT : CLINUX_ENDED_SIGNAL;
   }
   leave(0);
 }
 
-ON_SHARED_MEMORY static void guard(struct clinux_warden *warden) {
+ON_SHARED_MEMORY static void guard(struct clinux_supervisor *supervisor) {
   call(SYS_prctl, PR_SET_NAME, (long)"memarchive-ward", 0, 0, 0);
-  warden->self = (pid_t)call3(SYS_getpid, 0, 0, 0);
+  supervisor->self = (pid_t)call3(SYS_getpid, 0, 0, 0);
   // Where the host ignores its children's ends, the worker's would not be told.
-  warden->action.handler = SIG_DFL;
-  call(SYS_rt_sigaction, SIGCHLD, (long)&warden->action, 0, SIGNALS, 0);
-  warden->host_process = (int)call3(SYS_pidfd_open, warden->host, 0, 0);
-  if (warden->host_process < 0) {
-    warden->is_alone = 1;
-    warden->failure = -warden->host_process;
+  supervisor->action.handler = SIG_DFL;
+  call(SYS_rt_sigaction, SIGCHLD, (long)&supervisor->action, 0, SIGNALS, 0);
+  supervisor->host_process = (int)call3(SYS_pidfd_open, supervisor->host, 0, 0);
+  if (supervisor->host_process < 0) {
+    supervisor->is_alone = 1;
+    supervisor->failure = -supervisor->host_process;
     leave(1);
   }
-  int *kept = warden->kept;
-  kept[0] = warden->socket, kept[1] = warden->null, kept[2] = warden->peer, kept[3] = warden->host_process;
-  close_others(warden, 4);
+  int *kept = supervisor->kept;
+  kept[0] = supervisor->socket, kept[1] = supervisor->null, kept[2] = supervisor->peer, kept[3] = supervisor->host_process;
+  close_others(supervisor, 4);
   long worker = start(
-      CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, (char *)warden + 4096 + WORKER_STACK, &warden->worker,
-      become_worker, warden);
+      CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, (char *)supervisor + 4096 + WORKER_STACK, &supervisor->worker,
+      become_worker, supervisor);
   // The other one has executed, or has ended.
-  warden->is_alone = 1;
+  supervisor->is_alone = 1;
   if (worker < 0) {
-    warden->failure = (int)-worker;
+    supervisor->failure = (int)-worker;
     leave(1);
   }
-  kept[0] = warden->worker, kept[1] = warden->peer, kept[2] = warden->host_process;
-  close_others(warden, 3);
+  kept[0] = supervisor->worker, kept[1] = supervisor->peer, kept[2] = supervisor->host_process;
+  close_others(supervisor, 3);
   // The host goes on. From here on, the thread that has started this process may end, and with it all that is its.
   uint8_t word = 1;
-  call(SYS_sendto, warden->peer, (long)&word, 1, MSG_NOSIGNAL, 0);
-  watch(warden);
+  call(SYS_sendto, supervisor->peer, (long)&word, 1, MSG_NOSIGNAL, 0);
+  watch(supervisor);
 }
 
 // What a worker has as its standard streams: an appliance may have no /dev, and an empty file that nobody can write to
@@ -275,24 +275,24 @@ static int open_nothing(void) {
   return nothing;
 }
 
-struct clinux_warden *clinux_start_warden(
+struct clinux_supervisor *clinux_start_supervisor(
     const char *path, const char *const *arguments, const char *const *environment, int socket) {
   int null = -1, sockets[2] = {-1, -1}, error;
-  struct clinux_warden *warden = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
-  if (warden == MAP_FAILED) return NULL;
+  struct clinux_supervisor *supervisor = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+  if (supervisor == MAP_FAILED) return NULL;
   if (clinux_packet_sockets(sockets) != 0 || (null = open_nothing()) < 0) goto failed;
-  warden->path = path, warden->arguments = arguments, warden->environment = environment;
-  warden->socket = socket, warden->null = null, warden->peer = sockets[1];
-  warden->control = sockets[0];
-  warden->host = getpid();
+  supervisor->path = path, supervisor->arguments = arguments, supervisor->environment = environment;
+  supervisor->socket = socket, supervisor->null = null, supervisor->peer = sockets[1];
+  supervisor->control = sockets[0];
+  supervisor->host = getpid();
   // All of them, those of the C library too: no handler may run in the other process, on this memory. pthread_sigmask(3)
   // leaves some out.
   uint64_t all = ~0ULL, before = 0;
   call(SYS_rt_sigprocmask, SIG_SETMASK, (long)&all, (long)&before, SIGNALS, 0);
   int descriptor = -1;
   // Without an exit signal: neither SIGCHLD nor wait(2) tells the host of it.
-  long process = start(CLONE_VM | CLONE_PIDFD, (char *)warden + SIZE, &descriptor, guard, warden);
-  warden->descriptor = descriptor;
+  long process = start(CLONE_VM | CLONE_PIDFD, (char *)supervisor + SIZE, &descriptor, guard, supervisor);
+  supervisor->descriptor = descriptor;
   if (process > 0) {
     struct pollfd requests[2] = {{.fd = sockets[0], .events = POLLIN}, {.fd = descriptor, .events = POLLIN}};
     long count;
@@ -309,14 +309,14 @@ struct clinux_warden *clinux_start_warden(
     goto failed;
   }
   uint8_t word = 0;
-  if (warden->failure == 0 && recv(sockets[0], &word, 1, MSG_DONTWAIT) == 1) {
+  if (supervisor->failure == 0 && recv(sockets[0], &word, 1, MSG_DONTWAIT) == 1) {
     // Where it would take the place of a standard stream, it goes above these.
-    warden->descriptor = clinux_above_streams(descriptor);
-    return warden;
+    supervisor->descriptor = clinux_above_streams(descriptor);
+    return supervisor;
   }
-  error = warden->failure != 0 ? warden->failure : ECHILD;
+  error = supervisor->failure != 0 ? supervisor->failure : ECHILD;
   int how, status;
-  clinux_end_warden(warden, &how, &status);
+  clinux_end_supervisor(supervisor, &how, &status);
   errno = error;
   return NULL;
 failed:
@@ -324,42 +324,42 @@ failed:
   if (null >= 0) close(null);
   for (int index = 0; index < 2; index++)
     if (sockets[index] >= 0) close(sockets[index]);
-  munmap(warden, SIZE);
+  munmap(supervisor, SIZE);
   errno = error;
   return NULL;
 }
 
-void clinux_end_warden(struct clinux_warden *warden, int *how, int *status) {
+void clinux_end_supervisor(struct clinux_supervisor *supervisor, int *how, int *status) {
   // Heard of even where a child of the host's holds a copy of this end.
-  shutdown(warden->control, SHUT_RDWR);
+  shutdown(supervisor->control, SHUT_RDWR);
   siginfo_t info;
   int result;
-  do result = waitid((idtype_t)PIDFD, (id_t)warden->descriptor, &info, WEXITED | __WALL);
+  do result = waitid((idtype_t)PIDFD, (id_t)supervisor->descriptor, &info, WEXITED | __WALL);
   while (result != 0 && errno == EINTR);
   if (result != 0) {
     // Reaped by the host, which waits for everything: the descriptor tells its end too.
-    struct pollfd request = {.fd = warden->descriptor, .events = POLLIN};
+    struct pollfd request = {.fd = supervisor->descriptor, .events = POLLIN};
     while (poll(&request, 1, -1) < 0 && errno == EINTR) {}
   }
-  *how = warden->how;
-  *status = warden->status;
-  close(warden->control);
-  close(warden->descriptor);
-  // Where the warden was killed before it had to itself what it runs on, somebody may be on it yet: it stays.
-  if (warden->is_alone) munmap(warden, SIZE);
+  *how = supervisor->how;
+  *status = supervisor->status;
+  close(supervisor->control);
+  close(supervisor->descriptor);
+  // Where the supervisor was killed before it had to itself what it runs on, somebody may be on it yet: it stays.
+  if (supervisor->is_alone) munmap(supervisor, SIZE);
 }
 
 #else
 
-struct clinux_warden *clinux_start_warden(
+struct clinux_supervisor *clinux_start_supervisor(
     const char *path, const char *const *arguments, const char *const *environment, int socket) {
   (void)path, (void)arguments, (void)environment, (void)socket;
   errno = ENOSYS;
   return NULL;
 }
 
-void clinux_end_warden(struct clinux_warden *warden, int *how, int *status) { (void)warden, (void)how, (void)status; }
+void clinux_end_supervisor(struct clinux_supervisor *supervisor, int *how, int *status) { (void)supervisor, (void)how, (void)status; }
 
 #endif
 
-int clinux_warden_descriptor(const struct clinux_warden *warden) { return warden->descriptor; }
+int clinux_supervisor_descriptor(const struct clinux_supervisor *supervisor) { return supervisor->descriptor; }

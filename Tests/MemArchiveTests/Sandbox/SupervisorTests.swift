@@ -15,7 +15,7 @@ private let signals = Atomic<Int>(0)
 private func hasNoChild() -> Bool { waitpid(-1, nil, WNOHANG) == -1 && errno == ECHILD }
 
 /// What stands between a host and its worker; each test in a process that has no children but these.
-struct WardenTests {
+struct SupervisorTests {
   @Test(.timeLimit(.minutes(5)))
   func `A host hears of no child, neither meanwhile nor afterwards`() async {
     await #expect(processExitsWith: .success) {
@@ -61,11 +61,11 @@ struct WardenTests {
     }
   }
 
-  @Test func `A warden that is killed takes its worker along, and is an error`() async {
+  @Test func `A supervisor that is killed takes its worker along, and is an error`() async {
     await #expect(processExitsWith: .success) {
       var stream = try ArchiveReader(bytes: archive).stream(options: ExtractionOptions(sandbox: .required))
       guard try stream.next() != nil, let pair = Family.workers(named: "worker").first else { exit(1) }
-      kill(pair.warden, SIGKILL)
+      kill(pair.supervisor, SIGKILL)
       // Until the kernel has passed it on, the worker may still answer.
       Family.awaitEnd(of: pair.worker)
       do {
@@ -82,13 +82,13 @@ struct WardenTests {
   }
 
   @Test(.timeLimit(.minutes(5)), arguments: [false, true])
-  func `Neither warden nor worker outlives a host that is killed`(_ isStopped: Bool) async throws {
+  func `Neither supervisor nor worker outlives a host that is killed`(_ isStopped: Bool) async throws {
     let path = FileManager.default.temporaryDirectory.appendingPathComponent("pids-\(UUID().uuidString)").path
     defer { unlink(path) }
     await #expect(processExitsWith: .signal(SIGKILL)) { [path = path as String, isStopped] in
       var stream = try ArchiveReader(bytes: archive).stream(options: ExtractionOptions(sandbox: .required))
       guard try stream.next() != nil, let pair = Family.workers(named: "worker").first else { exit(1) }
-      try "\(pair.warden) \(pair.worker)".write(toFile: path, atomically: false, encoding: .utf8)
+      try "\(pair.supervisor) \(pair.worker)".write(toFile: path, atomically: false, encoding: .utf8)
       // One that cannot notice by itself.
       if isStopped { kill(pair.worker, SIGSTOP) }
       kill(getpid(), SIGKILL)
@@ -100,12 +100,12 @@ struct WardenTests {
     for process in processes { Family.awaitEnd(of: process) }
   }
 
-  @Test func `A warden has no descriptor of the host's`() async {
+  @Test func `A supervisor has no descriptor of the host's`() async {
     await #expect(processExitsWith: .success) {
       let (reading, writing) = try FileDescriptor.pipe()
       var stream = try ArchiveReader(bytes: archive).stream(options: ExtractionOptions(sandbox: .required))
       guard try stream.next() != nil, let pair = Family.workers(named: "worker").first else { exit(1) }
-      let directory = "/proc/\(pair.warden)/fd"
+      let directory = "/proc/\(pair.supervisor)/fd"
       let open = try FileManager.default.contentsOfDirectory(atPath: directory)
       let targets = try open.map {
         try FileManager.default.destinationOfSymbolicLink(atPath: directory + "/" + $0)
@@ -123,7 +123,7 @@ struct WardenTests {
 
   /// It is killed while it starts, at whatever point it has come to.
   @Test(.timeLimit(.minutes(5)))
-  func `A warden that is killed while it starts a worker is an error or none`() async {
+  func `A supervisor that is killed while it starts a worker is an error or none`() async {
     await #expect(processExitsWith: .success) {
       let isDone = Atomic<Bool>(false)
       let hasEnded = Atomic<Bool>(false)

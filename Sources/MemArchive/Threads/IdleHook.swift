@@ -2,7 +2,7 @@ internal import Glibc
 internal import Synchronization
 
 /// What a thread does before it waits for input, where somebody has set that: a worker says what it knows so far.
-enum Pause {
+enum IdleHook {
   private struct Hook {
     let thread: pthread_t
     let body: @Sendable () -> Void

@@ -3,10 +3,10 @@ internal import Glibc
 internal import SystemPackage
 
 /// A thread of the library's own, to be joined or detached once.
-struct WorkerThread: ~Copyable {
+struct JoinableThread: ~Copyable {
   private enum Kind {
     case own(pthread_t)
-    case borrowed(ThreadSupply.Seat)
+    case borrowed(PrestartedThreads.Slot)
   }
 
   private let kind: Kind
@@ -19,11 +19,11 @@ struct WorkerThread: ~Copyable {
 
   /// Runs `body` on a new thread. The host's signals are not delivered to it.
   static func start(_ body: @escaping @Sendable () -> Void) throws(ArchiveError) -> Self {
-    if let supply = ThreadSupply.current {
-      guard let seat = supply.borrow(body) else {
+    if let supply = PrestartedThreads.current {
+      guard let slot = supply.borrow(body) else {
         throw .system("pthread_create", .wouldBlock, doing: "borrowing a thread")
       }
-      return Self(kind: .borrowed(seat))
+      return Self(kind: .borrowed(slot))
     }
     // A process of one thread waits for nothing here.
     if clinux_thread_count() == 1 { SystemCalls.growDescriptorTable() }
@@ -39,7 +39,7 @@ struct WorkerThread: ~Copyable {
       &thread, nil,
       { context in
         guard let context = unsafe context else { return nil }
-        unsafe clinux_name_thread(WorkerThread.name)
+        unsafe clinux_name_thread(JoinableThread.name)
         unsafe Unmanaged<Body>.fromOpaque(context).takeRetainedValue().run()
         return nil
       }, context)
@@ -56,7 +56,7 @@ struct WorkerThread: ~Copyable {
   consuming func join() {
     switch kind {
     case .own(let thread): pthread_join(thread, nil)
-    case .borrowed(let seat): seat.join()
+    case .borrowed(let slot): slot.join()
     }
   }
 
@@ -76,13 +76,13 @@ struct ThreadGroup: ~Copyable {
   private var handles: [Handle] = []
 
   private final class Handle {
-    private var thread: WorkerThread?
-    init(_ thread: consuming WorkerThread) { self.thread = consume thread }
+    private var thread: JoinableThread?
+    init(_ thread: consuming JoinableThread) { self.thread = consume thread }
     func join() { thread.take()?.join() }
   }
 
   mutating func start(_ body: @escaping @Sendable () -> Void) throws(ArchiveError) {
-    handles.append(Handle(try WorkerThread.start(body)))
+    handles.append(Handle(try JoinableThread.start(body)))
   }
 
   mutating func join() {

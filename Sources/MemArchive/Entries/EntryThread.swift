@@ -1,5 +1,5 @@
 /// Extracts entries on one thread, to a destination of its own.
-final class EntryWorker: @unchecked Sendable {
+final class EntryThread: @unchecked Sendable {
   // Used by one thread at a time: the one that works, and after its end the one that seals.
   let destination: any EntryDestination
   /// For zip content; nil where there is none.
@@ -26,11 +26,11 @@ final class EntryWorker: @unchecked Sendable {
   }
 
   /// What the ledger was charged with for an entry; gives it back when it goes.
-  static func charge(_ job: EntryCrew.Job, _ ledger: Ledger) -> Charge {
+  static func charge(_ job: EntryThreadPool.Job, _ ledger: Ledger) -> Charge {
     Charge(ledger, entry: job.entry.name, job.reservation)
   }
 
-  private func extract(_ job: EntryCrew.Job, _ copies: [UInt8]) throws(ArchiveError) -> MemFile? {
+  private func extract(_ job: EntryThreadPool.Job, _ copies: [UInt8]) throws(ArchiveError) -> MemFile? {
     try destination.take(job.entry, position: job.position, reserved: job.reservation) {
       take throws(ArchiveError) in
       switch job.content {

@@ -5,13 +5,13 @@ import Testing
 
 @testable import MemArchive
 
-struct WorkerThreadTests {
+struct JoinableThreadTests {
   /// Read when the thread has been joined.
   private final class Blocked: @unchecked Sendable { var signals: Set<CInt> = [] }
 
   @Test func `A thread blocks the host's signals, and none that it brings upon itself`() throws {
     let blocked = Blocked()
-    try WorkerThread.start {
+    try JoinableThread.start {
       var mask = sigset_t()
       pthread_sigmask(SIG_BLOCK, nil, &mask)
       blocked.signals = Set((1..<32).filter { sigismember(&mask, $0) == 1 })

@@ -2,7 +2,7 @@ internal import SystemPackage
 
 /// A file in memory that is being filled, block by block at its offset; `seal` consumes it. One that is dropped gives
 /// its descriptor and memory back.
-struct MemoryFile: ~Copyable {
+struct MemfdWriter: ~Copyable {
   let memfd: Memfd
   private let name: String
   private let fill: ExtractionOptions.Fill

@@ -1,7 +1,7 @@
 internal import Glibc
 
 /// A mutex with a condition that threads wait for (pthread_cond_wait(3)).
-@safe final class Monitor: @unchecked Sendable {
+@safe final class ConditionLock: @unchecked Sendable {
   private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
   private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
 

@@ -4,7 +4,7 @@ typealias WireNumber = FixedWidthInteger & BitwiseCopyable
 struct Malformed: Error {}
 
 /// Writes numbers, texts and lists one behind the other, little-endian.
-struct WireWriter {
+struct BinaryEncoder {
   private(set) var bytes: [UInt8] = []
   /// Those that were written last; the same are not written again.
   var details: ArchiveEntry.Shared<ArchiveEntry.Details>?
@@ -32,7 +32,7 @@ struct WireWriter {
   }
 
   /// Whether there is a value, and then the value.
-  mutating func put<Value>(_ value: Value?, _ write: (inout WireWriter, Value) -> Void) {
+  mutating func put<Value>(_ value: Value?, _ write: (inout BinaryEncoder, Value) -> Void) {
     put(value != nil)
     if let value { write(&self, value) }
   }
@@ -40,7 +40,7 @@ struct WireWriter {
   mutating func put<Value: FixedWidthInteger>(optional value: Value?) { put(value) { $0.put($1) } }
   mutating func put(optional value: String?) { put(value) { $0.put($1) } }
 
-  mutating func put<Value>(all values: [Value], _ write: (inout WireWriter, Value) -> Void) {
+  mutating func put<Value>(all values: [Value], _ write: (inout BinaryEncoder, Value) -> Void) {
     put(UInt32(clamping: values.count))
     for value in values { write(&self, value) }
   }
@@ -51,7 +51,7 @@ struct WireWriter {
   }
 
   /// Appends what `body` writes, with its length in front.
-  mutating func record(_ body: (inout WireWriter) -> Void) {
+  mutating func record(_ body: (inout BinaryEncoder) -> Void) {
     let start = bytes.count
     put(UInt32(0))
     body(&self)
@@ -60,8 +60,8 @@ struct WireWriter {
   }
 }
 
-/// Reads what a `WireWriter` wrote, or anything else: every function either returns or throws `Malformed`.
-struct WireReader {
+/// Reads what a `BinaryEncoder` wrote, or anything else: every function either returns or throws `Malformed`.
+struct BinaryDecoder {
   private let bytes: [UInt8]
   private var position: Int
   private let end: Int
@@ -112,7 +112,7 @@ struct WireReader {
   }
 
   mutating func optional<Value>(
-    _ read: (inout WireReader) throws(Malformed) -> Value
+    _ read: (inout BinaryDecoder) throws(Malformed) -> Value
   ) throws(Malformed) -> Value? {
     try bool() ? try read(&self) : nil
   }
@@ -136,7 +136,7 @@ struct WireReader {
 
   /// A list; memory is taken only for what is there.
   mutating func all<Value>(
-    _ read: (inout WireReader) throws(Malformed) -> Value
+    _ read: (inout BinaryDecoder) throws(Malformed) -> Value
   ) throws(Malformed) -> [Value] {
     let count = try Int(number(UInt32.self))
     // Each element takes a byte at least.
@@ -178,14 +178,14 @@ struct RecordBuffer {
   var isEmpty: Bool { position == bytes.count }
 
   /// The next record; nil where it is not there as a whole.
-  mutating func next() throws(Malformed) -> WireReader? {
-    var reader = WireReader(bytes, position..<bytes.count)
+  mutating func next() throws(Malformed) -> BinaryDecoder? {
+    var reader = BinaryDecoder(bytes, position..<bytes.count)
     guard reader.rest >= 4 else { return nil }
     let count = try Int(reader.number(UInt32.self))
     guard count <= largest else { throw Malformed() }
     guard count <= reader.rest else { return nil }
     let start = position + 4
     position = start + count
-    return WireReader(bytes, start..<start + count)
+    return BinaryDecoder(bytes, start..<start + count)
   }
 }

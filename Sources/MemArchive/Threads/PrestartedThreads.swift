@@ -1,40 +1,40 @@
 internal import Synchronization
 
 /// Threads that were started beforehand, for a process that may start none any more: who wants a thread borrows one.
-final class ThreadSupply: Sendable {
-  private static let supply = Mutex<ThreadSupply?>(nil)
+final class PrestartedThreads: Sendable {
+  private static let supply = Mutex<PrestartedThreads?>(nil)
   /// Whether threads have to be borrowed.
-  static var current: ThreadSupply? { supply.withLock { $0 } }
+  static var current: PrestartedThreads? { supply.withLock { $0 } }
 
-  private let free: Mutex<[Seat]>
+  private let free: Mutex<[Slot]>
 
-  private init(_ seats: [Seat]) { free = Mutex(seats) }
+  private init(_ slots: [Slot]) { free = Mutex(slots) }
 
   /// Starts so many threads, hears from each of them, and lends them from now on.
   static func fill(_ count: Int) throws(ArchiveError) {
-    var seats: [Seat] = []
+    var slots: [Slot] = []
     for _ in 0..<count {
-      let seat = Seat()
-      try WorkerThread.start { seat.run() }.detach()
-      seats.append(seat)
+      let slot = Slot()
+      try JoinableThread.start { slot.run() }.detach()
+      slots.append(slot)
     }
-    for seat in seats { seat.waitForReport() }
-    let filled = ThreadSupply(seats)
+    for slot in slots { slot.waitForReport() }
+    let filled = PrestartedThreads(slots)
     supply.withLock { $0 = filled }
   }
 
   /// A thread that runs `body`; nil where none is free.
-  func borrow(_ body: @escaping @Sendable () -> Void) -> Seat? {
-    guard let seat = free.withLock({ $0.popLast() }) else { return nil }
-    seat.take(body)
-    return seat
+  func borrow(_ body: @escaping @Sendable () -> Void) -> Slot? {
+    guard let slot = free.withLock({ $0.popLast() }) else { return nil }
+    slot.take(body)
+    return slot
   }
 
-  fileprivate func giveBack(_ seat: Seat) { free.withLock { $0.append(seat) } }
+  fileprivate func giveBack(_ slot: Slot) { free.withLock { $0.append(slot) } }
 
   /// One thread, which waits for something to do.
-  final class Seat: @unchecked Sendable {
-    private let monitor = Monitor()
+  final class Slot: @unchecked Sendable {
+    private let monitor = ConditionLock()
     // Both guarded by the monitor.
     private var hasReported = false
     private var body: (@Sendable () -> Void)?
@@ -51,7 +51,7 @@ final class ThreadSupply: Sendable {
     /// Waits until what it does is done.
     func join() {
       monitor.locked { while body != nil { monitor.wait() } }
-      ThreadSupply.current?.giveBack(self)
+      PrestartedThreads.current?.giveBack(self)
     }
 
     fileprivate func waitForReport() { monitor.locked { while !hasReported { monitor.wait() } } }

@@ -4,7 +4,7 @@
 ///
 /// The thread that submits takes part: it works while it would have to wait, so that one processor more is busy and an
 /// archive with little in it starts no thread at all.
-final class EntryCrew {
+final class EntryThreadPool {
   /// One entry to be extracted; a class, because it is large to be copied.
   final class Job {
     enum Content {
@@ -49,10 +49,10 @@ final class EntryCrew {
   private let size: Int
   private let ledger: Ledger
   private let queue: BatchQueue
-  private let makeWorker: (any EntryDestination) -> EntryWorker
+  private let makeWorker: (any EntryDestination) -> EntryThread
   private let makeDestination: () -> any EntryDestination
-  private let own: EntryWorker
-  private var workers: [EntryWorker] = []
+  private let own: EntryThread
+  private var workers: [EntryThread] = []
   private var threads = ThreadGroup()
   private var pending = Batch()
   /// The entries taken so far.
@@ -89,7 +89,7 @@ final class EntryCrew {
     let queue = BatchQueue()
     self.queue = queue
     self.makeDestination = { makeDestination(context) }
-    makeWorker = { EntryWorker(source, $0, context.cancellation, stop: queue.stop) }
+    makeWorker = { EntryThread(source, $0, context.cancellation, stop: queue.stop) }
     own = makeWorker(destination)
   }
 
@@ -190,7 +190,7 @@ final class EntryCrew {
   func stop() {
     queue.end()
     threads.join()
-    for job in queue.removeAll() + pending.jobs { _ = EntryWorker.charge(job, ledger) }
+    for job in queue.removeAll() + pending.jobs { _ = EntryThread.charge(job, ledger) }
     pending = Batch()
   }
 
@@ -218,7 +218,7 @@ final class EntryCrew {
     spare.append(batch)
   }
 
-  /// As many as the crew may have; fewer where the system refuses.
+  /// As many as the pool may have; fewer where the system refuses.
   private func startThreads() {
     while workers.count + 1 < size {
       let worker = makeWorker(makeDestination())
