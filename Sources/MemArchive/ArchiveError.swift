@@ -92,37 +92,63 @@ public struct ArchiveError: Error, Hashable, Sendable {
     public static var system: Self { Self(.system) }
   }
 
+  /// What it says, in one place: an error of one word costs next to nothing where a result or an optional could be one.
+  private final class Storage: Hashable, Sendable {
+    let code: Code
+    let entry: String?
+    let reason: String
+    let call: String?
+    let errno: Errno?
+    let advice: String
+
+    init(_ code: Code, _ entry: String?, _ reason: String, _ call: String?, _ errno: Errno?, _ advice: String)
+    {
+      (self.code, self.entry, self.reason) = (code, entry, reason)
+      (self.call, self.errno, self.advice) = (call, errno, advice)
+    }
+
+    private var texts: [String?] { [entry, reason, call, advice] }
+
+    static func == (left: Storage, right: Storage) -> Bool {
+      left.code == right.code && left.errno == right.errno && left.texts == right.texts
+    }
+
+    func hash(into hasher: inout Hasher) {
+      hasher.combine(code)
+      hasher.combine(errno)
+      hasher.combine(texts)
+    }
+  }
+
+  private let storage: Storage
+
   /// What went wrong.
-  public let code: Code
+  public var code: Code { storage.code }
   /// The name of the entry at hand, ``ArchiveEntry/name``; `nil` when the archive as a whole is meant.
-  public internal(set) var entry: String?
+  public var entry: String? { storage.entry }
   /// What happened, without the entry and the advice.
-  public let reason: String
+  public var reason: String { storage.reason }
   /// The failing system call or library function, when one failed.
-  public let call: String?
+  public var call: String? { storage.call }
   /// The error number of the failing system call. libarchive's and zlib's own numbers are never put here.
-  public let errno: Errno?
+  public var errno: Errno? { storage.errno }
   /// One sentence about what can be done.
-  public let advice: String
+  public var advice: String { storage.advice }
 
   package init(
     _ code: Code, entry: String? = nil, _ reason: String, call: String? = nil, errno: Errno? = nil,
     advice: String
   ) {
-    self.code = code
-    self.entry = entry
-    self.reason = reason
-    self.call = call
-    self.errno = errno
-    self.advice = advice
+    storage = Storage(code, entry, reason, call, errno, advice)
+  }
+
+  /// The same error, said of an entry, or of the archive as a whole.
+  func of(_ entry: String?) -> Self {
+    Self(code, entry: entry, reason, call: call, errno: errno, advice: advice)
   }
 
   /// The same error, said of `name` unless it names an entry already.
-  func naming(_ name: String?) -> Self {
-    var error = self
-    error.entry = entry ?? name
-    return error
-  }
+  func naming(_ name: String?) -> Self { entry == nil && name != nil ? of(name) : self }
 }
 
 extension ArchiveError: CustomStringConvertible {

@@ -139,9 +139,7 @@ extension ArchiveError {
   /// The error with its entry under the name that it has from outside `archive`.
   package func inside(_ archive: String?) -> ArchiveError {
     guard let archive else { return self }
-    var error = self
-    error.entry = entry.map { EntryName.joined(archive, $0) } ?? archive
-    return error
+    return of(entry.map { EntryName.joined(archive, $0) } ?? archive)
   }
 }
 

@@ -33,6 +33,8 @@ final class LocalEntries: EntrySource {
   }
 
   var warnings: WarningList { log.list }
+  /// Differs where `warnings` does.
+  var warningCount: Int { log.count }
   var comment: String? { reader.comment }
   var protection: Protection? { nil }
 

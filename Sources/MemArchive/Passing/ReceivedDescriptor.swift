@@ -14,6 +14,12 @@ enum ReceivedDescriptor {
     var errno: Errno?
   }
 
+  /// The device that memory files of this process are on: a mount of the kernel's own, which is never unmounted. Whatever else
+  /// is on it is on tmpfs too.
+  private static let ownDevice = try? SystemCalls.status(
+    of: Memfd.create(name: "probe", executable: false).descriptor
+  ).device
+
   /// Takes a descriptor over if it is a memory file of exactly this size that nobody can change any more.
   ///
   /// The seals come first: once they are all there, what is asked next cannot change. Nothing here opens its path, which a
@@ -38,7 +44,7 @@ enum ReceivedDescriptor {
       status = try SystemCalls.status(of: descriptor)
       guard status.isRegular else { throw .invalidArgument }
       // hugetlbfs carries seals too, and its pages are a scarce resource of the whole system.
-      guard try SystemCalls.isOnTmpfs(descriptor) else { throw .invalidArgument }
+      if status.device != ownDevice, try !SystemCalls.isOnTmpfs(descriptor) { throw .invalidArgument }
     } catch {
       throw Refusal(reason: "is no regular file in memory", call: "fstatfs", errno: error)
     }

@@ -16,6 +16,11 @@ struct BinaryEncoder {
     unsafe withUnsafeBytes(of: &value) { unsafe bytes.append(contentsOf: $0) }
   }
 
+  /// Numbers in one piece, for a process of the same build: as they are in memory, without padding.
+  mutating func put<Value: BitwiseCopyable>(piece: Value) {
+    unsafe withUnsafeBytes(of: piece) { unsafe bytes.append(contentsOf: $0) }
+  }
+
   mutating func put(_ value: Bool) { bytes.append(value ? 1 : 0) }
 
   mutating func put(_ value: [UInt8]) {
@@ -86,6 +91,12 @@ struct BinaryDecoder {
     let start = try take(MemoryLayout<Value>.size)
     return unsafe Value(
       littleEndian: bytes.span.bytes.unsafeLoadUnaligned(fromByteOffset: start, as: Value.self))
+  }
+
+  /// A type of numbers alone, which any bytes are a value of.
+  mutating func piece<Value: BitwiseCopyable>(_: Value.Type) throws(Malformed) -> Value {
+    let start = try take(MemoryLayout<Value>.size)
+    return unsafe bytes.span.bytes.unsafeLoadUnaligned(fromByteOffset: start, as: Value.self)
   }
 
   mutating func bool() throws(Malformed) -> Bool {

@@ -1,32 +1,35 @@
-/// Elements by their numbers, which are consecutive: appended in order and taken out in any. What has been taken out in
-/// front leaves its room to those that follow.
+/// Elements by their numbers, which are consecutive: appended in order and removed in any. The room of those that were removed
+/// in front goes to those that follow.
 struct PositionQueue<Element> {
   private var elements: [Element?] = []
-  /// Where in `elements` the first is that may be there.
+  /// The index in `elements` of the first that may be there.
   private var head = 0
   /// The number of the first of `elements`.
   private var start = 0
-  private(set) var count = 0
 
-  var isEmpty: Bool { count == 0 }
+  /// Gives the next number to an element.
+  mutating func append(_ element: Element) { elements.append(element) }
 
-  /// Gives the next number to an element, or to none.
-  mutating func append(_ element: Element?) {
-    elements.append(element)
-    if element != nil { count += 1 } else if elements.count == 1 { advance() }
+  /// The element of this number; nil where there is none. One that is not there cannot be set.
+  subscript(number: Int) -> Element? {
+    get { isIn(number) ? elements[number - start] : nil }
+    _modify {
+      if isIn(number) {
+        yield &elements[number - start]
+      } else {
+        var none: Element?
+        yield &none
+      }
+    }
   }
 
-  /// Takes out the element of this number; nil where there is none.
-  mutating func take(_ number: Int) -> Element? {
-    guard number >= start, number - start < elements.count,
-      let element = elements[number - start].take()
-    else { return nil }
-    count -= 1
+  mutating func remove(_ number: Int) {
+    guard isIn(number) else { return }
+    elements[number - start] = nil
     if number - start == head { advance() }
-    return element
   }
 
-  mutating func takeFirst() -> Element? { isEmpty ? nil : take(start + head) }
+  private func isIn(_ number: Int) -> Bool { number >= start && number - start < elements.count }
 
   private mutating func advance() {
     while head < elements.count, elements[head] == nil { head += 1 }

@@ -13,17 +13,52 @@ extension ArchiveEntry.Kind {
   fileprivate var number: UInt8 { UInt8(clamping: Self.inOrder.firstIndex(of: self) ?? 0) }
 }
 
+/// What an entry's header says in numbers: one piece, because there may be a million of them. Without padding.
+private struct EntryNumbers: BitwiseCopyable {
+  var size: Int64
+  var seconds: Int64
+  var linkCount: Int64
+  var nanoseconds: UInt32
+  var mode: UInt16
+  var kind: UInt8
+  /// What there is of the optional parts.
+  var parts: UInt8
+
+  static let (converted, sized, dated, permitted, linked, encrypted) =
+    (1, 2, 4, 8, 16, 32) as (UInt8, UInt8, UInt8, UInt8, UInt8, UInt8)
+
+  init(_ entry: ArchiveEntry) {
+    let fields = entry.fields.value
+    size = max(0, fields.size ?? 0)
+    seconds = fields.modified?.seconds ?? 0
+    linkCount = Int64(fields.linkCount)
+    nanoseconds = UInt32(clamping: fields.modified?.nanoseconds ?? 0)
+    mode = fields.mode ?? 0
+    kind = fields.kind.number
+    parts = fields.convertedFrom == nil ? 0 : Self.converted
+    if fields.size != nil { parts |= Self.sized }
+    if fields.modified != nil { parts |= Self.dated }
+    if fields.mode != nil { parts |= Self.permitted }
+    if fields.link != nil { parts |= Self.linked }
+    if fields.isEncrypted { parts |= Self.encrypted }
+  }
+
+  func has(_ part: UInt8) -> Bool { parts & part != 0 }
+
+  /// Whether it is what some entry leads to.
+  var isValid: Bool {
+    size >= 0 && linkCount >= 0 && parts < 64
+      && (has(Self.sized) || size == 0) && (has(Self.dated) || (seconds == 0 && nanoseconds == 0))
+      && (has(Self.permitted) || mode == 0)
+  }
+}
+
 extension BinaryEncoder {
   mutating func put(_ entry: ArchiveEntry) {
+    put(piece: EntryNumbers(entry))
     put(entry.name)
-    put(entry.fields.value.convertedFrom) { $0.put($1) }
-    put(entry.kind.number)
-    put(optional: entry.size.map { max(0, $0) })
-    put(entry.modified) { $0.put($1) }
-    put(optional: entry.mode)
-    put(optional: entry.link)
-    put(Int64(entry.linkCount))
-    put(entry.isEncrypted)
+    if let raw = entry.fields.value.convertedFrom { put(raw) }
+    if let link = entry.link { put(link) }
     put(entry.fields.value.details)
   }
 
@@ -56,17 +91,20 @@ extension BinaryEncoder {
 
 extension BinaryDecoder {
   mutating func entry() throws(Malformed) -> ArchiveEntry {
-    let name = try text()
-    let raw = try optional { reader throws(Malformed) in try reader.byteArray() }
-    guard let kind = ArchiveEntry.Kind(number: try number()) else { throw Malformed() }
-    return ArchiveEntry(
-      .init(
-        name: name, convertedFrom: raw, kind: kind,
-        size: try optional { reader throws(Malformed) in try reader.size() },
-        modified: try optional { reader throws(Malformed) in try reader.time() },
-        mode: try optionalNumber(), link: try optionalText(), linkCount: Int(try size()),
-        isEncrypted: try bool(),
-        details: try sharedDetails()))
+    let numbers = try piece(EntryNumbers.self)
+    guard numbers.isValid, let kind = ArchiveEntry.Kind(number: numbers.kind) else { throw Malformed() }
+    var fields = ArchiveEntry.Fields(name: try text(), kind: kind)
+    if numbers.has(EntryNumbers.converted) { fields.convertedFrom = try byteArray() }
+    if numbers.has(EntryNumbers.sized) { fields.size = numbers.size }
+    if numbers.has(EntryNumbers.dated) {
+      fields.modified = ArchiveEntry.Time(seconds: numbers.seconds, nanoseconds: Int(numbers.nanoseconds))
+    }
+    if numbers.has(EntryNumbers.permitted) { fields.mode = numbers.mode }
+    if numbers.has(EntryNumbers.linked) { fields.link = try text() }
+    fields.linkCount = Int(numbers.linkCount)
+    fields.isEncrypted = numbers.has(EntryNumbers.encrypted)
+    fields.details = try sharedDetails()
+    return ArchiveEntry(fields)
   }
 
   private mutating func sharedDetails() throws(Malformed) -> ArchiveEntry.Shared<ArchiveEntry.Details>? {

@@ -60,10 +60,7 @@ enum WorkerMessage: Equatable {
       guard let answer = Answer(rawValue: try reader.number()) else { throw Malformed() }
       message = .entry(try reader.entry(), answer)
     case 5:
-      let (position, size) = try (reader.size(), reader.size())
-      let place: Place =
-        try reader.bool() ? .packed(slab: try reader.number(), offset: try reader.size()) : .own
-      message = .file(position: position, size: size, place)
+      message = try reader.piece(FileNumbers.self).message()
     case 6: message = .slab(try reader.number(), size: try reader.size())
     case 7:
       message = .failed(
@@ -100,15 +97,7 @@ enum WorkerMessage: Equatable {
         writer.put(entry)
       case .file(let position, let size, let place):
         writer.put(UInt8(5))
-        writer.put(position)
-        writer.put(size)
-        switch place {
-        case .own: writer.put(false)
-        case .packed(let slab, let offset):
-          writer.put(true)
-          writer.put(slab)
-          writer.put(offset)
-        }
+        writer.put(piece: FileNumbers(position, size, place))
       case .slab(let number, let size):
         writer.put(UInt8(6))
         writer.put(number)
@@ -136,6 +125,34 @@ enum WorkerMessage: Equatable {
         writer.put(call)
       }
     }
+  }
+}
+
+/// What is said of a file. Without padding.
+private struct FileNumbers: BitwiseCopyable {
+  let position: Int64
+  let size: Int64
+  let offset: Int64
+  let slab: UInt32
+  /// 1 where it lies in a slab.
+  let isPacked: UInt32
+
+  init(_ position: Int64, _ size: Int64, _ place: WorkerMessage.Place) {
+    (self.position, self.size) = (position, size)
+    (slab, offset, isPacked) =
+      switch place {
+      case .own: (0, 0, 0)
+      case .packed(let slab, let offset): (slab, offset, 1)
+      }
+  }
+
+  func message() throws(Malformed) -> WorkerMessage {
+    guard min(position, size, offset) >= 0, isPacked == 1 || (isPacked == 0 && slab == 0 && offset == 0)
+    else {
+      throw Malformed()
+    }
+    return .file(
+      position: position, size: size, isPacked == 1 ? .packed(slab: slab, offset: offset) : .own)
   }
 }
 

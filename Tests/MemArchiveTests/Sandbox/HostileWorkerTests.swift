@@ -32,16 +32,16 @@ import Testing
       number += 1
       socket.send_fds(s, [head + payload], list(fds))
     def entry(name=b"a", size=3):
-      return b"\\4\\1" + text(name) + b"\\0\\0" + (b"\\1" + i64(size)) + b"\\0\\0\\0" + i64(1) + b"\\0\\0"
+      return b"\\4\\1" + struct.pack("<qqqIHBB", size, 0, 1, 0, 0, 0, 2) + text(name) + b"\\0"
     def big(payload):
       for start in range(0, len(payload), 48 << 10): packet(payload[start:start + (48 << 10)])
     def attributed(name, count):
       return entry(name)[:-1] + b"\\1" + b"\\0" * 9 + u32(1) + text(b"user.a") + text(b"x" * count)
     def warning(words): return b"\\11\\0" + text(words)
     def note(words, at=b"\\0"): return b"\\7" + text(b"corrupt") + b"\\0" + text(words) + b"\\0\\0" + text(b"") + at
-    def own(position=0, size=3): return b"\\5" + i64(position) + i64(size) + b"\\0"
+    def own(position=0, size=3): return b"\\5" + struct.pack("<qqqII", position, size, 0, 0, 0)
     def packed(position=0, size=3, slab=1, offset=0):
-      return b"\\5" + i64(position) + i64(size) + b"\\1" + u32(slab) + i64(offset)
+      return b"\\5" + struct.pack("<qqqII", position, size, offset, slab, 1)
     def slab(size=3, n=1): return b"\\6" + u32(n) + i64(size)
     def end(): return b"\\10"
     def memfd(content=b"abc", seals=15, flags=os.MFD_ALLOW_SEALING | os.MFD_CLOEXEC):

@@ -5,49 +5,43 @@ import Testing
 @testable import MemArchive
 
 struct PositionQueueTests {
-  @Test func `Elements are taken by their numbers, in any order`() {
-    var window = PositionQueue<String>()
-    for element in ["a", nil, "c", "d"] { window.append(element) }
-    #expect(window.count == 3)
-    #expect(window.take(2) == "c")
-    #expect(window.take(2) == nil)
-    #expect(window.take(1) == nil)
-    #expect(window.take(4) == nil)
-    #expect(window.take(-1) == nil)
-    #expect(window.take(.max) == nil)
-    #expect(window.takeFirst() == "a")
-    window.append("e")
-    #expect(window.take(4) == "e")
-    #expect(window.takeFirst() == "d")
-    #expect(window.isEmpty)
-    #expect(window.takeFirst() == nil)
-    window.append(nil)
-    window.append("g")
-    #expect(window.take(0) == nil)
-    #expect(window.take(6) == "g")
+  @Test func `Elements are found and removed by their numbers, in any order`() {
+    var queue = PositionQueue<String>()
+    for element in ["a", "b", "c", "d"] { queue.append(element) }
+    queue[2]? += "!"
+    #expect(queue[2] == "c!")
+    for number in [1, 2] { queue.remove(number) }
+    for number in [1, 2, 4, -1, .max, .min] {
+      queue[number]? += "?"
+      queue.remove(number)
+      #expect(queue[number] == nil)
+    }
+    #expect(queue[0] == "a")
+    queue.remove(0)
+    queue.append("e")
+    #expect(queue[4] == "e")
+    #expect(queue[3] == "d")
   }
 
   /// Against a dictionary, with the front moved on again and again.
   @Test(arguments: 0..<8)
   func `Numbers stay what they were`(_ seed: Int) {
     var random = SplitMix(state: UInt64(seed))
-    var window = PositionQueue<Int>()
+    var queue = PositionQueue<Int>()
     var expected: [Int: Int] = [:]
     var next = 0
     for _ in 0..<20_000 {
       if random.next() % 100 < 52 {
-        let element = random.next() % 5 == 0 ? nil : next
-        window.append(element)
-        expected[next] = element
+        queue.append(next)
+        expected[next] = next
         next += 1
       } else {
         let number = max(0, next - 1 - Int(random.next() % 3000))
-        #expect(window.take(number) == expected.removeValue(forKey: number))
+        #expect(queue[number] == expected.removeValue(forKey: number))
+        queue.remove(number)
       }
-      #expect(window.count == expected.count)
     }
-    for number in expected.keys.sorted() { #expect(window.takeFirst() == number) }
-    #expect(window.isEmpty)
+    for number in 0...next { #expect(queue[number] == expected[number]) }
   }
 }
 #endif

@@ -9,8 +9,8 @@ final class WorkerService {
   private let archive: ArchiveReader
   private let plan: (ArchiveEntry) -> WorkerMessage.Answer
   private var position = -1
-  /// The warnings that were sent, and that were only counted.
-  private var warned = (kept: 0, others: 0)
+  /// The warnings that were sent, those that were only counted, and all of both.
+  private var warned = (kept: 0, others: 0, count: 0)
 
   init(_ connection: WorkerConnection, _ request: WorkerRequest, _ cancellation: Cancellation) {
     self.connection = connection
@@ -118,9 +118,11 @@ final class WorkerService {
   }
 
   private func sendWarnings(_ entries: LocalEntries) {
+    let count = entries.warningCount
+    guard count != warned.count else { return }
     let list = entries.warnings
     connection.send(list.kept[warned.kept...])
     if list.others > warned.others { connection.send(.moreWarnings(list.others - warned.others)) }
-    warned = (list.kept.count, list.others)
+    warned = (list.kept.count, list.others, count)
   }
 }

@@ -1,0 +1,284 @@
+internal import SystemPackage
+
+/// What this process and the worker that reads an archive say to each other.
+///
+/// The worker decides nothing that counts: a file is taken only where this process wants the entry, within its own limits,
+/// and once. A value, because a class checks each access to each of its fields, and this has several for each message.
+struct Conversation: ~Copyable {
+  private let connection: HostConnection
+  private let context: ExtractionContext
+  private let prefetch: Prefetch
+  private let plan: (ArchiveEntry) -> WorkerMessage.Answer
+  /// Copies content to where it goes, if it is not to stay in the files that come.
+  private let threadPool: EntryThreadPool?
+  private var files: ReceivedFiles
+  private(set) var warnings: WarningList
+  private(set) var comment: String?
+  private var pending = PendingEntries()
+  /// Errors in headers, each with the position of the entry before it.
+  private var headerErrors: ArraySlice<(position: Int, error: ArchiveError)> = []
+  /// Charged for what is pending. In step there is one entry.
+  private var queued: PooledCharge
+  /// The position of the entry that the worker waits for an answer about.
+  private var asked: Int?
+  /// Whether the worker was told to deliver what it has, since it asked.
+  private var isDraining = false
+  /// Contents that were taken on and not delivered.
+  private var undelivered = 0
+  /// Whether the worker reported an error after which contents may be missing.
+  private var hasFailed = false
+  /// Whether the last message came.
+  private var isAtEnd = false
+  private var isFinished = false
+  /// Whether there is no worker any more.
+  private var isDead = false
+
+  /// Starts a worker, which opens the archive.
+  ///
+  /// - Throws: with `sandboxUnavailable` where no worker can be had.
+  static func open(
+    _ archive: ArchiveReader, in context: ExtractionContext, _ prefetch: Prefetch,
+    to makeDestination: MakeDestination?
+  ) throws(ArchiveError) -> Self {
+    let connection = try HostConnection.start(
+      archive, in: context, prefetch, copiesContent: makeDestination != nil)
+    var conversation = Self(connection, in: context, prefetch, to: makeDestination)
+    switch try conversation.newsless() {
+    case .opened(let comment): conversation.comment = comment
+    case .failed(let error, position: nil): throw error
+    default: throw connection.violation("sent a message that has no place here")
+    }
+    return conversation
+  }
+
+  private init(
+    _ connection: HostConnection, in context: ExtractionContext, _ prefetch: Prefetch,
+    to makeDestination: MakeDestination?
+  ) {
+    self.connection = connection
+    self.context = context
+    self.prefetch = prefetch
+    plan = prefetch.makePlan()
+    threadPool = makeDestination.map { EntryThreadPool(nil, $0(context), in: context, $0) }
+    queued = PooledCharge(context.ledger)
+    warnings = WarningList(EntryAccount(context.ledger))
+    warnings.add(connection.protection.warnings)
+    // Copies are charged when they are made; what has come and is not copied yet has an account of its own.
+    files = ReceivedFiles(
+      connection,
+      makeDestination == nil ? context.ledger : Ledger(Limits(heldBytes: context.ledger.heldLimit)),
+      executable: context.options.executable)
+  }
+
+  var protection: Protection? { connection.protection }
+
+  mutating func next() throws(ArchiveError) -> ArchiveEntry? {
+    do throws(ArchiveError) {
+      try leaveCurrent()
+      while !isFinished {
+        if let error = headerErrors.first, error.position == pending.position {
+          headerErrors.removeFirst()
+          giveBack(error.error.cost)
+          throw error.error
+        }
+        if let entry = pending.passOn() {
+          if pending.current == .no { giveBack(entry.cost) }
+          try context.ledger.count(entry)
+          return entry
+        }
+        if isAtEnd { isFinished = true } else { try receive() }
+      }
+      return nil
+    } catch {
+      note(error)
+      isFinished = isFinished || isDead || error.code == .limitExceeded
+      throw error
+    }
+  }
+
+  /// The content of the entry at hand is not wanted, where nobody has asked for it.
+  private mutating func leaveCurrent() throws(ArchiveError) {
+    if let unanswered = pending.refuseCurrent() {
+      giveBack(unanswered.cost)
+      try answer(false)
+    }
+    while let content = pending.nextContent(), content.isRefused {
+      guard take(content) != nil else { return }
+    }
+  }
+
+  mutating func extract(_ entry: ArchiveEntry) throws(ArchiveError) -> MemFile {
+    var result: Result<MemFile?, ArchiveError>?
+    try submit(entry) { result = $2 }
+    try drain { result = $2 }
+    guard let file = try result?.get() else {
+      throw connection.violation("left a file out that was asked for")
+    }
+    return file
+  }
+
+  mutating func submit(_ entry: ArchiveEntry, _ deliver: EntryDelivery) throws(ArchiveError) {
+    do throws(ArchiveError) {
+      switch pending.settleCurrent() {
+      case .yes: break
+      case .asks: try answer(true)
+      case .no where prefetch.mode == .nothing:
+        throw ArchiveError(
+          .noSuchEntry, entry: entry.name, "no content was to be read",
+          advice: "Open the archive as a stream.")
+      case .no, nil: throw connection.violation("left a file out that was asked for")
+      }
+      undelivered += 1
+      deliverContents(deliver)
+    } catch {
+      note(error)
+      throw error
+    }
+  }
+
+  private mutating func answer(_ isWanted: Bool) throws(ArchiveError) {
+    (asked, isDraining) = (nil, false)
+    try connection.answer(isWanted)
+  }
+
+  mutating func drain(_ deliver: EntryDelivery) throws(ArchiveError) {
+    defer { threadPool?.drain(deliver) }
+    do throws(ArchiveError) {
+      // Of an entry at which something went wrong nothing is wanted.
+      if pending.current == .yes { try leaveCurrent() }
+      deliverContents(deliver)
+      while undelivered > 0, !isDead {
+        if isAtEnd {
+          if hasFailed { break }
+          throw connection.violation("did not send a slab that it spoke of")
+        }
+        if asked != nil, !isDraining {
+          isDraining = true
+          try connection.send(.drain)
+        }
+        try receive()
+        deliverContents(deliver)
+      }
+    } catch {
+      note(error)
+      throw error
+    }
+  }
+
+  mutating func finish() throws(ArchiveError) { try threadPool?.finish() }
+
+  private mutating func note(_ error: ArchiveError) {
+    isDead = isDead || [.sandboxViolation, .workerFailed, .timedOut, .cancelled].contains(error.code)
+  }
+
+  // MARK: Content that came
+
+  private mutating func deliverContents(_ deliver: EntryDelivery) {
+    while let content = pending.nextContent() {
+      guard let result = take(content) else { return }
+      if content.isRefused { continue }
+      undelivered -= 1
+      do throws(ArchiveError) {
+        let file = try result.get()
+        if let threadPool {
+          try threadPool.submit(content.entry, file, position: content.position, deliver)
+        } else {
+          deliver(content.entry, content.position, .success(file))
+        }
+      } catch {
+        // What is wrong with an earlier entry comes first.
+        threadPool?.drain(deliver)
+        deliver(content.entry, content.position, .failure(error))
+      }
+    }
+  }
+
+  /// Takes the next content; nil where the slab that it lies in has not come.
+  private mutating func take(_ next: PendingEntries.Next) -> Result<MemFile, ArchiveError>? {
+    let result: Result<MemFile, ArchiveError>
+    switch next.content {
+    case .file(let file): result = .success(file)
+    case .failure(let error):
+      giveBack(error.cost)
+      result = .failure(error)
+    case .packed(let slab, let offset, let size):
+      guard let file = files.takePacked(slab: slab, offset: offset, size: size, next.entry) else {
+        return nil
+      }
+      result = .success(file)
+    }
+    pending.removeNext()
+    giveBack(next.entry.cost)
+    return result
+  }
+
+  // MARK: Messages
+
+  /// Takes one message.
+  private mutating func receive() throws(ArchiveError) {
+    switch try newsless() {
+    case .entry(let entry, let answer):
+      guard answer == plan(entry), asked == nil, !prefetch.inStep || undelivered == 0 else {
+        throw connection.violation("did not go by what it was told to extract")
+      }
+      try hold(entry.cost, entry: entry.name)
+      pending.append(entry, answer)
+      if answer == .asks { asked = pending.lastPosition }
+    case .file(let position, let size, let place):
+      let entry = try awaited(position)
+      switch place {
+      case .own: pending.fill(position, .file(try files.takeOwn(size: size, entry)))
+      case .packed(let slab, let offset):
+        try files.claim(slab: slab, offset: offset, size: size, entry)
+        pending.fill(position, .packed(slab: slab, offset: offset, size: size))
+      }
+    case .failed(let error, let position):
+      hasFailed = hasFailed || !error.concernsArchive
+      try hold(error.cost, entry: error.entry)
+      if let position {
+        _ = try awaited(position)
+        pending.fill(position, .failure(error))
+      } else {
+        guard !prefetch.inStep || undelivered == 0 else {
+          throw connection.violation("left a file out that was asked for")
+        }
+        headerErrors.append((pending.lastPosition, error))
+      }
+    case .slab(let number, let size): try files.add(slab: number, size: size)
+    case .end:
+      guard pending.awaitedCount == 0 || hasFailed else {
+        throw connection.violation("left files out that were asked for")
+      }
+      isAtEnd = true
+      try connection.finish()
+    default: throw connection.violation("sent a message that has no place here")
+    }
+  }
+
+  /// Charges what is pending.
+  private mutating func hold(_ bytes: Int64, entry: String?) throws(ArchiveError) {
+    if !prefetch.inStep { try queued.hold(bytes, entry: entry) }
+  }
+
+  private mutating func giveBack(_ bytes: Int64) { if !prefetch.inStep { queued.giveBack(bytes) } }
+
+  /// The entry whose content comes.
+  private func awaited(_ position: Int64) throws(ArchiveError) -> ArchiveEntry {
+    guard asked.map(Int64.init) != position, let entry = pending.awaited(position) else {
+      throw connection.violation("sent a file that nobody asked for")
+    }
+    return entry
+  }
+
+  /// The next message that is no news in passing.
+  private mutating func newsless() throws(ArchiveError) -> WorkerMessage {
+    while true {
+      switch try connection.next() {
+      case .warning(let warning): warnings.add(warning)
+      case .moreWarnings(let count): warnings.count(count)
+      case .progress(let progress): context.options.onProgress?(progress)
+      case let message: return message
+      }
+    }
+  }
+}
