@@ -147,8 +147,8 @@ test-sanitized: $(SEEN_MUTEX)
 # The C of the library as a compiler for aarch64 sees it; nothing of it is run.
 aarch64:
 	$(call need,libc6-dev-arm64-cross)
-	for file in Sources/CLinux/*.c Tests/CTrying/*.c; do \
-	  clang --target=aarch64-linux-gnu -isystem /usr/aarch64-linux-gnu/include -ISources/CLinux/include -ITests/CTrying/include -Wall -Werror \
+	for file in Sources/CLinux/*.c Sources/CSupervisor/*.c Tests/CTrying/*.c; do \
+	  clang --target=aarch64-linux-gnu -isystem /usr/aarch64-linux-gnu/include -ISources/CLinux/include -ISources/CSupervisor/include -ITests/CTrying/include -Wall -Werror \
 	    -O1 -c $$file -o /dev/null || exit 1; \
 	done
 

@@ -30,10 +30,11 @@ let package = Package(
     .systemLibrary(name: "CLZMA", pkgConfig: "liblzma", providers: [.apt(["liblzma-dev"])]),
     .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
     .target(name: "CLinux"),
+    .target(name: "CSupervisor", dependencies: ["CLinux"], exclude: ["README.md"]),
     .target(
       name: "MemArchive",
       dependencies: [
-        "CLibArchive", "CLinux", "CLZ4", "CZlib",
+        "CLibArchive", "CLinux", "CLZ4", "CSupervisor", "CZlib",
         .target(name: "CISAL", condition: .when(traits: ["FastDecoders"])),
         .target(name: "CLZMA", condition: .when(traits: ["FastDecoders"])),
         .target(name: "CZstd", condition: .when(traits: ["FastDecoders"])),
@@ -102,7 +103,7 @@ if Context.environment["MEMARCHIVE_KERNELS"] != nil {
 // Every Swift target is held to the same rules, by whatever builds it: other flags would be another build. Packages that take
 // this one from a repository are spared the errors (SE-0480); MEMARCHIVE_WARNINGS=1 spares whoever takes a checkout.
 for target in package.targets
-where target.type != .system && !["CLinux", "CFaults", "CTrying"].contains(target.name) {
+where target.type != .system && !["CLinux", "CSupervisor", "CFaults", "CTrying"].contains(target.name) {
   var settings: [SwiftSetting] = [
     .enableUpcomingFeature("ExistentialAny"),
     .enableUpcomingFeature("InternalImportsByDefault"),

@@ -40,7 +40,7 @@ pid_t clinux_number_in_proc(void) {
 
 size_t clinux_thread_count(void) {
   struct stat status;
-  // A directory of directories has a link for each, its own, and its parent's.
+  // A directory has two links of its own, and one for each directory in it.
   return stat("/proc/self/task", &status) == 0 && status.st_nlink > 2 ? status.st_nlink - 2 : 0;
 }
 
@@ -58,7 +58,7 @@ int clinux_punch_hole(int descriptor, off_t offset, off_t count) {
   return fallocate(descriptor, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, count);
 }
 
-// Never 0, 1 or 2, which a caller that was started without them would take for its standard streams.
+// Never 0, 1 or 2: a caller that was started without them would take the copy for a standard stream.
 int clinux_duplicate(int descriptor, int close_on_exec) {
   return fcntl(descriptor, close_on_exec ? F_DUPFD_CLOEXEC : F_DUPFD, 3);
 }
@@ -80,7 +80,7 @@ int clinux_argument_count(void) { return argument_count; }
 
 const char *clinux_argument(int index) { return arguments[index]; }
 
-// One locale object each for the life of the process: newlocale(3) reads files, so it is asked once.
+// One locale object each for the life of the process: newlocale(3) reads files, so it is called once.
 static pthread_once_t locales_once = PTHREAD_ONCE_INIT;
 static locale_t utf8_locale, c_locale;
 
@@ -110,7 +110,7 @@ int clinux_has_utf8_locale(void) {
 }
 
 int clinux_has_noexec_seal(void) {
-  // Asked once: what a locked process has been told beforehand it must not ask again.
+  // Asked once, before the process is locked in: afterwards the call is refused.
   enum { UNKNOWN = -1 };
   static _Atomic int known = UNKNOWN;
   if (known != UNKNOWN) return known;
@@ -122,7 +122,7 @@ int clinux_has_noexec_seal(void) {
 }
 
 int clinux_has_collapse(void) {
-  // An empty range is checked for its advice alone: EINVAL where the kernel does not know it.
+  // For an empty range the kernel checks only the advice: EINVAL where it does not know it.
   return madvise(NULL, 0, CLINUX_MADV_COLLAPSE) == 0;
 }
 
@@ -136,8 +136,8 @@ int clinux_landlock_abi(void) {
 }
 
 int clinux_has_user_namespaces(void) {
-  // unshare(2) of a user namespace wants a process of its own; the raw clone has no atfork handlers
-  // to run and the child leaves at once. __WCLONE and no exit signal keep it from the host's SIGCHLD.
+  // unshare(2) of a user namespace needs a process of its own. The raw clone runs no atfork handlers, and the child leaves
+  // at once. Having no exit signal, it raises no SIGCHLD in the host; __WCLONE is needed to reap it.
   long child = syscall(SYS_clone, CLONE_NEWUSER | CLONE_NEWNS, 0, 0, 0, 0);
   if (child == 0) _exit(0);
   if (child < 0) return 0;

@@ -18,7 +18,7 @@ int clinux_execute(int descriptor, char *const *arguments) {
   return fexecve(descriptor, arguments, environ);
 }
 
-// fork(2) without an exit signal: no SIGCHLD, not even a pending one, for a caller that executes something else next.
+// fork(2) without an exit signal: no SIGCHLD, not even a pending one, in a caller that is about to execute another program.
 static pid_t fork_silently(void) {
   return (pid_t)syscall(SYS_clone, 0, 0, 0, 0, 0);
 }
@@ -28,12 +28,12 @@ static int ascending(const void *left, const void *right) {
   return (a > b) - (a < b);
 }
 
-// Only calls that are safe after a fork in a process of several threads.
+// Makes only calls that are safe after a fork in a process of several threads.
 static _Noreturn void keep(const int *kept, size_t count, int ends, int report) {
   sigset_t all;
   sigfillset(&all);
   sigprocmask(SIG_BLOCK, &all, NULL);
-  // No terminal, no directory, no stream or lock of the caller's may outlast the command because of this process.
+  // This process must not keep a terminal, directory, stream or lock of the caller's alive after the command has ended.
   setsid();
   if (chdir("/") != 0) _exit(1);
   prctl(PR_SET_NAME, "memarchive-hold");
@@ -44,7 +44,7 @@ static _Noreturn void keep(const int *kept, size_t count, int ends, int report) 
   }
   syscall(SYS_close_range, next, ~0U, 0);
 
-  // Where it keeps none of the caller's, nobody needs a path into it.
+  // Where it keeps no descriptor of the caller's, nobody needs a path into it.
   pid_t own = count > 2 ? clinux_number_in_proc() : 0;
   if (own < 0) own = -errno;
   if (write(report, &own, sizeof own) != sizeof own || own < 0) _exit(1);
@@ -66,7 +66,7 @@ pid_t clinux_hold(const int *descriptors, size_t count) {
   kept[count + 1] = pipes[1];
   qsort(kept, count + 2, sizeof *kept, ascending);
 
-  // Once more removed: the command would find a child it never made, and could wait for it for ever.
+  // By a process in between: otherwise the command would have a child that it never started, and could wait for it forever.
   between = fork_silently();
   if (between == 0) {
     pid_t grandchild = fork_silently();
@@ -79,7 +79,7 @@ pid_t clinux_hold(const int *descriptors, size_t count) {
   pipes[1] = -1;
   ssize_t got;
   while ((got = read(pipes[0], &holder, sizeof holder)) < 0 && errno == EINTR) {}
-  // To the end of the pipe: whoever looks at the holder from now on finds the descriptors and nothing else.
+  // Up to the end of the pipe: from then on the holder has the descriptors and nothing else.
   char more;
   while (got == sizeof holder && read(pipes[0], &more, 1) < 0 && errno == EINTR) {}
   if (got == sizeof holder && holder >= 0) goto done;

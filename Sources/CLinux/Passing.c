@@ -53,8 +53,8 @@ ssize_t clinux_send_descriptors(
 }
 
 ssize_t clinux_receive_descriptors(int socket, void *bytes, size_t size, int *descriptors, size_t *count, int *cut) {
-  // Room for what the socket's owner may have asked for besides (SO_PASSCRED, SO_PASSSEC, SO_PASSPIDFD): a short
-  // buffer would cost descriptors.
+  // With room for what else the socket's owner may have enabled (SO_PASSCRED, SO_PASSSEC, SO_PASSPIDFD): in a buffer that is
+  // too short, descriptors would be lost.
   _Alignas(struct cmsghdr) char control[CMSG_SPACE(CLINUX_MOST_DESCRIPTORS * sizeof(int)) + 1024];
   struct iovec content = {bytes, size};
   struct msghdr message = {

@@ -18,7 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-// `grace`: so much more may be had than is wanted, for a resource whose end by SIGKILL would tell nobody why.
+// `grace` is added to the hard limit of a resource whose hard limit ends the process by SIGKILL, which tells nobody why.
 static int limit(int resource, uint64_t value, uint64_t grace) {
   struct rlimit now;
   if (getrlimit(resource, &now) != 0) return errno;
@@ -61,7 +61,7 @@ int clinux_drop_capabilities(void) {
 }
 
 int clinux_close_ranks(void) {
-  // The program was started with four descriptors and was given some dozens at the lowest numbers that were free.
+  // The program was started with four descriptors and has received some dozens at the lowest free numbers.
   enum { MOST = 256 };
   struct pollfd requests[MOST];
   struct rlimit limit;
@@ -72,7 +72,7 @@ int clinux_close_ranks(void) {
   if (poll(requests, (nfds_t)count, 0) < 0) return -1;
   for (int number = 0; number < count; number++)
     if (!(requests[number].revents & POLLNVAL)) highest = number;
-  // A number that is free below would be the next one's.
+  // A free number below would be given to the next descriptor.
   for (;;) {
     int next = dup(0);
     if (next < 0) return -1;
@@ -82,7 +82,7 @@ int clinux_close_ranks(void) {
   }
 }
 
-// <linux/landlock.h> as of ABI 6; older headers have less of it. The numbers are the same on every architecture.
+// <linux/landlock.h> as of ABI 6; older headers lack parts of it. The numbers are the same on every architecture.
 struct landlock_rules {
   uint64_t files, network, scoped;
 };
@@ -107,9 +107,9 @@ int clinux_landlock_nothing(int *abi) {
 }
 
 void clinux_settle_heap_and_zone(const char *zone) {
-  // Another heap is another mapping, and a thread that starts late would ask for one.
+  // A further heap is a further mapping, and a thread that first allocates late would ask for one.
   mallopt(M_ARENA_MAX, 1);
-  // With TZ set, mktime(3) does not look whether /etc/localtime has changed.
+  // With TZ set, mktime(3) does not check whether /etc/localtime has changed.
   setenv("TZ", zone, 1);
   tzset();
   time_t now = 0;
@@ -122,7 +122,7 @@ static int report_socket;
 static uint8_t report[64];
 static size_t report_count;
 
-// On a refused call: the parent is to hear which, and then there is nothing to be saved.
+// Handles a refused call: tells the parent which it was, and ends the process, in which there is nothing to save.
 static void refuse(int signal, siginfo_t *info, void *context) {
   (void)signal, (void)context;
   uint32_t number = (uint32_t)info->si_syscall;
@@ -142,7 +142,7 @@ static int install(const struct clinux_instruction *instructions, size_t count) 
     const struct clinux_instruction *instructions;
   } program = {(unsigned short)count, instructions};
   long result = syscall(SYS_seccomp, SET_MODE_FILTER, FLAG_TSYNC, &program);
-  // A positive number is a thread that could not be brought under the filter.
+  // A positive result is the thread that could not be brought under the filter.
   return result == 0 ? 0 : result > 0 ? ESRCH : errno;
 }
 
@@ -163,8 +163,8 @@ int clinux_lock_calls(
 }
 
 void clinux_open_conversions(const char *encoding) {
-  // Kept open for the life of the process: a module that is in use is not looked for again.
-  // The last one is what lha's header of a code page can name.
+  // Kept open for the life of the process: a module in use is not looked up again. The last one can be named by lha's code
+  // page header.
   static const char *const from[] = {"UTF-8", "UTF-16LE", "UTF-16BE", "ANSI_X3.4-1968", "CP932"};
   static const char *const to[] = {"UTF-8", "ANSI_X3.4-1968"};
   for (size_t source = 0; source < sizeof from / sizeof *from; source++)

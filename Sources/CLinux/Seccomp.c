@@ -10,8 +10,8 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
-// The filter's table: each system call that a locked worker may make, with its number on each architecture and what its
-// arguments must be. What is not here ends the worker.
+// The filter's table: each system call that a locked worker may make, with its number on each architecture and the conditions
+// on its arguments. Any other call ends the worker.
 
 enum { MOST_CONDITIONS = 3 };
 enum kind { END, ONE_OF, NO_BITS_BUT, AT_LEAST };
@@ -23,7 +23,7 @@ struct condition {
   uint32_t values[8];
 };
 
-// `answer`: 0 lets the call through; an error number gives that, and NOTHING success, and neither does anything.
+// `answer`: 0 allows the call; an error number fails it with that error, and NOTHING pretends success, without making it.
 enum { NOTHING = -1 };
 
 struct rule {
@@ -33,12 +33,12 @@ struct rule {
   struct condition conditions[MOST_CONDITIONS];
 };
 
-// Numbers that are known when the filter is written.
+// Numbers known when the filter is written.
 enum { SOCKET = CLINUX_WORKER_SOCKET, FINAL_SEALS = 0xF, PUNCH_HOLE = 3 };
 
 #define ANY {{END}}
 #define ARG_IS(number, value) {ONE_OF, number, 1, {value}}
-// A descriptor that was made after the lock: numbers below are those of the archive, the socket and the standard streams.
+// A descriptor made after the process was locked in: the numbers below are the archive, the socket and the standard streams.
 #define OWN {AT_LEAST, 0, 1, {(uint32_t)settings->first_own}}
 #define PRIVATE(operation) ((operation) | FUTEX_PRIVATE_FLAG)
 
@@ -48,7 +48,7 @@ static size_t write_rules(const struct clinux_filter_settings *settings, struct 
   const uint32_t executable = base | (settings->has_noexec_seal ? CLINUX_MFD_EXEC : 0);
   const int executables = settings->allows_executable ? 2 : 1;
   const struct rule all[] = {
-      // The archive, and the files that are made of it.
+      // The archive, and the files made from it.
       {"pread64", 17, 67, 0, ANY},
       {"pwrite64", 18, 68, 0, {OWN}},
       {"memfd_create", 319, 279, 0, {{ONE_OF, 1, executables, {sealed, executable}}}},
@@ -58,7 +58,7 @@ static size_t write_rules(const struct clinux_filter_settings *settings, struct 
       {"fcntl", 72, 25, 0, {OWN, ARG_IS(1, F_ADD_SEALS), ARG_IS(2, FINAL_SEALS)}},
       {"fcntl", 72, 25, 0, {OWN, ARG_IS(1, F_GET_SEALS)}},
       {"close", 3, 57, 0, {OWN}},
-      // Memory, none of which can be executed, locked or taken from the reserve of huge pages.
+      // Memory, which can never be executed, locked or taken from the pool of huge pages.
       {"mmap", 9, 222, 0,
        {{NO_BITS_BUT, 2, 1, {PROT_READ | PROT_WRITE}},
         {NO_BITS_BUT, 3, 1,
@@ -73,9 +73,9 @@ static size_t write_rules(const struct clinux_filter_settings *settings, struct 
       {"sendmsg", 46, 211, 0, {ARG_IS(0, SOCKET)}},
       {"recvmsg", 47, 212, 0, {ARG_IS(0, SOCKET)}},
       {"ppoll", 271, 73, 0, {ARG_IS(1, 1)}},
-      // A pipe, where the archive is one: a number that no descriptor has otherwise.
+      // The archive where it is a pipe; otherwise a number that no descriptor has.
       {"read", 0, 63, 0, {ARG_IS(0, (uint32_t)settings->pipe)}},
-      // Threads that exist already, and time. Linux makes pthread_cond_wait(3) of the operation with the clock.
+      // Threads that have been started already, and time. glibc's pthread_cond_wait(3) uses the operation with the clock.
       {"futex", 202, 98, 0,
        {{ONE_OF, 1, 8,
          {PRIVATE(FUTEX_WAIT), PRIVATE(FUTEX_WAKE), PRIVATE(FUTEX_WAIT_BITSET),
@@ -84,15 +84,15 @@ static size_t write_rules(const struct clinux_filter_settings *settings, struct 
       {"sched_yield", 24, 124, 0, ANY},
       {"clock_gettime", 228, 113, 0, ANY},
       {"getrandom", 318, 278, 0, ANY},
-      // The C library opens a file where a character set's module is missing: it may hear that there is none.
+      // The C library looks for a file where a character set's module is missing: it is told that it may not.
       {"openat", 257, 56, EACCES, ANY},
       {"newfstatat", 262, 79, EACCES, ANY},
-      // An end, also that of a runtime which finds a contradiction.
+      // Exiting, also by a runtime that detects an inconsistency.
       {"exit", 60, 93, 0, ANY},
       {"exit_group", 231, 94, 0, ANY},
       {"rt_sigreturn", 15, 139, 0, ANY},
-      // Blocking is believed and not done: the C library blocks all signals where it starts a process or a thread, and
-      // a refused call whose SIGSYS is blocked would end the process without a name.
+      // Blocking signals only seems to succeed: the C library blocks all of them where it starts a process or a thread, and a
+      // refused call while SIGSYS is blocked would end the process without reporting its name.
       {"rt_sigprocmask", 14, 135, 0, {ARG_IS(0, SIG_UNBLOCK)}},
       {"rt_sigprocmask", 14, 135, NOTHING, ANY},
       {"getpid", 39, 172, 0, ANY},
@@ -108,7 +108,7 @@ static size_t write_rules(const struct clinux_filter_settings *settings, struct 
 enum { LOAD = 0x20, JUMP = 0x05, JUMP_EQUAL = 0x15, JUMP_AT_LEAST = 0x35, JUMP_SET = 0x45, RETURN = 0x06 };
 enum { ALLOW = 0x7FFF0000, TRAP = 0x00030000, REFUSE = 0x00050000 };
 #define KILL_PROCESS 0x80000000U
-// Where struct seccomp_data has them; the lower halves of the arguments.
+// Offsets in struct seccomp_data; of the arguments, the lower halves.
 enum { NUMBER = 0, ARCHITECTURE = 4, ARGUMENTS = 16 };
 
 struct program {
@@ -117,7 +117,7 @@ struct program {
 };
 
 static void emit(struct program *program, uint16_t code, uint32_t value, uint8_t if_true, uint8_t if_false) {
-  // Far more than the table needs.
+  // The table needs far fewer.
   if (program->count == CLINUX_MOST_INSTRUCTIONS) return;
   program->instructions[program->count++] = (struct clinux_instruction){code, if_true, if_false, value};
 }

@@ -14,8 +14,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-// <linux/mount.h> and <linux/openat2.h>, which clash with or are missing from some C libraries' headers. The numbers
-// of the calls are the same on every architecture.
+// <linux/mount.h> and <linux/openat2.h>, which clash with some C libraries' headers or are missing. The numbers of the calls
+// are the same on every architecture.
 enum {
   NR_OPEN_TREE = 428,
   NR_MOVE_MOUNT = 429,
@@ -46,7 +46,7 @@ struct open_how {
   uint64_t flags, mode, resolve;
 };
 
-// The thread sanitizer keeps account of each thread in memory, and must not have two processes on one.
+// The thread sanitizer keeps its records of each thread in memory, which two processes must not share.
 #if defined(__has_feature)
 #if __has_feature(thread_sanitizer)
 #define IS_COUNTING_ACCESSES 1
@@ -56,14 +56,14 @@ struct open_how {
 #define IS_COUNTING_ACCESSES 0
 #endif
 
-// What the helper is given: everything that needs formatting is formatted before it starts.
+// The helper's input: everything that needs formatting is formatted before it starts.
 struct plan {
   char bytes[24];
   char inodes[24];
   char mode[16];
   char user[40];
   char group[40];
-  // Whether the helper has memory of its own.
+  // Whether the helper has a copy of the memory.
   int is_copy;
   struct clinux_tree *tree;
 };
@@ -89,7 +89,7 @@ static int set_option(int context, const char *key, const char *value) {
   return (int)syscall(NR_FSCONFIG, context, SET_STRING, key, value, 0);
 }
 
-// A tmpfs; a descriptor of its only mount. Async-signal-safe.
+// Makes a tmpfs and returns a descriptor of its only mount. Async-signal-safe.
 static int make_tmpfs(const struct plan *plan) {
   struct clinux_tree *tree = plan->tree;
   int context = (int)syscall(NR_FSOPEN, "tmpfs", FS_CLOEXEC);
@@ -99,7 +99,7 @@ static int make_tmpfs(const struct plan *plan) {
       set_option(context, "mode", plan->mode) < 0 || set_option(context, "source", "memarchive") < 0) {
     refused(tree, "fsconfig");
   } else {
-    // A kernel without huge pages does not know the option; small ones do.
+    // A kernel without huge pages does not know the option; small pages will do.
     set_option(context, "huge", "within_size");
     if (syscall(NR_FSCONFIG, context, CREATE, NULL, NULL, 0) < 0) {
       refused(tree, "fsconfig");
@@ -143,8 +143,8 @@ static int write_file(const char *path, const char *text) {
   return written < 0 ? -1 : 0;
 }
 
-// A user namespace begins without identities: the one user and group that the process has are itself. A group can be
-// mapped without privilege only where setgroups(2) is given up, user_namespaces(7).
+// A new user namespace maps no identities: the process's one user and group are mapped to themselves. Without privilege, a
+// group can be mapped only after setgroups(2) is denied, user_namespaces(7).
 static const char *map_identity(const char *user, const char *group) {
   if (write_file("/proc/self/setgroups", "deny") < 0) return "setgroups";
   if (write_file("/proc/self/uid_map", user) < 0) return "uid_map";
@@ -152,9 +152,9 @@ static const char *map_identity(const char *user, const char *group) {
   return NULL;
 }
 
-// The helper shares this process's memory and descriptors, while the thread that started it stands still (as with
-// vfork(2)); it makes system calls and nothing else. It leaves two mounts of one tmpfs behind, and only such a mount can
-// be copied as has a place in the helper's own namespace: the place is of no use afterwards, and goes with the helper.
+// Shares this process's memory and descriptors while the thread that started it is suspended, as with vfork(2), and only makes
+// system calls. It leaves two mounts of one tmpfs. A mount can be copied only if it is attached in the helper's own namespace;
+// that place is of no further use, and goes with the helper.
 static int helper(void *argument) {
   const struct plan *plan = argument;
   struct clinux_tree *tree = plan->tree;
@@ -176,22 +176,21 @@ static int helper(void *argument) {
   return 0;
 }
 
-// Starts the helper and waits for its end; -1 where it could not be started.
+// Starts the helper and waits until it has ended; -1 where it could not be started.
 static int run_helper(struct plan *plan) {
   char stack[32 << 10] __attribute__((aligned(16)));
-  // No handler of the host's may run in the helper, which has its memory and not its process id. The raw call blocks
-  // those signals too that the C library keeps for itself.
+  // No handler of the host's may run in the helper, which has the host's memory but not its process ID. The raw call also
+  // blocks the signals that the C library keeps for itself.
   uint64_t all = ~(uint64_t)0, before = 0;
   syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, &before, sizeof all);
-  // No exit signal: the host's SIGCHLD is none of our business, and neither is its wait(2), which leaves such children
-  // alone.
+  // No exit signal: the host gets no SIGCHLD, and its wait(2) ignores such a child.
   int flags = CLONE_VFORK | CLONE_FILES | CLONE_NEWUSER | CLONE_NEWNS | (plan->is_copy ? 0 : CLONE_VM);
   pid_t child = clone(helper, stack + sizeof stack, flags, plan);
   int error = errno;
   syscall(SYS_rt_sigprocmask, SIG_SETMASK, &before, NULL, sizeof before);
   errno = error;
   if (child < 0) return -1;
-  // A host that waits for all children (__WALL) may have been first: ECHILD.
+  // A host that waits for all children (__WALL) may have reaped it already: ECHILD.
   while (waitpid(child, NULL, __WCLONE) < 0 && errno == EINTR) {}
   return 0;
 }
@@ -199,8 +198,8 @@ static int run_helper(struct plan *plan) {
 void clinux_tree_make_in_helper(const struct clinux_tree_options *options, struct clinux_tree *tree) {
   struct plan plan;
   prepare(&plan, options, tree);
-  // A process that has changed its user is not dumpable, and then its files in /proc belong to root, prctl(2). Its helper
-  // gets a copy of the memory, where that can be changed without changing the host.
+  // A process that has changed its user is not dumpable, so that its files in /proc belong to root, prctl(2). Its helper gets
+  // a copy of the memory, which can be made dumpable without changing the host.
   plan.is_copy = IS_COUNTING_ACCESSES || prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) != 1;
   if (plan.is_copy) {
     plan.tree = mmap(NULL, sizeof *tree, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -213,7 +212,7 @@ void clinux_tree_make_in_helper(const struct clinux_tree_options *options, struc
   if (run_helper(&plan) < 0) {
     refused(plan.tree, "clone");
   } else if (!plan.tree->call && plan.tree->readonly < 0) {
-    // Somebody killed it.
+    // The helper was killed.
     errno = EINTR;
     refused(plan.tree, "clone");
   }
@@ -237,7 +236,7 @@ int clinux_enter_mount_namespace(const char **call) {
     *call = map_identity(user, group);
     if (*call) return -1;
   }
-  // What is mounted here is not to show up anywhere else.
+  // Mounts made here must not appear anywhere else.
   *call = "mount";
   return mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL);
 }
@@ -252,8 +251,8 @@ int clinux_open_beneath(int directory, const char *path, uint64_t flags, mode_t 
       .mode = flags & O_CREAT ? mode : 0,
       .resolve = BENEATH_NO_MAGICLINKS | (follows_links ? 0 : NO_SYMLINKS),
   };
-  // EAGAIN: a rename or a mount, anybody's and anywhere, came between, and the kernel can't tell whether ".." was still
-  // beneath. Somebody who did that all the time would have to be quicker each time.
+  // EAGAIN: a rename or a mount somewhere in the system interfered, so that the kernel cannot tell whether ".." was still
+  // beneath. To make every try fail, somebody would have to be quick each time.
   int file, tries = 0;
   while ((file = (int)syscall(NR_OPENAT2, directory, path, &how, sizeof how)) < 0 && errno == EAGAIN && ++tries < 1000)
     sched_yield();

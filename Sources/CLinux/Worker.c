@@ -30,7 +30,7 @@ int clinux_is_packet_socket(int descriptor) {
 }
 
 void clinux_exit_with_peer(int socket, int milliseconds) {
-  // No event is asked for; what comes unasked is the peer's end (poll(2), POLLHUP).
+  // Asks for no event; the peer's end is reported unasked (poll(2), POLLHUP).
   struct pollfd request = {.fd = socket, .events = 0};
   struct timespec time = {.tv_sec = milliseconds / 1000, .tv_nsec = milliseconds % 1000 * 1000000L};
   int count = ppoll(&request, 1, &time, NULL);
@@ -42,7 +42,7 @@ const char *clinux_secure_environment(const char *name) { return secure_getenv(n
 const char *clinux_executed_path(void) { return (const char *)getauxval(AT_EXECFN); }
 
 int clinux_reopen_pipe(const char *path) {
-  // Without O_NONBLOCK, open(2) would wait for a writer where the last one has gone.
+  // Without O_NONBLOCK, open(2) would wait for a writer once the last one has gone.
   int descriptor = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
   if (descriptor >= 0) fcntl(descriptor, F_SETFL, 0);
   return descriptor;

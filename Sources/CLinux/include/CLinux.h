@@ -7,11 +7,10 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "CLinuxTree.h"
 #include "Holder.h"
 #include "Passing.h"
 #include "Sandbox.h"
-#include "Supervisor.h"
+#include "Tree.h"
 #include "Worker.h"
 
 // memfd_create(2), <linux/memfd.h>. glibc 2.36 does not know the last two (kernel 6.3).
@@ -42,31 +41,31 @@ int clinux_add_seals(int descriptor, int seals);
 int clinux_get_seals(int descriptor);
 // fallocate(2) with FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE.
 int clinux_punch_hole(int descriptor, off_t offset, off_t count);
-// The processors that the calling thread may run on, 1 where that cannot be told.
+// The number of processors that the calling thread may run on; 1 where that is unknown.
 int clinux_processor_count(void);
-// How many threads the process has; 0 where /proc does not say.
+// The number of threads of the process; 0 where /proc does not say.
 size_t clinux_thread_count(void);
-// Names the calling thread, in at most 15 bytes.
+// Names the calling thread; at most 15 bytes.
 void clinux_name_thread(const char *name);
-// This process's number as the /proc that is mounted has it: after unshare(1) with -p that is not getpid(2)'s. -1 and errno
-// where there is none. Safe between fork(2) and execve(2).
+// This process's number in the mounted /proc, which after `unshare -p` (unshare(1)) is not getpid(2)'s. -1 and errno where
+// there is none. Safe between fork(2) and execve(2).
 pid_t clinux_number_in_proc(void);
 int clinux_duplicate(int descriptor, int close_on_exec);
 int clinux_open_read_only(const char *path);
 
-// The program's arguments as they were when it started. Swift reads its own from /proc, which may be missing.
+// The program's arguments at its start. Swift reads its own from /proc, which may be missing.
 int clinux_argument_count(void);
 const char *clinux_argument(int index);
 
-// Gives the calling thread, and it alone, the character set UTF-8 or that of "C"; returns the locale to
-// put back with clinux_restore_locale, or NULL where no UTF-8 locale is installed (nothing was changed).
+// Sets the character set of the calling thread alone to UTF-8, or to that of "C". Returns the locale to restore with
+// clinux_restore_locale, or NULL, with nothing changed, where no UTF-8 locale is installed.
 void *clinux_enter_utf8_locale(void);
 void *clinux_enter_c_locale(void);
 void clinux_restore_locale(void *previous);
 // Whether the system has a UTF-8 locale for the first of these: 1 or 0.
 int clinux_has_utf8_locale(void);
 
-// Kernel features, each asked without side effects: 1 yes, 0 no, -1 cannot be told.
+// Kernel features, tested without side effects: 1 yes, 0 no, -1 unknown.
 int clinux_has_noexec_seal(void);
 int clinux_has_collapse(void);
 int clinux_landlock_abi(void);

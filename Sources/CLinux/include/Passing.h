@@ -1,4 +1,4 @@
-// Descriptors that come from other processes and go to them.
+// Descriptors sent to and received from other processes.
 #ifndef CLINUX_PASSING_H
 #define CLINUX_PASSING_H
 
@@ -8,20 +8,20 @@
 // The kernel's bound on descriptors in one message (SCM_MAX_FD, unix(7)).
 enum { CLINUX_MOST_DESCRIPTORS = 253 };
 
-// O_RDONLY, O_WRONLY or O_RDWR; O_PATH counts as O_WRONLY, for neither can be read.
+// O_RDONLY, O_WRONLY or O_RDWR; O_PATH counts as O_WRONLY, since neither can be read.
 int clinux_access_mode(int descriptor);
 // fstatfs(2): 1 on tmpfs, 0 elsewhere.
 int clinux_is_on_tmpfs(int descriptor);
-// open(2) with O_RDONLY | O_CLOEXEC | O_NONBLOCK: a lease that stands in the way gives EAGAIN.
+// open(2) with O_RDONLY | O_CLOEXEC | O_NONBLOCK: EAGAIN where a lease would delay it.
 int clinux_open_without_waiting(const char *path);
 
-// sendmsg(2) with SCM_RIGHTS and without SIGPIPE: how many of the bytes went, which the descriptors did too. EAGAIN where
-// it would have to wait and must not.
+// sendmsg(2) with SCM_RIGHTS and without SIGPIPE: the number of bytes sent, with which the descriptors went too. EAGAIN where it
+// would have to wait and must not.
 ssize_t clinux_send_descriptors(
     int socket, const void *bytes, size_t size, const int *descriptors, size_t count, int waits);
 
-// recvmsg(2) of at most CLINUX_MOST_DESCRIPTORS descriptors, which are close-on-exec and the caller's. Those of other
-// kinds of control messages are closed. `cut` tells what of the message was lost.
+// recvmsg(2) of at most CLINUX_MOST_DESCRIPTORS descriptors, which are close-on-exec and owned by the caller. Descriptors of
+// other kinds of control messages are closed. `cut` reports which parts of the message were lost.
 enum { CLINUX_CUT_BYTES = 1, CLINUX_CUT_DESCRIPTORS = 2 };
 ssize_t clinux_receive_descriptors(int socket, void *bytes, size_t size, int *descriptors, size_t *count, int *cut);
 

@@ -1,4 +1,4 @@
-// What both ends of the socket to a worker need.
+// For both ends of the socket between host and worker.
 #ifndef CLINUX_WORKER_H
 #define CLINUX_WORKER_H
 
@@ -9,23 +9,23 @@
 // The worker's end of the socket.
 enum { CLINUX_WORKER_SOCKET = 3 };
 
-// The same under a number that is no standard stream's: a program that was started without these must not take it for
-// one. Where there is no other, it stays what it is.
+// Moves a descriptor to a number above the standard streams, for a program that was started without these must not take it for
+// one. Where no number is left, it stays where it is.
 int clinux_above_streams(int descriptor);
 
-// Two connected sockets of the kind SEQPACKET, close-on-exec.
+// Two connected SOCK_SEQPACKET sockets, close-on-exec, above the standard streams.
 int clinux_packet_sockets(int sockets[2]);
-// SO_TYPE of a socket: whether it is of that kind.
+// Whether a descriptor is a SOCK_SEQPACKET socket (SO_TYPE).
 int clinux_is_packet_socket(int descriptor);
 
-// Ends this process as soon as the peer's end of the socket is closed. Returns after so many milliseconds otherwise.
+// Exits this process as soon as the peer closes its end of the socket; otherwise returns after that many milliseconds.
 void clinux_exit_with_peer(int socket, int milliseconds);
 
-// getenv(3) where the program was not given other rights than its caller's, and NULL otherwise.
+// getenv(3), or NULL in a program that runs with other privileges than its caller, secure_getenv(3).
 const char *clinux_secure_environment(const char *name);
-// The path that this program was executed by, getauxval(3) with AT_EXECFN.
+// The path by which this program was executed, getauxval(3) with AT_EXECFN.
 const char *clinux_executed_path(void);
-// Opens a pipe that is open already for reading alone, by its path in /proc; never waits for a writer.
+// Opens a pipe that is already open anew, for reading only, by its path in /proc; never waits for a writer.
 int clinux_reopen_pipe(const char *path);
 
 #endif

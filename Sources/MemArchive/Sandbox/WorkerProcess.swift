@@ -1,4 +1,5 @@
 internal import CLinux
+internal import CSupervisor
 internal import Glibc
 internal import SystemPackage
 
@@ -30,7 +31,7 @@ internal import SystemPackage
     defer {
       unsafe (arguments + variables).forEach { unsafe free(UnsafeMutablePointer(mutating: $0)) }
     }
-    guard let supervisor = unsafe clinux_start_supervisor(program.path, arguments, variables, theirs.rawValue)
+    guard let supervisor = unsafe csupervisor_start(program.path, arguments, variables, theirs.rawValue)
     else {
       throw Errno(rawValue: errno)
     }
@@ -52,10 +53,10 @@ internal import SystemPackage
     guard let supervisor = unsafe supervisor else { return .unknown }
     unsafe self.supervisor = nil
     var (how, status) = (CInt(0), CInt(0))
-    unsafe clinux_end_supervisor(supervisor, &how, &status)
+    unsafe csupervisor_end(supervisor, &how, &status)
     return switch how {
-    case CInt(CLINUX_ENDED_EXIT): .exit(status)
-    case CInt(CLINUX_ENDED_SIGNAL): .signal(status)
+    case CInt(CSUPERVISOR_ENDED_EXIT): .exit(status)
+    case CInt(CSUPERVISOR_ENDED_SIGNAL): .signal(status)
     default: .unknown
     }
   }
@@ -63,7 +64,7 @@ internal import SystemPackage
   /// How it ended after it has closed its socket: what crashes takes a moment, and what does not end is killed.
   func endAfterSilence() -> End {
     guard let supervisor = unsafe supervisor else { return .unknown }
-    let process = FileDescriptor(rawValue: unsafe clinux_supervisor_descriptor(supervisor))
+    let process = FileDescriptor(rawValue: unsafe csupervisor_descriptor(supervisor))
     let hasEnded = (try? SystemCalls.waitForInput(process, milliseconds: 2000)) ?? false
     let end = end()
     return hasEnded ? end : .unknown

@@ -1,6 +1,6 @@
-// The process between the host and a worker; Supervisor.h says what for.
+// The process between the host and a worker; CSupervisor.h says what it is for, README.md why it is right.
 #define _GNU_SOURCE
-#include "CLinux.h"
+#include "CSupervisor.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,7 +16,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-// The headers of older distributions lack them; the numbers are the same on every architecture.
+#include "CLinux.h"
+
+// Missing from the headers of older distributions; the numbers are the same on every architecture.
 #ifndef SYS_pidfd_send_signal
 #define SYS_pidfd_send_signal 424
 #endif
@@ -32,39 +34,39 @@
 
 enum { PIDFD = 3 /* P_PIDFD */, WORKER_STACK = 64 << 10, SUPERVISOR_STACK = 32 << 10, SIGNALS = 8 /* sizeof(sigset) */ };
 
-// <asm/signal.h>, with room for what an architecture has besides.
+// <asm/signal.h>, with room for the fields that only some architectures have.
 struct signal_action {
   void *handler;
   unsigned long flags, words[4];
 };
 
-// At the bottom of the memory that host and supervisor share; the stacks are above it.
-struct clinux_supervisor {
-  // The host's own.
+// Lies at the bottom of the memory made for the supervisor; the stacks are above it.
+struct csupervisor {
+  // Used by the host alone.
   int descriptor, control;
-  // What is to be started.
+  // What to start.
   const char *path;
   const char *const *arguments, *const *environment;
   int socket, null, peer, host_process;
   pid_t host;
-  // What the supervisor says.
+  // Set by the supervisor.
   pid_t self;
   int worker;
-  // Whether nobody but the supervisor runs on this memory any more.
+  // Whether the worker no longer runs on this memory.
   volatile int is_alone;
   volatile int failure, how, status;
-  // The supervisor's, which has nothing else in memory once it has started the worker.
+  // The supervisor's variables; once it has started the worker it uses no memory but this page and its stack.
   struct signal_action action;
   struct pollfd requests[3];
   siginfo_t info;
   int kept[5];
 };
 
-_Static_assert(sizeof(struct clinux_supervisor) <= 4096, "it has a page");
+_Static_assert(sizeof(struct csupervisor) <= 4096, "it fits into a page");
 enum { SIZE = 4096 + WORKER_STACK + SUPERVISOR_STACK };
 
-// What runs on memory that is the host's too must not touch what belongs to one of its threads: no errno, no canary of
-// the stack protector, no call that a sanitizer counts. Nothing but system calls, and those by hand.
+// Code that runs on the host's memory must not touch what belongs to one of its threads: no errno, no canary of the stack
+// protector, nothing that a sanitizer instruments. It makes system calls and nothing else, without the C library.
 #define ON_SHARED_MEMORY __attribute__((noinline, disable_sanitizer_instrumentation, no_stack_protector))
 #ifndef __clang__
 #undef ON_SHARED_MEMORY
@@ -84,10 +86,10 @@ static inline __attribute__((always_inline)) long call(long number, long a, long
   return result;
 }
 
-// clone(2): the child calls `run` on a stack of its own, and must not come back.
+// clone(2): the child calls `run` on a stack of its own. `run` must not return.
 static inline __attribute__((always_inline)) long start(
-    unsigned long flags, void *stack, int *descriptor, void (*run)(struct clinux_supervisor *),
-    struct clinux_supervisor *supervisor) {
+    unsigned long flags, void *stack, int *descriptor, void (*run)(struct csupervisor *),
+    struct csupervisor *supervisor) {
   register void *function __asm__("r12") = (void *)run;
   register void *argument __asm__("r13") = supervisor;
   long result;
@@ -118,8 +120,8 @@ static inline __attribute__((always_inline)) long call(long number, long a, long
 }
 
 static inline __attribute__((always_inline)) long start(
-    unsigned long flags, void *stack, int *descriptor, void (*run)(struct clinux_supervisor *),
-    struct clinux_supervisor *supervisor) {
+    unsigned long flags, void *stack, int *descriptor, void (*run)(struct csupervisor *),
+    struct csupervisor *supervisor) {
   register long first __asm__("x0") = (long)flags, number __asm__("x8") = SYS_clone;
   register void *second __asm__("x1") = stack;
   register int *third __asm__("x2") = descriptor;
@@ -150,8 +152,8 @@ static inline __attribute__((always_inline, noreturn)) void leave(int status) {
   for (;;) call3(SYS_exit_group, status, 0, 0);
 }
 
-// Closes all descriptors but the `count` first ones of `kept`, which need not be in order.
-static inline __attribute__((always_inline)) void close_others(struct clinux_supervisor *supervisor, int count) {
+// Closes all descriptors except the first `count` of `kept`, which it sorts.
+static inline __attribute__((always_inline)) void close_others(struct csupervisor *supervisor, int count) {
   int *kept = supervisor->kept;
   for (int index = 1; index < count; index++) {
     for (int at = index; at > 0 && kept[at - 1] > kept[at]; at--) {
@@ -173,15 +175,15 @@ static inline __attribute__((always_inline)) void close_others(struct clinux_sup
   }
 }
 
-// The worker to be: until it executes, a process on this memory.
-ON_SHARED_MEMORY static void become_worker(struct clinux_supervisor *supervisor) {
+// The future worker: until it executes its program, it runs on this memory.
+ON_SHARED_MEMORY static void become_worker(struct csupervisor *supervisor) {
   long error = 0;
-  // It ends with the supervisor, which may have been killed before this was said.
+  // Ends the worker with the supervisor. The supervisor may have been killed before this call: then the parent is another.
   call(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
   if (call3(SYS_getppid, 0, 0, 0) != supervisor->self) leave(127);
   for (int number = 1; number < NSIG; number++) {
     if (number == SIGKILL || number == SIGSTOP) continue;
-    // An ignored one would stay so.
+    // An ignored signal would stay ignored after execve(2), and a handler of the host's must not run here.
     struct signal_action *action = &supervisor->action;
     if (call(SYS_rt_sigaction, number, 0, (long)action, SIGNALS, 0) != 0 || action->handler == SIG_DFL) continue;
     action->handler = SIG_DFL;
@@ -189,7 +191,7 @@ ON_SHARED_MEMORY static void become_worker(struct clinux_supervisor *supervisor)
     call(SYS_rt_sigaction, number, (long)action, 0, SIGNALS, 0);
   }
   call3(SYS_setsid, 0, 0, 0);
-  // Out of the way of the numbers that they are to have.
+  // Out of the way of the numbers that the worker is to have.
   long socket = call3(SYS_fcntl, supervisor->socket, F_DUPFD_CLOEXEC, 10);
   long null = call3(SYS_fcntl, supervisor->null, F_DUPFD_CLOEXEC, 10);
   if (socket < 0 || null < 0) {
@@ -209,8 +211,8 @@ ON_SHARED_MEMORY static void become_worker(struct clinux_supervisor *supervisor)
   leave(127);
 }
 
-// Stays until the worker has ended, or the host, or the host wants it to end.
-ON_SHARED_MEMORY static void watch(struct clinux_supervisor *supervisor) {
+// Waits until the worker has ended, or the host has ended or closed its socket, in which case it kills the worker.
+ON_SHARED_MEMORY static void watch(struct csupervisor *supervisor) {
   struct pollfd *requests = supervisor->requests;
   requests[0].fd = supervisor->worker;
   requests[1].fd = supervisor->peer;
@@ -227,15 +229,15 @@ ON_SHARED_MEMORY static void watch(struct clinux_supervisor *supervisor) {
   while (result == -EINTR);
   if (result == 0) {
     supervisor->status = supervisor->info.si_status;
-    supervisor->how = supervisor->info.si_code == CLD_EXITED ? CLINUX_ENDED_EXIT : CLINUX_ENDED_SIGNAL;
+    supervisor->how = supervisor->info.si_code == CLD_EXITED ? CSUPERVISOR_ENDED_EXIT : CSUPERVISOR_ENDED_SIGNAL;
   }
   leave(0);
 }
 
-ON_SHARED_MEMORY static void guard(struct clinux_supervisor *supervisor) {
+ON_SHARED_MEMORY static void guard(struct csupervisor *supervisor) {
   call(SYS_prctl, PR_SET_NAME, (long)"memarchive-ward", 0, 0, 0);
   supervisor->self = (pid_t)call3(SYS_getpid, 0, 0, 0);
-  // Where the host ignores its children's ends, the worker's would not be told.
+  // Where the host ignores SIGCHLD, the worker's status would be discarded.
   supervisor->action.handler = SIG_DFL;
   call(SYS_rt_sigaction, SIGCHLD, (long)&supervisor->action, 0, SIGNALS, 0);
   supervisor->host_process = (int)call3(SYS_pidfd_open, supervisor->host, 0, 0);
@@ -250,7 +252,7 @@ ON_SHARED_MEMORY static void guard(struct clinux_supervisor *supervisor) {
   long worker = start(
       CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, (char *)supervisor + 4096 + WORKER_STACK, &supervisor->worker,
       become_worker, supervisor);
-  // The other one has executed, or has ended.
+  // By now the worker has executed its program or has ended.
   supervisor->is_alone = 1;
   if (worker < 0) {
     supervisor->failure = (int)-worker;
@@ -258,14 +260,13 @@ ON_SHARED_MEMORY static void guard(struct clinux_supervisor *supervisor) {
   }
   kept[0] = supervisor->worker, kept[1] = supervisor->peer, kept[2] = supervisor->host_process;
   close_others(supervisor, 3);
-  // The host goes on. From here on, the thread that has started this process may end, and with it all that is its.
+  // Lets the host go on. From here on the thread that started this process may end, and its stack and TLS be freed.
   uint8_t word = 1;
   call(SYS_sendto, supervisor->peer, (long)&word, 1, MSG_NOSIGNAL, 0);
   watch(supervisor);
 }
 
-// What a worker has as its standard streams: an appliance may have no /dev, and an empty file that nobody can write to
-// does as well.
+// For the worker's standard streams. An appliance may have no /dev; an empty file that nobody can write to will do.
 static int open_nothing(void) {
   int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
   if (nothing >= 0) return nothing;
@@ -275,22 +276,22 @@ static int open_nothing(void) {
   return nothing;
 }
 
-struct clinux_supervisor *clinux_start_supervisor(
+struct csupervisor *csupervisor_start(
     const char *path, const char *const *arguments, const char *const *environment, int socket) {
   int null = -1, sockets[2] = {-1, -1}, error;
-  struct clinux_supervisor *supervisor = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+  struct csupervisor *supervisor = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
   if (supervisor == MAP_FAILED) return NULL;
   if (clinux_packet_sockets(sockets) != 0 || (null = open_nothing()) < 0) goto failed;
   supervisor->path = path, supervisor->arguments = arguments, supervisor->environment = environment;
   supervisor->socket = socket, supervisor->null = null, supervisor->peer = sockets[1];
   supervisor->control = sockets[0];
   supervisor->host = getpid();
-  // All of them, those of the C library too: no handler may run in the other process, on this memory. pthread_sigmask(3)
-  // leaves some out.
+  // All signals, including those of the C library, which pthread_sigmask(3) leaves out: no handler may run in the other
+  // process on this memory.
   uint64_t all = ~0ULL, before = 0;
   call(SYS_rt_sigprocmask, SIG_SETMASK, (long)&all, (long)&before, SIGNALS, 0);
   int descriptor = -1;
-  // Without an exit signal: neither SIGCHLD nor wait(2) tells the host of it.
+  // Without an exit signal: no SIGCHLD, and a plain wait(2) does not find it.
   long process = start(CLONE_VM | CLONE_PIDFD, (char *)supervisor + SIZE, &descriptor, guard, supervisor);
   supervisor->descriptor = descriptor;
   if (process > 0) {
@@ -310,13 +311,13 @@ struct clinux_supervisor *clinux_start_supervisor(
   }
   uint8_t word = 0;
   if (supervisor->failure == 0 && recv(sockets[0], &word, 1, MSG_DONTWAIT) == 1) {
-    // Where it would take the place of a standard stream, it goes above these.
+    // Never the number of a standard stream that the host was started without.
     supervisor->descriptor = clinux_above_streams(descriptor);
     return supervisor;
   }
   error = supervisor->failure != 0 ? supervisor->failure : ECHILD;
   int how, status;
-  clinux_end_supervisor(supervisor, &how, &status);
+  csupervisor_end(supervisor, &how, &status);
   errno = error;
   return NULL;
 failed:
@@ -329,15 +330,15 @@ failed:
   return NULL;
 }
 
-void clinux_end_supervisor(struct clinux_supervisor *supervisor, int *how, int *status) {
-  // Heard of even where a child of the host's holds a copy of this end.
+void csupervisor_end(struct csupervisor *supervisor, int *how, int *status) {
+  // Reaches the supervisor even where a child of the host holds a copy of this end.
   shutdown(supervisor->control, SHUT_RDWR);
   siginfo_t info;
   int result;
   do result = waitid((idtype_t)PIDFD, (id_t)supervisor->descriptor, &info, WEXITED | __WALL);
   while (result != 0 && errno == EINTR);
   if (result != 0) {
-    // Reaped by the host, which waits for everything: the descriptor tells its end too.
+    // The host has reaped it by waiting for all children (__WALL). The descriptor reports its end as well.
     struct pollfd request = {.fd = supervisor->descriptor, .events = POLLIN};
     while (poll(&request, 1, -1) < 0 && errno == EINTR) {}
   }
@@ -345,21 +346,21 @@ void clinux_end_supervisor(struct clinux_supervisor *supervisor, int *how, int *
   *status = supervisor->status;
   close(supervisor->control);
   close(supervisor->descriptor);
-  // Where the supervisor was killed before it had to itself what it runs on, somebody may be on it yet: it stays.
+  // Where the supervisor was killed earlier, the worker may still run on this memory: it is left allocated.
   if (supervisor->is_alone) munmap(supervisor, SIZE);
 }
 
 #else
 
-struct clinux_supervisor *clinux_start_supervisor(
+struct csupervisor *csupervisor_start(
     const char *path, const char *const *arguments, const char *const *environment, int socket) {
   (void)path, (void)arguments, (void)environment, (void)socket;
   errno = ENOSYS;
   return NULL;
 }
 
-void clinux_end_supervisor(struct clinux_supervisor *supervisor, int *how, int *status) { (void)supervisor, (void)how, (void)status; }
+void csupervisor_end(struct csupervisor *supervisor, int *how, int *status) { (void)supervisor, (void)how, (void)status; }
 
 #endif
 
-int clinux_supervisor_descriptor(const struct clinux_supervisor *supervisor) { return supervisor->descriptor; }
+int csupervisor_descriptor(const struct csupervisor *supervisor) { return supervisor->descriptor; }

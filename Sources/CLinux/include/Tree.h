@@ -1,0 +1,57 @@
+// A tmpfs without a mount point, and a mount namespace of the process's own: calls newer than the C library's headers, and
+// the few lines that run in a helper process.
+#ifndef CLINUX_TREE_H
+#define CLINUX_TREE_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+// The limits of a new tmpfs, tmpfs(5), in bytes and inodes, 0 for none; and the mode of its root directory.
+struct clinux_tree_options {
+  uint64_t bytes;
+  uint64_t inodes;
+  unsigned int mode;
+};
+
+// A mount without a mount point: a writable and a read-only descriptor of it, or the call that was refused and its error number.
+// A descriptor that was not made is -1.
+struct clinux_tree {
+  int writable;
+  int readonly;
+  const char *call;
+  int error;
+};
+
+// Makes it in this process, which needs CAP_SYS_ADMIN over its mount namespace. `readonly` is -1; call clinux_make_readonly at
+// the end. fsopen(2), fsconfig(2), fsmount(2)
+void clinux_tree_make(const struct clinux_tree_options *options, struct clinux_tree *tree);
+
+// Makes it in a helper process with its own user and mount namespaces, which has ended when this returns. The tmpfs belongs to
+// the effective user and group of this process.
+void clinux_tree_make_in_helper(const struct clinux_tree_options *options, struct clinux_tree *tree);
+
+// mount_setattr(2), MOUNT_ATTR_RDONLY
+int clinux_make_readonly(int mount);
+
+// Moves the calling process, which must have one thread, to a mount namespace of its own that propagates nothing to the one
+// before, and to a user namespace of its own where that needs one. User and group stay. unshare(2); -1 and the call that was
+// refused.
+int clinux_enter_mount_namespace(const char **call);
+
+// Another mount of the directory `path` below `mount`, without a mount point. open_tree(2), OPEN_TREE_CLONE
+int clinux_clone_mount(int mount, const char *path);
+// move_mount(2)
+int clinux_attach_mount(int mount, const char *path);
+// umount2(2), MNT_DETACH
+int clinux_detach_mount(const char *path);
+
+// openat(2) of a new file, for writing; `name` is one component.
+int clinux_make_file(int directory, const char *name, mode_t mode);
+// openat2(2) with RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS, and with RESOLVE_NO_SYMLINKS unless links are followed.
+int clinux_open_beneath(int directory, const char *path, uint64_t flags, mode_t mode, int follows_links);
+// A flag of open(2) that Glibc does not show to Swift.
+enum {
+  CLINUX_O_PATH = 010000000,
+};
+
+#endif
