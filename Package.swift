@@ -32,9 +32,12 @@ let package = Package(
     .target(name: "CLinux"),
     .target(name: "CSupervisor", dependencies: ["CLinux"], exclude: ["README.md"]),
     .target(
+      name: "SealedMemory",
+      dependencies: ["CLinux", .product(name: "SystemPackage", package: "swift-system")]),
+    .target(
       name: "MemArchive",
       dependencies: [
-        "CLibArchive", "CLinux", "CLZ4", "CSupervisor", "CZlib",
+        "CLibArchive", "CLinux", "CLZ4", "CSupervisor", "CZlib", "SealedMemory",
         .target(name: "CISAL", condition: .when(traits: ["FastDecoders"])),
         .target(name: "CLZMA", condition: .when(traits: ["FastDecoders"])),
         .target(name: "CZstd", condition: .when(traits: ["FastDecoders"])),

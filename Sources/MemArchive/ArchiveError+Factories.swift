@@ -1,4 +1,5 @@
 internal import CLinux
+internal import SealedMemory
 internal import SystemPackage
 
 // One factory for each way to fail: (call, errno, subject) becomes a sentence here and nowhere else.
@@ -31,7 +32,16 @@ extension ArchiveError {
     }
   }
 
-  static func executableForbidden(entry: String) -> Self {
+  /// What kept memory from being had, written or sealed.
+  init(_ error: MemoryError, entry: String? = nil) {
+    self =
+      switch error {
+      case .system(let call, let errno, let doing): .system(call, errno, doing: doing, entry: entry)
+      case .executableForbidden: .executableForbidden(entry: entry)
+      }
+  }
+
+  private static func executableForbidden(entry: String?) -> Self {
     Self(
       .system, entry: entry, "this system forbids executable files in memory", call: "memfd_create",
       errno: .permissionDenied,

@@ -1,3 +1,4 @@
+internal import SealedMemory
 public import SystemPackage
 
 extension MemFile {

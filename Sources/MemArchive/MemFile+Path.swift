@@ -1,4 +1,5 @@
 public import Glibc
+internal import SealedMemory
 internal import SystemPackage
 
 extension MemFile {
@@ -52,9 +53,7 @@ extension MemFile {
       let descriptor = try fileDescriptor
       let path = "/proc/self/fd/\(descriptor.rawValue)"
       do throws(Errno) {
-        let opened = try SystemCalls.status(of: path)
-        let own = try SystemCalls.status(of: descriptor)
-        guard opened.device == own.device, opened.inode == own.inode else { throw .noSuchFileOrDirectory }
+        guard try unsafe Stat(path).isSameFile(as: Stat(descriptor)) else { throw .noSuchFileOrDirectory }
         return path
       } catch {
         throw .noProc(path, error, file: name)

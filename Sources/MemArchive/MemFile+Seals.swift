@@ -1,4 +1,5 @@
 internal import CLinux
+internal import SealedMemory
 
 extension MemFile {
   /// The seals of a file in memory: what nobody can do to it any more. fcntl(2), "File sealing".
@@ -28,12 +29,5 @@ extension MemFile {
 
 extension MemFile.Seals: CustomStringConvertible {
   /// The names as in fcntl(2), such as "SHRINK|GROW|WRITE|SEAL|EXEC".
-  public var description: String {
-    let names: [(Self, String)] = [
-      (.shrink, "SHRINK"), (.grow, "GROW"), (.write, "WRITE"), (.futureWrite, "FUTURE_WRITE"),
-      (.seal, "SEAL"),
-      (.exec, "EXEC"),
-    ]
-    return names.filter { contains($0.0) }.map(\.1).joined(separator: "|")
-  }
+  public var description: String { SealedMemfd.names(of: rawValue) }
 }

@@ -1,3 +1,4 @@
+internal import SealedMemory
 public import SystemPackage
 
 /// An archive's entries under their real names, in a read-only file system in memory that has no mount point: for code
@@ -85,9 +86,8 @@ public final class MemTree: Sendable {
     get throws(ArchiveError) {
       let path = "/proc/self/fd/\(mount.descriptor.rawValue)/\(topName)"
       do throws(Errno) {
-        let opened = try SystemCalls.status(of: path)
         let own = try SystemCalls.status(of: EntryPath.cString(Array(topName.utf8)), in: mount.descriptor)
-        guard opened.device == own.device, opened.inode == own.inode else { throw .noSuchFileOrDirectory }
+        guard try unsafe Stat(path).isSameFile(as: own) else { throw .noSuchFileOrDirectory }
         return path
       } catch {
         throw .noProc(path, error)

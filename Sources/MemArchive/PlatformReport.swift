@@ -1,5 +1,6 @@
 internal import CLinux
 internal import Glibc
+internal import SealedMemory
 
 /// What this process runs on: versions and kernel features, for a bug report and for a decision before an extraction.
 public struct PlatformReport: Sendable {

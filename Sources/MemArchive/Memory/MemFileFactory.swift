@@ -1,27 +1,28 @@
+internal import SealedMemory
 internal import SystemPackage
 
-/// Where the regions of one extraction are made, one at a time: in memory files of their own, or in slabs.
+/// Makes the files of one extraction, one at a time: as memory files of their own, or in slabs.
 ///
-/// Each thread that fills has its own, so that none waits for another.
+/// Each thread that extracts has its own factory, so that none waits for another.
 @safe package final class MemFileFactory {
   let ledger: Ledger
-  let fill: ExtractionOptions.Fill
+  let fill: MemfdWriter.Fill
   let executable: Bool
-  /// Whether slabs are to be passed on to another process.
+  /// Whether slabs will be passed on to another process.
   let keepsDescriptors: Bool
   /// Whether only small content shares memory.
   let isCopied: Bool
   private let storage: ExtractionOptions.Storage
   private let budget: Int?
   private var slab: Slab?
-  /// Content on its way to a slab.
+  /// The stage: content on its way to a slab.
   private var heap: UnsafeMutableRawBufferPointer
-  /// How many of the extraction's descriptors were open when no further one was to be had.
+  /// The number of the extraction's open descriptors when the process had none left.
   private var spentAt: Int?
 
   /// Larger content becomes a slab by itself: it fills huge folios well enough.
   static let largestPacked: Int64 = 1 << 20
-  /// What is left to the process of its descriptors: for the archive, for a path on demand, for everybody else.
+  /// Descriptors reserved for the rest of the process: for the archive, for paths on demand, for everything else it does.
   static let reserve = 64
 
   package convenience init(_ context: ExtractionContext) {
@@ -32,7 +33,12 @@ internal import SystemPackage
     _ options: ExtractionOptions, ledger: Ledger, for recipient: ExtractionContext.Recipient = .caller
   ) {
     self.ledger = ledger
-    fill = options.fill
+    fill =
+      switch options.fill {
+      case .automatic: .folios
+      case .written: .written
+      case .mapped: .mapped
+      }
     executable = options.executable
     (keepsDescriptors, isCopied) =
       switch recipient {
@@ -55,14 +61,14 @@ internal import SystemPackage
     try slab?.finish()
   }
 
-  /// Room for the descriptors of many files, made at once.
+  /// Makes room for the descriptors of many files at once.
   package func prepareForMany() {
     guard storage != .packed, PrestartedThreads.current == nil else { return }
     SystemCalls.growDescriptorTable(to: budget ?? .max)
   }
 
-  /// Decides whether an entry gets a memory file of its own, where a number of these was set: to be called in the
-  /// archive's order, so that it is the first entries that get one.
+  /// Decides whether an entry gets a memory file of its own, where their number is limited. Call it in the archive's order,
+  /// so that the first entries get one.
   package func reserveDescriptor(_ charge: inout Charge) {
     if storage == .automatic, let budget { charge.addDescriptor(within: budget) }
   }
@@ -91,7 +97,7 @@ internal import SystemPackage
     }
     do throws(ArchiveError) {
       let memfd = try memfd(name: name)
-      // A new descriptor gets the lowest number that is free, open(2): so many are open at least.
+      // A new descriptor gets the lowest free number, open(2), so that at least as many are open.
       if Int(memfd.descriptor.rawValue) < SystemCalls.descriptorLimit() - Self.reserve { return memfd }
     } catch {
       guard error.code == .descriptorLimit else { throw error }
@@ -101,15 +107,17 @@ internal import SystemPackage
   }
 
   func memfd(name: String) throws(ArchiveError) -> Memfd {
-    try Memfd.create(name: name, executable: executable)
+    do throws(MemoryError) { return try Memfd.create(name: name, executable: executable) } catch {
+      throw ArchiveError(error, entry: name)
+    }
   }
 
-  /// Appends a whole entry's content to the open slab; the slab takes over what it is charged with.
+  /// Appends the content of a whole entry to the open slab, which takes over its charge.
   func pack(_ content: RawSpan, charge: inout Charge) throws(ArchiveError) -> Slab.Place {
     if let place = try slab?.append(content, charge: &charge) { return place }
     try finish()
     let slab = try Slab(
-      usesFolios: fill == .automatic, executable: executable, keepsDescriptor: keepsDescriptors,
+      usesFolios: fill == .folios, executable: executable, keepsDescriptor: keepsDescriptors,
       ledger: ledger)
     self.slab = slab
     guard let place = try slab.append(content, charge: &charge) else {
@@ -120,8 +128,8 @@ internal import SystemPackage
 
   // MARK: The stage
 
-  /// Keeps a block of the entry at hand, of which `count` bytes are staged.
-  func stage(_ block: RawSpan, at offset: Int, behind count: Int) {
+  /// Keeps a block of the current entry, of which `count` bytes are staged.
+  func stage(_ block: RawSpan, at offset: Int, after count: Int) {
     stageZeros(from: count, to: offset)
     let end = offset + block.byteCount
     reserve(end)
@@ -130,7 +138,7 @@ internal import SystemPackage
     }
   }
 
-  /// Content without bytes reads as zero.
+  /// Fills a hole: it reads as zeros.
   func stageZeros(from start: Int, to end: Int) {
     guard start < end else { return }
     reserve(end)
@@ -138,7 +146,7 @@ internal import SystemPackage
       as: UInt8.self, repeating: 0)
   }
 
-  /// The first bytes of the stage.
+  /// The first `count` bytes of the stage.
   @_lifetime(borrow self)
   func staged(_ count: Int) -> RawSpan {
     let span = unsafe UnsafeRawBufferPointer(heap).bytes.extracting(0..<count)
@@ -151,7 +159,7 @@ internal import SystemPackage
 
   private func reserve(_ count: Int) {
     guard unsafe heap.count < count else { return }
-    // Doubled, so that content of unknown size is not copied again and again.
+    // Doubled, so that content of unknown size is not copied over and over.
     let size = max(count, min(unsafe heap.count * 2, Int(Self.largestPacked)), 64 << 10)
     let larger = UnsafeMutableRawBufferPointer.allocate(byteCount: size, alignment: 16)
     unsafe larger.copyMemory(from: UnsafeRawBufferPointer(heap))
@@ -168,7 +176,7 @@ extension MemFileFactory: EntryDestination {
     try file(entry, reserved: reserved, content)
   }
 
-  /// A sealed file in memory with the content that `content` gives block by block.
+  /// A sealed file in memory with the content that `content` delivers block by block.
   func file(
     _ entry: ArchiveEntry, reserved: Reservation?, _ content: (Blocks) throws(ArchiveError) -> Int64
   ) throws(ArchiveError) -> MemFile {

@@ -1,43 +1,51 @@
-/// The writable memory that one entry streams into, block by block at its offset. `seal` consumes it and a MemFile's
-/// content comes out; a region that is dropped exposes nothing.
+internal import SealedMemory
+internal import SystemPackage
+
+/// The writable memory that one entry streams into, block by block, each at its offset. `seal` consumes it and returns the
+/// content of a MemFile; dropping it exposes nothing.
 ///
-/// It is a memory file of its own, or a part of its store's open slab. What goes to a slab and does not come in one block
+/// It is a memory file of its own, or a part of its factory's open slab. What goes to a slab and does not come in one block
 /// is staged on the heap first, so that a slab is only ever appended to.
 struct Region: ~Copyable {
-  private let store: MemFileFactory
+  private let factory: MemFileFactory
   private let name: String
   private let declaredSize: Int64?
   private var charge: Charge
   private var file: MemfdWriter?
   /// Whether the content ends up in a slab.
   private let isPacked: Bool
-  /// Where the content lies in a slab already.
+  /// Where the content is in a slab already.
   private var place: Slab.Place?
-  /// How much of the content is on the heap.
+  /// The number of bytes on the heap.
   private var staged = 0
-  /// The end of the content so far: the last block's, or a hole's behind it.
+  /// The end of the content so far: of the last block, or of a hole after it.
   private var end: Int64 = 0
 
   /// - Parameters:
-  ///   - declaredSize: believed as a hint only, and only once it has passed the limits.
-  ///   - reserved: what the ledger was charged with for it before.
+  ///   - declaredSize: Only a hint, and only once it has passed the limits.
+  ///   - reserved: What the ledger was charged for the entry before.
   static func create(
-    _ store: MemFileFactory, name: String, declaredSize: Int64?, reserved: Reservation? = nil
+    _ factory: MemFileFactory, name: String, declaredSize: Int64?, reserved: Reservation? = nil
   ) throws(ArchiveError) -> Self {
-    var charge = Charge(store.ledger, entry: name, reserved ?? Reservation())
-    if let declaredSize, reserved == nil { try store.ledger.check(declared: declaredSize, entry: name) }
-    guard let memfd = try store.ownMemfd(name: name, &charge) else {
-      return Self(store, name: name, declaredSize: declaredSize, charge: charge, file: nil)
+    var charge = Charge(factory.ledger, entry: name, reserved ?? Reservation())
+    if let declaredSize, reserved == nil { try factory.ledger.check(declared: declaredSize, entry: name) }
+    guard let memfd = try factory.ownMemfd(name: name, &charge) else {
+      return Self(factory, name: name, declaredSize: declaredSize, charge: charge, file: nil)
     }
-    let file = try MemfdWriter.create(memfd, name: name, declaredSize: declaredSize, fill: store.fill)
-    return Self(store, name: name, declaredSize: declaredSize, charge: charge, file: file)
+    let file: MemfdWriter
+    do throws(MemoryError) {
+      file = try MemfdWriter.create(memfd, declaredSize: declaredSize, fill: factory.fill)
+    } catch {
+      throw ArchiveError(error, entry: name)
+    }
+    return Self(factory, name: name, declaredSize: declaredSize, charge: charge, file: file)
   }
 
   private init(
-    _ store: MemFileFactory, name: String, declaredSize: Int64?, charge: consuming Charge,
+    _ factory: MemFileFactory, name: String, declaredSize: Int64?, charge: consuming Charge,
     file: consuming MemfdWriter?
   ) {
-    self.store = store
+    self.factory = factory
     self.name = name
     self.declaredSize = declaredSize
     isPacked = file == nil
@@ -56,38 +64,45 @@ struct Region: ~Copyable {
       if staged == 0, offset == 0, place == nil, blockEnd == declaredSize,
         blockEnd <= MemFileFactory.largestPacked
       {
-        place = try store.pack(block, charge: &charge)
+        place = try factory.pack(block, charge: &charge)
         return
       }
       if blockEnd <= MemFileFactory.largestPacked {
-        store.stage(block, at: Int(offset), behind: staged)
+        factory.stage(block, at: Int(offset), after: staged)
         staged = max(staged, Int(blockEnd))
         return
       }
       try leaveStage()
     }
-    try file!.write(block, at: offset)
+    do throws(MemoryError) { try file!.write(block, at: offset) } catch {
+      throw ArchiveError(error, entry: name)
+    }
   }
 
-  /// Makes the content final at exactly `size` bytes; a hole reaches from the last block to there.
+  /// Makes the content final at exactly `size` bytes; what lies between the last block and there is a hole.
   consuming func seal(size: Int64) throws(ArchiveError) -> FileMemory {
     try extend(to: size)
     if file == nil, place == nil {
       if size <= MemFileFactory.largestPacked {
-        store.stageZeros(from: staged, to: Int(size))
-        place = try store.packStaged(Int(size), charge: &charge)
+        factory.stageZeros(from: staged, to: Int(size))
+        place = try factory.packStaged(Int(size), charge: &charge)
       } else {
         try leaveStage()
       }
     }
     if let place { return .packed(place.slab, place.offset..<place.offset + Int(size)) }
-    let isShared = isPacked && !store.isCopied
-    let (executable, keepsDescriptor) = (store.executable, store.keepsDescriptors)
-    let sealed = try file!.seal(size: size, charge: charge)
+    let isShared = isPacked && !factory.isCopied
+    let (executable, keepsDescriptor) = (factory.executable, factory.keepsDescriptors)
+    let name = name
+    let sealed: SealedMemfd
+    do throws(MemoryError) { sealed = try file!.seal(size: size) } catch {
+      throw ArchiveError(error, entry: name)
+    }
+    let memory = ChargedMemory(sealed, charge)
     return isShared
       ? .packed(
-        try Slab(sealed, executable: executable, keepsDescriptor: keepsDescriptor), 0..<Int(size)
-      ) : .own(sealed)
+        try Slab(memory, executable: executable, keepsDescriptor: keepsDescriptor), 0..<Int(size)
+      ) : .own(memory)
   }
 
   private mutating func extend(to newEnd: Int64) throws(ArchiveError) {
@@ -96,28 +111,46 @@ struct Region: ~Copyable {
     end = newEnd
   }
 
-  /// Goes on in a memory file: what is larger than a good part of a slab becomes a slab by itself.
+  /// Goes on in a memory file: content that would take a good part of a slab becomes a slab by itself.
   private mutating func leaveStage() throws(ArchiveError) {
-    var file = try MemfdWriter.create(
-      try store.memfd(name: name), name: name, declaredSize: declaredSize, fill: store.fill)
-    if staged > 0 { try file.write(store.staged(staged), at: 0) }
+    let memfd = try factory.memfd(name: name)
+    do throws(MemoryError) {
+      var file = try MemfdWriter.create(memfd, declaredSize: declaredSize, fill: factory.fill)
+      if staged > 0 { try file.write(factory.staged(staged), at: 0) }
+      self.file = consume file
+    } catch {
+      throw ArchiveError(error, entry: name)
+    }
     staged = 0
-    self.file = consume file
   }
 }
 
 /// Where the content of a MemFile is.
 enum FileMemory: ~Copyable {
   /// In a memory file of its own.
-  case own(SealedMemory)
+  case own(ChargedMemory)
   /// In a part of a slab.
   case packed(Slab, Range<Int>)
 
   /// The content's size in bytes.
   var size: Int {
     switch self {
-    case .own(let memory): memory.size
+    case .own(let memory): memory.sealed.size
     case .packed(_, let range): range.count
     }
   }
+}
+
+/// A sealed memory file, and the charge that is given back when it is closed.
+struct ChargedMemory: ~Copyable, Sendable {
+  let sealed: SealedMemfd
+  let charge: Charge
+
+  init(_ sealed: consuming SealedMemfd, _ charge: consuming Charge) {
+    self.sealed = sealed
+    self.charge = charge
+  }
+
+  var descriptor: FileDescriptor { sealed.memfd.descriptor }
+  var seals: MemFile.Seals { MemFile.Seals(rawValue: sealed.seals) }
 }

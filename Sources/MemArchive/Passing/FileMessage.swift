@@ -1,12 +1,13 @@
 internal import CLinux
 internal import Glibc
+internal import SealedMemory
 internal import SystemPackage
 
-/// Files on their way through a Unix socket: one message with their sizes and names, and their descriptors beside it.
+/// Files on their way through a Unix socket: one message with their sizes and names, accompanied by their descriptors.
 ///
-/// In bytes, little-endian: 7 of magic and 1 of version; count (2); whether more messages follow (2); the whole message's
-/// length (4); then of each file its size (8), its name's length (4) and its name. One message is one sendmsg(2), so that
-/// it works on sockets with and without message boundaries.
+/// In bytes, little-endian: magic (7) and version (1); number of files (2); whether more messages follow (2); length of the
+/// whole message (4); then for each file its size (8), the length of its name (4) and its name. One message is one sendmsg(2),
+/// so that it works on sockets with and without message boundaries.
 struct FileMessage: ~Copyable {
   /// What the sender says of one file.
   struct Claim {
@@ -18,9 +19,9 @@ struct FileMessage: ~Copyable {
   let isLast: Bool
   var descriptors: ReceivedDescriptors
 
-  /// Many descriptors in one message cost a tenth of as many messages; more than 64 gain nothing (measured).
+  /// Many descriptors in one message cost a tenth of one message each; more than 64 gain nothing (measured).
   static let mostFiles = 64
-  /// Below what any Unix socket takes at once, with room for a name of 64 KiB.
+  /// Less than any Unix socket takes at once, with room for a name of 64 KiB.
   static let mostBytes = 96 << 10
 
   /// "MemFile", and the version.
@@ -29,10 +30,10 @@ struct FileMessage: ~Copyable {
 
   // MARK: Sending
 
-  /// How many bytes a message needs for a file of this name.
+  /// The bytes that a file of this name takes in a message.
   static func cost(of name: String) -> Int { 12 + name.utf8.count }
 
-  /// How many are there for all files.
+  /// The bytes that all files of a message may take.
   static var capacity: Int { mostBytes - headerSize }
 
   static func send(_ files: [MemFile], isLast: Bool, to socket: FileDescriptor) throws(ArchiveError) {
@@ -68,7 +69,7 @@ struct FileMessage: ~Copyable {
     self.descriptors = descriptors
   }
 
-  /// The next message; nil at the end of the stream. Each descriptor has its owner before anything else is looked at.
+  /// The next message; nil at the end of the stream. All descriptors are owned before anything else is looked at.
   static func receive(from socket: FileDescriptor, nameBytes: Int) throws(ArchiveError) -> FileMessage? {
     var bytes = [UInt8](repeating: 0, count: mostBytes)
     let first = try receive(into: &bytes, 0..<mostBytes, from: socket)
@@ -78,7 +79,7 @@ struct FileMessage: ~Copyable {
       count <= mostFiles, first.descriptors.count == count, length <= mostBytes, length >= first.count
     else { throw .noMessage() }
     var filled = first.count
-    // What did not fit into the socket's buffer comes in further pieces, without descriptors.
+    // What did not fit into the socket's buffer follows in pieces without descriptors.
     while filled < length {
       let next = try receive(into: &bytes, filled..<length, from: socket)
       guard next.count > 0 else { throw .cutOff() }
@@ -89,7 +90,7 @@ struct FileMessage: ~Copyable {
       let claims = try? claims(
         in: BinaryDecoder(bytes, headerSize..<length), count: count, nameBytes: nameBytes)
     else { throw .noMessage() }
-    return FileMessage(claims: claims, isLast: isLast, descriptors: first.descriptors)
+    return FileMessage(claims: claims, isLast: isLast, descriptors: first.takeDescriptors())
   }
 
   private static func receive(
@@ -138,7 +139,7 @@ extension ArchiveError {
       advice: "Ask why the sender ended; nothing of the unfinished batch is kept.")
   }
 
-  /// MSG_CTRUNC: this process had no number left for a descriptor, or a security module withheld it.
+  /// MSG_CTRUNC: this process had no room for a descriptor, or a security module withheld it.
   fileprivate static func descriptorsLost() -> Self {
     Self(
       .descriptorLimit, "descriptors of a message were lost while receiving files", call: "recvmsg",
@@ -146,7 +147,7 @@ extension ArchiveError {
   }
 
   fileprivate static func sending(_ errno: Errno, entry: String?) -> Self {
-    // More descriptors of this user are in flight than its limit on open files.
+    // The user has more descriptors in flight than its limit on open files.
     guard errno == Errno(rawValue: ETOOMANYREFS) else {
       return .system("sendmsg", errno, doing: "sending a file", entry: entry)
     }
@@ -154,5 +155,11 @@ extension ArchiveError {
       .descriptorLimit, entry: entry, "too many descriptors are on their way through sockets",
       call: "sendmsg",
       errno: errno, advice: "Wait until the other side has received some, or raise the limit (ulimit -n).")
+  }
+
+  static func untrusted(_ reason: String, entry: String?, call: String? = nil, errno: Errno? = nil) -> Self {
+    Self(
+      .untrusted, entry: entry, reason, call: call, errno: errno,
+      advice: "Nothing of it is used: ask who sent it for a memfd with all of its seals.")
   }
 }

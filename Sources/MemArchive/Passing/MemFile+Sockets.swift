@@ -1,11 +1,12 @@
+internal import SealedMemory
 public import SystemPackage
 
 extension MemFile {
   /// Sends this file, with its name, over a Unix socket to a process that takes it with ``init(receivedFrom:limits:)`` or
   /// ``receive(from:limits:)``.
   ///
-  /// Nothing is copied: both sides have the same sealed memory, which is freed when neither holds it. Waits while the
-  /// socket is full, also where it is set not to block.
+  /// Nothing is copied: both sides share the same sealed memory, which is freed when neither holds it. Waits while the
+  /// socket is full, even if it is set not to block.
   ///
   /// - Parameter socket: A connected Unix socket of any type; it stays the caller's.
   /// - Throws: ``ArchiveError`` with ``ArchiveError/Code/descriptorLimit`` (also when too many descriptors are on their
@@ -20,7 +21,7 @@ extension MemFile {
   /// Sends several files as one batch, up to 64 in a message.
   ///
   /// - Throws: As ``send(to:)``; ``ArchiveError/Code/unsupportedFeature`` for a name of more than 64 KiB. The other side
-  ///   may have got some of them then, and notices that the batch is not complete.
+  ///   may have received some of the files by then, and notices that the batch is incomplete.
   public static func send(
     _ files: some Sequence<MemFile>, to socket: FileDescriptor
   ) throws(ArchiveError) {
@@ -45,19 +46,19 @@ extension MemFile {
 
   /// Takes one file that ``send(to:)`` sent, and verifies it before anything about it is believed.
   ///
-  /// Asked in this order: all four seals (by mask), a regular file, on tmpfs, of the size that was said, within the limits
-  /// at its logical size, so that holes cost nothing unforeseen. It is then opened anew, so that neither the sender's file
-  /// offset nor a lease of its (fcntl(2), F_SETLEASE) reaches into this process. The seals prove that the bytes are final,
-  /// and not that they are true.
+  /// Verified in this order: all four seals (by mask), a regular file, on tmpfs, of the stated size, within the limits at its
+  /// logical size, so that holes cost nothing unforeseen. The file is then opened anew, so that neither the sender's file
+  /// offset nor a lease that it holds (fcntl(2), F_SETLEASE) affects this process. The seals prove that the bytes are final,
+  /// not that they are true.
   ///
   /// After an error the socket is in the middle of something: close it.
   ///
   /// - Parameters:
-  ///   - socket: A connected Unix socket; it stays the caller's. Waits until something comes.
+  ///   - socket: A connected Unix socket; it stays the caller's. Waits until something arrives.
   ///   - limits: `entryBytes`, `heldBytes` and `nameBytes` count.
   /// - Throws: ``ArchiveError`` with ``ArchiveError/Code/untrusted``, ``ArchiveError/Code/limitExceeded``,
   ///   ``ArchiveError/Code/truncated`` when the socket was closed, ``ArchiveError/Code/descriptorLimit`` when this process
-  ///   has none left, or ``ArchiveError/Code/system``. No descriptor is left then.
+  ///   has none left, or ``ArchiveError/Code/system``. No descriptor is left open then.
   ///
   /// Calls recvmsg(2), fcntl(2), fstat(2), fstatfs(2), open(2).
   public convenience init(receivedFrom socket: FileDescriptor, limits: Limits = Limits()) throws(ArchiveError)
@@ -78,7 +79,7 @@ extension MemFile {
   /// Takes a batch of files that ``send(_:to:)`` sent, each verified as in ``init(receivedFrom:limits:)``.
   ///
   /// - Parameters:
-  ///   - socket: A connected Unix socket; it stays the caller's. Waits until something comes.
+  ///   - socket: A connected Unix socket; it stays the caller's. Waits until something arrives.
   ///   - limits: As there; `entries` and `totalBytes` count too, for the batch.
   /// - Returns: The files in the sender's order; nil when the other side has closed the socket.
   /// - Throws: As ``init(receivedFrom:limits:)``: all or nothing.
@@ -101,18 +102,18 @@ extension MemFile {
         files.append(MemFile(.own(memory), name: claim.name, entry: nil))
       }
       if message.isLast { return files }
-      // A message that brings nothing on, and says that more follow, could go on for ever.
+      // Empty messages that announce more could go on forever.
       guard !message.claims.isEmpty else {
         throw .untrusted("a message without files says that more follow", entry: nil)
       }
     }
   }
 
-  /// Makes a file of a descriptor that came in some other way (D-Bus, systemd's file descriptor store, a protocol of your
+  /// Makes a file from a descriptor that arrived some other way (D-Bus, systemd's file descriptor store, a protocol of your
   /// own), verified as in ``init(receivedFrom:limits:)``.
   ///
   /// - Parameters:
-  ///   - name: What the file is to be called.
+  ///   - name: The name of the file.
   ///   - descriptor: A memfd with all of its seals; it stays the caller's.
   ///   - limits: `entryBytes` and `heldBytes` count.
   /// - Throws: As ``init(receivedFrom:limits:)``.
@@ -130,14 +131,22 @@ extension MemFile {
 
   private static func verified(
     _ memfd: consuming Memfd, name: String, size: Int64?, _ ledger: Ledger
-  ) throws(ArchiveError) -> SealedMemory {
-    let memory: VerifiedMemory
-    do { memory = try ReceivedDescriptor.verify(memfd, claimedSize: size) } catch {
+  ) throws(ArchiveError) -> ChargedMemory {
+    let sealed: SealedMemfd
+    do { sealed = try ReceivedDescriptor.verify(memfd, claimedSize: size) } catch {
       throw .untrusted("what was received \(error.reason)", entry: name, call: error.call, errno: error.errno)
     }
     var charge = Charge(ledger, entry: name)
     charge.addDescriptor()
-    try charge.grow(to: Int64(memory.size))
-    return try ReceivedDescriptor.reopened(memory.charged(with: charge), name: name)
+    try charge.grow(to: Int64(sealed.size))
+    let reopened: SealedMemfd
+    do throws(Errno) { reopened = try ReceivedDescriptor.reopened(sealed) } catch {
+      guard error != .tooManyOpenFiles, error != .tooManyOpenFilesInSystem else {
+        throw .system("open", .tooManyOpenFiles, doing: "opening a received file", entry: name)
+      }
+      throw .untrusted(
+        "what was received cannot be opened by its path", entry: name, call: "open", errno: error)
+    }
+    return ChargedMemory(reopened, charge)
   }
 }

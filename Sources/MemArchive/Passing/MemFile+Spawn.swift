@@ -1,8 +1,9 @@
 public import Glibc
+internal import SealedMemory
 internal import SystemPackage
 
 extension MemFile {
-  /// Has a child that posix_spawn(3) starts inherit this file, and tells the path under which the child finds it.
+  /// Lets a child that posix_spawn(3) starts inherit this file, and returns the path under which the child finds it.
   ///
   /// ```swift
   /// var actions = posix_spawn_file_actions_t()
@@ -12,26 +13,26 @@ extension MemFile {
   /// withExtendedLifetime(file) {}
   /// ```
   ///
-  /// Only that child gets it: in this process the descriptor stays close-on-exec, so that children which other threads
-  /// start meanwhile do not. The file must be alive until posix_spawn has returned. Actions are carried out in the order in
-  /// which they were added: what is added later must not use the same number for something else.
+  /// Only that child inherits it: in this process the descriptor stays close-on-exec, so that children started by other
+  /// threads meanwhile do not. The file must be alive until posix_spawn has returned. Actions are carried out in the order in
+  /// which they were added: later actions must not reuse the number for something else.
   ///
-  /// swift-subprocess takes no file actions on Linux and closes all descriptors but the standard streams: give it
+  /// swift-subprocess takes no file actions on Linux and closes all descriptors except the standard streams: give it
   /// ``externalPath``, or a ``duplicate(closeOnExec:)`` as standard input.
   ///
   /// - Parameters:
-  ///   - actions: Initialised with posix_spawn_file_actions_init.
-  ///   - number: The descriptor's number in the child; nil for the one that it has here.
+  ///   - actions: Initialized with posix_spawn_file_actions_init.
+  ///   - number: The descriptor's number in the child; nil for its number in this process.
   /// - Returns: The path in the child, `/proc/self/fd/N`.
-  /// - Throws: ``ArchiveError`` with ``ArchiveError/Code/outOfMemory``, or ``ArchiveError/Code/system`` for a number that
-  ///   cannot be; otherwise as ``fileDescriptor``.
+  /// - Throws: ``ArchiveError`` with ``ArchiveError/Code/outOfMemory``, or ``ArchiveError/Code/system`` for an
+  ///   impossible number; otherwise as ``fileDescriptor``.
   ///
   /// Calls posix_spawn_file_actions_adddup2(3).
   public func addToFileActions(
     _ actions: inout posix_spawn_file_actions_t, as number: CInt? = nil
   ) throws(ArchiveError) -> String {
     let own = try fileDescriptor.rawValue
-    // From a number to itself, the child takes close-on-exec away (POSIX.1-2024; glibc 2.29).
+    // From a number to itself, the child clears close-on-exec (POSIX.1-2024; glibc 2.29).
     let failure = unsafe posix_spawn_file_actions_adddup2(&actions, own, number ?? own)
     guard failure == 0 else {
       throw .system(
@@ -41,8 +42,8 @@ extension MemFile {
     return "/proc/self/fd/\(number ?? own)"
   }
 
-  /// A path that opens this file in other processes: `/proc/PID/fd/N`, where PID is this process, by the number that it
-  /// has in the /proc that is mounted.
+  /// A path that opens this file in other processes: `/proc/PID/fd/N`, where PID is this process's number in the mounted
+  /// /proc.
   ///
   /// It is valid while this object **and this process** are alive (see ``path`` for what ends an object's life), for
   /// processes of the same user that see the same /proc and may look at this process (ptrace(2), "Ptrace access mode

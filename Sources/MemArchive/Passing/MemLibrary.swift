@@ -2,9 +2,9 @@ public import Glibc
 internal import Synchronization
 internal import SystemPackage
 
-/// A shared library that the dynamic loader took from a ``MemFile``.
+/// A shared library that the dynamic loader has loaded from a ``MemFile``.
 ///
-/// It is loaded while this object lives, and closed with it; the file is kept for as long.
+/// It is loaded as long as this object lives, and closed with it; the file is kept as long.
 @safe public final class MemLibrary: @unchecked Sendable {
   /// The file that it was loaded from.
   public let file: MemFile
@@ -18,8 +18,8 @@ internal import SystemPackage
 
   deinit { unsafe _ = dlclose(handle) }
 
-  /// The address of a function or variable, valid while this object lives; nil where the library, and what it needs, has no
-  /// such symbol. It is cast to its type with `unsafeBitCast`.
+  /// The address of a function or variable, valid while this object lives; nil where neither the library nor what it needs has
+  /// such a symbol. Cast it to its type with `unsafeBitCast`.
   ///
   /// Calls dlsym(3).
   public func symbol(_ name: String) -> UnsafeMutableRawPointer? { unsafe dlsym(handle, name) }
@@ -28,12 +28,12 @@ internal import SystemPackage
 extension MemFile {
   /// Loads this file as a shared library into the process.
   ///
-  /// The loader knows a library by the text of its path, and would return the one that it loaded as `/proc/self/fd/7`
-  /// before, for whatever file has the number 7 now, as long as that one is not unloaded. Each call uses another spelling of
-  /// the path, so that it never does. (The same file opened twice is loaded once, for the loader compares inodes too.)
+  /// The loader identifies a library by the text of its path: for `/proc/self/fd/7` it would return the library that it loaded
+  /// under this path before, as long as that is not unloaded, whatever file has the number 7 now. To prevent this, each call
+  /// uses another spelling of the path. (The same file opened twice is loaded once, since the loader compares inodes too.)
   ///
-  /// What the library needs itself is looked for by the names in it, among the libraries loaded already and then on the
-  /// system: open those of the same archive first, and keep them. A path relative to the library ($ORIGIN) leads nowhere.
+  /// Libraries that this one needs are looked up by name, first among those already loaded and then on the system: open those
+  /// from the same archive first, and keep them. A path relative to the library ($ORIGIN) leads nowhere.
   ///
   /// - Parameter mode: As in dlopen(3).
   /// - Throws: ``ArchiveError`` with ``ArchiveError/Code/system`` and the loader's own words; otherwise as ``path``.
@@ -51,7 +51,7 @@ extension MemFile {
     return unsafe MemLibrary(self, handle: handle)
   }
 
-  /// "/proc/self/fd/N" with a number hidden between its slashes: each bit is "/" or "/.".
+  /// "/proc/self/fd/N" with a counter encoded before its last slash: each bit is "/" or "/.".
   private static func unusedSpelling(of descriptor: CInt) -> String {
     var bits = spellings.wrappingAdd(1, ordering: .relaxed).newValue
     var path = "/proc/self/fd"

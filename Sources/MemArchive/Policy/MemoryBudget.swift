@@ -1,3 +1,4 @@
+internal import SealedMemory
 internal import SystemPackage
 
 /// How much memory an extraction may hold when its caller names no number.

@@ -1,4 +1,5 @@
 internal import Glibc
+internal import SealedMemory
 internal import SystemPackage
 
 /// One archive that is read by a worker: what it says, checked as far as it can be, one message after another.

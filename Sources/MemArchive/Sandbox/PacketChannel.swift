@@ -1,3 +1,4 @@
+internal import SealedMemory
 internal import SystemPackage
 
 /// One end of the socket between the two: packets of bytes and descriptors, each with its number and how many descriptors

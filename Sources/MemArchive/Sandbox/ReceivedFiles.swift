@@ -1,3 +1,4 @@
+internal import SealedMemory
 internal import SystemPackage
 
 /// The files that a worker has sent, verified and charged to the ledger of this process.
@@ -44,7 +45,7 @@ struct ReceivedFiles {
     var charge = Charge(ledger, entry: entry.name)
     charge.addDescriptor()
     try charge.grow(to: size)
-    return MemFile(.own(memory.charged(with: charge)), name: entry.name, entry: entry)
+    return MemFile(.own(ChargedMemory(memory, charge)), name: entry.name, entry: entry)
   }
 
   /// Notes a file that lies in a slab, which has to come yet.
@@ -76,7 +77,7 @@ struct ReceivedFiles {
     slabBytes &+= Int(size)
     let excess = slabBytes &- packedBytes &- packedBytes / 4 &- Self.allowance
     if excess > 0 { try charge.add(Int64(min(excess, Int(size))), of: SlabWriter.name) }
-    let slab = try Slab(memory.charged(with: charge), executable: executable)
+    let slab = try Slab(ChargedMemory(memory, charge), executable: executable)
     slabs[number] = ReceivedSlab(slab: slab, untaken: claimed.count)
   }
 
@@ -92,7 +93,7 @@ struct ReceivedFiles {
     return MemFile(.packed(slab, range), name: entry.name, entry: entry)
   }
 
-  private func verified(_ size: Int64) throws(ArchiveError) -> VerifiedMemory {
+  private func verified(_ size: Int64) throws(ArchiveError) -> SealedMemfd {
     let memfd = try connection.takeMemfd()
     do { return try ReceivedDescriptor.verify(memfd, claimedSize: size) } catch {
       throw connection.violation("sent a descriptor that \(error.reason)")

@@ -1,5 +1,6 @@
 internal import CLinux
 internal import Glibc
+internal import SealedMemory
 internal import Synchronization
 internal import SystemPackage
 
@@ -34,15 +35,15 @@ enum WorkerLocator {
   static func first(of candidates: [String], running own: String?) throws(ArchiveError) -> Program {
     var passedOver: ArchiveError?
     for path in candidates {
-      let status: SystemCalls.Status
-      do throws(Errno) { status = try SystemCalls.status(of: path) } catch {
+      let status: Stat
+      do throws(Errno) { status = try unsafe Stat(path) } catch {
         // For want of memory it may be there all the same.
         if let exhausted = ArchiveError.exhausted("stat", error, doing: "looking for \(path)") {
           throw exhausted
         }
         continue
       }
-      guard status.isRegular else { continue }
+      guard status.type == .regular else { continue }
       if path == own || isTrusted(status) { return Program(path: path, name: path) }
       passedOver = passedOver ?? .changeableWorker(path, status)
     }
@@ -50,8 +51,8 @@ enum WorkerLocator {
   }
 
   /// Whether root and this process's user alone can change it.
-  private static func isTrusted(_ status: SystemCalls.Status) -> Bool {
-    (status.owner == 0 || status.owner == geteuid()) && status.mode & 0o022 == 0
+  private static func isTrusted(_ status: Stat) -> Bool {
+    [0, geteuid()].contains(status.userID.rawValue) && status.mode.rawValue & 0o022 == 0
   }
 
   /// Programs to be tried in turn: beside this program; this program; libexec; and the directories of PATH where the best
@@ -99,11 +100,11 @@ extension ArchiveError {
         + "target's dependencies")
   }
 
-  fileprivate static func changeableWorker(_ path: String, _ status: SystemCalls.Status) -> Self {
-    let mode = "0" + String(status.mode & 0o7777, radix: 8)
+  fileprivate static func changeableWorker(_ path: String, _ status: Stat) -> Self {
+    let mode = "0" + String(status.mode.rawValue & 0o7777, radix: 8)
     return .sandboxUnavailable(
       "the worker",
-      "\(path) is passed over, since others can change it (owner \(status.owner), mode \(mode)): make it root's or your "
+      "\(path) is passed over, since others can change it (owner \(status.userID.rawValue), mode \(mode)): make it root's or your "
         + "own (chown), and writable for nobody else (chmod go-w)")
   }
 }

@@ -1,6 +1,7 @@
 internal import CLinux
 internal import CSupervisor
 internal import Glibc
+internal import SealedMemory
 internal import SystemPackage
 
 /// A worker on its way; killed and reaped with its owner.

@@ -1,4 +1,5 @@
 internal import CLinux
+internal import SealedMemory
 internal import SystemPackage
 
 /// The archive as a worker gets it: descriptors that can be read and nothing else, each with an offset of its own.
@@ -78,10 +79,10 @@ struct WorkerSource {
     _ descriptor: FileDescriptor, _ own: HeldDescriptor?, name: String, _ pipe: PipeState?,
     _ context: ExtractionContext
   ) throws(ArchiveError) {
-    let status: SystemCalls.Status
+    let status: Stat
     let size: Int64?
     do throws(Errno) {
-      status = try SystemCalls.status(of: descriptor)
+      status = try Stat(descriptor)
       size = try SystemCalls.extent(of: descriptor, status)
     } catch {
       throw .open(name, error)
@@ -95,7 +96,7 @@ struct WorkerSource {
       return try add(Self.copy(of: FileSource(descriptor, size: size, isOwned: false), context.ledger))
     }
     guard pipe?.take() ?? true else { throw .consumed(name) }
-    if status.isPipe {
+    if status.type == .fifo {
       let reopened = unsafe FileDescriptor(rawValue: clinux_reopen_pipe(path))
       if let file = own ?? Self.reopened(reopened.rawValue < 0 ? nil : reopened, status) {
         return add(file, .pipe)
@@ -107,13 +108,10 @@ struct WorkerSource {
       Self.copy(of: PipeSource(descriptor, isOwned: false, cancellations: cancellations), context.ledger))
   }
 
-  private static func reopened(_ descriptor: FileDescriptor?, _ status: SystemCalls.Status)
-    -> HeldDescriptor?
-  {
-    guard let owner = descriptor.map({ HeldDescriptor($0) }),
-      let own = try? SystemCalls.status(of: FileDescriptor(rawValue: owner.rawValue)),
-      own.device == status.device, own.inode == status.inode
-    else { return nil }
+  private static func reopened(_ descriptor: FileDescriptor?, _ status: Stat) -> HeldDescriptor? {
+    guard let descriptor else { return nil }
+    let owner = HeldDescriptor(descriptor)
+    guard let own = try? Stat(descriptor), own.isSameFile(as: status) else { return nil }
     return owner
   }
 

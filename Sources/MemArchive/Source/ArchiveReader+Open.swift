@@ -1,4 +1,5 @@
 internal import Glibc
+internal import SealedMemory
 internal import Synchronization
 internal import SystemPackage
 
@@ -74,7 +75,7 @@ extension ArchiveReader {
     _ descriptor: FileDescriptor, path: FilePath? = nil, isOwned: Bool, _ cancellations: [Cancellation]
   ) throws(ArchiveError) -> any ByteSource {
     do throws(Errno) {
-      if let size = try SystemCalls.extent(of: descriptor, try SystemCalls.status(of: descriptor)) {
+      if let size = try SystemCalls.extent(of: descriptor, try Stat(descriptor)) {
         return FileSource(descriptor, size: size, isOwned: isOwned, cancellations: cancellations)
       }
     } catch {

@@ -1,3 +1,4 @@
+internal import SealedMemory
 internal import Synchronization
 internal import SystemPackage
 

@@ -1,5 +1,6 @@
 internal import CLinux
 internal import Glibc
+internal import SealedMemory
 internal import SystemPackage
 
 /// A thread of the library's own, to be joined or detached once.

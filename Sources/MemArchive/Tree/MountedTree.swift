@@ -1,4 +1,5 @@
 internal import CLinux
+internal import SealedMemory
 package import SystemPackage
 
 /// A tree at a real path, in a mount namespace that this process and what it executes have to themselves.

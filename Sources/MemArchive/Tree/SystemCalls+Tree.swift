@@ -1,5 +1,6 @@
 internal import CLinux
 internal import Glibc
+internal import SealedMemory
 internal import SystemPackage
 
 /// A path as the kernel takes it: bytes that end with a zero.
@@ -53,7 +54,7 @@ extension SystemCalls {
   static func names(in directory: FileDescriptor) throws(Errno) -> [RawPath] {
     let copy = try duplicate(directory, closeOnExec: true)
     guard let stream = unsafe fdopendir(copy.rawValue) else {
-      let error = Errno(rawValue: Glibc.errno)
+      let error = lastError
       close(copy)
       throw error
     }
@@ -118,10 +119,8 @@ extension SystemCalls {
   }
 
   /// fstatat(2), AT_SYMLINK_NOFOLLOW
-  static func status(of path: RawPath, in directory: FileDescriptor) throws(Errno) -> Status {
-    var status = stat()
-    _ = try valueOrErrno { unsafe fstatat(directory.rawValue, path, &status, AT_SYMLINK_NOFOLLOW) }
-    return Status(status)
+  static func status(of path: RawPath, in directory: FileDescriptor) throws(Errno) -> Stat {
+    try unsafe Stat(path, relativeTo: directory, flags: .symlinkNoFollow)
   }
 
   /// A path's bytes, with the zero.
@@ -130,10 +129,7 @@ extension SystemCalls {
   }
 
   /// lstat(2)
-  static func isThere(_ path: FilePath) -> Bool {
-    var status = stat()
-    return unsafe path.withPlatformString { unsafe lstat($0, &status) } == 0
-  }
+  static func isThere(_ path: FilePath) -> Bool { (try? Stat(path, followTargetSymlink: false)) != nil }
 }
 
 extension timespec {

@@ -1,5 +1,6 @@
 internal import CLinux
 internal import Glibc
+internal import SealedMemory
 internal import SystemPackage
 
 extension TreeBuilder {
@@ -36,7 +37,7 @@ extension TreeBuilder {
     }
     let descriptor = file.descriptor
     let size = try reading(entry, "fstat") { () throws(Errno) in
-      try SystemCalls.status(of: descriptor).size
+      try Stat(descriptor).size
     }
     guard try ArchiveReader.mayBeArchive(FileSource(descriptor, size: size, isOwned: false)) else {
       return false

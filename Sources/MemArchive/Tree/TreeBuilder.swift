@@ -1,3 +1,4 @@
+internal import SealedMemory
 internal import SystemPackage
 
 /// Fills a tree from an archive, and from those inside it.

@@ -1,5 +1,6 @@
 internal import CLinux
 internal import Glibc
+internal import SealedMemory
 internal import Synchronization
 internal import SystemPackage
 

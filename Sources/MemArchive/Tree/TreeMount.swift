@@ -1,4 +1,5 @@
 internal import CLinux
+internal import SealedMemory
 internal import SystemPackage
 
 /// A tmpfs without a mount point that is filled through one mount of it and read through another, which is read-only.

@@ -1,5 +1,6 @@
 internal import CLinux
 internal import Glibc
+internal import SealedMemory
 internal import SystemPackage
 
 extension TreeWriter {
@@ -86,9 +87,9 @@ extension TreeWriter {
     do throws(Errno) {
       let source = try SystemCalls.openDirectory(target.parent, beneath: area.top.descriptor)
       let status = try SystemCalls.status(of: target.last, in: source.descriptor)
-      guard !status.isDirectory else { return false }
+      guard status.type != .directory else { return false }
       try link(path(of: position), to: target.last, in: source.descriptor)
-      if status.isLink { links.append(position) }
+      if status.type == .symbolicLink { links.append(position) }
       return true
     } catch {
       switch error {

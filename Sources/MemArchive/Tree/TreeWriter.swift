@@ -1,3 +1,4 @@
+internal import SealedMemory
 internal import SystemPackage
 
 /// Makes the entries of one archive in a tree: what an entry is called and whether it may be there is decided here, in the

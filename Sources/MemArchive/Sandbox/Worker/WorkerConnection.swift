@@ -1,5 +1,6 @@
 internal import CLinux
 internal import Glibc
+internal import SealedMemory
 internal import SystemPackage
 
 /// The worker's end of its socket. Exits when the host is gone.
@@ -128,7 +129,7 @@ final class WorkerConnection: @unchecked Sendable {
     case .own(let memory):
       outgoing.append(
         Outgoing(
-          descriptor: memory.memfd.descriptor.rawValue, bytes: Int64(file.size), isFile: true, owner: file))
+          descriptor: memory.descriptor.rawValue, bytes: Int64(file.size), isFile: true, owner: file))
       send(.file(position: Int64(position), size: Int64(file.size), .own))
     case .packed(let slab, let range):
       note(slab)

@@ -1,22 +1,22 @@
 internal import Glibc
-internal import SystemPackage
+package import SystemPackage
 
-/// A range of memory backed by a file, unmapped with its last owner (mmap(2)).
-@safe struct Mapping: ~Copyable, @unchecked Sendable {
-  private let base: UnsafeMutableRawPointer?
+/// A range of memory backed by a file, unmapped with its owner (mmap(2)).
+@safe package struct Mapping: ~Copyable, @unchecked Sendable {
+  @usableFromInline let base: UnsafeMutableRawPointer?
   /// Length in bytes.
-  let count: Int
+  package let count: Int
 
-  /// Maps the first `count` bytes of `descriptor`. No byte is mapped when `count` is 0, which mmap(2) refuses.
-  init(_ descriptor: FileDescriptor, count: Int, writable: Bool) throws(Errno) {
+  /// Maps the first `count` bytes of `descriptor`. Nothing is mapped when `count` is 0, which mmap(2) refuses.
+  package init(_ descriptor: FileDescriptor, count: Int, writable: Bool) throws(Errno) {
     self.count = count
     guard count > 0 else {
       unsafe base = nil
       return
     }
     let protection = writable ? PROT_READ | PROT_WRITE : PROT_READ
-    // Older kernels refuse a shared map of a write-sealed descriptor that was opened for writing, even a
-    // read-only one; the content cannot change any more, so a private map shows the same.
+    // Older kernels refuse a shared mapping, even a read-only one, of a write-sealed file through a descriptor that is open
+    // for writing. The content can no longer change, so a private mapping shows the same bytes.
     for flags in writable ? [MAP_SHARED] : [MAP_SHARED, MAP_PRIVATE] {
       let address = unsafe mmap(nil, count, protection, flags, descriptor.rawValue, 0)
       if unsafe address != MAP_FAILED {
@@ -25,7 +25,7 @@ internal import SystemPackage
         return
       }
     }
-    throw Errno(rawValue: Glibc.errno)
+    throw SystemCalls.lastError
   }
 
   deinit {
@@ -33,13 +33,13 @@ internal import SystemPackage
   }
 
   /// Calls `body` with the mapped bytes.
-  borrowing func withBytes<Result: ~Copyable, Failure: Error>(
+  @inlinable package borrowing func withBytes<Result: ~Copyable, Failure: Error>(
     _ body: (RawSpan) throws(Failure) -> Result
   ) throws(Failure) -> Result {
     try body(unsafe UnsafeRawBufferPointer(start: base, count: count).bytes)
   }
 
-  /// Copies `block` to `offset`; the caller has mapped enough.
+  /// Copies `block` to `offset`; it must lie within the mapping.
   mutating func copy(_ block: RawSpan, to offset: Int) {
     precondition(offset >= 0 && offset + block.byteCount <= count, "a block must lie inside the mapping")
     unsafe block.withUnsafeBytes { source in
@@ -50,8 +50,8 @@ internal import SystemPackage
 }
 
 extension SystemCalls {
-  /// Keeps a writable map to this process, madvise(2): while a child that was forked meanwhile has one too, no file can be
-  /// sealed (EBUSY). Without it, on a kernel that refuses, a host that forks may see that error.
+  /// Keeps a writable mapping out of children that the host forks, madvise(2): while a child has a copy, the file cannot be
+  /// sealed (EBUSY). On a kernel that refuses the advice, a host that forks may see that error.
   static func keepFromForks(_ base: UnsafeMutableRawPointer, _ count: Int) {
     unsafe _ = madvise(base, count, MADV_DONTFORK)
   }

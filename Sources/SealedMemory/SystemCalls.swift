@@ -1,20 +1,23 @@
 internal import CLinux
-internal import Glibc
-internal import SystemPackage
+package import Glibc
+package import SystemPackage
 
-/// The system calls that the library makes: one small function each, and the only place that reads errno.
-enum SystemCalls {
+/// The system calls that the library makes, one small function each.
+package enum SystemCalls {
   /// Runs `call` again while a signal interrupts it; -1 becomes the `Errno`.
-  static func valueOrErrno<Value: FixedWidthInteger & SignedInteger>(
+  @inlinable package static func valueOrErrno<Value: FixedWidthInteger & SignedInteger>(
     _ call: () -> Value
   ) throws(Errno) -> Value {
     while true {
       let value = call()
       guard value == -1 else { return value }
-      let error = Errno(rawValue: Glibc.errno)
+      let error = lastError
       guard error == .interrupted else { throw error }
     }
   }
+
+  /// The calling thread's errno(3).
+  package static var lastError: Errno { Errno(rawValue: Glibc.errno) }
 
   /// memfd_create(2)
   static func memfdCreate(_ name: String, flags: UInt32) throws(Errno) -> FileDescriptor {
@@ -32,23 +35,25 @@ enum SystemCalls {
   }
 
   /// fcntl(2), F_DUPFD or F_DUPFD_CLOEXEC
-  static func duplicate(_ descriptor: FileDescriptor, closeOnExec: Bool) throws(Errno) -> FileDescriptor {
+  package static func duplicate(_ descriptor: FileDescriptor, closeOnExec: Bool) throws(Errno)
+    -> FileDescriptor
+  {
     FileDescriptor(rawValue: try valueOrErrno { clinux_duplicate(descriptor.rawValue, closeOnExec ? 1 : 0) })
   }
 
   /// open(2), O_RDONLY | O_CLOEXEC
-  static func openReadOnly(_ path: FilePath) throws(Errno) -> FileDescriptor {
+  package static func openReadOnly(_ path: FilePath) throws(Errno) -> FileDescriptor {
     FileDescriptor(
       rawValue: try valueOrErrno { unsafe path.withPlatformString { unsafe clinux_open_read_only($0) } })
   }
 
-  /// close(2). Never retried: Linux has released the descriptor also when it reports EINTR.
-  static func close(_ descriptor: FileDescriptor) {
+  /// close(2). Never retried: Linux has released the descriptor even when it reports EINTR.
+  package static func close(_ descriptor: FileDescriptor) {
     _ = Glibc.close(descriptor.rawValue)
   }
 
   /// ftruncate(2)
-  static func truncate(_ descriptor: FileDescriptor, to size: Int64) throws(Errno) {
+  package static func truncate(_ descriptor: FileDescriptor, to size: Int64) throws(Errno) {
     _ = try valueOrErrno { ftruncate(descriptor.rawValue, off_t(size)) }
   }
 
@@ -58,12 +63,12 @@ enum SystemCalls {
   }
 
   /// fchmod(2)
-  static func changeMode(_ descriptor: FileDescriptor, to mode: UInt32) throws(Errno) {
+  package static func changeMode(_ descriptor: FileDescriptor, to mode: UInt32) throws(Errno) {
     _ = try valueOrErrno { fchmod(descriptor.rawValue, mode_t(mode)) }
   }
 
   /// pwrite(2), repeated until all bytes are written.
-  static func write(_ bytes: RawSpan, to descriptor: FileDescriptor, at offset: Int64) throws(Errno) {
+  package static func write(_ bytes: RawSpan, to descriptor: FileDescriptor, at offset: Int64) throws(Errno) {
     var written = 0
     while written < bytes.byteCount {
       let rest = bytes.extracting(written..<bytes.byteCount)
@@ -72,14 +77,14 @@ enum SystemCalls {
           unsafe pwrite(descriptor.rawValue, $0.baseAddress, $0.count, off_t(offset) + off_t(written))
         }
       }
-      // Nothing written and no error would be tried again for ever.
+      // No error and nothing written would be retried forever.
       guard count > 0 else { throw .ioError }
       written += count
     }
   }
 
-  /// read(2), or pread(2) when an offset is given. 0 at the end.
-  static func read(
+  /// read(2), or pread(2) where an offset is given. 0 at the end.
+  package static func read(
     _ descriptor: FileDescriptor, at offset: Int64?, into buffer: inout MutableRawSpan
   ) throws(Errno) -> Int {
     try valueOrErrno {
@@ -93,80 +98,45 @@ enum SystemCalls {
     }
   }
 
-  /// poll(2): whether there is something to read, or an end, within this time (-1: however long it takes).
-  static func waitForInput(_ descriptor: FileDescriptor, milliseconds: Int32) throws(Errno) -> Bool {
+  /// poll(2): whether there is input, or the end of it, within this time; -1 waits without a limit.
+  package static func waitForInput(_ descriptor: FileDescriptor, milliseconds: Int32) throws(Errno) -> Bool {
     try wait(for: POLLIN, on: descriptor, milliseconds: milliseconds)
   }
 
-  /// poll(2): whether `events` can be had, or there is an end, within this time (-1: however long it takes).
-  static func wait(
+  /// poll(2): whether one of `events`, an error or a hangup is there within this time; -1 waits without a limit.
+  package static func wait(
     for events: Int32, on descriptor: FileDescriptor, milliseconds: Int32
   ) throws(Errno) -> Bool {
     var request = pollfd(fd: descriptor.rawValue, events: Int16(events), revents: 0)
     return try valueOrErrno { unsafe poll(&request, 1, milliseconds) } > 0
   }
 
-  /// The kind, size, identity and owner of a file, stat(2).
-  struct Status: Equatable {
-    let device: UInt64
-    let inode: UInt64
-    let mode: UInt32
-    let owner: UInt32
-    let size: Int64
-    let linkCount: UInt64
-    var isRegular: Bool { mode & S_IFMT == S_IFREG }
-    var isBlockDevice: Bool { mode & S_IFMT == S_IFBLK }
-    var isPipe: Bool { mode & S_IFMT == S_IFIFO }
-    var isDirectory: Bool { mode & S_IFMT == S_IFDIR }
-    var isLink: Bool { mode & S_IFMT == S_IFLNK }
-
-    init(_ status: stat) {
-      device = UInt64(status.st_dev)
-      inode = UInt64(status.st_ino)
-      mode = UInt32(status.st_mode)
-      owner = UInt32(status.st_uid)
-      size = Int64(status.st_size)
-      linkCount = UInt64(status.st_nlink)
+  /// The number of bytes of an archive that can be read by position; nil where they can only be read one after another.
+  package static func extent(of descriptor: FileDescriptor, _ status: Stat) throws(Errno) -> Int64? {
+    switch status.type {
+    case .directory: throw .isDirectory
+    case .regular: status.size
+    case .blockSpecial: try end(of: descriptor)
+    default: nil
     }
   }
 
-  /// How many bytes of an archive can be read by position; nil where they come one after the other alone.
-  static func extent(of descriptor: FileDescriptor, _ status: Status) throws(Errno) -> Int64? {
-    if status.isDirectory { throw .isDirectory }
-    if status.isRegular { return status.size }
-    return status.isBlockDevice ? try end(of: descriptor) : nil
-  }
-
-  /// fstat(2)
-  static func status(of descriptor: FileDescriptor) throws(Errno) -> Status {
-    var status = stat()
-    _ = try valueOrErrno { unsafe fstat(descriptor.rawValue, &status) }
-    return Status(status)
-  }
-
-  /// stat(2)
-  static func status(of path: String) throws(Errno) -> Status {
-    var status = stat()
-    _ = try valueOrErrno { unsafe stat(path, &status) }
-    return Status(status)
-  }
-
-  /// lseek(2) to the end: the size of a block device, which fstat(2) does not tell.
+  /// lseek(2) to the end: the size of a block device, which fstat(2) does not report.
   static func end(of descriptor: FileDescriptor) throws(Errno) -> Int64 {
     Int64(try valueOrErrno { lseek(descriptor.rawValue, 0, SEEK_END) })
   }
 
-  /// Whether an open file is on tmpfs, as every memory file is that is not of huge pages, fstatfs(2).
+  /// Whether an open file is on tmpfs, fstatfs(2), as every memory file is except those made of huge pages.
   static func isOnTmpfs(_ descriptor: FileDescriptor) throws(Errno) -> Bool {
     try valueOrErrno { clinux_is_on_tmpfs(descriptor.rawValue) } == 1
   }
 
-  /// O_RDONLY, O_WRONLY or O_RDWR; O_WRONLY for a descriptor that stands for a path alone. fcntl(2), F_GETFL
+  /// O_RDONLY, O_WRONLY or O_RDWR, fcntl(2), F_GETFL; O_WRONLY for a descriptor that only stands for a path (O_PATH).
   static func accessMode(of descriptor: FileDescriptor) throws(Errno) -> Int32 {
     try valueOrErrno { clinux_access_mode(descriptor.rawValue) }
   }
 
-  /// open(2) on /proc/self/fd/N, read-only and without waiting for a lease; nil where /proc is not mounted.
+  /// open(2) of /proc/self/fd/N, read-only and without waiting for a lease; nil where /proc is not mounted.
   static func reopen(_ descriptor: FileDescriptor) throws(Errno) -> FileDescriptor? {
     do throws(Errno) {
       return FileDescriptor(
@@ -178,18 +148,18 @@ enum SystemCalls {
     }
   }
 
-  /// How many descriptors the process may have open, getrlimit(2); at most what a descriptor's number can be.
-  static func descriptorLimit() -> Int {
+  /// The number of descriptors that the process may have open, getrlimit(2), at most what fits into a descriptor's number.
+  package static func descriptorLimit() -> Int {
     var limit = rlimit()
     guard unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return 1024 }
     return Int(min(limit.rlim_cur, rlim_t(CInt.max)))
   }
 
-  /// Makes room at once for so many descriptors, or for as many as the process may have.
+  /// Makes room for `count` descriptors at once, or for as many as the process may have.
   ///
-  /// The kernel doubles a table that is full, and lets a process of several threads wait for an RCU grace period each
-  /// time, some ten milliseconds (expand_fdtable). A descriptor of a high number makes it do so once.
-  static func growDescriptorTable(to count: Int = .max) {
+  /// The kernel doubles a table that is full, and each time makes a process of several threads wait for an RCU grace period,
+  /// some ten milliseconds (expand_fdtable). One descriptor with a high number makes it grow once.
+  package static func growDescriptorTable(to count: Int = .max) {
     let count = min(count, descriptorLimit(), largestTable)
     guard let memfd = try? Memfd.create(name: "descriptors", executable: false) else { return }
     let high = fcntl(memfd.descriptor.rawValue, F_DUPFD_CLOEXEC, CInt(clamping: count - 1))
@@ -199,8 +169,8 @@ enum SystemCalls {
   /// A table takes 8 bytes for each descriptor.
   private static let largestTable = 64 << 10
 
-  /// How many processors the calling thread may run on, sched_getaffinity(2).
-  static func processorCount() -> Int { Int(clinux_processor_count()) }
+  /// The number of processors that the calling thread may run on, sched_getaffinity(2).
+  package static func processorCount() -> Int { Int(clinux_processor_count()) }
 
   /// The processor time of the calling thread, clock_gettime(2).
   static func threadTime() -> Duration {
@@ -209,15 +179,15 @@ enum SystemCalls {
     return .seconds(time.tv_sec) + .nanoseconds(time.tv_nsec)
   }
 
-  /// A time that only goes forward, a few milliseconds old and a quarter of the price, CLOCK_MONOTONIC_COARSE.
-  static func roughTime() -> Duration {
+  /// Monotonic time, up to a few milliseconds old, at a quarter of the price: CLOCK_MONOTONIC_COARSE.
+  package static func roughTime() -> Duration {
     var time = timespec()
     unsafe _ = clock_gettime(CLOCK_MONOTONIC_COARSE, &time)
     return .seconds(time.tv_sec) + .nanoseconds(time.tv_nsec)
   }
 
   /// The kernel's name, release and machine, uname(2).
-  static func kernel() -> String {
+  package static func kernel() -> String {
     var name = utsname()
     guard unsafe uname(&name) == 0 else { return "unknown" }
     func text<Field>(_ field: Field) -> String {
@@ -226,16 +196,16 @@ enum SystemCalls {
     return "\(text(name.sysname)) \(text(name.release)) \(text(name.machine))"
   }
 
-  /// `/proc/PID/fd`, where PID is this process's number in the /proc that is mounted, which need not be getpid(2)'s.
-  static func descriptorDirectory() throws(Errno) -> String {
+  /// `/proc/PID/fd`, where PID is this process's number in the mounted /proc, which may differ from getpid(2)'s.
+  package static func descriptorDirectory() throws(Errno) -> String {
     "/proc/\(try valueOrErrno { clinux_number_in_proc() })/fd"
   }
 
   /// sched_yield(2)
-  static func yield() { sched_yield() }
+  package static func yield() { sched_yield() }
 
   /// The first 64 KiB of a small text file such as those of /proc; empty when it cannot be read.
-  static func text(of path: FilePath) -> String {
+  package static func text(of path: FilePath) -> String {
     guard let descriptor = try? openReadOnly(path) else { return "" }
     defer { close(descriptor) }
     var text = [UInt8](repeating: 0, count: 65_536)
@@ -244,7 +214,7 @@ enum SystemCalls {
       var span = text.mutableSpan
       var bytes = unsafe span.mutableBytes
       var free = bytes._mutatingExtracting(filled...)
-      // A number that was cut would be taken for a smaller one.
+      // A number that was cut off would be taken for a smaller one.
       guard let count = try? read(descriptor, at: nil, into: &free) else { return "" }
       guard count > 0 else { break }
       filled += count
@@ -252,9 +222,9 @@ enum SystemCalls {
     return String(decoding: text[..<filled], as: UTF8.self)
   }
 
-  /// A C stream over a descriptor, which it then owns, fdopen(3).
-  static func stream(_ descriptor: FileDescriptor) throws(Errno) -> UnsafeMutablePointer<FILE> {
-    guard let stream = unsafe fdopen(descriptor.rawValue, "r") else { throw Errno(rawValue: Glibc.errno) }
+  /// A C stream that reads from a descriptor and owns it, fdopen(3).
+  package static func stream(_ descriptor: FileDescriptor) throws(Errno) -> UnsafeMutablePointer<FILE> {
+    guard let stream = unsafe fdopen(descriptor.rawValue, "r") else { throw lastError }
     return unsafe stream
   }
 }

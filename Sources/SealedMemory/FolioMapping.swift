@@ -3,33 +3,31 @@ internal import Glibc
 internal import Synchronization
 internal import SystemPackage
 
-/// A memory file mapped for writing in huge folios, prepared step by step as real bytes arrive.
+/// A memory file mapped for writing in huge folios, which are prepared step by step as real bytes arrive.
 ///
-/// A 4 KiB page of a memory file takes 1.7 µs to allocate, charge and insert, mapped or not. MADV_COLLAPSE (Linux 6.1)
-/// gives the file 2 MiB folios whatever shmem_enabled says, at a seventh of that price a byte; it wants one page of
-/// the step to exist, and an address that is aligned like the folio.
-@safe struct FolioMapping: ~Copyable {
-  /// The size of a folio in bytes: a page middle directory's reach with 4 KiB pages.
-  static let step = 2 << 20
+/// A 4 KiB page of a memory file takes 1.7 µs to allocate, charge and insert, whether it is mapped or written.
+/// MADV_COLLAPSE (Linux 6.1) gives the file 2 MiB folios whatever shmem_enabled says, at a seventh of that price per byte. It
+/// requires that one page of the step exists, and an address aligned like the folio.
+@safe package struct FolioMapping: ~Copyable {
+  /// The size of a folio in bytes: the reach of a page middle directory with 4 KiB pages.
+  package static let step = 2 << 20
   private let base: UnsafeMutableRawPointer
   private let mappedCount: Int
   private let size: Int
-  /// Everything before this offset is backed by huge folios.
+  /// The end of the part of the file that is in huge folios, from its beginning.
   private(set) var prepared = 0
   private var isRefused = false
 
-  /// Maps `descriptor`, which is `size` bytes long already: a file that is truncated afterwards loses its folios.
+  /// Maps `descriptor`, whose file has its full `size` already: one that is truncated afterwards loses its folios.
   ///
-  /// - Returns: nil while huge folios are dear.
+  /// - Returns: nil while huge folios are expensive.
   static func create(_ descriptor: FileDescriptor, size: Int) throws(Errno) -> Self? {
     guard FolioSupply.isGood else { return nil }
     let count = (size + step - 1) / step * step
-    // More address space than needed is reserved, so that an aligned part can be cut out of it.
+    // Reserves more address space than needed and cuts an aligned part out of it.
     let reserved = unsafe mmap(
       nil, count + step, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
-    guard let reserved = unsafe reserved, unsafe reserved != MAP_FAILED else {
-      throw Errno(rawValue: Glibc.errno)
-    }
+    guard let reserved = unsafe reserved, unsafe reserved != MAP_FAILED else { throw SystemCalls.lastError }
     let aligned = unsafe reserved.alignedUp(toMultipleOf: step)
     let before = unsafe aligned - reserved
     if before > 0 { unsafe _ = munmap(reserved, before) }
@@ -37,7 +35,7 @@ internal import SystemPackage
     let mapped = unsafe mmap(
       aligned, count, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, descriptor.rawValue, 0)
     guard unsafe mapped != MAP_FAILED else {
-      let error = Errno(rawValue: Glibc.errno)
+      let error = SystemCalls.lastError
       unsafe _ = munmap(aligned, count)
       throw error
     }
@@ -53,13 +51,13 @@ internal import SystemPackage
 
   deinit { unsafe _ = munmap(base, mappedCount) }
 
-  /// Copies as much of the front of `block` as lies in huge folios, and returns how many bytes that were; the rest is to
+  /// Copies as much of the front of `block` as falls into huge folios and returns the number of bytes copied; the rest is to
   /// be written (pwrite(2)).
   ///
-  /// - Parameter contentEnd: What lies before it was written (pwrite(2)), and a step that it reaches into is collapsed as
-  ///   it is.
+  /// - Parameter contentEnd: The end of the content so far. Content before it was written (pwrite(2)), and a step that it
+  ///   reaches into is collapsed as it is.
   mutating func copy(_ block: RawSpan, to offset: Int, contentEnd: Int = 0) -> Int {
-    // A block behind a hole: the hole is to stay one.
+    // The block comes after a hole, which is to stay one.
     guard offset <= max(prepared, (contentEnd + 7) & -8) else {
       isRefused = true
       return 0
@@ -76,9 +74,9 @@ internal import SystemPackage
     return count
   }
 
-  /// - Parameter isEmpty: Whether nothing was written to it yet.
+  /// - Parameter isEmpty: Whether nothing has been written to the step.
   private mutating func prepareStep(isEmpty: Bool) {
-    // The last folio may reach past the file's end, but not by more than an eighth of the file.
+    // The last folio may reach past the end of the file, but not by more than an eighth of the file.
     guard prepared < size, (prepared + Self.step - size) * 8 <= size else {
       isRefused = true
       return
@@ -95,28 +93,28 @@ internal import SystemPackage
   }
 }
 
-/// Whether huge folios were cheap lately, for all extractions of the process.
+/// Whether huge folios have been cheap lately, for all extractions of the process.
 ///
 /// A step takes 0.1 ms where memory is at hand. It took 8 ms, and pwrite(2) 0.9 ms for as many bytes, in a virtual machine
-/// that gives its free memory back to the host (free page reporting) in blocks of this size; the kernel's compaction of
-/// fragmented memory may be as dear. Two dear steps in a row are no accident.
+/// that returns its free memory to the host (free page reporting) in blocks of this size; compacting fragmented memory may
+/// cost the kernel as much. Two expensive steps in a row are no accident.
 private enum FolioSupply {
   private struct State {
-    var dearSteps = 0
-    var dearUntil: ContinuousClock.Instant?
+    var expensiveSteps = 0
+    var expensiveUntil: ContinuousClock.Instant?
   }
 
   private static let state = Mutex(State())
 
-  static var isGood: Bool { state.withLock { $0.dearUntil.map { $0 < .now } ?? true } }
+  static var isGood: Bool { state.withLock { $0.expensiveUntil.map { $0 < .now } ?? true } }
 
-  /// Notes what one step took; false while small pages are the better choice.
+  /// Takes note of how long one step took; false while small pages are the better choice.
   static func isStillGood(after duration: Duration) -> Bool {
     state.withLock { state in
-      state.dearSteps = duration > .milliseconds(1) ? state.dearSteps + 1 : 0
-      guard state.dearSteps >= 2 else { return true }
-      state.dearSteps = 0
-      state.dearUntil = .now + .milliseconds(250)
+      state.expensiveSteps = duration > .milliseconds(1) ? state.expensiveSteps + 1 : 0
+      guard state.expensiveSteps >= 2 else { return true }
+      state.expensiveSteps = 0
+      state.expensiveUntil = .now + .milliseconds(250)
       return false
     }
   }

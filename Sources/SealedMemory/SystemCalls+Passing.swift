@@ -1,11 +1,11 @@
 internal import CLinux
 internal import Glibc
-internal import SystemPackage
+package import SystemPackage
 
 extension SystemCalls {
-  /// sendmsg(2) with SCM_RIGHTS: how many of the bytes went; the descriptors go with the first of them. Waits until there is
-  /// room for it.
-  static func send(
+  /// sendmsg(2) with SCM_RIGHTS: the number of bytes sent; the descriptors go with the first of them. Waits for room in the
+  /// socket.
+  package static func send(
     _ bytes: RawSpan, with descriptors: [FileDescriptor], to socket: FileDescriptor
   ) throws(Errno) -> Int {
     try waiting(for: POLLOUT, on: socket) { () throws(Errno) in
@@ -13,8 +13,8 @@ extension SystemCalls {
     }
   }
 
-  /// The same; where there is no room and it must not wait, the error is `wouldBlock`.
-  static func send(
+  /// The same; without waiting, the error where there is no room is `wouldBlock`.
+  package static func send(
     _ bytes: RawSpan, with descriptors: [FileDescriptor], to socket: FileDescriptor, waits: Bool
   ) throws(Errno) -> Int {
     let numbers = descriptors.map(\.rawValue)
@@ -26,17 +26,21 @@ extension SystemCalls {
     }
   }
 
-  /// What one recvmsg(2) gave.
-  struct Received: ~Copyable {
-    /// 0 at the end of a stream.
-    let count: Int
-    var descriptors: ReceivedDescriptors
-    let isCut: Bool
-    let lostDescriptors: Bool
+  /// The result of one recvmsg(2).
+  package struct Received: ~Copyable {
+    /// The number of bytes; 0 at the end of a stream.
+    package let count: Int
+    package var descriptors: ReceivedDescriptors
+    /// Whether the message had more bytes.
+    package let isCut: Bool
+    /// Whether the message had more descriptors.
+    package let lostDescriptors: Bool
+
+    package consuming func takeDescriptors() -> ReceivedDescriptors { descriptors }
   }
 
-  /// recvmsg(2) into a part of `bytes`; all descriptors are close-on-exec and have an owner when it returns.
-  static func receive(
+  /// recvmsg(2) into a part of `bytes`. All descriptors are close-on-exec and owned by the result.
+  package static func receive(
     into bytes: inout [UInt8], _ part: Range<Int>, from socket: FileDescriptor
   ) throws(Errno) -> Received {
     var numbers = [Int32](repeating: -1, count: Int(CLINUX_MOST_DESCRIPTORS))
@@ -58,14 +62,13 @@ extension SystemCalls {
       lostDescriptors: cut & CInt(CLINUX_CUT_DESCRIPTORS) != 0)
   }
 
-  /// Repeats `call` each time that a socket which does not block (O_NONBLOCK) is ready for it, poll(2).
+  /// Repeats `call` whenever a socket that does not block (O_NONBLOCK) is ready for it, poll(2).
   private static func waiting(
     for events: Int32, on socket: FileDescriptor, _ call: () throws(Errno) -> Int
   ) throws(Errno) -> Int {
     while true {
       do throws(Errno) { return try call() } catch .wouldBlock {
-        var request = pollfd(fd: socket.rawValue, events: Int16(events), revents: 0)
-        _ = try valueOrErrno { unsafe poll(&request, 1, -1) }
+        _ = try wait(for: events, on: socket, milliseconds: -1)
       }
     }
   }
