@@ -255,38 +255,3 @@ package struct Charge: ~Copyable {
 
   deinit { ledger.release(bytes, descriptors: hasDescriptor == true ? 1 : 0) }
 }
-
-/// Memory that is held and given back entry by entry, counted in pieces: a ledger is asked once for some twenty entries.
-struct PooledCharge: ~Copyable {
-  private var charge: Charge
-  private var used: Int64 = 0
-  private var counted: Int64 = 0
-
-  private static let piece: Int64 = 16 << 10
-
-  init(_ ledger: Ledger) { charge = Charge(ledger, entry: "entries") }
-
-  mutating func hold(_ bytes: Int64, entry: String?) throws(ArchiveError) {
-    let missing = used + bytes - counted
-    if missing > 0 {
-      do throws(ArchiveError) { try count(missing + Self.piece, entry: entry) } catch {
-        // Close to the limit, not more than is held.
-        try count(missing, entry: entry)
-      }
-    }
-    used += bytes
-  }
-
-  private mutating func count(_ bytes: Int64, entry: String?) throws(ArchiveError) {
-    try charge.hold(bytes, entry: entry)
-    counted += bytes
-  }
-
-  mutating func giveBack(_ bytes: Int64) {
-    used -= bytes
-    let excess = counted - used - Self.piece
-    guard excess > Self.piece else { return }
-    charge.giveBack(excess)
-    counted -= excess
-  }
-}

@@ -18,7 +18,7 @@ struct Conversation: ~Copyable {
   /// Errors in headers, each with the position of the entry before it.
   private var headerErrors: ArraySlice<(position: Int, error: ArchiveError)> = []
   /// Charged for what is pending. In step there is one entry.
-  private var queued: PooledCharge
+  private var queued: Charge
   /// The position of the entry that the worker waits for an answer about.
   private var asked: Int?
   /// Whether the worker was told to deliver what it has, since it asked.
@@ -60,7 +60,7 @@ struct Conversation: ~Copyable {
     self.prefetch = prefetch
     plan = prefetch.makePlan()
     threadPool = makeDestination.map { EntryThreadPool(nil, $0(context), in: context, $0) }
-    queued = PooledCharge(context.ledger)
+    queued = Charge(context.ledger, entry: "entries")
     warnings = WarningList(EntryAccount(context.ledger))
     warnings.add(connection.protection.warnings)
     // Copies are charged when they are made; what has come and is not copied yet has an account of its own.
