@@ -24,6 +24,7 @@ let package = Package(
   ],
   targets: [
     .systemLibrary(name: "CLibArchive", pkgConfig: "libarchive", providers: [.apt(["libarchive-dev"])]),
+    .systemLibrary(name: "CBZip2", providers: [.apt(["libbz2-dev"])]),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
     .systemLibrary(name: "CISAL", pkgConfig: "libisal", providers: [.apt(["libisal-dev"])]),
@@ -37,7 +38,7 @@ let package = Package(
     .target(
       name: "MemArchive",
       dependencies: [
-        "CLibArchive", "CLinux", "CLZ4", "CSupervisor", "CZlib", "SealedMemory",
+        "CBZip2", "CLibArchive", "CLinux", "CLZ4", "CSupervisor", "CZlib", "SealedMemory",
         .target(name: "CISAL", condition: .when(traits: ["FastDecoders"])),
         .target(name: "CLZMA", condition: .when(traits: ["FastDecoders"])),
         .target(name: "CZstd", condition: .when(traits: ["FastDecoders"])),

@@ -141,6 +141,12 @@ extension ArchiveError {
       advice: "Add it to ExtractionOptions.formats if the archive is trusted.")
   }
 
+  static var strippedCpio: Self {
+    Self(
+      .unsupportedFeature, "the cpio archive has no headers (\"07070X\"): an rpm with files of 4 GiB or more",
+      advice: "Unpack it by rpm2archive(8).")
+  }
+
   static func corrupt(_ reason: String, entry: String? = nil, call: String? = nil) -> Self {
     Self(
       .corrupt, entry: entry, reason, call: call, advice: "Fetch the archive again, or ask whoever made it.")

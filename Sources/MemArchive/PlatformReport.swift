@@ -27,7 +27,10 @@ public struct PlatformReport: Sendable {
   /// Asks the libraries and the kernel. Starts one short-lived child process (for user namespaces), unseen by the
   /// host's SIGCHLD.
   public init() {
-    let always = [ArchiveHandle.libraryVersion, GzipDecoder.libraryVersion, LZ4Decoder.libraryVersion]
+    let always = [
+      ArchiveHandle.libraryVersion, GzipDecoder.libraryVersion, BZip2Decoder.libraryVersion,
+      LZ4Decoder.libraryVersion,
+    ]
     #if FastDecoders
     let fast = [RawInflater.libraryVersion, LZMADecoder.libraryVersion, ZstdDecoder.libraryVersion]
     libraries = always + fast

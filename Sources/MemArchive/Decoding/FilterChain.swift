@@ -14,13 +14,16 @@ struct FilterChain {
   private let outerName: String?
 
   /// Recognizes and takes off one layer after another, at most `depth`.
+  ///
+  /// Whatever is compressed may look like uuencode, say: below another layer, only what leads to a container is taken off.
   /// - Parameters:
   ///   - name: the archive's own file name, from which a lone compressed file's is derived.
+  ///   - isLoneFile: whether only a file that somebody compressed is to be read: then one layer is taken off.
   ///   - threads: with more than one, decoding goes on while what was decoded is read.
   ///   - engine: who takes off what libarchive does not have to.
   ///   - stop: ends a read of `source` that waits.
   init(
-    peeling source: any ByteSource, name: String?, depth: Int, threads: Int,
+    peeling source: any ByteSource, name: String?, depth: Int, isLoneFile: Bool, threads: Int,
     engine: ExtractionContext.Hooks.Engine,
     warnings: WarningLog, stop: Cancellation
   ) throws(ArchiveError) {
@@ -29,29 +32,32 @@ struct FilterChain {
     var gzip: GzipDecoder?
     while true {
       let buffered = BufferedSource(content)
-      let head = try buffered.peek(Filter.headSize)
-      switch Filter.recognize(head) {
+      let head = try Self.head(of: buffered)
+      var recognition = isLoneFile && !filters.isEmpty ? .none : Filter.recognize(head)
+      if !filters.isEmpty, case .filter(let filter) = recognition, filter.isGuess,
+        try !Self.leadsToContainer(filter, try buffered.peek(Self.trialSize), engine)
+      {
+        recognition = .none
+      }
+      switch recognition {
       case .refused(let format): throw .refused(format)
       case .filter(let filter):
         guard filters.count < depth else { throw .tooManyLayers(depth) }
         filters.append(filter)
-        gzip = filter == .gzip && engine == .own ? try GzipDecoder(buffered, warnings: warnings) : nil
-        content =
-          switch filter {
-          case _ where engine == .libarchive: try FilterDecoder(filter, of: buffered)
-          case .gzip: gzip ?? buffered
-          case .lz4: try LZ4Decoder(buffered, warnings: warnings)
-          #if FastDecoders
-          case .xz: try XZDecoder(buffered, threads: threads)
-          case .lzma, .lzip: try LZMADecoder(filter, of: buffered, warnings: warnings)
-          case .zstd: try ZstdDecoder(buffered)
-          #endif
-          default: try FilterDecoder(filter, of: buffered)
-          }
+        content = try Self.decoder(filter, of: buffered, threads: threads, engine, warnings)
+        gzip = content as? GzipDecoder
       case .none:
-        let format = FormatSignature.recognize(head)
+        let isWrapped = !filters.isEmpty
+        let format = FormatSignature.recognize(head, isWrapped: isWrapped)
         self.head = format == nil ? try buffered.peek(FormatSignature.headSize) : head
-        self.format = format ?? FormatSignature.recognize(self.head)
+        self.format = format ?? FormatSignature.recognize(self.head, isWrapped: isWrapped)
+        if self.format != .cpio {
+          // rpm(8) leaves the headers out where a file has 4 GiB or more: sizes and names are in the rpm's own header.
+          guard !head.starts(with: "07070X".utf8) else { throw .strippedCpio }
+          guard filters.last(where: { $0 == .rpm }) == nil else {
+            throw .corrupt("the rpm's payload is no cpio archive")
+          }
+        }
         if filters.isEmpty, let seekable = source.seekable {
           seekable.position = 0
           self.content = seekable
@@ -65,6 +71,60 @@ struct FilterChain {
         outerName = name
         return
       }
+    }
+  }
+
+  private static func decoder(
+    _ filter: Filter, of source: BufferedSource, threads: Int, _ engine: ExtractionContext.Hooks.Engine,
+    _ warnings: WarningLog
+  ) throws(ArchiveError) -> any ByteSource {
+    switch filter {
+    case _ where engine == .libarchive: try FilterDecoder(filter, of: source)
+    case .gzip: try GzipDecoder(source, warnings: warnings)
+    case .bzip2: BZip2Decoder(source, warnings: warnings)
+    case .lz4: try LZ4Decoder(source, warnings: warnings)
+    case .compress: CompressDecoder(source)
+    case .uu: UUDecoder(source, warnings: warnings)
+    case .rpm: RPMSource(source)
+    #if FastDecoders
+    case .xz: try XZDecoder(source, threads: threads)
+    case .lzma, .lzip: try LZMADecoder(filter, of: source, warnings: warnings)
+    case .zstd: try ZstdDecoder(source)
+    #else
+    default: try FilterDecoder(filter, of: source)
+    #endif
+    }
+  }
+
+  /// The first bytes, all of the skippable frames that may open a stream among them, up to a bound.
+  private static func head(of source: BufferedSource) throws(ArchiveError) -> [UInt8] {
+    var head = try source.peek(Filter.headSize)
+    while let end = Filter.endOfSkippableFrames(head), end + 8 > head.count, end < mostSkipped {
+      let more = try source.peek(end + 8)
+      if more.count == head.count { break }
+      head = more
+    }
+    return head
+  }
+
+  /// As many bytes of skippable frames are looked beyond.
+  private static let mostSkipped = 1 << 20
+  /// As many bytes are decoded to see whether a container comes out.
+  private static let trialSize = 64 << 10
+
+  /// Whether a container, or a layer that is known for certain, comes out of what begins like this.
+  private static func leadsToContainer(
+    _ filter: Filter, _ head: [UInt8], _ engine: ExtractionContext.Hooks.Engine
+  ) throws(ArchiveError) -> Bool {
+    let unheard = WarningLog(Ledger(Limits(heldBytes: .max)))
+    do throws(ArchiveError) {
+      let decoder = try decoder(filter, of: BufferedSource(MemorySource(head)), threads: 1, engine, unheard)
+      let content = try BufferedSource(decoder).peek(FormatSignature.headSize)
+      if case .filter(let inner) = Filter.recognize(content), !inner.isGuess { return true }
+      return FormatSignature.recognize(content, isWrapped: true) != nil
+    } catch {
+      guard [.corrupt, .truncated, .unsupportedFeature].contains(error.code) else { throw error }
+      return false
     }
   }
 

@@ -22,7 +22,8 @@ final class EntryReader {
   ) throws(ArchiveError) {
     let (options, ledger) = (context.options, context.ledger)
     let chain = try FilterChain(
-      peeling: source, name: name, depth: options.limits.depth, threads: context.threads,
+      peeling: source, name: name, depth: options.limits.depth,
+      isLoneFile: options.formats == .loneFile, threads: context.threads,
       engine: context.hooks.decoding, warnings: warnings, stop: stop)
     let choice = try FormatChoice(chain, allowed: options.formats)
     content =

@@ -5,7 +5,10 @@ enum FormatSignature {
   static let headSize = 32_774
 
   /// The one format that these first bytes belong to; nil for what only a look further in could tell.
-  static func recognize(_ head: [UInt8]) -> ArchiveFormats? {
+  ///
+  /// - Parameter isWrapped: Whether they came out of a compression, which may hold any text: what is short, or cut, is a file
+  ///   then.
+  static func recognize(_ head: [UInt8], isWrapped: Bool = false) -> ArchiveFormats? {
     func starts(_ bytes: UInt8..., at offset: Int = 0) -> Bool { head.dropFirst(offset).starts(with: bytes) }
     func starts(_ text: String, at offset: Int = 0) -> Bool { head.dropFirst(offset).starts(with: text.utf8) }
 
@@ -14,7 +17,10 @@ enum FormatSignature {
       return .zip
     }
     if starts(0x37, 0x7A, 0xBC, 0xAF, 0x27, 0x1C) { return .sevenZip }
-    if starts("!<arch>\n") { return .ar }
+    // A header of 60 bytes ends like this (deb(5), ar(5)); an archive without members has none.
+    if starts("!<arch>\n"), head.count == 8 || starts("`\n", at: 66) || (!isWrapped && head.count < 68) {
+      return .ar
+    }
     if starts("070701") || starts("070702") || starts("070707") || isBinaryCpio(head) { return .cpio }
     if starts(0x52, 0x61, 0x72, 0x21, 0x1A, 0x07, 0x00) { return .rar }
     if starts(0x52, 0x61, 0x72, 0x21, 0x1A, 0x07, 0x01, 0x00) { return .rar5 }
@@ -34,8 +40,11 @@ enum FormatSignature {
     let digits = field.drop { $0 == 0x20 }.prefix { (0x30...0x37).contains($0) }
     guard !digits.isEmpty else { return false }
     let stored = digits.reduce(0) { $0 << 3 | Int($1 - 0x30) }
-    let rest = head[..<148].reduce(0) { $0 + Int($1) } + head[156..<512].reduce(0) { $0 + Int($1) }
-    return stored == rest + 8 * 0x20
+    // Some writers took bytes for signed numbers.
+    return [{ Int($0) }, { Int(Int8(bitPattern: $0)) }].contains { (value: (UInt8) -> Int) in
+      let rest = head[..<148].reduce(0) { $0 + value($1) } + head[156..<512].reduce(0) { $0 + value($1) }
+      return stored == rest + 8 * 0x20
+    }
   }
 
   /// Sixteen-bit words in either order: the magic alone is too short to decide, so the name has to end where its

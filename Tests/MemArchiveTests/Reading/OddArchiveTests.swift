@@ -1,0 +1,75 @@
+import Foundation
+import MemArchive
+import SystemPackage
+import Testing
+
+/// Archives that are odd, damaged or cut, each with the answer that an independent program gives (Fixtures/odd/table.json),
+/// from a file and from a pipe.
+struct OddArchiveTests {
+  struct Row: Decodable, CustomTestStringConvertible {
+    struct Entry: Decodable, Equatable {
+      let name: String
+      /// Bytes of content, and their SHA-256; nil for what has none.
+      let size: Int?
+      let sha256: String?
+      let link: String?
+      let mtime: Int64?
+    }
+
+    let file: String
+    /// What is odd, and who says what is right.
+    let why: String
+    /// The code of the error that ends a strict reading; otherwise nothing does.
+    let error: String?
+    let entries: [Entry]?
+    let warnings: Int?
+    var testDescription: String { file }
+
+    static let all: [Row] =
+      (try? JSONDecoder().decode(
+        [Row].self, from: Data(contentsOf: URL(filePath: Fixture.path("odd/table.json")))))
+      ?? []
+  }
+
+  @Test func `The table is there, and every file is in it`() throws {
+    let files = try FileManager.default.contentsOfDirectory(atPath: Fixture.path("odd"))
+    #expect(Set(files) == Set(Row.all.map(\.file) + ["table.json"]))
+  }
+
+  @Test(arguments: Row.all, [false, true] as [Bool])
+  func `An odd archive is read as its own programs read it, or refused as they do`(
+    _ row: Row, _ isPiped: Bool
+  )
+    throws
+  {
+    for isolation in Isolation.allCases {
+      let path = Fixture.path("odd/" + row.file)
+      let descriptor =
+        isPiped
+        ? try FileDescriptor(rawValue: pipe(filledWith: Bytes(contentsOfFile: path)))
+        : try FileDescriptor.open(FilePath(path), .readOnly)
+      defer { try? descriptor.close() }
+      let reader = isPiped ? ArchiveReader(descriptor: descriptor) : ArchiveReader(path: FilePath(path))
+      var found: [Row.Entry] = []
+      do {
+        var stream = try reader.stream(options: isolation.applied(to: ExtractionOptions(formats: .all)))
+        while let entry = try stream.next() {
+          let file = entry.hasContent ? try stream.extract() : nil
+          let like = row.entries?.dropFirst(found.count).first
+          // Without a file name, a lone compressed file is "data".
+          let name = isPiped && entry.name == "data" ? like?.name ?? "data" : entry.name
+          found.append(
+            Row.Entry(
+              name: name, size: file?.size, sha256: try file.map { try MemArchiveTests.sha256($0) },
+              link: entry.link,
+              mtime: like?.mtime == nil ? nil : entry.modified?.seconds))
+        }
+        #expect(row.error == nil, "\(isolation): nothing was wrong with \(found)")
+        #expect(found == row.entries, "\(isolation)")
+        #expect(stream.warnings.count == row.warnings ?? 0, "\(isolation): \(stream.warnings)")
+      } catch let error as ArchiveError {
+        #expect(error.code.description == row.error, "\(isolation): \(error)")
+      }
+    }
+  }
+}
