@@ -96,7 +96,11 @@ final class GzipDecoder: ByteSource {
         state = .ended
         return
       }
-      guard try input.has(2), input[0] == 0x1F, input[1] == 0x8B else {
+      let isPair = try input.has(2)
+      guard isPair || input[0] != 0x1F else {
+        throw .truncated("the gzip stream ends inside the header of a member")
+      }
+      guard isPair, input[0] == 0x1F, input[1] == 0x8B else {
         warnings.add("garbage after the end of the gzip stream was ignored")
         state = .ended
         return

@@ -74,7 +74,10 @@ internal import SystemPackage
 
   private func beginFrame() throws(ArchiveError) {
     guard try input.has(4) else {
-      if input.count > 0 { try endInGarbage() }
+      if input.count > 0 {
+        guard !beginsMagic() else { throw cut() }
+        try endInGarbage()
+      }
       return state = .atEnd
     }
     switch input.little(UInt32.self) {
@@ -91,6 +94,14 @@ internal import SystemPackage
       return state = .atEnd
     }
     isFirstFrame = false
+  }
+
+  /// Whether the few bytes that are left begin another frame.
+  private func beginsMagic() -> Bool {
+    let magics = [Self.magic, Self.legacyMagic] + Array(Self.skippableMagics)
+    return magics.contains { magic in
+      (0..<input.count).allSatisfy { input[$0] == UInt8(truncatingIfNeeded: magic >> UInt32(8 * $0)) }
+    }
   }
 
   /// After a frame, lz4(1) refuses what is none, and gzip(1) ignores it; as with gzip here, it is told and ignored.

@@ -14,7 +14,7 @@ internal import SystemPackage
   init(_ filter: Filter, of upstream: any ByteSource, warnings: WarningLog) throws(ArchiveError) {
     self.filter = filter
     self.warnings = warnings
-    input = InputBuffer(upstream)
+    input = InputBuffer(upstream, kept: Self.lzipMagic.count)
     guard let stream = unsafe clzma_create() else { throw .lzma(LZMA_MEM_ERROR, filter) }
     unsafe self.stream = stream
     let memory = XZBlock.mostMemory
@@ -39,6 +39,18 @@ internal import SystemPackage
     return 0
   }
 
+  private static let lzipMagic = Array("LZIP".utf8)
+
+  /// Whether the last bytes begin a further member: liblzma has taken them, and says nothing of them. A member ends in its size,
+  /// the highest byte of which is 0.
+  private func endsInMagic() -> Bool {
+    var rest = input
+    rest.drop(-Self.lzipMagic.count)
+    return (1..<Self.lzipMagic.count).contains { count in
+      (0..<count).allSatisfy { rest[Self.lzipMagic.count - count + $0] == Self.lzipMagic[$0] }
+    }
+  }
+
   /// One step; a failure after what came out is kept for the next.
   private func decode(into buffer: inout MutableRawSpan) throws(ArchiveError) -> Int {
     let hasInput = try input.has(1)
@@ -61,7 +73,9 @@ internal import SystemPackage
     case LZMA_OK, LZMA_GET_CHECK, LZMA_NO_CHECK: break
     case LZMA_STREAM_END:
       atEnd = true
-      if try input.has(1) {
+      if filter == .lzip, try !input.has(1), endsInMagic() {
+        failure = .truncated("the lzip data ends inside the header of a member", call: "lzma_code")
+      } else if try input.has(1) {
         warnings.add("garbage after the end of the \(filter) stream was ignored")
       }
     case LZMA_BUF_ERROR where hasInput: break

@@ -92,7 +92,8 @@ final class UUDecoder: ByteSource {
   static func begin(_ line: some Collection<UInt8>) -> Bool? {
     let parts = line.split(separator: 0x20, maxSplits: 2, omittingEmptySubsequences: false)
     guard parts.count == 3, (3...4).contains(parts[1].count),
-      parts[1].allSatisfy({ (0x30...0x37).contains($0) }), !parts[2].isEmpty
+      parts[1].allSatisfy({ (0x30...0x37).contains($0) }), (1...255).contains(parts[2].count),
+      String(validating: parts[2], as: UTF8.self) != nil
     else { return nil }
     if parts[0].elementsEqual("begin".utf8) { return false }
     return parts[0].elementsEqual("begin-base64".utf8) ? true : nil

@@ -23,6 +23,8 @@ struct OddArchiveTests {
     let error: String?
     let entries: [Entry]?
     let warnings: Int?
+    /// Whether the libraries of the trait FastDecoders are needed for it.
+    let isFast: Bool?
     var testDescription: String { file }
 
     static let all: [Row] =
@@ -42,6 +44,9 @@ struct OddArchiveTests {
   )
     throws
   {
+    #if !FastDecoders
+    if row.isFast == true { return }
+    #endif
     for isolation in Isolation.allCases {
       let path = Fixture.path("odd/" + row.file)
       let descriptor =

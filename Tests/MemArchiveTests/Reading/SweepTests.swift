@@ -20,12 +20,12 @@ struct SweepTests {
       "zip-zstd.zip", "7z-lzma2.7z", "7z-copy.7z", "7z-bzip2.7z", "7z-ppmd.7z", "tree.tar.gz", "tree.tar.bz2",
       "tree.tar.xz", "tree.tar.lz", "tree.tar.lz4", "uu.tar.gz.uu", "hello.txt.gz", "hello.txt.bz2",
       "hello.txt.xz",
-      "hello.txt.lz", "hello.txt.lz4",
+      "hello.txt.lz", "hello.txt.lz4", "rpm-gzip.rpm",
     ].map { Subject(file: $0, isChecked: true) }
     + [
       "tar-ustar-prefix.tar", "tar-pax-xattr.tar", "cpio-newc.cpio", "cpio-crc.cpio", "cpio-odc.cpio",
       "cpio-bin.cpio", "ar-gnu-long.a", "ar-bsd-long.a", "ar-package.deb", "tree.tar.zst", "tree.tar.lzma",
-      "hello.txt.Z", "lz4-legacy.txt.lz4",
+      "hello.txt.Z", "lz4-legacy.txt.lz4", "bzip2-two-streams.txt.bz2", "lzip-two-members.txt.lz",
     ].map { Subject(file: $0, isChecked: false) }
 
   /// No machine-dependent budget, and no bomb made by accident.
@@ -83,6 +83,35 @@ struct SweepTests {
           "byte \(position): \(found.subtracting(known).map { String(decoding: $0.prefix(60), as: UTF8.self) })"
         )
       }
+    }
+  }
+
+  /// What ends somewhere by itself, and the lengths at which a beginning of it is whole: after each stream.
+  private static let streams: [(String, wholeAt: @Sendable (Bytes) -> Set<Int>)] = [
+    ("bzip2-two-streams.txt.bz2", { starts(of: Bytes("BZh9".utf8), in: $0) }),
+    ("lzip-two-members.txt.lz", { starts(of: Bytes("LZIP".utf8), in: $0) }),
+    ("gzip-two-members.txt.gz", { starts(of: [0x1F, 0x8B, 0x08], in: $0) }),
+    // A skippable frame lies between them.
+    (
+      "lz4-two-frames.txt.lz4",
+      { starts(of: [0x04, 0x22, 0x4D, 0x18], in: $0).union(starts(of: [0x50, 0x2A, 0x4D, 0x18], in: $0)) }
+    ),
+    // The last line's end.
+    ("uu.tar.gz.uu", { [$0.count - 1] }), ("rpm-gzip.rpm", { _ in [] }), ("rpm-zstd.rpm", { _ in [] }),
+  ]
+
+  private static func starts(of magic: Bytes, in whole: Bytes) -> Set<Int> {
+    Set(whole.indices.filter { whole[$0...].starts(with: magic) })
+  }
+
+  @Test(arguments: streams.map(\.0))
+  func `Cut anywhere, a compressed stream is never taken for the whole`(_ file: String) throws {
+    let whole = try Fixture.bytes(file)
+    let wholeAt = try #require(Self.streams.first { $0.0 == file }).wholeAt(whole)
+    for count in 1..<whole.count {
+      let isWhole =
+        (try? ArchiveReader(bytes: Bytes(whole.prefix(count))).extract(options: Self.options)) != nil
+      #expect(isWhole == wholeAt.contains(count), "cut at \(count)")
     }
   }
 }
