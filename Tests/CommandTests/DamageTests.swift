@@ -104,4 +104,45 @@ struct DamageTests {
       """
     #expect(outcome == .failed(1, errors: says))
   }
+
+  /// 20 entries, of which 700,000 bytes come in blocks that are not compressed; the next block's header makes no sense.
+  private static func damagedStream(_ filter: String) -> Bytes {
+    let tar = (0..<20).map { Tar.entry("\($0)", Bytes([UInt8($0)]) * 60_000) }.flatMap(\.values)
+    func little(_ value: Int, _ count: Int) -> [UInt8] { (0..<count).map { UInt8(value >> (8 * $0) & 0xFF) } }
+    func blocks(_ size: Int, _ header: (Int) -> [UInt8]) -> [UInt8] {
+      stride(from: 0, to: 700_000, by: size).flatMap { header(size) + tar[$0..<$0 + size] }
+    }
+    let stream: [UInt8] =
+      switch filter {
+      case "zst":
+        [0x28, 0xB5, 0x2F, 0xFD, 0, 0x50] + blocks(100_000) { little($0 << 3, 3) }
+          + little(100 << 3 | 3 << 1, 3)
+      case "lz4":
+        [0x04, 0x22, 0x4D, 0x18, 0x60, 0x50, 0xFB] + blocks(100_000) { little($0 | 1 << 31, 4) }
+          + little(.max, 4)
+      default:
+        [0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 0, 3] + blocks(50_000) { [0] + little($0, 2) + little(~$0, 2) } + [
+          0b110
+        ]
+      }
+    return Bytes(stream + [UInt8](repeating: 0, count: 100))
+  }
+
+  @Test(arguments: ["zst", "lz4", "gz"], ["off", "required"] as [Bytes])
+  func `What was decoded before damage is shown, from a file as from a pipe`(filter: String, sandbox: Bytes)
+    throws
+  {
+    try withTemporaryDirectory { directory in
+      try Self.damagedStream(filter).write(to: directory + "/damaged")
+      for source in ["damaged", "- < damaged", "- < <(cat damaged)", "- < <(dd bs=1000 if=damaged 2>&-)"]
+        as [Bytes]
+      {
+        let outcome = try Program.shell(
+          "export m; exec bash -c \"exec $m list --sandbox $1 $2\"", sandbox, source, in: directory)
+        #expect(outcome.end == .exit(1))
+        // The header of the twelfth is the last that lies before the damage.
+        #expect(outcome.output.lines.count == 12, "\(source): \(outcome)")
+      }
+    }
+  }
 }

@@ -9,7 +9,8 @@ internal import SystemPackage
 @safe final class LZ4Decoder: ByteSource {
   private enum State {
     case betweenFrames
-    /// With the number of bytes that liblz4 asks for: the rest of a block, and the header of the next.
+    /// With the number of bytes that liblz4 asks for: the rest of a block, and the header of the next; none as long as there
+    /// may be more of the block before.
     case inFrame(wanted: Int)
     case inLegacyFrame
     case atEnd
@@ -139,8 +140,8 @@ internal import SystemPackage
 
   /// Decodes at most one block at a time: an error takes with it what the same call has decoded before.
   private func decode(_ wanted: Int, into buffer: inout MutableRawSpan) throws(ArchiveError) -> Int {
-    let hasInput = try input.has(1)
-    let header = Int(LZ4F_BLOCK_HEADER_SIZE)
+    let hasInput = wanted == 0 ? true : try input.has(1)
+    let (capacity, header) = (buffer.byteCount, Int(LZ4F_BLOCK_HEADER_SIZE))
     let count = min(input.count, wanted > header ? wanted - header : wanted)
     let (hint, used, produced) = unsafe buffer.withUnsafeMutableBytes { output in
       input.withBytes(count) { bytes in
@@ -154,7 +155,7 @@ internal import SystemPackage
     }
     try check(hint, "LZ4F_decompress")
     input.drop(used)
-    state = hint == 0 ? .betweenFrames : .inFrame(wanted: hint)
+    state = hint == 0 ? .betweenFrames : .inFrame(wanted: produced == capacity ? 0 : hint)
     if produced == 0, hint > 0, !hasInput { throw cut() }
     return produced
   }

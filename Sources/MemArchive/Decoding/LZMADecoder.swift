@@ -9,6 +9,7 @@ internal import SystemPackage
   private var input: InputBuffer
   private let stream: UnsafeMutablePointer<lzma_stream>
   private var atEnd = false
+  private var isFull = false
   private var failure: ArchiveError?
 
   init(_ filter: Filter, of upstream: any ByteSource, warnings: WarningLog) throws(ArchiveError) {
@@ -53,7 +54,8 @@ internal import SystemPackage
 
   /// One step; a failure after what came out is kept for the next.
   private func decode(into buffer: inout MutableRawSpan) throws(ArchiveError) -> Int {
-    let hasInput = try input.has(1)
+    // What came before has filled the buffer: there may be more of it.
+    let hasInput = isFull ? true : try input.has(1)
     let capacity = buffer.byteCount
     let (status, used) = unsafe buffer.withUnsafeMutableBytes { output in
       input.withBytes { bytes in
@@ -69,14 +71,19 @@ internal import SystemPackage
     }
     input.drop(used)
     let produced = capacity - (unsafe stream.pointee.avail_out)
+    isFull = produced == capacity
     switch status {
     case LZMA_OK, LZMA_GET_CHECK, LZMA_NO_CHECK: break
     case LZMA_STREAM_END:
       atEnd = true
-      if filter == .lzip, try !input.has(1), endsInMagic() {
-        failure = .truncated("the lzip data ends inside the header of a member", call: "lzma_code")
-      } else if try input.has(1) {
-        warnings.add("garbage after the end of the \(filter) stream was ignored")
+      do throws(ArchiveError) {
+        if try input.has(1) {
+          warnings.add("garbage after the end of the \(filter) stream was ignored")
+        } else if filter == .lzip, endsInMagic() {
+          failure = .truncated("the lzip data ends inside the header of a member", call: "lzma_code")
+        }
+      } catch {
+        failure = error
       }
     case LZMA_BUF_ERROR where hasInput: break
     default: failure = .lzma(status, filter)

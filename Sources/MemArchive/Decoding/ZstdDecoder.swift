@@ -8,7 +8,14 @@ internal import SystemPackage
   private let context: OpaquePointer
   /// Whether a frame has begun and not ended.
   private var isInFrame = false
+  /// Upper bound of what libzstd is given next, in bytes: no more than a block, for an error takes with it what the same call
+  /// has decoded before, and none as long as there may be more of the block before.
+  private var step = startOfFrame
   private var failure: ArchiveError?
+
+  /// Enough to tell a frame's kind, and less than its header. RFC 8878, 3.1.1
+  private static let startOfFrame = 5
+  private static let blockHeaderSize = 3
 
   init(_ upstream: any ByteSource) throws(ArchiveError) {
     input = InputBuffer(upstream)
@@ -28,7 +35,7 @@ internal import SystemPackage
   func read(into buffer: inout MutableRawSpan) throws(ArchiveError) -> Int {
     while true {
       if let failure { throw failure }
-      let hasInput = try input.has(1)
+      let hasInput = step == 0 ? true : try input.has(1)
       if !hasInput, !isInFrame { return 0 }
       let produced = decode(into: &buffer)
       if produced > 0 { return produced }
@@ -40,8 +47,9 @@ internal import SystemPackage
 
   /// One step; a failure after what came out is kept for the next.
   private func decode(into buffer: inout MutableRawSpan) -> Int {
+    let capacity = buffer.byteCount
     let (hint, used, produced) = unsafe buffer.withUnsafeMutableBytes { output in
-      input.withBytes { bytes in
+      input.withBytes(min(step, input.count)) { bytes in
         unsafe bytes.withUnsafeBytes { bytes in
           var from = unsafe ZSTD_inBuffer(src: bytes.baseAddress, size: bytes.count, pos: 0)
           var to = unsafe ZSTD_outBuffer(dst: output.baseAddress, size: output.count, pos: 0)
@@ -55,6 +63,14 @@ internal import SystemPackage
       failure = error(hint)
     } else {
       isInFrame = hint != 0
+      step =
+        switch hint {
+        case 0: Self.startOfFrame
+        case _ where produced == capacity: 0
+        // The rest of a block, with the header of the next.
+        case (Self.blockHeaderSize + 1)...: hint - Self.blockHeaderSize
+        default: hint
+        }
     }
     return produced
   }

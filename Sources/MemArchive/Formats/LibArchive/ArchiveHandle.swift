@@ -18,6 +18,8 @@ internal import SystemPackage
   /// What the source gave libarchive, or libarchive skipped of it.
   private var bytesDelivered: Int64 = 0
   private var lastBlock = unsafe UnsafeRawBufferPointer(start: nil, count: 0)
+  /// What `readData` has still to give of libarchive's last block.
+  private var unread = unsafe UnsafeRawBufferPointer(start: nil, count: 0)
   private var sourceFailure: ArchiveError?
   /// Looked at before each block that is read: libarchive skips entries without coming back.
   private let cancellation: Cancellation?
@@ -251,15 +253,23 @@ internal import SystemPackage
   }
 
   /// Reads on in the current entry's content; 0 at its end. For content without holes.
+  ///
+  /// Block by block: archive_read_data(3) drops what it has copied before an error.
   func readData(into buffer: inout MutableRawSpan) throws(ArchiveError) -> Int {
-    let count = unsafe buffer.withUnsafeMutableBytes {
-      unsafe archive_read_data(archive, $0.baseAddress, $0.count)
+    while unsafe unread.isEmpty {
+      var start: UnsafeRawPointer?
+      var (count, offset) = (0, la_int64_t(0))
+      let status = unsafe archive_read_data_block(archive, &start, &count, &offset)
+      switch try outcome(of: status, call: "archive_read_data_block") {
+      case .end: return 0
+      case .warning(let text): throw .corrupt(text, call: "archive_read_data_block")
+      case .ok: unsafe unread = UnsafeRawBufferPointer(start: start, count: count)
+      }
     }
-    guard count < 0 else { return count }
-    if case .warning(let text) = try outcome(of: CInt(count), call: "archive_read_data") {
-      throw .corrupt(text, call: "archive_read_data")
-    }
-    return 0
+    let count = unsafe min(unread.count, buffer.byteCount)
+    unsafe buffer.copy(UnsafeRawBufferPointer(rebasing: unread[..<count]).bytes)
+    unsafe unread = UnsafeRawBufferPointer(rebasing: unread[count...])
+    return count
   }
 
   /// Whether all bytes of the source have been used; to be asked at the end of the content.
