@@ -264,10 +264,19 @@ extension ArchiveError {
 
   static let targetFailedSuffix = " could not be extracted"
 
-  static func unavailable(_ link: String, _ why: String) -> Self {
+  /// Why a link leads to no file whose target was not selected, and has gone by in a pipe.
+  static func targetGoneBy(_ name: String) -> String {
+    "its target \"\(name)\" had gone by when the link was met" + targetGoneBySuffix
+  }
+
+  private static let targetGoneBySuffix = ", and a pipe cannot be read again"
+
+  package static func unavailable(_ link: String, _ why: String) -> Self {
     Self(
       .linkTargetUnavailable, entry: link, unavailablePrefix + why,
-      advice: "Select the target itself, or give the archive as a file.")
+      advice: why.hasSuffix(targetGoneBySuffix)
+        ? "Select the target itself, or give the archive as a file."
+        : "Leave the link out, or ask whoever made the archive for what it should lead to.")
   }
 
   static func notAFile(_ entry: ArchiveEntry) -> Self {

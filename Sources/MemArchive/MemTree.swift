@@ -19,7 +19,8 @@ public import SystemPackage
 public final class MemTree: Sendable {
   /// All entries of the archive, of every kind, made or not, in its order. Empty for a tree of links.
   public let entries: [ArchiveEntry]
-  /// What was left out of the tree, each with the reason: names and links that lead out of it, devices, pipes.
+  /// What was left out of the tree, each with the reason: names and links that lead out of it, links that
+  /// no path is long enough for, devices, pipes.
   public let skipped: [ArchiveWarning]
   /// What was odd and did not prevent the extraction; of many the first ones, as ``MemFiles/warnings``.
   public let warnings: [ArchiveWarning]

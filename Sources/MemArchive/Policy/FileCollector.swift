@@ -179,8 +179,7 @@ struct FileCollector: LinkFollowing {
         try unavailable(
           position,
           failed.contains(NameKey(name))
-            ? ArchiveError.targetFailed(name)
-            : "its target \"\(name)\" had gone by when the link was met, and a pipe cannot be read again")
+            ? ArchiveError.targetFailed(name) : ArchiveError.targetGoneBy(name))
       case .hardlink, .symlink, .other: try requireFile(position)
       }
     }

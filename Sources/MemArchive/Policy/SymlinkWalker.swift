@@ -32,7 +32,7 @@ struct SymlinkWalker {
   /// The number that Linux follows before ELOOP.
   private static let mostLinks = 40
   /// PATH_MAX counts the zero after a path.
-  static let longestTarget = 4095
+  private static let longestTarget = 4095
   static let circle = "it is circular"
 
   init(
@@ -72,9 +72,7 @@ struct SymlinkWalker {
   /// Where a walk leads to; nil where a link on its way is to be followed first.
   private mutating func go(on walk: inout Walk, _ met: (Int) -> Void) throws(ArchiveError) -> Way? {
     let bytes = walk.target.utf8Span.span
-    guard bytes.count <= Self.longestTarget else {
-      return .nowhere("its target has \(bytes.count) bytes, and a path has at most \(Self.longestTarget)")
-    }
+    if let why = Self.tooLong(walk.target) { return .nowhere(why) }
     guard bytes.isEmpty || bytes[0] != UInt8(ascii: "/") else { return Self.out(walk.target) }
     while true {
       try pace.step()
@@ -102,6 +100,15 @@ struct SymlinkWalker {
       met(entry)
       if target(entry) != nil { walk.awaited = entry }
     }
+  }
+
+  /// Why a target of more bytes than a path may have leads nowhere; nil where it has no more.
+  static func tooLong(_ target: String) -> String? {
+    // What is not UTF-8 takes more room in a name than it does in the archive.
+    guard target.utf8.count > longestTarget, case let count = EntryName.raw(target).count,
+      count > longestTarget
+    else { return nil }
+    return "its target has \(count) bytes, and a path has at most \(longestTarget)"
   }
 
   private static func out(_ target: String) -> Way { .nowhere("\"\(target)\" leads out of the archive") }

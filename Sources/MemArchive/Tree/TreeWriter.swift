@@ -112,6 +112,12 @@ final class TreeWriter: EntryVisitor {
       skip(entry.name, "it leads to no name")
       return false
     case .file, .symlink, .hardlink:
+      if entry.kind == .symlink, let why = SymlinkWalker.tooLong(entry.link ?? "") {
+        // The kernel makes none.
+        if options.strictLinks { throw .unavailable(entry.name, why) }
+        skip(entry.name, why)
+        return false
+      }
       guard !path.isTop else { throw .conflict(entry.name, "it has the name of the tree's top directory") }
       return try make(entry, at: path, to: target, position)
     case .fifo, .socket:
@@ -160,8 +166,6 @@ final class TreeWriter: EntryVisitor {
   private func makeLink(
     _ entry: ArchiveEntry, at path: EntryPath, to text: RawPath, _ position: Int, isTaken: Bool
   ) throws(ArchiveError) {
-    // The kernel's bound for the text of a link, PATH_MAX.
-    guard text.count <= 4096 else { throw .nameTooLong(entry.name) }
     func make(_ name: RawPath, in directory: FileDescriptor) throws(Errno) {
       try SystemCalls.makeLink(name, in: directory, to: text)
       if let modified = entry.modified {

@@ -136,6 +136,24 @@ struct ManyLinksTests {
       #expect(files.warnings.count == 1 && warning.entry == "link")
       #expect(warning.text.contains(count == 4095 ? "has no entry" : "\(count) bytes"))
       #expect(warning.text.utf8.count < 4200)
+      guard count > 4095 else { continue }
+      for nested in [NestedArchives.keep, .expand] {
+        let outer = nested == .keep ? archive + Tar.end : Tar.archive(Tar.entry("in", archive + Tar.end))
+        let name = nested == .keep ? "link" : "in/link"
+        let options = isolation.applied(to: ExtractionOptions())
+        let tree = try ArchiveReader(bytes: outer).tree(nested: nested, options: options)
+        #expect(tree.skipped.map(\.entry) == [name])
+        #expect(tree.skipped.first?.text.contains("\(count) bytes") == true)
+        #expect(
+          try tree.withPath(of: nested == .keep ? "a" : "in/a") { try Bytes(contentsOfFile: $0) } == Self.body
+        )
+        var strict = options
+        strict.strictLinks = true
+        let error = #expect(throws: ArchiveError.self) {
+          try ArchiveReader(bytes: outer).tree(nested: nested, options: strict)
+        }
+        #expect(error?.code == .linkTargetUnavailable && error?.entry == name)
+      }
     }
   }
 }
