@@ -20,7 +20,8 @@ struct MemArchiveCommand: ParsableCommand {
       """,
     subcommands: [ListCommand.self, DigestCommand.self, CatCommand.self, TestCommand.self, RunCommand.self])
 
-  @Flag(name: .long, help: "Show the versions of the program, its libraries and the kernel's features.")
+  @Flag(
+    name: [.long, .short], help: "Show the versions of the program, its libraries and the kernel's features.")
   var version = false
 
   func run() throws {
@@ -31,6 +32,7 @@ struct MemArchiveCommand: ParsableCommand {
   static func main() {
     // Started as worker, it does not return.
     MemArchiveWorker.runIfRequested()
+    QuitSignal.restore()
     BrokenPipe.outlive()
     var status = run(RawArguments.keys())
     do throws(ExitStatus) { try Output.flush() } catch { status = error }

@@ -34,6 +34,7 @@ struct HelpTests {
     for start in ["  libarchive 3.", "  zlib 1."] + features.map({ "  \($0)  " }) {
       #expect(lines.contains { $0.hasPrefix(start) }, "a line that begins with \"\(start)\"")
     }
+    #expect(try Program.run("-v") == outcome)
     let release = try #require(try Command("uname", "-r").run().output.lines.first)
     #expect(lines.contains { $0.hasPrefix("kernel: Linux \(release.text)") })
   }
