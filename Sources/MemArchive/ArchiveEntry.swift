@@ -117,6 +117,11 @@ public struct ArchiveEntry: Hashable, Sendable {
     return Self(fields)
   }
 
+  /// The target of a link under the name that it has for somebody who looks into `archive`, which holds both, from outside.
+  package func target(inside archive: String?) -> String? {
+    link.map { link in archive.map { EntryName.joined($0, link) } ?? link }
+  }
+
   /// Whether the name stays below the directory it would be unpacked in: relative, not empty, no `..`, no NUL.
   public var isSafeRelative: Bool { EntryName.isSafeRelative(rawName) }
 }

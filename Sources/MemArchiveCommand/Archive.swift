@@ -19,11 +19,12 @@ struct Archive {
     reader = argument == "-" ? Self.standardInput : ArchiveReader(path: Self.path(argument))
   }
 
-  /// The archive, kept in memory where it is a pipe and names are asked for, any of which may be a link's whose target has
-  /// gone by: it may have to be read twice.
-  static func opened(_ argument: String, for names: [String], _ options: ReadingOptions) throws -> Archive {
+  /// The archive, kept in memory where it is a pipe and may have to be read twice.
+  ///
+  /// - Parameter isSelected: Whether some of its entries are asked for, any of which may be a link whose target has gone by.
+  static func opened(_ argument: String, isSelected: Bool, _ options: ReadingOptions) throws -> Archive {
     let archive = try Archive(argument, options)
-    guard !names.isEmpty else { return archive }
+    guard isSelected else { return archive }
     do { return try archive.kept() } catch let error as ArchiveError { throw archive.report(error) }
   }
 
@@ -64,14 +65,16 @@ struct Archive {
   /// Takes the content of the entry that is visited, once.
   typealias Content = () throws(ArchiveError) -> MemFile
 
-  /// Calls `visit` for each entry that the options admit, one after another. What is wrong is reported where it is met;
-  /// it ends the walk unless --keep-going says otherwise.
+  /// Calls `visit` for each entry that the options admit, one after another, under the name that it has from outside, with
+  /// the name of the archive inside the archive that it lies in. What is wrong is reported where it is met; it ends the walk
+  /// unless --keep-going says otherwise.
   ///
   /// - Parameters:
   ///   - prefetch: What `visit` will ask for.
   func walk(
     _ options: WalkOptions, _ prefetch: Prefetch = .eachInStep,
-    storage: ExtractionOptions.Storage = .automatic, _ visit: (ArchiveEntry, Content) throws -> Void
+    storage: ExtractionOptions.Storage = .automatic,
+    _ visit: (ArchiveEntry, _ inside: String?, Content) throws -> Void
   ) throws -> ExitStatus {
     try walk(
       options, options.recursive ? .allInStep : prefetch, reader, context.storing(storage), inside: nil,
@@ -83,7 +86,7 @@ struct Archive {
   ///   - level: How many archives this one lies in.
   private func walk(
     _ options: WalkOptions, _ prefetch: Prefetch, _ reader: ArchiveReader, _ context: ExtractionContext,
-    inside outer: String?, level: Int, _ visit: (ArchiveEntry, Content) throws -> Void
+    inside outer: String?, level: Int, _ visit: (ArchiveEntry, _ inside: String?, Content) throws -> Void
   ) throws -> ExitStatus {
     var status = ExitStatus.done
     do {
@@ -95,11 +98,13 @@ struct Archive {
           guard let entry = try stream.next()?.inside(outer) else { break }
           if options.reading.verbose { Diagnostics.report("\(argument): \(entry.kind) \(entry.name)") }
           guard options.recursive, entry.hasContent else {
-            if options.admits(entry) { try visit(entry) { () throws(ArchiveError) in try stream.extract() } }
+            if options.admits(entry) {
+              try visit(entry, outer) { () throws(ArchiveError) in try stream.extract() }
+            }
             continue
           }
           let file = try stream.extract()
-          if options.admits(entry) { try visit(entry) { () throws(ArchiveError) in file } }
+          if options.admits(entry) { try visit(entry, outer) { () throws(ArchiveError) in file } }
           guard try file.mayBeArchive else { continue }
           status = status.and(
             try walk(
@@ -191,6 +196,10 @@ struct Archive {
     do {
       files = try reader.extract(
         .anyNamed(names), nested: options.nested, in: context.withOwnAccount.onError(.keepGoing))
+    } catch  where error.code == .sourceConsumed {
+      // A pipe of which everything was selected: all content has come by.
+      return names.map { report(.unavailable($0, "its target is no file of the archive")) }
+        .reduce(.done) { $0.and($1) }
     } catch {
       guard error.code == .limitExceeded, names.count > 1 else { return report(error) }
       let half = names.count / 2
@@ -237,6 +246,27 @@ struct Archive {
       ("(ExtractionOptions.passphrases)", "(--passphrase-file)"),
       ("(ExtractionOptions.sandbox)", "(--sandbox off)"), ("(ExtractionOptions.timeout)", "(--timeout)"),
       ("Add it to ExtractionOptions.formats", "Add it with --formats"),
+      (
+        "Extract it with extract(), which needs no directories, or leave the entry out with a selection.",
+        "Run the command without --tree: {NAME} alone needs no directories."
+      ),
+      (
+        "Extract it with extract(), which takes any name, or leave the entry out with a selection.",
+        "Run the command without --tree: {NAME} alone takes any name."
+      ),
+      (
+        "Leave it out with ExtractionOptions.insecureNames = .keep, which lists it in MemTree.skipped.",
+        "Leave it out by leaving --reject-insecure-names out."
+      ),
+      (
+        "Allow it with ExtractionOptions.insecureNames if its entries are not unpacked to a disk.",
+        "Leave --reject-insecure-names out if its entries are not unpacked to a disk."
+      ),
+      (
+        "A pipe gives its bytes once: give a file, or keep the pipe's content in a MemFile.",
+        "A pipe gives its bytes once: give a file."
+      ),
+      ("List the names with entries(); they are compared byte by byte.", "See memarchive list."),
     ]
     // By bytes: a name in it may be a character of thousands of marks, whose comparison takes their square.
     let bytes = words.reduce(Array(text.utf8)) { $0.replacing(Array($1.0.utf8), with: Array($1.1.utf8)) }

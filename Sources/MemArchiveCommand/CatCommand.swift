@@ -7,7 +7,7 @@ struct CatCommand: ParsableCommand {
     abstract: "Write the content of entries to standard output.",
     discussion: """
       The entries come in the archive's order, whatever the order of the names, each verified before its first byte is \
-      written; links come last, with the content they lead to.
+      written; links come last, with the content they lead to. Of two entries of one name both are written.
       """)
 
   @Argument(
@@ -18,10 +18,10 @@ struct CatCommand: ParsableCommand {
   @OptionGroup var options: WalkOptions
 
   func run() throws {
-    let archive = try Archive.opened(archive, for: names, options.reading)
+    let archive = try Archive.opened(archive, isSelected: true, options.reading)
     var wanted = WantedNames(names)
     var links: [String] = []
-    var status = try archive.walk(options) { entry, content in
+    var status = try archive.walk(options) { entry, _, content in
       guard wanted.take(entry.name) else { return }
       if entry.kind == .symlink || entry.kind == .hardlink || entry.mayGetContentLater {
         links.append(entry.name)

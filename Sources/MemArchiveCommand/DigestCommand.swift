@@ -23,24 +23,27 @@ struct DigestCommand: ParsableCommand {
   @OptionGroup var options: WalkOptions
 
   func run() throws {
-    let archive = try Archive.opened(archive, for: names, options.reading)
+    let archive = try Archive.opened(
+      archive, isSelected: !names.isEmpty || !options.admitsAll, options.reading)
     var wanted = WantedNames(names)
-    var lines = DigestLines(json: json)
-    // Names are kept for the hard links that may follow.
-    let account = EntryAccount(archive.context.ledger)
+    var lines = DigestLines(json: json, EntryAccount(archive.context.ledger))
     var status = try archive.walk(
       options, options.admitsAll && names.isEmpty ? .allInStep : .eachInStep
-    ) { entry, content in
-      try account.add(entry)
+    ) { entry, outer, content in
       let isWanted = wanted.take(entry.name)
+      let target = entry.target(inside: outer).map { NameKey(path: $0) }
       switch entry.kind {
-      case .file where isWanted, .hardlink where entry.hasContent && (isWanted || lines.awaits(entry)):
-        let file = try content()
-        try lines.add(entry, isShown: isWanted, DigestLines.Content(file))
-      case .hardlink where isWanted:
-        try lines.add(link: entry)
+      case .file where isWanted:
+        try lines.add(entry, DigestLines.Content(try content()))
+      case .hardlink:
+        guard let target else { break }
+        if entry.hasContent, isWanted || lines.awaits(target) {
+          try lines.add(entry, isShown: isWanted, for: target, DigestLines.Content(try content()))
+        } else if isWanted {
+          try lines.add(link: entry, to: target)
+        }
       case .symlink where names.isEmpty:
-        lines.note(symlink: entry.name)
+        try lines.note(symlink: entry.name)
       default:
         // Throws, and says that the entry has no content.
         if isWanted, !names.isEmpty { _ = try content() }
@@ -50,10 +53,10 @@ struct DigestCommand: ParsableCommand {
       // Hard links whose target was not selected.
       var found: [NameKey: DigestLines.Content] = [:]
       status = status.and(
-        try archive.forEachLink(lines.unresolvedNames(), options) { name, file in
+        try archive.forEachLink(lines.settle(), options) { name, file in
           found[.init(name)] = try DigestLines.Content(file)
         })
-      lines.resolve(found)
+      lines.fill(found)
     }
     try lines.finish()
     status = status.and(wanted.reportMissing(in: archive, afterAll: status == .done))
@@ -76,108 +79,130 @@ struct DigestLines {
     }
   }
 
-  fileprivate struct Line {
+  private struct Line {
     let entry: ArchiveEntry
+    /// Whose content it shows: the entry's own, or that of a hard link's target.
+    let source: NameKey
     var content: Content?
   }
 
   private let json: Bool
   private let encoder = JSONEncoder()
+  /// For what is kept.
+  private let account: EntryAccount
   /// The lines from the first that waits for its content on, by their number.
   private var lines: [Int: Line] = [:]
   private var first = 0
   private var end = 0
-  /// The numbers of lines that wait for the content of a name, their own or that of a hard link; some of them no longer do.
+  /// The numbers of lines that wait for the content of a path; some of them no longer do.
   private var waiting: [NameKey: [Int]] = [:]
-  /// Contents by name, for the hard links that may follow.
+  /// Contents by path, for the hard links that may follow.
   private var contents: [NameKey: Content] = [:]
 
   /// The symbolic links so far: a hard link to one is another of its kind, and no file.
   private var symlinks: Set<NameKey> = []
 
-  init(json: Bool) {
-    self.json = json
+  init(json: Bool, _ account: EntryAccount) {
+    (self.json, self.account) = (json, account)
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
   }
 
   /// A line whose content is known.
-  mutating func add(_ entry: ArchiveEntry, isShown: Bool, _ content: Content) throws {
-    contents[.init(path: entry.name)] = content
-    if entry.kind == .hardlink, let link = entry.link {
-      // cpio: the first names of this file were empty, and this is what they stand for.
-      contents[.init(path: link)] = content
-      for number in waiting.removeValue(forKey: .init(path: link)) ?? [] { fill(number, content) }
+  ///
+  /// - Parameter target: A hard link's, whose content this is too: in cpio the first names of a file are empty.
+  mutating func add(
+    _ entry: ArchiveEntry, isShown: Bool = true, for target: NameKey? = nil, _ content: Content
+  ) throws {
+    let path = NameKey(path: entry.name)
+    try keep(content, path)
+    if let target {
+      try keep(content, target)
+      for number in waiting.removeValue(forKey: target) ?? [] where isWaiting(number) {
+        lines[number]?.content = content
+      }
     }
     guard isShown else { return try flush() }
     // An empty file with more names may get its content from the last of them.
-    try append(Line(entry: entry, content: entry.mayGetContentLater ? nil : content))
+    try append(Line(entry: entry, source: path, content: entry.mayGetContentLater ? nil : content))
   }
 
   /// A line whose content is another entry's.
-  mutating func add(link entry: ArchiveEntry) throws {
-    let target = NameKey(path: entry.link ?? "")
-    if symlinks.contains(target) { return note(symlink: entry.name) }
-    try append(Line(entry: entry, content: awaits(target) ? nil : contents[target]))
+  mutating func add(link entry: ArchiveEntry, to target: NameKey) throws {
+    if symlinks.contains(target) { return try note(symlink: entry.name) }
+    let content = awaits(target) ? nil : contents[target]
+    if let content { try keep(content, NameKey(path: entry.name)) }
+    try append(Line(entry: entry, source: target, content: content))
   }
 
-  mutating func note(symlink name: String) { symlinks.insert(.init(path: name)) }
+  mutating func note(symlink name: String) throws {
+    try account.add(name: name)
+    symlinks.insert(NameKey(path: name))
+  }
 
-  /// Whether a line waits for the content of this hard link.
-  mutating func awaits(_ entry: ArchiveEntry) -> Bool { awaits(.init(path: entry.link ?? "")) }
+  private mutating func keep(_ content: Content, _ path: NameKey) throws(ArchiveError) {
+    if contents.updateValue(content, forKey: path) == nil { try account.add(name: path.name) }
+  }
 
-  private mutating func awaits(_ name: NameKey) -> Bool {
-    while let number = waiting[name]?.last {
+  /// Whether a line waits for the content of this path.
+  mutating func awaits(_ path: NameKey) -> Bool {
+    while let number = waiting[path]?.last {
       if isWaiting(number) { return true }
-      waiting[name]?.removeLast()
+      waiting[path]?.removeLast()
     }
     return false
   }
 
   private func isWaiting(_ number: Int) -> Bool { lines[number].map { $0.content == nil } ?? false }
 
-  /// The hard links without content, after the whole archive was read.
-  func unresolvedNames() -> [String] {
+  /// To be called when all entries have come: a hard link may stand in front of its target, even of another link. Returns
+  /// the names of those whose target is not known.
+  mutating func settle() -> [String] {
+    var bySource: [NameKey: [Int]] = [:]
+    for (number, line) in lines where line.content == nil {
+      bySource[line.source, default: []].append(number)
+    }
+    var known = bySource.keys.filter { contents[$0] != nil || symlinks.contains($0) }
+    while let source = known.popLast() {
+      for number in bySource.removeValue(forKey: source) ?? [] {
+        guard let path = lines[number].map({ NameKey(path: $0.entry.name) }) else { continue }
+        if let content = contents[source] {
+          lines[number]?.content = content
+          contents[path] = content
+        } else {
+          lines[number] = nil
+          symlinks.insert(path)
+        }
+        known.append(path)
+      }
+    }
     var names: Set<NameKey> = []
-    return (first..<end).compactMap { number in
-      guard isWaiting(number), let name = lines[number]?.entry.name, contents[.init(path: name)] == nil,
-        names.insert(.init(name)).inserted
-      else { return nil }
-      return name
+    return bySource.values.joined().sorted().compactMap { number in
+      lines[number].flatMap { names.insert(NameKey($0.entry.name)).inserted ? $0.entry.name : nil }
     }
   }
 
   /// Gives lines of these names their content.
-  mutating func resolve(_ found: [NameKey: Content]) {
-    for number in first..<end {
-      if let name = lines[number]?.entry.name, let content = found[.init(name)] { fill(number, content) }
+  mutating func fill(_ found: [NameKey: Content]) {
+    for (number, line) in lines where line.content == nil {
+      lines[number]?.content = found[NameKey(line.entry.name)]
     }
   }
 
   /// Writes all lines that have a content.
   mutating func finish() throws {
     for number in first..<end {
-      guard let line = lines[number] else { continue }
-      if let content = line.content ?? contents[.init(path: line.entry.name)] {
-        try write(line.entry, content)
-      }
+      if let line = lines[number], let content = line.content { try write(line.entry, content) }
     }
     (lines, first) = ([:], end)
   }
 
-  private mutating func fill(_ number: Int, _ content: Content) {
-    if isWaiting(number) { lines[number]?.content = content }
-  }
-
   private mutating func append(_ line: Line) throws {
     lines[end] = line
-    if line.content == nil {
-      waiting[.init(path: line.entry.name), default: []].append(end)
-      if line.entry.kind == .hardlink, let link = line.entry.link {
-        waiting[.init(path: link), default: []].append(end)
-      }
-    }
+    if line.content == nil { waiting[line.source, default: []].append(end) }
     end += 1
     try flush()
+    // It stays, with all that its header says.
+    if first < end { try account.add(line.entry) }
   }
 
   private mutating func flush() throws {

@@ -23,7 +23,7 @@ struct ListCommand: ParsableCommand {
   func run() throws {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-    let status = try Archive(archive, options.reading).walk(options, .headers) { entry, _ in
+    let status = try Archive(archive, options.reading).walk(options, .headers) { entry, _, _ in
       if json {
         try Output.write(JSONLine.bytes(Row(entry), by: encoder))
       } else {

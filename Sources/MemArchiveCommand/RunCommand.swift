@@ -69,7 +69,8 @@ struct RunCommand: ParsableCommand {
     let archive: Archive
     let files: MemFiles
     do {
-      archive = try Archive.opened(self.archive, for: names + [libraryPath].compactMap { $0 }, options)
+      archive = try Archive.opened(
+        self.archive, isSelected: !names.isEmpty || libraryPath != nil, options)
       files = try extract(names, from: archive)
     } catch let status as ExitStatus {
       // What a command says of itself must not be mistaken for what went wrong before it.

@@ -35,7 +35,7 @@ struct TestCommand: ParsableCommand {
       let account = hold ? EntryAccount(archive.context.ledger) : nil
       if let account { accounts.append(account) }
       if options.recursive {
-        status = try archive.walk(options, storage: storage.option) { entry, content in
+        status = try archive.walk(options, storage: storage.option) { entry, _, content in
           tally.entries += 1
           try account?.add(entry)
           if entry.hasContent { keep(tally.count(try content())) }

@@ -60,4 +60,55 @@ struct RecursiveTests {
     #expect(outcome.end != .exit(0))
     #expect(outcome.errors.text.contains("\"t/t/t/t\""))
   }
+
+  /// Hard links to what comes before, what comes after, another link, and nothing.
+  private static let links = Tar.archive(
+    Tar.entry("file", "hello\n"), Tar.entry("link", type: "1", link: "./file"),
+    Tar.entry("early", type: "1", link: "late"), Tar.entry("late", "late\n"),
+    Tar.entry("chain", type: "1", link: "early"), Tar.entry("none", type: "1", link: "nothing"))
+
+  @Test(
+    arguments: ["off", "required"], [[], ["--include", "*link"], ["--include", "*early"]] as [[Bytes]])
+  func `Hard links are digested from a pipe as from a file, inside and outside`(
+    sandbox: Bytes, options: [Bytes]
+  )
+    throws
+  {
+    // A name outside is not that of the same name inside.
+    let outer = Tar.archive(
+      Tar.entry("in.tar", Self.links), Tar.entry("file", "other\n"), Tar.entry("x", type: "1", link: "file"))
+    for archive in [Self.links, outer] {
+      let arguments: [Bytes] = ["digest", "-r", "--keep-going", "--sandbox", sandbox] + options
+      let file = try Program.run(arguments + ["a.tar"], beside: ["a.tar": archive])
+      let pipe = try Program.run(arguments + ["-"], input: .pipe(archive))
+      #expect(pipe.output == file.output)
+      #expect(pipe.end == file.end && file.end == .exit(options.isEmpty ? 1 : 0), "\(file)\(pipe)")
+      let names = file.output.lines.map { $0.text.dropFirst(66) }
+      let inner = ["file", "link", "early", "late", "chain"].map { archive == outer ? "in.tar/" + $0 : $0 }
+      switch options.last {
+      case nil: #expect(names.filter { $0.hasPrefix("in.tar/") || archive != outer } == inner.map { $0[...] })
+      case let pattern?:
+        #expect(names == inner.filter { $0.hasSuffix(pattern.text.dropFirst()) }.map { $0[...] })
+      }
+      let digests = Dictionary(uniqueKeysWithValues: zip(names, file.output.lines.map { $0.text.prefix(64) }))
+      if options.isEmpty {
+        #expect(
+          digests[inner[0][...]] == digests[inner[1][...]] && digests[inner[2][...]] == digests[inner[4][...]]
+        )
+      }
+      if options.isEmpty, archive == outer { #expect(digests["x"] == digests["file"]) }
+    }
+  }
+
+  @Test(arguments: ["in.tar/link", "in.tar/early", "in.tar/chain"] as [Bytes])
+  func `A hard link inside leads to its content from a pipe`(name: Bytes) throws {
+    let outer = Tar.archive(Tar.entry("in.tar", Self.links))
+    let content: Bytes = name == "in.tar/link" ? "hello\n" : "late\n"
+    #expect(try Program.run(["cat", "-r", "-", name], input: .pipe(outer)) == .done(content))
+    for options in [[], ["--tree"]] as [[Bytes]] {
+      let outcome = try Program.run(
+        ["run", "-r", "-q"] + options + ["-", "--", "cat", "{" + name + "}"], input: .pipe(outer))
+      #expect(outcome == .done(content), "\(options)")
+    }
+  }
 }

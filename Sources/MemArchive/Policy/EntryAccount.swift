@@ -17,6 +17,14 @@ package final class EntryAccount: Sendable {
     try hold(entry.ownCost, entry: entry.name, entry.fields.value.details)
   }
 
+  /// Counts a name that is kept from here on, with a little besides.
+  package func add(name: String) throws(ArchiveError) {
+    try hold(Self.nameCost + Int64(name.utf8.count), entry: name)
+  }
+
+  /// Its place in a table, twice where the table grows, and some 40 bytes besides, such as a checksum.
+  private static let nameCost: Int64 = 256
+
   func add(_ error: ArchiveError) throws(ArchiveError) { try hold(error.cost, entry: error.entry) }
 
   /// Counts memory that is no content, or throws and counts nothing.

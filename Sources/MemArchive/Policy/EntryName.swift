@@ -89,8 +89,12 @@ package struct NameKey: Hashable, Sendable {
 
   package init(_ name: String) { self.name = name }
 
-  /// The name without "./" in front, which some writers put before one of two names of a file only.
-  package init(path name: String) { self.name = String(Substring(EntryName.withoutDot(name.utf8))) }
+  /// The path that a name is, which a hard link may spell in another way than its target does.
+  package init(path name: String) {
+    self.name =
+      EntryPath.isNormal(name.utf8Span.span)
+      ? name : String(decoding: EntryPath(raw: Array(name.utf8)).bytes, as: UTF8.self)
+  }
 
   package static func == (left: Self, right: Self) -> Bool {
     unsafe left.name.utf8Span.span.withUnsafeBytes { left in
