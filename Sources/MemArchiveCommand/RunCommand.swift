@@ -7,8 +7,8 @@ struct RunCommand: ParsableCommand {
     abstract: "Execute a command with entries of the archive as its files.",
     usage: "memarchive run <archive> [<options>] -- <command> [<arg> ...]",
     discussion: """
-      Each {NAME} inside an ARG becomes a path to that entry, which is in sealed memory; {{ stands for a brace. The command \
-      takes the place of this process: same process id, and its exit status is its own. It inherits one descriptor for \
+      Each {NAME} inside an ARG becomes a path to that entry, which is in sealed memory; {{ stands for a brace, and }} in a \
+      NAME for a brace of the name. The command takes the place of this process: same process id, and its exit status is its own. It inherits one descriptor for \
       each entry that is named, besides those that this program was started with.
 
       With --exec, the command itself is an entry, a program or a script. With --hold, a process of its own keeps the files, \
@@ -122,7 +122,7 @@ struct RunCommand: ParsableCommand {
         .entries.map(\.name)
       var wanted = WantedNames(names)
       for name in known ?? [] { _ = wanted.take(name) }
-      throw wanted.reportMissing(in: archive, afterAll: true)
+      throw wanted.reportMissing(in: archive, afterAll: true, advice: PathTemplate.advice(command))
     } catch {
       throw archive.report(error)
     }
@@ -150,16 +150,46 @@ struct PathTemplate {
         rest = rest[rest.utf8.index(after: rest.startIndex)...]
         continue
       }
-      guard let end = rest.utf8.firstIndex(of: UInt8(ascii: "}")) else {
+      guard let (name, after) = Self.name(rest) else {
         throw ValidationError("\"\(argument)\" opens a brace and does not close it; write {{ for a brace.")
       }
-      guard end > rest.startIndex else {
+      guard !name.isEmpty else {
         throw ValidationError("\"\(argument)\" names no entry between its braces; write {{ for a brace.")
       }
-      parts.append(.name(String(rest[..<end])))
-      rest = rest[rest.utf8.index(after: end)...]
+      parts.append(.name(name))
+      rest = after
     }
     parts.append(.text(String(rest)))
+  }
+
+  /// The name up to the brace that closes it, and what follows. A doubled brace is one of the name; where none but doubled
+  /// ones come, the first closes it, as in "{{{NAME}}".
+  private static func name(_ text: Substring) -> (String, after: Substring)? {
+    let (bytes, closing) = (text.utf8, UInt8(ascii: "}"))
+    guard let first = bytes.firstIndex(of: closing) else { return nil }
+    var (name, start) = ("", bytes.startIndex)
+    while let brace = bytes[start...].firstIndex(of: closing) {
+      name += text[start..<brace]
+      let next = bytes.index(after: brace)
+      guard next < bytes.endIndex, bytes[next] == closing else { return (name, text[next...]) }
+      name += "}"
+      start = bytes.index(after: next)
+    }
+    return (String(text[..<first]), text[bytes.index(after: first)...])
+  }
+
+  /// What to say of names that are not there, where a brace may have been meant as one.
+  static func advice(_ command: [String]) -> String {
+    let hasBrace = command.lazy.compactMap { try? Self($0) }.contains { template in
+      !template.names.isEmpty
+        && template.parts.contains {
+          switch $0 {
+          case .text(let text): text.utf8.contains(UInt8(ascii: "}"))
+          case .name(let name): name.utf8.contains { $0 == UInt8(ascii: "{") || $0 == UInt8(ascii: "}") }
+          }
+        }
+    }
+    return hasBrace ? " Write {{ for a brace that begins no name, and }} for one in a name." : ""
   }
 
   /// The argument's bytes with each name's path in its place.

@@ -131,7 +131,7 @@ extension RunCommand {
       for entry in mounted.entries where names.allSatisfy({ NameKey($0) != .init(entry.name) }) {
         _ = wanted.take(entry.name)
       }
-      throw wanted.reportMissing(in: archive, afterAll: true)
+      throw wanted.reportMissing(in: archive, afterAll: true, advice: PathTemplate.advice(command))
     }
     let place = mounted.place
     let isReady = unsafe place.withPlatformString { place in

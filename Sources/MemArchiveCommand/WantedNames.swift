@@ -30,12 +30,15 @@ struct WantedNames {
   }
 
   /// Says which names the archive does not hold, with those that come near. After damage nobody can know.
-  func reportMissing(in archive: Archive, afterAll: Bool) -> ExitStatus {
+  ///
+  /// - Parameter advice: Said of each, with a space in front.
+  func reportMissing(in archive: Archive, afterAll: Bool, advice: String = "") -> ExitStatus {
     let missing = names.filter { found[NameKey($0)] == false }
     guard afterAll, !missing.isEmpty else { return .done }
     for name in missing {
       Diagnostics.report(
-        "\(archive.argument): there is no entry \"\(name)\"." + NearestNames.hint(for: name, in: seen))
+        "\(archive.argument): there is no entry \"\(name)\"." + NearestNames.hint(for: name, in: seen)
+          + advice)
     }
     return .usage
   }

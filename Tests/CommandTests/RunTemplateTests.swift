@@ -40,6 +40,35 @@ struct RunTemplateTests {
     try Program.expect("run", archive, "--", "cat", "{" + name + "}", gives: .done(Content.hello.bytes))
   }
 
+  @Test(arguments: [[], ["--hold"], ["--tree"]] as [[Bytes]])
+  func `A doubled closing brace is one of the name`(options: [Bytes]) throws {
+    let names: [(Bytes, Bytes)] = [
+      ("a}b", "{a}}b}"), ("a}", "{a}}}"), ("}", "{}}}"), ("}}", "{}}}}}"), ("x{y}z", "{x{y}}z}"),
+    ]
+    let archive = Tar.archive(names.reduce("") { $0 + Tar.entry($1.0, $1.0) } + Tar.entry("a", "plain"))
+    for (name, written) in names {
+      let outcome = try Program.run(
+        ["run"] + options + ["braces.tar", "--", "cat", written], beside: ["braces.tar": archive])
+      #expect(outcome == .done(name), "\(written)")
+    }
+    // Where none but doubled ones come, the first closes the name.
+    let echoed = try Program.run(
+      ["run"] + options + ["braces.tar", "--", "sh", "-c", "echo \"$1\"", "sh", "{a}}"],
+      beside: ["braces.tar": archive])
+    #expect(echoed.end == .exit(0) && echoed.output.text.hasSuffix("}\n"), "\(echoed)")
+  }
+
+  @Test(arguments: ["{a}b}", "{\"k\": {a}}", "{nope}}}"] as [Bytes])
+  func `The error for an unknown name says how braces are written, where some may be meant`(_ argument: Bytes)
+    throws
+  {
+    let outcome = try Program.run("run", "tar-all-kinds.tar", "--", "echo", argument)
+    #expect(outcome.end == .exit(2))
+    #expect(
+      outcome.errors.text.hasSuffix("Write {{ for a brace that begins no name, and }} for one in a name.\n"),
+      "\(outcome.errors)")
+  }
+
   @Test(
     arguments: [
       ("tar-all-kinds.tar", "all/symlink", .hello), ("tar-all-kinds.tar", "all/hardlink", .hello),
