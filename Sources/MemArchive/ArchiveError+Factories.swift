@@ -97,7 +97,7 @@ extension ArchiveError {
       .sandboxViolation, violation.reason,
       advice:
         "A defect of MemArchive is likelier than an attack: please report it, with the archive if you may and "
-        + "what PlatformReport (memarchive --version -v) says. Trust the archive no more than others meanwhile."
+        + "what PlatformReport (memarchive --version) says. Trust the archive no more than others meanwhile."
     )
   }
 

@@ -42,7 +42,8 @@ struct MemArchiveCommand: ParsableCommand {
   /// Runs the command that these arguments are, and says what is wrong with them.
   private static func run(_ arguments: [String]) -> ExitStatus {
     do {
-      var command = try parseAsRoot(arguments)
+      // As a flag of this command it would be taken from the subcommands, which say more with it.
+      var command = try parseAsRoot(arguments == ["-v"] ? ["--version"] : arguments)
       try command.run()
       return .done
     } catch let status as ExitStatus {
