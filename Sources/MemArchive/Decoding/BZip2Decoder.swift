@@ -15,6 +15,7 @@ internal import SystemPackage
   private let stream = UnsafeMutablePointer<bz_stream>.allocate(capacity: 1)
   private var state = State.betweenStreams
   private var isFirstStream = true
+  private var isFull = false
   private var failure: ArchiveError?
 
   /// What a stream begins with; a digit follows.
@@ -43,8 +44,10 @@ internal import SystemPackage
       switch state {
       case .betweenStreams: try enterNextStream()
       case .inStream:
-        let hasInput = try input.has(1)
+        // What came before has filled the buffer: there may be more of it.
+        let hasInput = isFull ? true : try input.has(1)
         let produced = decode(into: &buffer)
+        isFull = produced == buffer.byteCount
         if produced > 0 { return produced }
         if failure == nil, !hasInput, case .inStream = state {
           failure = .truncated("the bzip2 stream ends inside a block", call: "BZ2_bzDecompress")
