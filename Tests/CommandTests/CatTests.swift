@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 struct CatTests {
@@ -23,8 +24,10 @@ struct CatTests {
       ("zip-deflated.zip", "tree/link", .hello), ("7z-lzma2.7z", "tree/link", .hello),
       ("cpio-newc-hardlink.cpio", "one", .poem), ("cpio-newc-hardlink.cpio", "three", .poem),
       ("cpio-odc-hardlink.cpio", "two", .poem), ("tar-pax-hardlink-body.tar", "second.txt", .hello),
-    ] as [(Bytes, Bytes, Content)])
-  func `A link is written as the content it leads to`(archive: Bytes, name: Bytes, content: Content) throws {
+    ] as [(ByteString, ByteString, Content)])
+  func `A link is written as the content it leads to`(archive: ByteString, name: ByteString, content: Content)
+    throws
+  {
     try Program.expect("cat", archive, name, gives: .done(content.bytes))
   }
 
@@ -39,7 +42,7 @@ struct CatTests {
   }
 
   @Test func `Three MiB are the same three MiB that another reader unpacks`() throws {
-    let script: Bytes = """
+    let script: ByteString = """
       import sys, zipfile
       sys.stdout.buffer.write(zipfile.ZipFile(sys.argv[1]).read(sys.argv[2]))
       """
@@ -49,8 +52,8 @@ struct CatTests {
   }
 
   @Test func `Every byte value passes`() throws {
-    let body = Bytes(0...255) * 100
-    let archive = Tar.archive(Tar.entry("binary", body))
+    let body = ByteString(0...255) * 100
+    let archive = ByteString.tar(ByteString.entry("binary", body))
     try Program.expect("cat", "-", "binary", input: .pipe(archive), gives: .done(body))
   }
 
@@ -63,20 +66,21 @@ struct CatTests {
 
   @Test func `A name that is not there exits 2 with those that come near`() throws {
     let outcome = try Program.run("cat", "tar-all-kinds.tar", "all/file", "all/setui")
-    let says: Bytes =
+    let says: ByteString =
       "memarchive: tar-all-kinds.tar: there is no entry \"all/setui\". Did you mean \"all/setuid\"?\n"
     #expect(outcome == .failed(2, output: Content.hello.bytes, errors: says))
   }
 
   @Test func `A directory without its slash is only suggested`() throws {
     let outcome = try Program.run("cat", "tar-all-kinds.tar", "all")
-    let says: Bytes = "memarchive: tar-all-kinds.tar: there is no entry \"all\". Did you mean \"all/\"?\n"
+    let says: ByteString =
+      "memarchive: tar-all-kinds.tar: there is no entry \"all\". Did you mean \"all/\"?\n"
     #expect(outcome == .failed(2, errors: says))
   }
 
   @Test(arguments: ["all/", "all/fifo", "all/block"])
   func `An entry without content is refused with its kind and exit 2`(name: String) throws {
-    let outcome = try Program.run("cat", "tar-all-kinds.tar", Bytes(name.utf8))
+    let outcome = try Program.run("cat", "tar-all-kinds.tar", ByteString(name.utf8))
     let kind = name == "all/" ? "directory" : String(name.dropFirst(4))
     #expect(outcome.end == .exit(2))
     #expect(outcome.output == "")
@@ -85,9 +89,9 @@ struct CatTests {
   }
 
   @Test func `A link that leads to nothing does not take others along`() throws {
-    let archive = Tar.archive(
-      Tar.entry("file", Content.hello.bytes), Tar.entry("good", type: "2", link: "file"),
-      Tar.entry("bad", type: "2", link: "nothing"))
+    let archive = ByteString.tar(
+      ByteString.entry("file", Content.hello.bytes), ByteString.entry("good", type: "2", link: "file"),
+      ByteString.entry("bad", type: "2", link: "nothing"))
     let outcome = try Program.run(
       "cat", "--keep-going", "links.tar", "bad", "good", beside: ["links.tar": archive])
     #expect(outcome.end == .exit(1))

@@ -1,10 +1,11 @@
+import TestSupport
 import Testing
 
 /// The scripts by which shells complete command lines, as `make install` puts them in place.
 struct CompletionTests {
   @Test(arguments: ["bash", "zsh", "fish"])
   func `A shell's script knows every subcommand and option`(shell: String) throws {
-    let outcome = try Program.run("--generate-completion-script", Bytes(shell.utf8))
+    let outcome = try Program.run("--generate-completion-script", ByteString(shell.utf8))
     #expect(outcome.end == .exit(0))
     #expect(outcome.errors == "")
     let script = outcome.output.text

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 /// Programs that take only a path, each with its part of the demonstration archive.
@@ -21,7 +22,7 @@ struct ConsumerTests {
 
   #if arch(x86_64)
   @Test func `dlopen loads a shared object, and its functions run`() throws {
-    let script: Bytes = """
+    let script: ByteString = """
       import ctypes, sys
       library = ctypes.CDLL(sys.argv[1])
       text = ctypes.create_string_buffer(100)

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 /// What is intact is shown, then comes the error, and the exit status is 1.
@@ -70,7 +71,7 @@ struct DamageTests {
 
   @Test(arguments: ["cat", "digest", "list"])
   func `A lone gzip file with a wrong checksum gives nothing, whoever asks`(command: String) throws {
-    let arguments: [Bytes] = ["\(command)", "hello.txt.gz"] + (command == "cat" ? ["hello.txt"] : [])
+    let arguments: [ByteString] = ["\(command)", "hello.txt.gz"] + (command == "cat" ? ["hello.txt"] : [])
     let outcome = try Program.run(arguments, beside: ["hello.txt.gz": Damage.loneGzip()])
     let start = "memarchive: hello.txt.gz: " + (command == "list" ? "" : "entry \"hello.txt\": ")
     let says = "the gzip stream is damaged: incorrect data check (inflate). Fetch the archive again, or ask "
@@ -97,7 +98,7 @@ struct DamageTests {
 
   @Test func `Text is no archive`() throws {
     let outcome = try Program.run("list", "README.md")
-    let says: Bytes = """
+    let says: ByteString = """
       memarchive: README.md: this is no archive that MemArchive reads. Check that the file is complete and \
       is not encrypted as a whole.
 

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 /// The format of `digest` against the program that it is taken from.
@@ -13,10 +14,10 @@ struct DigestCheckTests {
     try withTemporaryDirectory { directory in
       let outcome = try Program.shell(
         "tar -xf \"$1\" && $m digest \"$1\" | sha256sum --check --strict",
-        Bytes((Fixture.directory + "/" + archive).utf8), in: directory)
+        ByteString((Fixture.directory + "/" + archive).utf8), in: directory)
       #expect(outcome.end == .exit(0))
       #expect(outcome.errors == "")
-      let digests = try Program.run("digest", Bytes(archive.utf8)).output.lines
+      let digests = try Program.run("digest", ByteString(archive.utf8)).output.lines
       #expect(!digests.isEmpty && outcome.output.lines.count == digests.count)
       #expect(outcome.output.lines.allSatisfy { $0.text.hasSuffix(": OK") }, "\(outcome.output)")
     }
@@ -27,12 +28,12 @@ struct DigestCheckTests {
     let names = try #require(Fixture.all.first { $0.file == archive }).entries
       .filter { $0.kind == "file" || $0.kind == "hardlink" }.map(\.rawName)
     try withTemporaryDirectory { directory in
-      let path = Bytes((Fixture.directory + "/" + archive).utf8)
+      let path = ByteString((Fixture.directory + "/" + archive).utf8)
       var sums = Command(["sh", "-c", "tar -xf \"$0\" && sha256sum -- \"$@\"", path] + names)
       sums.directory = directory
       let expected = try sums.run()
       #expect(expected.end == .exit(0))
-      try Program.expect("digest", Bytes(archive.utf8), gives: expected)
+      try Program.expect("digest", ByteString(archive.utf8), gives: expected)
     }
   }
 }

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 struct DigestTests {
@@ -16,16 +17,16 @@ struct DigestTests {
 
   @Test(
     arguments: [
-      ("cpio-newc-hardlink.cpio", ["between", "two", "one", "three"] as [Bytes]),
+      ("cpio-newc-hardlink.cpio", ["between", "two", "one", "three"] as [ByteString]),
       ("cpio-odc-hardlink.cpio", ["one", "between", "two", "three"]),
     ])
-  func `Every name of a file has its content's digest`(archive: String, names: [Bytes]) throws {
+  func `Every name of a file has its content's digest`(archive: String, names: [ByteString]) throws {
     let expected = names.reduce("") { $0 + ($1 == "between" ? Content.script : .poem).line($1) }
-    try Program.expect("digest", Bytes(archive.utf8), gives: .done(expected))
+    try Program.expect("digest", ByteString(archive.utf8), gives: .done(expected))
   }
 
   @Test func `The line of an escaped name begins with a backslash`() throws {
-    let names: [Bytes] = [" space ", "tab\t", "\u{1B}[31mred", "-rf", "quote'\""]
+    let names: [ByteString] = [" space ", "tab\t", "\u{1B}[31mred", "-rf", "quote'\""]
     let expected = names.reduce(
       "\\" + Content.hello.line("new\\nline") + "\\" + Content.hello.line("back\\\\slash")
     ) { $0 + Content.hello.line($1) }
@@ -33,7 +34,7 @@ struct DigestTests {
   }
 
   @Test func `A carriage return in a name is escaped as well`() throws {
-    let archive = Tar.archive(Tar.entry("a\rb", Content.hello.bytes))
+    let archive = ByteString.tar(ByteString.entry("a\rb", Content.hello.bytes))
     try Program.expect("digest", "-", input: .pipe(archive), gives: .done("\\" + Content.hello.line("a\\rb")))
   }
 
@@ -47,9 +48,9 @@ struct DigestTests {
       ("tar-all-kinds.tar", "all/hardlink", Content.hello), ("cpio-newc-hardlink.cpio", "two", .poem),
       ("cpio-newc-hardlink.cpio", "one", .poem), ("cpio-newc-hardlink.cpio", "three", .poem),
       ("tar-pax-hardlink-body.tar", "second.txt", .hello),
-    ] as [(Bytes, Bytes, Content)])
+    ] as [(ByteString, ByteString, Content)])
   func `A hard link is digested without its target being named`(
-    archive: Bytes, name: Bytes, content: Content
+    archive: ByteString, name: ByteString, content: Content
   ) throws {
     try Program.expect("digest", archive, name, gives: .done(content.line(name)))
   }

@@ -1,10 +1,11 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// No file is created, and none is opened for writing: seen by the kernel's own account, strace(1).
 @Suite(.enabled(if: Trace.isPossible, "strace cannot attach to a process here"))
 struct DiskTests {
-  static let commands: [[Bytes]] = [
+  static let commands: [[ByteString]] = [
     ["list", "tar-all-kinds.tar"], ["digest", "zip-deflated.zip"], ["digest", "7z-lzma2.7z"],
     ["digest", "tar-sparse-pax-1.0.tar"], ["digest", "rpm-xz.rpm"], ["cat", "zip-3mib.zip", "big.txt"],
     ["test", "--hold", "tar-300-entries.tar.gz", "big.tar.zst"], ["--version"],
@@ -12,7 +13,7 @@ struct DiskTests {
   ]
 
   @Test(arguments: commands)
-  func `Nothing on any disk is created or opened for writing`(arguments: [Bytes]) throws {
+  func `Nothing on any disk is created or opened for writing`(arguments: [ByteString]) throws {
     let trace = try Trace(of: [Program.path] + arguments)
     #expect(trace.outcome.end == .exit(0))
     #expect(trace.calls.contains { $0.contains("execve(") })
@@ -20,7 +21,8 @@ struct DiskTests {
   }
 
   @Test func `Entries from standard input need no file either`() throws {
-    let trace = try Trace(of: [Program.path, "digest", "-"], input: .pipe(Fixture.bytes("zip-deflated.zip")))
+    let trace = try Trace(
+      of: [Program.path, "digest", "-"], input: .pipe(ByteString.fixture("zip-deflated.zip")))
     #expect(trace.outcome.end == .exit(0))
     #expect(trace.changes == [])
   }
@@ -31,7 +33,7 @@ struct DiskTests {
   }
 
   @Test func `The trace would show a file that is made, moved or written`() throws {
-    let script: Bytes = "echo > a; mv a b; cat < b >> b.txt; mkdir c; ln -s b d; rm b; rmdir c"
+    let script: ByteString = "echo > a; mv a b; cat < b >> b.txt; mkdir c; ln -s b d; rm b; rmdir c"
     try withTemporaryDirectory { directory in
       let trace = try Trace(of: ["sh", "-c", script], in: directory)
       let made = ["\"a\"", "\"b.txt\"", "\"c\"", "\"d\""]
@@ -45,7 +47,7 @@ struct Trace {
   let outcome: Outcome
   let calls: [String]
 
-  init(of arguments: [Bytes], input: Command.Input = .nothing, in directory: String = Fixture.directory)
+  init(of arguments: [ByteString], input: Command.Input = .nothing, in directory: String = Fixture.directory)
     throws
   {
     (outcome, calls) = try withTemporaryDirectory { logs in
@@ -55,7 +57,7 @@ struct Trace {
       command.input = input
       command.directory = directory
       let outcome = try command.run()
-      return (outcome, try Fixture.bytes("log", in: logs).lines.map(\.text))
+      return (outcome, try ByteString(contentsOfFile: logs + "/log").lines.map(\.text))
     }
   }
 

@@ -1,5 +1,6 @@
 import Glibc
 import MemArchive
+import TestSupport
 import Testing
 
 /// What holds for names and links, wherever an archive's entries go.
@@ -7,14 +8,14 @@ struct EntryRuleTests {
   /// An archive, and what each of its names leads to: nil where that is no content.
   struct Row: Sendable, CustomTestStringConvertible {
     let testDescription: String
-    let archive: Bytes
+    let archive: ByteString
     var duplicates = ExtractionOptions.Duplicates.last
-    let contents: [String: Bytes?]
+    let contents: [String: ByteString?]
     /// What all destinations throw that take everything.
     var error: ArchiveError.Code?
 
     init(
-      _ rule: String, _ archive: Bytes, _ contents: [String: Bytes?],
+      _ rule: String, _ archive: ByteString, _ contents: [String: ByteString?],
       duplicates: ExtractionOptions.Duplicates = .last, throws error: ArchiveError.Code? = nil
     ) {
       (testDescription, self.archive, self.duplicates) = (rule, archive, duplicates)
@@ -30,11 +31,11 @@ struct EntryRuleTests {
     var takesAll: Bool { [.dictionary, .tree, .nested, .nestedTree].contains(self) }
 
     /// What each name leads to here.
-    func contents(of row: Row) throws -> [String: Bytes] {
+    func contents(of row: Row) throws -> [String: ByteString] {
       let isNested = [.nested, .nestedByName, .nestedTree, .nestedTreeByName].contains(self)
-      let archive = isNested ? Tar.archive(Tar.entry("in", row.archive)) : row.archive
+      let archive = isNested ? ByteString.tar(ByteString.entry("in", row.archive)) : row.archive
       let reader = ArchiveReader(bytes: archive.values)
-      var contents: [String: Bytes] = [:]
+      var contents: [String: ByteString] = [:]
       for name in row.contents.keys {
         let long = isNested ? "in/" + name : name
         contents[name] = try content(long, takesAll ? .all : .names([long]), reader, row.duplicates)
@@ -45,7 +46,7 @@ struct EntryRuleTests {
     private func content(
       _ name: String, _ selection: Selection, _ reader: ArchiveReader,
       _ duplicates: ExtractionOptions.Duplicates
-    ) throws -> Bytes? {
+    ) throws -> ByteString? {
       let options = ExtractionOptions(duplicates: duplicates, sandbox: .off)
       do {
         switch self {
@@ -65,12 +66,12 @@ struct EntryRuleTests {
       }
     }
 
-    private func content(of file: MemFile?) throws -> Bytes? {
-      try file?.withBytes { bytes in bytes.withUnsafeBytes { Bytes($0) } }
+    private func content(of file: MemFile?) throws -> ByteString? {
+      try file?.withBytes { bytes in bytes.withUnsafeBytes { ByteString($0) } }
     }
 
     /// As a program reads it that has the tree for its working directory.
-    private func read(_ name: String, in tree: MemTree) throws -> Bytes? {
+    private func read(_ name: String, in tree: MemTree) throws -> ByteString? {
       let top = open(try tree.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
       let file = openat(top, name, O_RDONLY | O_CLOEXEC)
       close(top)
@@ -78,7 +79,7 @@ struct EntryRuleTests {
       defer { close(file) }
       var bytes = [UInt8](repeating: 0, count: 100)
       let count = Glibc.read(file, &bytes, bytes.count)
-      return count < 0 ? nil : Bytes(bytes.prefix(count))
+      return count < 0 ? nil : ByteString(bytes.prefix(count))
     }
   }
 
@@ -98,7 +99,7 @@ struct EntryRuleTests {
   @Test(arguments: rows.filter { !$0.testDescription.hasPrefix("duplicates") })
   func `cat and digest give it too`(_ row: Row) throws {
     for (name, content) in row.contents {
-      let cat = try Program.run("cat", "-", Bytes(name.utf8), input: .pipe(row.archive))
+      let cat = try Program.run("cat", "-", ByteString(name.utf8), input: .pipe(row.archive))
       #expect(cat.output == content ?? "", "\(name)")
       #expect((cat.end == .exit(0)) == (content != nil), "\(name)")
     }
@@ -115,30 +116,30 @@ struct EntryRuleTests {
 
 extension EntryRuleTests {
   /// An entry of cpio's newc format.
-  private static func cpio(_ name: Bytes, _ body: Bytes, inode: Int, links: Int) -> Bytes {
+  private static func cpio(_ name: ByteString, _ body: ByteString, inode: Int, links: Int) -> ByteString {
     let fields = [inode, 0o100644, 0, 0, links, 0, body.values.count, 0, 0, 0, 0, name.values.count + 1, 0]
     let header = fields.reduce("070701") { text, field in
       let digits = String(field, radix: 16)
       return text + String(repeating: "0", count: 8 - digits.count) + digits
     }
-    func padded(_ bytes: Bytes) -> Bytes { bytes + [0] * (-bytes.values.count & 3) }
-    return padded(Bytes(header.utf8) + name + [0]) + padded(body)
+    func padded(_ bytes: ByteString) -> ByteString { bytes + [0] * (-bytes.values.count & 3) }
+    return padded(ByteString(header.utf8) + name + [0]) + padded(body)
   }
 
   private static let cpioEnd = cpio("TRAILER!!!", "", inode: 0, links: 1)
 
-  private static func link(_ name: Bytes, _ target: Bytes) -> Bytes {
-    Tar.entry(name, type: "2", link: target)
+  private static func link(_ name: ByteString, _ target: ByteString) -> ByteString {
+    ByteString.entry(name, type: "2", link: target)
   }
-  private static func hardlink(_ name: Bytes, _ target: Bytes) -> Bytes {
-    Tar.entry(name, type: "1", link: target)
+  private static func hardlink(_ name: ByteString, _ target: ByteString) -> ByteString {
+    ByteString.entry(name, type: "1", link: target)
   }
 
-  private static let file = Tar.entry("d/file", "1")
-  private static let twice = Tar.archive(
-    Tar.entry("a", "1"), hardlink("h", "a"), Tar.entry("b", "3"), Tar.entry("a", "2"))
+  private static let file = ByteString.entry("d/file", "1")
+  private static let twice = ByteString.tar(
+    ByteString.entry("a", "1"), hardlink("h", "a"), ByteString.entry("b", "3"), ByteString.entry("a", "2"))
   /// Each leads to the one before.
-  private static let chain = Tar.archive(
+  private static let chain = ByteString.tar(
     [file, link("0", "d/file")].reduce("", +) + (1...40).reduce("") { $0 + link("\($1)", "\($1 - 1)") })
 
   static let rows: [Row] = [
@@ -148,16 +149,17 @@ extension EntryRuleTests {
     Row("duplicates: none may be there", twice, ["a": nil], duplicates: .reject, throws: .duplicateEntry),
     Row(
       "duplicates: a hard link to itself is none",
-      Tar.archive(Tar.entry("a", "1"), hardlink("a", "a"), Tar.entry("b", "2"), hardlink("b", "./b")),
+      ByteString.tar(
+        ByteString.entry("a", "1"), hardlink("a", "a"), ByteString.entry("b", "2"), hardlink("b", "./b")),
       ["a": "1", "b": "2"]),
     Row(
       "hard links lead to their target, before and after it",
-      Tar.archive(
+      ByteString.tar(
         hardlink("h", "i"), hardlink("i", "d/file"), file, hardlink("j", "h"), hardlink("n", "none")),
       ["h": "1", "i": "1", "d/file": "1", "j": "1", "n": nil]),
     Row(
       "a hard link is to a path, however it is spelled",
-      Tar.archive(file, hardlink("h", "./d/file")), ["h": "1", "d/file": "1"]),
+      ByteString.tar(file, hardlink("h", "./d/file")), ["h": "1", "d/file": "1"]),
     Row(
       "cpio: the last link has the content of all",
       cpio("one", "", inode: 7, links: 3) + cpio("two", "", inode: 7, links: 3)
@@ -173,15 +175,15 @@ extension EntryRuleTests {
       ["one": "9", "two": "7", "four": "9"]),
     Row(
       "a symbolic link leads over others",
-      Tar.archive(file, link("l", "d"), link("m", "./l//file"), link("n", "d/../m"), hardlink("o", "n")),
+      ByteString.tar(file, link("l", "d"), link("m", "./l//file"), link("n", "d/../m"), hardlink("o", "n")),
       ["d/file": "1", "l": nil, "m": "1", "n": "1", "o": "1"]),
     Row("40 symbolic links are followed", chain, ["d/file": "1", "0": "1", "39": "1", "40": nil]),
     Row(
       "links that lead to no content",
-      Tar.archive(
+      ByteString.tar(
         file, link("out", "../d/file"), link("root", "/d/file"), link("nowhere", "d/none"),
         link("self", "self"),
-        link("a", "b"), link("b", "a"), link("through", "d/file/x"), Tar.entry("dir/", type: "5"),
+        link("a", "b"), link("b", "a"), link("through", "d/file/x"), ByteString.entry("dir/", type: "5"),
         link("directory", "dir")),
       [
         "out": nil, "root": nil, "nowhere": nil, "self": nil, "a": nil, "b": nil, "through": nil,

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 /// `run --exec`: the command itself is in the archive.
@@ -35,7 +36,7 @@ struct ExecTests {
   /// `vm.memfd_noexec`, set for a process namespace of the test's own.
   @Test(.enabled(if: ExecPolicy.canBeSet, "vm.memfd_noexec cannot be set here"), arguments: [1, 2])
   func `Where the system forbids executable files in memory, all but executing works`(_ policy: Int) throws {
-    for sandbox in ["required", "off"] as [Bytes] {
+    for sandbox in ["required", "off"] as [ByteString] {
       let expected = try Program.run("digest", "--sandbox", sandbox, "zip-deflated.zip")
       let outcome = try ExecPolicy.run(policy, ["digest", "--sandbox", sandbox, "zip-deflated.zip"])
       #expect(outcome == expected)
@@ -62,7 +63,7 @@ struct ExecTests {
 
   @Test func `With --tree, script and program are executed at their real paths`() throws {
     try withArchive { (run: Runner) throws in
-      let tree: [Bytes] = ["--tree", "--at", "/srv"]
+      let tree: [ByteString] = ["--tree", "--at", "/srv"]
       // Here the modes say what may be executed.
       #expect(try run(tree + ["--exec", "bin/data"]).end == .exit(126))
       let script = try run(tree + ["--exec", "bin/script", "--", "a b", "{bin/data}"])
@@ -101,7 +102,7 @@ struct ExecTests {
   /// Calls `body` with a way to run the program on an archive of programs, behind a prefix.
   private func withArchive(_ body: (Runner) throws -> Void) throws {
     try withTemporaryDirectory { directory in
-      let script: Bytes = """
+      let script: ByteString = """
         mkdir bin && cp /usr/bin/printf bin/own && cp /usr/bin/find bin/find && cp /bin/sh bin/sh && ln -s own bin/link
         printf '#!/bin/sh\\necho "bin/script says: $0 $1 $(cat $2)"\\n' > bin/script
         printf '#!/nowhere/interpreter\\n' > bin/lost
@@ -120,7 +121,7 @@ struct ExecTests {
   private struct Runner {
     let directory: String
 
-    func callAsFunction(_ arguments: [Bytes], _ prefix: [Bytes] = []) throws -> Outcome {
+    func callAsFunction(_ arguments: [ByteString], _ prefix: [ByteString] = []) throws -> Outcome {
       var command = Command(prefix + [Program.path, "run", "bin.tar"] + arguments)
       command.directory = directory
       return try command.run()
@@ -133,8 +134,8 @@ private enum ExecPolicy {
   static let canBeSet = (try? run(2, ["--help"]))?.end == .exit(0)
 
   /// Runs the program under this policy; it cannot be taken back there, and is nobody else's.
-  static func run(_ policy: Int, _ arguments: [Bytes]) throws -> Outcome {
-    let set: Bytes = "echo $0 > /proc/sys/vm/memfd_noexec && exec \"$@\""
+  static func run(_ policy: Int, _ arguments: [ByteString]) throws -> Outcome {
+    let set: ByteString = "echo $0 > /proc/sys/vm/memfd_noexec && exec \"$@\""
     var command = Command(
       ["unshare", "--pid", "--fork", "--mount-proc", "sh", "-c", set, "\(policy)", Program.path] + arguments)
     command.directory = Fixture.directory

@@ -1,27 +1,29 @@
+import TestSupport
 import Testing
 
 /// Where the system says no: exit 4 and no crash.
 struct FailureTests {
-  static let commands: [[Bytes]] = [["list"], ["digest"], ["cat"], ["test"]]
+  static let commands: [[ByteString]] = [["list"], ["digest"], ["cat"], ["test"]]
 
-  private func arguments(_ command: [Bytes], _ archive: Bytes) -> [Bytes] {
+  private func arguments(_ command: [ByteString], _ archive: ByteString) -> [ByteString] {
     command + [archive] + (command == ["cat"] ? ["name"] : [])
   }
 
   @Test(arguments: commands)
-  func `An archive that is not there exits 4 and says so`(command: [Bytes]) throws {
+  func `An archive that is not there exits 4 and says so`(command: [ByteString]) throws {
     let outcome = try Program.run(arguments(command, "nowhere.tar"))
-    let says: Bytes = """
+    let says: ByteString = """
       memarchive: nowhere.tar: "nowhere.tar" cannot be opened (open: No such file or directory). Check the \
       path and its permissions; an archive must be a file or a pipe.
 
       """
-    let line: Bytes = command == ["test"] ? "nowhere.tar: FAILED, 0 entries, 0 with content, 0 bytes\n" : ""
+    let line: ByteString =
+      command == ["test"] ? "nowhere.tar: FAILED, 0 entries, 0 with content, 0 bytes\n" : ""
     #expect(outcome == .failed(4, output: line, errors: says))
   }
 
   @Test(arguments: commands)
-  func `A directory is no archive`(command: [Bytes]) throws {
+  func `A directory is no archive`(command: [ByteString]) throws {
     let outcome = try Program.run(arguments(command, "demo"))
     #expect(outcome.end == .exit(4))
     let start = "memarchive: demo: \"demo\" cannot be opened (open: Is a directory)."
@@ -39,16 +41,18 @@ struct FailureTests {
       ["--help"], ["--version"], ["list", "tar-ustar.tar"], ["digest", "tar-ustar.tar"],
       ["test", "tar-ustar.tar"],
       ["cat", "tar-ustar.tar", "tree/hello.txt"], ["cat", "zip-3mib.zip", "big.txt"],
-    ] as [[Bytes]])
-  func `A full disk behind standard output exits 4 and says so`(arguments: [Bytes]) throws {
+    ] as [[ByteString]])
+  func `A full disk behind standard output exits 4 and says so`(arguments: [ByteString]) throws {
     var command = Program.command(arguments)
     command.output = .file("/dev/full")
-    let says: Bytes = "memarchive: cannot write to standard output: No space left on device\n"
+    let says: ByteString = "memarchive: cannot write to standard output: No space left on device\n"
     #expect(try command.run() == .failed(4, errors: says))
   }
 
   @Test func `A reader who goes away ends the program by SIGPIPE, as it ends cat`() throws {
-    for arguments in [["cat", "zip-3mib.zip", "big.txt"], ["list", "tar-300-entries.tar.gz"]] as [[Bytes]] {
+    for arguments in [["cat", "zip-3mib.zip", "big.txt"], ["list", "tar-300-entries.tar.gz"]]
+      as [[ByteString]]
+    {
       var command = Program.command(arguments)
       command.output = .brokenPipe
       #expect(try command.run() == Outcome(end: .signal(13), output: "", errors: ""))
@@ -58,7 +62,7 @@ struct FailureTests {
   @Test func `Where SIGPIPE is ignored, a reader who goes away is an error of writing`() throws {
     var command = Command("env", "--ignore-signal=PIPE", Program.path, "cat", "zip-3mib.zip", "big.txt")
     command.output = .brokenPipe
-    let says: Bytes = "memarchive: cannot write to standard output: Broken pipe\n"
+    let says: ByteString = "memarchive: cannot write to standard output: Broken pipe\n"
     #expect(try command.run() == .failed(4, errors: says))
   }
 
@@ -68,16 +72,17 @@ struct FailureTests {
   }
 
   @Test func `Without a standard output, that is said`() throws {
-    for arguments in [["list", "tar-ustar.tar"], ["cat", "tar-ustar.tar", "tree/hello.txt"]] as [[Bytes]] {
+    for arguments in [["list", "tar-ustar.tar"], ["cat", "tar-ustar.tar", "tree/hello.txt"]] as [[ByteString]]
+    {
       var command = Program.command(arguments)
       command.output = .closed
-      let says: Bytes = "memarchive: cannot write to standard output: Bad file descriptor\n"
+      let says: ByteString = "memarchive: cannot write to standard output: Bad file descriptor\n"
       #expect(try command.run() == .failed(4, errors: says))
     }
   }
 
   @Test func `A hostile name stays on one line of an error`() throws {
-    let archive = Tar.archive(Tar.entry("a\nmemarchive: all is well\u{1B}[2J", "content"))
+    let archive = ByteString.tar(ByteString.entry("a\nmemarchive: all is well\u{1B}[2J", "content"))
     let outcome = try Program.run("test", "--max-entry", "1", "-", input: .pipe(archive))
     #expect(outcome.end == .exit(3))
     #expect(outcome.errors.lines.count == 1, "\(outcome.errors)")

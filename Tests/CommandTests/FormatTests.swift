@@ -1,8 +1,9 @@
+import TestSupport
 import Testing
 
 /// --formats: what may be read, and what is read only on request.
 struct FormatTests {
-  static let fixtures: [(format: Bytes, archive: Bytes)] = [
+  static let fixtures: [(format: ByteString, archive: ByteString)] = [
     ("tar", "tar-ustar.tar"), ("tar", "tree.tar.gz"), ("zip", "zip-deflated.zip"), ("7z", "7z-lzma2.7z"),
     ("cpio", "cpio-newc.cpio"), ("ar", "ar-package.deb"), ("file", "hello.txt.gz"), ("cpio", "rpm-xz.rpm"),
   ]
@@ -10,7 +11,7 @@ struct FormatTests {
   @Test func `The help names every format that there is, and each is taken`() throws {
     let help = try Program.run("list", "--help").output.text.split(whereSeparator: \.isWhitespace)
     let listed = help.joined(separator: " ").firstMatch(of: #/commas between them: ([a-z0-9, ]+)\./#)
-    let names = try #require(listed).1.split(separator: ", ").map { Bytes($0.utf8) }
+    let names = try #require(listed).1.split(separator: ", ").map { ByteString($0.utf8) }
     for name in ["standard", "all", "rar", "rar4", "rar5"] + Self.fixtures.map(\.format) {
       #expect(names.contains(name), "\(name)")
     }
@@ -20,7 +21,7 @@ struct FormatTests {
   }
 
   @Test(arguments: fixtures)
-  func `A format that is named is read as it is by default`(format: Bytes, archive: Bytes) throws {
+  func `A format that is named is read as it is by default`(format: ByteString, archive: ByteString) throws {
     let byDefault = try Program.run("digest", archive)
     #expect(byDefault.end == .exit(0))
     for list in ["warc," + format, "all"] {
@@ -29,8 +30,8 @@ struct FormatTests {
   }
 
   @Test(arguments: fixtures)
-  func `A format that is not named is refused`(format: Bytes, archive: Bytes) throws {
-    for other in ["tar", "zip", "7z", "cpio", "ar", "file"] as [Bytes] where other != format {
+  func `A format that is not named is refused`(format: ByteString, archive: ByteString) throws {
+    for other in ["tar", "zip", "7z", "cpio", "ar", "file"] as [ByteString] where other != format {
       let outcome = try Program.run("digest", "--formats", other, archive)
       #expect(outcome.end == .exit(1))
       #expect(outcome.output == "")
@@ -41,12 +42,13 @@ struct FormatTests {
   }
 
   @Test(arguments: fixtures)
-  func `What the error calls a format is what --formats takes`(format: Bytes, archive: Bytes) throws {
+  func `What the error calls a format is what --formats takes`(format: ByteString, archive: ByteString) throws
+  {
     let byDefault = try Program.run("digest", archive)
     let outcome = try Program.run("digest", "--formats", "warc", archive)
     let named = try #require(outcome.errors.text.firstMatch(of: #/: the format (\S+) /#), "\(outcome.errors)")
-    #expect(Bytes(named.1.utf8) == format)
-    try Program.expect("digest", "--formats", "warc," + Bytes(named.1.utf8), archive, gives: byDefault)
+    #expect(ByteString(named.1.utf8) == format)
+    try Program.expect("digest", "--formats", "warc," + ByteString(named.1.utf8), archive, gives: byDefault)
   }
 
   @Test func `The error about a format says which option allows it`() throws {

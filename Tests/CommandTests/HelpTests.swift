@@ -1,17 +1,23 @@
+import TestSupport
 import Testing
 
 struct HelpTests {
+  /// A text that is committed beside these tests.
+  private func expected(_ name: String) throws -> ByteString {
+    try ByteString(contentsOfFile: Repository.path("Tests/CommandTests/Expected/\(name)"))
+  }
+
   @Test(arguments: ["memarchive", "list", "digest", "cat", "test", "run"])
   func `The help of a command is the committed text`(command: String) throws {
-    let arguments: [Bytes] = command == "memarchive" ? [] : [Bytes(command.utf8)]
-    let expected = Outcome.done(try Fixture.expected("\(command).txt"))
+    let arguments: [ByteString] = command == "memarchive" ? [] : [ByteString(command.utf8)]
+    let expected = Outcome.done(try expected("\(command).txt"))
     try Program.expect(arguments + ["--help"], gives: expected)
     try Program.expect(arguments + ["-h"], gives: expected)
     try Program.expect(["help"] + arguments, gives: expected)
   }
 
   @Test func `The program alone shows its help`() throws {
-    try Program.expect(gives: .done(try Fixture.expected("memarchive.txt")))
+    try Program.expect(gives: .done(try expected("memarchive.txt")))
   }
 
   @Test func `--version tells the versions, the kernel and its features`() throws {

@@ -1,11 +1,12 @@
 import Foundation
 import Glibc
+import TestSupport
 import Testing
 
 /// `run --hold`: a process of its own keeps the files.
 struct HoldTests {
   @Test func `A command that closes its descriptors, and its children, still find the files`() throws {
-    let script: Bytes = """
+    let script: ByteString = """
       import os, subprocess, sys
       os.closerange(3, 4096)
       print(open(sys.argv[1]).read(), end="")
@@ -29,7 +30,7 @@ struct HoldTests {
   }
 
   @Test func `The holder has the files and nothing else`() throws {
-    let script: Bytes = """
+    let script: ByteString = """
       holder=${{1%/fd/*}
       find $holder/fd -mindepth 1 -printf '%l\\n' | sed 's/.*pidfd.*/pidfd/' | sort
       readlink $holder/cwd
@@ -37,7 +38,7 @@ struct HoldTests {
       """
     let outcome = try Program.run(
       "run", "--hold", "tar-all-kinds.tar", "--", "sh", "-c", script, "sh", "{all/file}", "{all/last}")
-    let expected: Bytes = """
+    let expected: ByteString = """
       /memfd:all/file (deleted)
       /memfd:all/last (deleted)
       pidfd
@@ -59,7 +60,7 @@ struct HoldTests {
   }
 
   @Test func `A command that waits for children it never made finds none`() throws {
-    let script: Bytes = """
+    let script: ByteString = """
       import os
       try:
           os.wait()
@@ -72,8 +73,8 @@ struct HoldTests {
   }
 
   @Test func `Signals, limits and standard input reach the command as they were`() throws {
-    let look: [Bytes] = ["grep", "^Sig[BIP]", "/proc/self/status"]
-    let env: [Bytes] = ["env", "--block-signal=USR1", "--block-signal=CHLD", "--ignore-signal=INT"]
+    let look: [ByteString] = ["grep", "^Sig[BIP]", "/proc/self/status"]
+    let env: [ByteString] = ["env", "--block-signal=USR1", "--block-signal=CHLD", "--ignore-signal=INT"]
     let expected = try Command(env + look).run()
     let held = try Command(
       env + [
@@ -88,9 +89,9 @@ struct HoldTests {
 
   @Test(
     .enabled(if: PidNamespace.isPossible, "no pid namespace can be made here"),
-    arguments: [[], ["--hold"], ["--tree"]] as [[Bytes]])
-  func `In a new pid namespace the paths are those of the /proc that is mounted`(_ way: [Bytes]) throws {
-    let run: [Bytes] = [Program.path, "run", "tree.tar.gz"] + way
+    arguments: [[], ["--hold"], ["--tree"]] as [[ByteString]])
+  func `In a new pid namespace the paths are those of the /proc that is mounted`(_ way: [ByteString]) throws {
+    let run: [ByteString] = [Program.path, "run", "tree.tar.gz"] + way
     let outcome = try Command(PidNamespace.command + run + ["--", "cat", "{tree/hello.txt}"]).run()
     #expect(outcome == .done(Content.hello.bytes))
   }
@@ -106,7 +107,7 @@ struct HoldTests {
       let (fifo, said) = (directory + "/fifo", directory + "/said")
       try #require(mkfifo(fifo, 0o600) == 0)
       try #require(mkfifo(said, 0o600) == 0)
-      let script: Bytes = "echo $1 > \(said); read line < \(fifo); cat $1 2>/dev/null || echo gone"
+      let script: ByteString = "echo $1 > \(said); read line < \(fifo); cat $1 2>/dev/null || echo gone"
       let running = try Program.command(
         "run", "--hold", "tar-ustar.tar", "--", "sh", "-c", script, "sh", "{tree/hello.txt}"
       ).start()

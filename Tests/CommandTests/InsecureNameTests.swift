@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 struct InsecureNameTests {
@@ -10,9 +11,10 @@ struct InsecureNameTests {
   }
 
   @Test func `A hard link to a symbolic link is no file, and no error`() throws {
-    let tar = Tar.archive(
-      Tar.entry("link", type: "2", link: "nowhere"), Tar.entry("again", type: "1", link: "link"),
-      Tar.entry("file", Bytes("x".utf8)))
+    let tar = ByteString.tar(
+      ByteString.entry("link", type: "2", link: "nowhere"),
+      ByteString.entry("again", type: "1", link: "link"),
+      ByteString.entry("file", ByteString("x".utf8)))
     let outcome = try Program.run("digest", "links.tar", beside: ["links.tar": tar])
     #expect(outcome.end == .exit(0))
     #expect(outcome.output.lines.count == 1)

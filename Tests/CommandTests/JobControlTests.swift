@@ -1,14 +1,15 @@
 import Glibc
+import TestSupport
 import Testing
 
 /// A shell's job is the command itself, whatever keeps its files.
 @Suite(.serialized)
 struct JobControlTests {
-  static let ways: [[Bytes]] = [[], ["--hold"], ["--tree"]]
+  static let ways: [[ByteString]] = [[], ["--hold"], ["--tree"]]
 
   @Test(arguments: ways)
-  func `The command stops and goes on as if it were run directly`(_ options: [Bytes]) throws {
-    let script: Bytes = "kill -STOP $$; cat \"$1\"; exit 7"
+  func `The command stops and goes on as if it were run directly`(_ options: [ByteString]) throws {
+    let script: ByteString = "kill -STOP $$; cat \"$1\"; exit 7"
     let running = try Program.command(
       ["run", "tree.tar.gz"] + options + ["--", "sh", "-c", script, "sh", "{tree/hello.txt}"]
     ).start()
@@ -22,9 +23,9 @@ struct JobControlTests {
   }
 
   @Test(arguments: ways)
-  func `The command has the terminal`(_ options: [Bytes]) throws {
+  func `The command has the terminal`(_ options: [ByteString]) throws {
     // The process group, and the one in the terminal's foreground; `exec` keeps the process that $$ names.
-    let line: Bytes = "exec $m run tree.tar.gz \(options.first ?? "") -- ps -o pgid= -o tpgid= -p $$"
+    let line: ByteString = "exec $m run tree.tar.gz \(options.first ?? "") -- ps -o pgid= -o tpgid= -p $$"
     var command = Command("script", "-qec", line, "/dev/null")
     command.environment["m"] = Program.path.text
     let outcome = try command.run()

@@ -1,14 +1,15 @@
+import TestSupport
 import Testing
 
 struct LimitTests {
   /// Arguments, the limit that they hit, and the entry and the words at which they do.
   struct Case: CustomTestStringConvertible {
-    let arguments: [Bytes]
+    let arguments: [ByteString]
     let entry: String
     let says: String
     var testDescription: String { arguments.map(\.text).joined(separator: " ") }
 
-    init(_ arguments: Bytes..., entry: String, says: String) {
+    init(_ arguments: ByteString..., entry: String, says: String) {
       self.arguments = arguments
       self.entry = entry
       self.says = says
@@ -75,7 +76,7 @@ struct LimitTests {
       ["--max-entries", "1"], ["--max-entry", "1TiB", "--max-total", "1TB", "--max-entries", "10"],
     ])
   func `An archive within its limits passes, down to the byte`(options: [String]) throws {
-    let outcome = try Program.run(["test", "zip-3mib.zip"] + options.map { Bytes($0.utf8) })
+    let outcome = try Program.run(["test", "zip-3mib.zip"] + options.map { ByteString($0.utf8) })
     #expect(outcome == .done("zip-3mib.zip: OK, 1 entries, 1 with content, 3148800 bytes\n"))
   }
 
@@ -104,7 +105,7 @@ struct LimitTests {
   ])
   func `What is no size is wrong usage`(size: String) throws {
     for option in ["--max-total", "--max-entry"] {
-      let outcome = try Program.run("test", "\(option)", Bytes(size.utf8), "hello.txt.gz")
+      let outcome = try Program.run("test", "\(option)", ByteString(size.utf8), "hello.txt.gz")
       #expect(outcome.end == .exit(2))
       #expect(outcome.output == "")
       #expect(outcome.errors.lines.first == "Error: The value '\(size)' is invalid for '\(option) <size>'")

@@ -1,8 +1,9 @@
+import TestSupport
 import Testing
 
 struct ListTests {
   @Test func `Each kind of entry is listed with size, time and link`() throws {
-    let expected: Bytes = """
+    let expected: ByteString = """
       directory            0  2023-11-14T22:13:20Z  all/
       file                21  2023-11-14T22:13:20Z  all/file
       symlink              0  2023-11-14T22:13:20Z  all/symlink -> file
@@ -25,7 +26,7 @@ struct ListTests {
   }
 
   @Test func `A zip's directory and symlink are listed as such`() throws {
-    let expected: Bytes = """
+    let expected: ByteString = """
       directory            0  2023-11-14T22:13:20Z  tree/
       file                 0  2023-11-14T22:13:20Z  tree/empty
       file                21  2023-11-14T22:13:20Z  tree/hello.txt
@@ -38,7 +39,7 @@ struct ListTests {
   }
 
   @Test func `Two entries of one name are both listed`() throws {
-    let expected: Bytes = """
+    let expected: ByteString = """
       file                21  2023-11-14T22:13:20Z  twice.txt
       file                19  2023-11-14T22:13:20Z  between.txt
       file              1480  2023-11-14T22:13:20Z  twice.txt
@@ -48,8 +49,8 @@ struct ListTests {
   }
 
   @Test func `Only backslash and newline in a name are escaped, other bytes written as they are`() throws {
-    let start: Bytes = "file                21  2023-11-14T22:13:20Z  "
-    let names: [Bytes] = [
+    let start: ByteString = "file                21  2023-11-14T22:13:20Z  "
+    let names: [ByteString] = [
       "new\\nline", "back\\\\slash", " space ", "tab\t", "\u{1B}[31mred", "-rf", "quote'\"",
     ]
     let expected = names.reduce("") { $0 + start + $1 + "\n" }
@@ -77,8 +78,8 @@ struct ListTests {
 
   @Test(arguments: ["tar-empty.tar", "zip-empty.zip", "empty"])
   func `An archive without an entry lists as nothing`(archive: String) throws {
-    try Program.expect("list", Bytes(archive.utf8), gives: .done())
-    try Program.expect("list", "--json", Bytes(archive.utf8), gives: .done())
+    try Program.expect("list", ByteString(archive.utf8), gives: .done())
+    try Program.expect("list", "--json", ByteString(archive.utf8), gives: .done())
   }
 
   @Test func `Times are told in UTC wherever the reader lives`() throws {
@@ -93,7 +94,7 @@ struct ListTests {
   func `A time is told as date(1) tells it, in any century`(seconds: Int64) throws {
     let date = try Command("date", "-u", "-d", "@\(seconds)", "+%Y-%m-%dT%H:%M:%SZ").run()
     try #require(date.end == .exit(0))
-    let archive = Tar.archive(Tar.entry("when", modified: seconds))
+    let archive = ByteString.tar(ByteString.entry("when", modified: seconds))
     let outcome = try Program.run("list", "-", input: .pipe(archive))
     #expect(outcome == .done("file                 0  \(date.output.lines[0].text)  when\n"))
   }

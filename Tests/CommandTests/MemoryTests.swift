@@ -1,7 +1,8 @@
+import TestSupport
 import Testing
 
 /// What an archive of little holds in names, attributes and warnings does not fill the program's memory.
-struct MemoryTests {
+@Suite(.slow) struct MemoryTests {
   /// Makes 120 MB of one kind in a few kilobytes, and says what the program has taken at most, in KiB, on the last line: Python
   /// is among what the tests need, and its wait4(2) tells of the program alone, not of its worker.
   private static let script = """

@@ -1,8 +1,9 @@
+import TestSupport
 import Testing
 
 /// Without /proc there are bytes, and no paths.
 struct NoProcTests {
-  private func run(_ arguments: Bytes...) throws -> Outcome {
+  private func run(_ arguments: ByteString...) throws -> Outcome {
     var command = Command(
       ["bwrap", "--ro-bind", "/", "/", "--tmpfs", "/proc", "--dev", "/dev", "--", Program.path] + arguments)
     command.directory = Fixture.directory

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 struct PassphraseTests {
@@ -10,9 +11,10 @@ struct PassphraseTests {
     """
 
   /// Runs the program beside the archive secret.zip and a file `passphrases`.
-  private func run(_ arguments: Bytes..., passphrases: Bytes = "") throws -> Outcome {
+  private func run(_ arguments: ByteString..., passphrases: ByteString = "") throws -> Outcome {
     let archive = try #require(Data(base64Encoded: Self.archive, options: .ignoreUnknownCharacters))
-    return try Program.run(arguments, beside: ["secret.zip": Bytes(archive), "passphrases": passphrases])
+    return try Program.run(
+      arguments, beside: ["secret.zip": ByteString(archive), "passphrases": passphrases])
   }
 
   @Test func `Names need no passphrase`() throws {
@@ -47,7 +49,7 @@ struct PassphraseTests {
 
   @Test(arguments: ["sesame\n", "sesame", "wrong\nsesame\nanother\n", "\nsesame\n"])
   func `The right passphrase opens the content, on whichever line it is`(passphrases: String) throws {
-    let passphrases = Bytes(passphrases.utf8)
+    let passphrases = ByteString(passphrases.utf8)
     let cat = try run(
       "cat", "secret.zip", "hello.txt", "--passphrase-file", "passphrases", passphrases: passphrases)
     #expect(cat == .done(Content.hello.bytes))
@@ -68,7 +70,8 @@ struct PassphraseTests {
   }
 
   @Test func `A passphrase file that is not there exits 4, and 125 before a command`() throws {
-    let says: Bytes = "memarchive: cannot read the passphrase file \"nowhere\": No such file or directory\n"
+    let says: ByteString =
+      "memarchive: cannot read the passphrase file \"nowhere\": No such file or directory\n"
     let outcome = try run("cat", "secret.zip", "hello.txt", "--passphrase-file", "nowhere")
     #expect(outcome == .failed(4, errors: says))
     let before = try run("run", "secret.zip", "--passphrase-file", "nowhere", "--", "cat", "{hello.txt}")

@@ -1,16 +1,17 @@
+import TestSupport
 import Testing
 
 /// --recursive: archives inside the archive.
 struct RecursiveTests {
-  private static let inner = Tar.archive(
-    Tar.entry("dir/in", "hello\n"), Tar.entry("link", type: "1", link: "dir/in"))
+  private static let inner = ByteString.tar(
+    ByteString.entry("dir/in", "hello\n"), ByteString.entry("link", type: "1", link: "dir/in"))
   private static let outer = Command.Input.pipe(
-    Tar.archive(Tar.entry("in.tar", inner), Tar.entry("out", "world\n")))
+    ByteString.tar(ByteString.entry("in.tar", inner), ByteString.entry("out", "world\n")))
 
   /// A tar in a tar in a tar, so many in all.
-  private static func nested(_ levels: Int) -> Bytes {
-    (1..<levels).reduce(Tar.archive(Tar.entry("x", "hello\n"))) { archive, _ in
-      Tar.archive(Tar.entry("t", archive))
+  private static func nested(_ levels: Int) -> ByteString {
+    (1..<levels).reduce(ByteString.tar(ByteString.entry("x", "hello\n"))) { archive, _ in
+      ByteString.tar(ByteString.entry("t", archive))
     }
   }
 

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 /// Where `run` does not come to execute its command.
@@ -33,7 +34,7 @@ struct RunFailureTests {
   }
 
   @Test func `An unknown name exits 2 with those that come near`() throws {
-    let says: Bytes = """
+    let says: ByteString = """
       memarchive: tar-all-kinds.tar: there is no entry "all/fil". Did you mean "all/file" or "all/fifo"?
 
       """
@@ -41,9 +42,9 @@ struct RunFailureTests {
   }
 
   @Test func `The near names are told of an archive that can be read only once, too`() throws {
-    let archive = try Fixture.bytes("tar-all-kinds.tar")
+    let archive = try ByteString.fixture("tar-all-kinds.tar")
     let outcome = try Program.run("run", "-", "--", "echo", "{all/fil}", input: .pipe(archive))
-    let says: Bytes =
+    let says: ByteString =
       "memarchive: -: there is no entry \"all/fil\". Did you mean \"all/file\" or \"all/fifo\"?\n"
     #expect(outcome == .failed(2, errors: says))
   }
@@ -51,7 +52,7 @@ struct RunFailureTests {
   @Test func `Of several names that are not there each is told, in their order`() throws {
     let outcome = try Program.run(
       "run", "tar-all-kinds.tar", "--", "echo", "{zebra-crossing}", "{all/fil}", "{yellow-submarine}")
-    let says: Bytes = """
+    let says: ByteString = """
       memarchive: tar-all-kinds.tar: there is no entry "zebra-crossing".
       memarchive: tar-all-kinds.tar: there is no entry "all/fil". Did you mean "all/file" or "all/fifo"?
       memarchive: tar-all-kinds.tar: there is no entry "yellow-submarine".

@@ -1,9 +1,10 @@
+import TestSupport
 import Testing
 
 /// {NAME} in the arguments of `run`.
 struct RunTemplateTests {
   /// What `printf` writes of the arguments, a line each.
-  private func filled(_ arguments: Bytes...) throws -> Bytes {
+  private func filled(_ arguments: ByteString...) throws -> ByteString {
     let outcome = try Program.run(["run", "tar-all-kinds.tar", "--", "printf", "%s\\n"] + arguments)
     #expect(outcome.end == .exit(0))
     #expect(outcome.errors == "")
@@ -35,8 +36,8 @@ struct RunTemplateTests {
       ("tar-odd-names.tar", "new\nline"), ("tar-odd-names.tar", "back\\slash"),
       ("tar-odd-names.tar", " space "),
       ("tar-odd-names.tar", "-rf"), ("tar-odd-names.tar", "quote'\""),
-    ] as [(Bytes, Bytes)])
-  func `Names are taken by their bytes`(archive: Bytes, name: Bytes) throws {
+    ] as [(ByteString, ByteString)])
+  func `Names are taken by their bytes`(archive: ByteString, name: ByteString) throws {
     try Program.expect("run", archive, "--", "cat", "{" + name + "}", gives: .done(Content.hello.bytes))
   }
 
@@ -74,14 +75,16 @@ struct RunTemplateTests {
       ("tar-all-kinds.tar", "all/symlink", .hello), ("tar-all-kinds.tar", "all/hardlink", .hello),
       ("zip-deflated.zip", "tree/link", .hello), ("cpio-newc-hardlink.cpio", "two", .poem),
       ("cpio-newc-hardlink.cpio", "one", .poem), ("cpio-newc-hardlink.cpio", "three", .poem),
-    ] as [(Bytes, Bytes, Content)])
-  func `A link is a path to the content it leads to`(archive: Bytes, name: Bytes, content: Content) throws {
+    ] as [(ByteString, ByteString, Content)])
+  func `A link is a path to the content it leads to`(archive: ByteString, name: ByteString, content: Content)
+    throws
+  {
     try Program.expect("run", archive, "--", "cat", "{" + name + "}", gives: .done(content.bytes))
   }
 
   @Test func `Of two entries of one name the last is taken, and that is said`() throws {
     let outcome = try Program.run("run", "tar-duplicate-name.tar", "--", "cat", "{twice.txt}")
-    let says: Bytes = """
+    let says: ByteString = """
       memarchive: tar-duplicate-name.tar: warning: entry "twice.txt": a later entry of the same name \
       replaced it
 
@@ -95,7 +98,7 @@ struct RunTemplateTests {
 
   @Test func `A machine program in the archive is executed, also by a link`() throws {
     try withTemporaryDirectory { directory in
-      let script: Bytes =
+      let script: ByteString =
         "mkdir bin && cp /usr/bin/printf bin/own && ln -s own bin/link && tar -cf bin.tar bin"
       var making = Command("sh", "-c", script)
       making.directory = directory

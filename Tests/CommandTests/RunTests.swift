@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 /// `run` becomes the command: its status, its process, its surroundings.
@@ -50,16 +51,16 @@ struct RunTests {
   }
 
   @Test func `The command finds limits, mask, directory and environment as they were`() throws {
-    let look: Bytes = "sh -c 'ulimit -Sa; ulimit -Ha; umask; pwd; env | sort'"
-    let before: Bytes = "ulimit -Sn 77; umask 027; export ODD=$(printf 'x\\351'); "
+    let look: ByteString = "sh -c 'ulimit -Sa; ulimit -Ha; umask; pwd; env | sort'"
+    let before: ByteString = "ulimit -Sn 77; umask 027; export ODD=$(printf 'x\\351'); "
     let expected = try Program.shell(before + "exec " + look)
     #expect(expected.output.lines.contains("ODD=x" + [0xE9]))
     #expect(try Program.shell(before + "exec $m run tar-300-entries.tar.gz -- " + look) == expected)
   }
 
   @Test func `The command finds its signals as they were: blocked, ignored or at rest`() throws {
-    let look: [Bytes] = ["grep", "^Sig[BI]", "/proc/self/status"]
-    let env: [Bytes] = [
+    let look: [ByteString] = ["grep", "^Sig[BI]", "/proc/self/status"]
+    let env: [ByteString] = [
       "env", "--block-signal=USR1", "--block-signal=CHLD", "--ignore-signal=INT", "--ignore-signal=PIPE",
     ]
     let expected = try Command(env + look).run()
@@ -73,7 +74,7 @@ struct RunTests {
   @Test func `More entries than the soft limit allows descriptors reach the command`() throws {
     let fixture = try #require(Fixture.all.first { $0.file == "tar-300-entries.tar.gz" })
     let names = fixture.entries.filter { $0.kind == "file" }.map { "{" + $0.rawName + "}" }
-    let script: Bytes =
+    let script: ByteString =
       "ulimit -Sn 64; exec \"$0\" run tar-300-entries.tar.gz -- sh -c 'ulimit -Sn; cat \"$@\"' sh \"$@\""
     let outcome = try Command(["sh", "-c", script, Program.path] + names).run()
     let contents = try Command("tar", "-xOf", "tar-300-entries.tar.gz").run()
@@ -99,14 +100,14 @@ struct RunTests {
   }
 
   @Test func `An archive from standard input is read before the command begins`() throws {
-    let archive = try Fixture.bytes("tree.tar.gz")
+    let archive = try ByteString.fixture("tree.tar.gz")
     let outcome = try Program.run(
       "run", "-", "--", "sh", "-c", "wc -c; cat \"$1\"", "sh", "{tree/run.sh}", input: .pipe(archive))
     #expect(outcome == .done("0\n" + Content.script.bytes))
   }
 
   @Test func `The command cannot change an entry`() throws {
-    let script: Bytes = """
+    let script: ByteString = """
       import os, sys
       path = sys.argv[1]
       ways = [lambda flags=flags: os.write(os.open(path, flags), b"x")
@@ -132,7 +133,7 @@ struct RunTests {
 
   @Test func `A warning about the archive comes before the command, on standard error`() throws {
     let outcome = try Program.run("run", "tar-no-end-marker.tar", "--", "sh", "-c", "echo command >&2")
-    let says: Bytes = """
+    let says: ByteString = """
       memarchive: tar-no-end-marker.tar: warning: the end-of-archive marker is missing
       command
 

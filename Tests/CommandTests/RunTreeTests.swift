@@ -1,14 +1,15 @@
 import Glibc
+import TestSupport
 import Testing
 
 /// `run --tree`: real paths, and nothing else about the command is changed.
 struct RunTreeTests {
-  private func tree(_ arguments: Bytes...) throws -> Outcome {
+  private func tree(_ arguments: ByteString...) throws -> Outcome {
     try Program.run(["run", "--tree"] + arguments)
   }
 
   @Test func `An entry has a real path in a directory that can be listed`() throws {
-    let script: Bytes = "realpath \"$1\"; cat \"$1\"; cd \"$MEMARCHIVE_ROOT/tree\" && pwd && ls"
+    let script: ByteString = "realpath \"$1\"; cat \"$1\"; cd \"$MEMARCHIVE_ROOT/tree\" && pwd && ls"
     let outcome = try tree(
       "--at", "/srv", "tar-ustar.tar", "--", "sh", "-c", script, "sh", "{tree/hello.txt}")
     #expect(outcome.end == .exit(0))
@@ -30,7 +31,7 @@ struct RunTreeTests {
   }
 
   @Test func `The tree cannot be written, and nobody else sees it`() throws {
-    let script: Bytes =
+    let script: ByteString =
       "touch /srv/x /srv/tree/hello.txt; rm /srv/tree/hello.txt; echo x > /srv/tree/hello.txt"
     let outcome = try tree("--at", "/srv", "tree.tar.gz", "--", "sh", "-c", script)
     #expect(outcome.end != .exit(0))
@@ -57,11 +58,11 @@ struct RunTreeTests {
   }
 
   @Test func `The command finds its signals, limits and descriptors as they were`() throws {
-    let look: [Bytes] = [
+    let look: [ByteString] = [
       "sh", "-c",
       "grep '^Sig[BI]' /proc/self/status; ulimit -Sn; umask; find /proc/$$/fd -mindepth 1 -printf '%f '",
     ]
-    let env: [Bytes] = ["env", "--block-signal=USR1", "--ignore-signal=INT"]
+    let env: [ByteString] = ["env", "--block-signal=USR1", "--ignore-signal=INT"]
     let expected = try Command(env + look).run()
     #expect(try Command(env + [Program.path, "run", "--tree", "tree.tar.gz", "--"] + look).run() == expected)
   }
@@ -77,8 +78,8 @@ struct RunTreeTests {
   }
 
   @Test func `-r goes into archives inside the archive`() throws {
-    let files = ["in.tar": Tar.archive(Tar.entry("a/b", "deep\n"))]
-    let outer = Tar.archive(Tar.entry("in.tar", files["in.tar"]!), Tar.entry("x", "flat\n"))
+    let files = ["in.tar": ByteString.tar(ByteString.entry("a/b", "deep\n"))]
+    let outer = ByteString.tar(ByteString.entry("in.tar", files["in.tar"]!), ByteString.entry("x", "flat\n"))
     let outcome = try Program.run(
       ["run", "--tree", "-r", "outer.tar", "--", "cat", "{x}", "{in.tar/a/b}"], beside: ["outer.tar": outer])
     #expect(outcome == .done("flat\ndeep\n"))
@@ -90,9 +91,9 @@ struct RunTreeTests {
   }
 
   @Test func `SQLite opens a database of the archive, which it cannot without a real path`() throws {
-    let make: Bytes =
+    let make: ByteString =
       "python3 -c 'import sqlite3; c = sqlite3.connect(\"t.db\"); c.execute(\"create table t(x)\"); c.execute(\"insert into t values(42)\"); c.commit()' && zip -q d.zip t.db && rm t.db"
-    let read: Bytes =
+    let read: ByteString =
       "import sqlite3, sys; print(sqlite3.connect('file:' + sys.argv[1] + '?mode=ro', uri=True).execute('select x from t').fetchone()[0])"
     try withTemporaryDirectory { directory in
       let outcome = try Program.shell(
@@ -110,15 +111,16 @@ struct RunTreeTests {
     #expect(try tree("--at", "/", "tree.tar.gz", "--", "echo").end == .exit(2))
     #expect(try tree("tree.tar.gz", "--", "/nonexistent/command").end == .exit(127))
     #expect(try tree("nonexistent.tar", "--", "echo").end == .exit(125))
-    for option: [Bytes] in [["--at", "/srv"], ["--chdir"], ["--also", "tree.tar.gz"]] {
+    for option: [ByteString] in [["--at", "/srv"], ["--chdir"], ["--also", "tree.tar.gz"]] {
       #expect(try Program.run(["run"] + option + ["tree.tar.gz", "--", "true"]).end == .exit(2))
     }
   }
 
   @Test func `Names that lead out are left out, said, and not there`() throws {
-    let archive = Tar.archive(
-      Tar.entry("../up", "1"), Tar.entry("/etc/passwd", "2"), Tar.entry("link", type: "2", link: "/etc"),
-      Tar.entry("good", "good\n"))
+    let archive = ByteString.tar(
+      ByteString.entry("../up", "1"), ByteString.entry("/etc/passwd", "2"),
+      ByteString.entry("link", type: "2", link: "/etc"),
+      ByteString.entry("good", "good\n"))
     let outcome = try Program.run(
       ["run", "--tree", "--chdir", "e.tar", "--", "sh", "-c", "ls -A; cat good"], beside: ["e.tar": archive])
     #expect(outcome.output == "good\ngood\n")
@@ -135,21 +137,21 @@ struct RunTreeTests {
   }
 
   @Test func `README's example works`() throws {
-    let readme = try Fixture.bytes("README.md", in: Fixture.directory + "/..").text
+    let readme = try Repository.text(of: "README.md")
     let line = try #require(readme.split(separator: "\n").first { $0.hasPrefix("memarchive run --tree") })
     let command = line.split(separator: "#")[0].replacing("memarchive ", with: "$m ")
-    let outcome = try Program.shell(Bytes(command.utf8), in: Fixture.directory + "/demo")
+    let outcome = try Program.shell(ByteString(command.utf8), in: Fixture.directory + "/demo")
     #expect(outcome.end == .exit(0))
     #expect(outcome.output.text.contains("libgreet.so"))
   }
 
   // MARK: Other surroundings
 
-  private let nobody: [Bytes] = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+  private let nobody: [ByteString] = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
   private var isRoot: Bool { (try? Command("id", "-u").run().output) == "0\n" }
 
   @Test func `An ordinary user keeps his name`() throws {
-    let archive = try Fixture.bytes("tree.tar.gz")
+    let archive = try ByteString.fixture("tree.tar.gz")
     // The build's directory may be closed to others: program and archive are reached by descriptors.
     var command = Command(
       (isRoot ? nobody : ["env"]) + [
@@ -159,7 +161,8 @@ struct RunTreeTests {
       ])
     command.input = .pipe(archive)
     let outcome = try command.run()
-    let user: Bytes = isRoot ? "65534" : Bytes(try Command("id", "-u").run().output.values.dropLast())
+    let user: ByteString =
+      isRoot ? "65534" : ByteString(try Command("id", "-u").run().output.values.dropLast())
     guard outcome.end != .exit(126), !outcome.errors.text.contains("cannot open shared object") else {
       return
     }
@@ -168,7 +171,7 @@ struct RunTreeTests {
     #expect(outcome.output.text.contains("Hello, sealed world."))
   }
 
-  private func bubblewrapped(_ options: [Bytes], _ arguments: Bytes...) throws -> Outcome {
+  private func bubblewrapped(_ options: [ByteString], _ arguments: ByteString...) throws -> Outcome {
     var command = Command(
       ["bwrap", "--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc"] + options + ["--", Program.path]
         + arguments)
@@ -176,8 +179,10 @@ struct RunTreeTests {
     return try command.run()
   }
 
-  @Test(arguments: [[], ["--uid", "1000", "--gid", "1000", "--cap-drop", "ALL"]] as [[Bytes]])
-  func `Where every file system is read-only there are real paths all the same`(_ options: [Bytes]) throws {
+  @Test(arguments: [[], ["--uid", "1000", "--gid", "1000", "--cap-drop", "ALL"]] as [[ByteString]])
+  func `Where every file system is read-only there are real paths all the same`(_ options: [ByteString])
+    throws
+  {
     let outcome = try bubblewrapped(
       ["--unshare-user"] + options, "run", "--tree", "--at", "/srv", "tree.tar.gz", "--", "sh", "-c",
       "realpath $1; cat $1", "sh", "{tree/hello.txt}")
@@ -212,7 +217,7 @@ struct RunTreeTests {
 
   private func expectRefusal(of number: Int, with error: CInt, says text: String) throws {
     // seccomp(2): the calls of this number get the error.
-    let script: Bytes = """
+    let script: ByteString = """
       import ctypes, os, struct, sys
       libc = ctypes.CDLL(None, use_errno=True)
       code = [(0x20, 0, 0, 0), (0x15, 0, 1, int(sys.argv[1])), (0x06, 0, 0, 0x50000 + int(sys.argv[2])),
@@ -225,7 +230,8 @@ struct RunTreeTests {
       os.execv(sys.argv[3], sys.argv[3:])
       """
     let outcome = try Command([
-      "python3", "-c", script, Bytes("\(number)".utf8), Bytes("\(error)".utf8), Program.path, "run", "--tree",
+      "python3", "-c", script, ByteString("\(number)".utf8), ByteString("\(error)".utf8), Program.path, "run",
+      "--tree",
       "tree.tar.gz", "--", "echo", "ran",
     ]).run()
     #expect(outcome.end == .exit(125), "\(outcome)")

@@ -1,24 +1,25 @@
 import Foundation
 import Glibc
+import TestSupport
 import Testing
 
 /// --sandbox, --timeout, and what -v says of them.
 struct SandboxTests {
   private static let line = "zip-stored.zip: read by "
 
-  @Test(arguments: ["list", "digest", "test"] as [Bytes])
-  func `An archive is read the same with and without`(command: Bytes) throws {
-    for archive in ["zip-deflated.zip", "tree.tar.gz", "7z-lzma2.7z", "cpio-newc.cpio"] as [Bytes] {
+  @Test(arguments: ["list", "digest", "test"] as [ByteString])
+  func `An archive is read the same with and without`(command: ByteString) throws {
+    for archive in ["zip-deflated.zip", "tree.tar.gz", "7z-lzma2.7z", "cpio-newc.cpio"] as [ByteString] {
       let without = try Program.run(command, "--sandbox", "off", archive)
       #expect(without.end == .exit(0))
-      for choice in ["required", "auto"] as [Bytes] {
+      for choice in ["required", "auto"] as [ByteString] {
         try Program.expect(command, "--sandbox", choice, archive, gives: without)
       }
     }
   }
 
   @Test func `-v says what protected the extraction`() throws {
-    for command in ["list", "digest", "test"] as [Bytes] {
+    for command in ["list", "digest", "test"] as [ByteString] {
       let sandboxed = try Program.run(command, "-v", "zip-stored.zip")
       let line = sandboxed.errors.lines.map(\.text).filter { $0.contains(Self.line) }
       #expect(line.count == 1 && line[0].contains("Landlock") && line[0].contains("seccomp"), "\(line)")
@@ -51,15 +52,15 @@ struct SandboxTests {
       ("landlock_create_ruleset", "ENOSYS", "Landlock"),
       ("landlock_create_ruleset", "EOPNOTSUPP", "Landlock"),
       ("seccomp", "EINVAL", "seccomp"),
-    ] as [(Bytes, Bytes, String)])
+    ] as [(ByteString, ByteString, String)])
   func `Without a part of it, auto warns in one line and required names the part`(
-    call: Bytes, error: Bytes, part: String
+    call: ByteString, error: ByteString, part: String
   ) throws {
-    let strace: [Bytes] = [
+    let strace: [ByteString] = [
       "strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=" + call, "-e",
       "inject=" + call + ":error=" + error, Program.path,
     ]
-    func run(_ arguments: Bytes...) throws -> Outcome {
+    func run(_ arguments: ByteString...) throws -> Outcome {
       var command = Command(strace + arguments)
       command.directory = Fixture.directory
       return try command.run()
@@ -85,8 +86,8 @@ struct SandboxTests {
     #expect(outcome.errors.text.contains("\n3\n"), "\(outcome.errors)")
   }
 
-  @Test(arguments: ["0", "-1", "x", "nan"] as [Bytes])
-  func `A timeout is a time to come`(time: Bytes) throws {
+  @Test(arguments: ["0", "-1", "x", "nan"] as [ByteString])
+  func `A timeout is a time to come`(time: ByteString) throws {
     #expect(try Program.run("list", "--timeout=" + time, "tree.tar.gz").end == .exit(2))
   }
 
@@ -95,7 +96,7 @@ struct SandboxTests {
     let ends = try PipeEnds()
     defer { close(ends.writing) }
     // Enough to begin with, and no end.
-    let bytes = try Fixture.bytes("tar-ustar.tar").values
+    let bytes = try Fixture.bytes("tar-ustar.tar")
     _ = bytes.dropLast(512).withUnsafeBytes { write(ends.writing, $0.baseAddress, $0.count) }
     var command = Program.command("list", "-v", "--sandbox", "required", "-")
     command.input = .descriptor(ends.reading)

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 /// --include and --exclude.
@@ -21,7 +22,8 @@ struct SelectionTests {
   func `Only entries are listed that a glob includes and none excludes`(options: [String], names: [String])
     throws
   {
-    let outcome = try Program.run(["list", "--json", "tar-all-kinds.tar"] + options.map { Bytes($0.utf8) })
+    let outcome = try Program.run(
+      ["list", "--json", "tar-all-kinds.tar"] + options.map { ByteString($0.utf8) })
     #expect(outcome.end == .exit(0))
     #expect(outcome.errors == "")
     #expect(Set(try JSONLines(outcome.output).objects.map { $0["name"] }) == Set(names.map { .text($0) }))

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 /// `-` in place of an archive: a pipe, or a file that was redirected.
@@ -8,9 +9,9 @@ struct StandardInputTests {
 
   @Test(arguments: archives)
   func `A pipe and a redirected file read as the file itself does`(archive: String) throws {
-    let named = try Program.run("digest", "--include", "*/*", Bytes(archive.utf8))
+    let named = try Program.run("digest", "--include", "*/*", ByteString(archive.utf8))
     #expect(named.end == .exit(0))
-    let bytes = try Fixture.bytes(archive)
+    let bytes = try ByteString.fixture(archive)
     try Program.expect("digest", "--include", "*/*", "-", input: .pipe(bytes), gives: named)
     let file = Command.Input.file(Fixture.directory + "/" + archive)
     try Program.expect("digest", "--include", "*/*", "-", input: file, gives: named)
@@ -18,13 +19,13 @@ struct StandardInputTests {
 
   @Test(arguments: ["list", "digest", "cat", "test", "run"])
   func `Each subcommand takes a pipe`(_ name: String) throws {
-    let arguments: [Bytes] =
+    let arguments: [ByteString] =
       switch name {
       case "cat": ["cat", "-", "all/file"]
       case "run": ["run", "-", "--", "cat", "{all/file}"]
-      default: [Bytes(name.utf8), "-"]
+      default: [ByteString(name.utf8), "-"]
       }
-    let outcome = try Program.run(arguments, input: .pipe(try Fixture.bytes("tar-all-kinds.tar")))
+    let outcome = try Program.run(arguments, input: .pipe(try ByteString.fixture("tar-all-kinds.tar")))
     let named = try Program.run(arguments.map { $0 == "-" ? "tar-all-kinds.tar" : $0 })
     #expect(outcome.end == .exit(0))
     #expect(outcome.errors == "")
@@ -32,9 +33,9 @@ struct StandardInputTests {
   }
 
   @Test func `A lone compressed file from a pipe has its header's name or none`() throws {
-    let named = try Program.run("digest", "-", input: .pipe(try Fixture.bytes("hello.txt.gz")))
+    let named = try Program.run("digest", "-", input: .pipe(try ByteString.fixture("hello.txt.gz")))
     #expect(named == .done(Content.hello.line("hello.txt")))
-    let nameless = try Program.run("digest", "-", input: .pipe(try Fixture.bytes("hello.txt.xz")))
+    let nameless = try Program.run("digest", "-", input: .pipe(try ByteString.fixture("hello.txt.xz")))
     #expect(nameless == .done(Content.hello.line("data")))
   }
 
@@ -42,29 +43,31 @@ struct StandardInputTests {
     arguments: [
       ("tar-all-kinds.tar", "all/symlink"), ("tar-all-kinds.tar", "all/hardlink"),
       ("zip-deflated.zip", "tree/link"),
-    ] as [(Bytes, Bytes)])
-  func `A link is followed in an archive that can be read only once`(archive: Bytes, name: Bytes) throws {
-    let bytes = try Fixture.bytes(archive.text)
+    ] as [(ByteString, ByteString)])
+  func `A link is followed in an archive that can be read only once`(archive: ByteString, name: ByteString)
+    throws
+  {
+    let bytes = try ByteString.fixture(archive.text)
     try Program.expect("cat", "-", name, input: .pipe(bytes), gives: .done(Content.hello.bytes))
     try Program.expect(
       "run", "-", "--", "cat", "{" + name + "}", input: .pipe(bytes), gives: .done(Content.hello.bytes))
   }
 
   @Test func `A hard link is digested alone in an archive that can be read only once`() throws {
-    let bytes = try Fixture.bytes("tar-all-kinds.tar")
+    let bytes = try ByteString.fixture("tar-all-kinds.tar")
     let outcome = try Program.run("digest", "-", "all/hardlink", input: .pipe(bytes))
     #expect(outcome == .done(Content.hello.line("all/hardlink")))
   }
 
   @Test func `A link is followed in a pipe that has a path`() throws {
-    let bytes = try Fixture.bytes("tar-all-kinds.tar")
+    let bytes = try ByteString.fixture("tar-all-kinds.tar")
     let outcome = try Program.run("cat", "/dev/stdin", "all/symlink", input: .pipe(bytes))
     #expect(outcome == .done(Content.hello.bytes))
   }
 
   @Test func `A named pipe is read once, link or not`() throws {
     try withTemporaryDirectory { directory in
-      let archive = Bytes((Fixture.directory + "/tar-all-kinds.tar").utf8)
+      let archive = ByteString((Fixture.directory + "/tar-all-kinds.tar").utf8)
       // Opened a second time, the pipe would wait for ever for somebody who writes.
       let outcome = try Program.shell(
         "mkfifo fifo; cat \"$1\" > fifo & exec timeout 30 $m cat fifo all/symlink", archive, in: directory)
@@ -73,7 +76,7 @@ struct StandardInputTests {
   }
 
   @Test func `A pipe that was read to its end is not taken for an empty archive`() throws {
-    let outcome = try Program.run("test", "-", "-", input: .pipe(try Fixture.bytes("tar-ustar.tar")))
+    let outcome = try Program.run("test", "-", "-", input: .pipe(try ByteString.fixture("tar-ustar.tar")))
     #expect(outcome.end == .exit(4))
     #expect(outcome.output.lines.first == "-: OK, 6 entries, 4 with content, 1520 bytes")
     #expect(outcome.output.lines.last?.text.hasPrefix("-: FAILED, ") == true, "\(outcome.output)")
@@ -81,7 +84,7 @@ struct StandardInputTests {
 
   @Test func `Behind what is no archive none is looked for, in a file as in a pipe`() throws {
     // As many bytes as lie between the two looks at what the content is.
-    let bytes = "x" * 28_678 + (try Fixture.bytes("tar-ustar.tar"))
+    let bytes = "x" * 28_678 + (try ByteString.fixture("tar-ustar.tar"))
     let pipe = try Program.run("list", "-", input: .pipe(bytes))
     #expect(pipe.end == .exit(1))
     #expect(pipe.output == "")
@@ -92,7 +95,7 @@ struct StandardInputTests {
 
   @Test func `What was redirected is read from its beginning and left where it stood`() throws {
     let outcome = try Program.shell("{ $m list - > /dev/null; wc -c; } < hello.txt.gz")
-    #expect(outcome == .done("\(try Fixture.bytes("hello.txt.gz").values.count)\n"))
+    #expect(outcome == .done("\(try Fixture.bytes("hello.txt.gz").count)\n"))
   }
 
   @Test func `Without a standard input, that is said, with exit 4`() throws {

@@ -1,7 +1,8 @@
+import TestSupport
 import Testing
 
 /// Every fixture against the table of what was put into it.
-struct SweepTests {
+@Suite(.slow) struct SweepTests {
   /// All but those that libarchive reads otherwise (Fixtures/README.md); the library's tests look at these.
   static let fixtures = Fixture.all.filter { fixture in
     !["zip-central-order.zip", "7z-nfc-nfd.7z"].contains(fixture.file)
@@ -13,7 +14,7 @@ struct SweepTests {
 
   @Test(arguments: fixtures)
   func `Every fixture is listed as its table says`(_ fixture: Fixture) throws {
-    let outcome = try Program.run("list", "--json", Bytes(fixture.file.utf8))
+    let outcome = try Program.run("list", "--json", ByteString(fixture.file.utf8))
     #expect(outcome.end == .exit(0))
     #expect((outcome.errors == "") == (fixture.warnings == nil), "\(outcome.errors)")
     let objects = try JSONLines(outcome.output).objects
@@ -31,7 +32,7 @@ struct SweepTests {
 
   @Test(arguments: fixtures)
   func `Every fixture digests as its table says`(_ fixture: Fixture) throws {
-    let outcome = try Program.run("digest", Bytes(fixture.file.utf8))
+    let outcome = try Program.run("digest", ByteString(fixture.file.utf8))
     #expect(outcome.end == .exit(0))
     #expect((outcome.errors == "") == (fixture.warnings == nil), "\(outcome.errors)")
     #expect(outcome.output == fixture.digestLines)
@@ -40,10 +41,10 @@ struct SweepTests {
 
 extension Fixture {
   /// What sha256sum(1) would print of the unpacked files, in the archive's order.
-  fileprivate var digestLines: Bytes {
+  fileprivate var digestLines: ByteString {
     entries.reduce("") { lines, entry in
       guard let digest = digest(of: entry) else { return lines }
-      var name: Bytes = ""
+      var name: ByteString = ""
       for byte in entry.rawName.values {
         switch byte {
         case UInt8(ascii: "\\"): name = name + "\\\\"

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 /// --timeout: one for an archive and all archives inside it.
@@ -18,18 +19,18 @@ struct TimeoutTests {
     }
   }
 
-  private static let names = (1...count).map { Bytes("{./\($0)/small}".utf8) }
+  private static let names = (1...count).map { ByteString("{./\($0)/small}".utf8) }
 
-  @Test(arguments: ["off", "required"] as [Bytes])
-  func `It ends each command that goes into inner archives`(_ sandbox: Bytes) throws {
-    let commands: [(arguments: [Bytes], status: Int32)] = [
+  @Test(arguments: ["off", "required"] as [ByteString])
+  func `It ends each command that goes into inner archives`(_ sandbox: ByteString) throws {
+    let commands: [(arguments: [ByteString], status: Int32)] = [
       (["test", "-r"], 3), (["list", "-r"], 3), (["digest", "-r"], 3), (["cat", "-r"], 3),
       (["run", "-r"], 125),
       (["run", "-r", "--tree"], 125),
     ]
     try withArchives { directory in
       for (arguments, status) in commands {
-        let rest: [Bytes] =
+        let rest: [ByteString] =
           switch arguments[0] {
           case "cat": ["./\(Self.count)/small"]
           case "run": ["--", "true"] + (arguments.count == 2 ? Self.names : [])

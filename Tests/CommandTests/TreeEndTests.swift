@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import TestSupport
 import Testing
 
 /// `run --tree` and kill -9: of whoever it strikes, nothing is left.
@@ -15,7 +16,7 @@ struct TreeEndTests {
     try withTemporaryDirectory { directory in
       let said = directory + "/said"
       try #require(mkfifo(said, 0o600) == 0)
-      let script: Bytes = "readlink /proc/self/ns/mnt > \(said); read line; cat $1"
+      let script: ByteString = "readlink /proc/self/ns/mnt > \(said); read line; cat $1"
       let input = Pipe()
       var command = Program.command(
         "run", "--tree", "--at", "/srv", "tree.tar.gz", "--", "sh", "-c", script, "sh", "{tree/hello.txt}")
@@ -67,7 +68,7 @@ struct TreeEndTests {
     try withTemporaryDirectory { directory in
       let (go, said) = (directory + "/go", directory + "/said")
       for fifo in [go, said] { try #require(mkfifo(fifo, 0o600) == 0) }
-      let script: Bytes = "(read line < \(go); cat $1 > \(said)) > /dev/null 2>&1 & "
+      let script: ByteString = "(read line < \(go); cat $1 > \(said)) > /dev/null 2>&1 & "
       let outcome = try Program.run(
         "run", "--tree", "--at", "/srv", "tree.tar.gz", "--", "sh", "-c", script, "sh", "{tree/hello.txt}")
       #expect(outcome == .done())
@@ -77,15 +78,15 @@ struct TreeEndTests {
     }
   }
 
-  @Test(arguments: [[], ["--sandbox", "off"]] as [[Bytes]])
-  func `kill -9 while the tree is filled leaves no process`(_ options: [Bytes]) throws {
+  @Test(arguments: [[], ["--sandbox", "off"]] as [[ByteString]])
+  func `kill -9 while the tree is filled leaves no process`(_ options: [ByteString]) throws {
     let pipe = Pipe()
     var command = Program.command(
       ["run", "--tree", "--at", "/srv"] + options + ["-", "--", "echo", "ran"])
     command.input = .descriptor(pipe.fileHandleForReading.fileDescriptor)
     let running = try command.start()
     // More than a pipe holds: when it is written it has been read, and what follows never comes.
-    let archive = Tar.entry("large", Bytes([UInt8](repeating: 1, count: 400_000))).values
+    let archive = ByteString.entry("large", ByteString([UInt8](repeating: 1, count: 400_000))).values
     try pipe.fileHandleForWriting.write(contentsOf: archive.prefix(300_000))
     let namespace = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(running.pid)/ns/mnt")
     let own = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/ns/mnt")

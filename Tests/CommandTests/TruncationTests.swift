@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 /// Archives that end too early: as many entries as GNU tar sees are shown, then the error.
@@ -12,7 +13,7 @@ struct TruncationTests {
     throws
   {
     try withTemporaryDirectory { directory in
-      let whole = try Fixture.bytes(fixture)
+      let whole = try ByteString.fixture(fixture)
       try #require(length < whole.values.count)
       try Damage.cutting(fixture, to: length).write(to: directory + "/" + fixture)
       var other = Command("tar", "-tf", "\(fixture)")
@@ -43,10 +44,10 @@ struct TruncationTests {
 
   @Test(arguments: [1, 4, 8])
   func `A gzip stream without its last byte is reported, after everything in it`(missing: Int) throws {
-    let whole = try Fixture.bytes("tree.tar.gz")
-    let cut = Bytes(whole.values.dropLast(missing))
+    let whole = try ByteString.fixture("tree.tar.gz")
+    let cut = ByteString(whole.values.dropLast(missing))
     let outcome = try Program.run("digest", "-", input: .pipe(cut))
-    let says: Bytes = """
+    let says: ByteString = """
       memarchive: -: the gzip stream ends before its trailer (inflate). The archive was cut short: fetch \
       it again in full.
 

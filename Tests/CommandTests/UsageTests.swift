@@ -1,13 +1,14 @@
+import TestSupport
 import Testing
 
 struct UsageTests {
   /// What is wrong, the arguments, and the first line of what is said about it.
   struct Mistake: CustomTestStringConvertible {
-    let arguments: [Bytes]
-    let says: Bytes
+    let arguments: [ByteString]
+    let says: ByteString
     var testDescription: String { arguments.map(\.text).joined(separator: " ") }
 
-    init(_ arguments: Bytes..., says: Bytes) {
+    init(_ arguments: ByteString..., says: ByteString) {
       self.arguments = arguments
       self.says = says
     }

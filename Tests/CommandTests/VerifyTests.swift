@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 /// The subcommand `test`.
@@ -10,7 +11,7 @@ struct VerifyTests {
   @Test func `Several archives have a line each, in the order they were named`() throws {
     let outcome = try Program.run(
       "test", "zip-3mib.zip", "tar-all-kinds.tar", "tar-empty.tar", "cpio-newc-hardlink.cpio")
-    let expected: Bytes = """
+    let expected: ByteString = """
       zip-3mib.zip: OK, 1 entries, 1 with content, 3148800 bytes
       tar-all-kinds.tar: OK, 11 entries, 4 with content, 1541 bytes
       tar-empty.tar: OK, 0 entries, 0 with content, 0 bytes
@@ -24,7 +25,7 @@ struct VerifyTests {
   func `--hold keeps more files than the soft limit allows descriptors`(storage: String) throws {
     let outcome = try Program.shell(
       "ulimit -Sn 64; exec $m test --hold --storage \(storage) tar-300-entries.tar.gz tar-all-kinds.tar")
-    let expected: Bytes = """
+    let expected: ByteString = """
       tar-300-entries.tar.gz: OK, 300 entries, 300 with content, 2890 bytes held
       tar-all-kinds.tar: OK, 11 entries, 4 with content, 1541 bytes held
 
@@ -34,8 +35,8 @@ struct VerifyTests {
 
   @Test(arguments: ["automatic", "packed"])
   func `When descriptors run out while holding, files are packed`(storage: String) throws {
-    let script: Bytes = "ulimit -n 64; exec $m test --hold --storage \(storage) tar-300-entries.tar.gz"
-    let expected: Bytes = "tar-300-entries.tar.gz: OK, 300 entries, 300 with content, 2890 bytes held\n"
+    let script: ByteString = "ulimit -n 64; exec $m test --hold --storage \(storage) tar-300-entries.tar.gz"
+    let expected: ByteString = "tar-300-entries.tar.gz: OK, 300 entries, 300 with content, 2890 bytes held\n"
     #expect(try Program.shell(script) == .done(expected))
   }
 
@@ -49,8 +50,8 @@ struct VerifyTests {
 
   @Test(arguments: ["test", "digest", "cat"])
   func `Without --hold a handful of descriptors is enough`(command: String) throws {
-    let names: Bytes = command == "cat" ? " $(seq -f many/%03.0f.txt 0 299)" : ""
-    let script: Bytes = " \(command) tar-300-entries.tar.gz" + names
+    let names: ByteString = command == "cat" ? " $(seq -f many/%03.0f.txt 0 299)" : ""
+    let script: ByteString = " \(command) tar-300-entries.tar.gz" + names
     let outcome = try Program.shell("ulimit -n 16; exec $m" + script)
     let unlimited = try Program.shell("exec $m" + script)
     #expect(outcome == unlimited)
@@ -61,15 +62,15 @@ struct VerifyTests {
   @Test func `An archive that fails has its line too, and the gravest status wins`() throws {
     try withTemporaryDirectory { directory in
       try Damage.loneGzip().write(to: directory + "/bad.gz")
-      let good = Bytes((Fixture.directory + "/tar-ustar.tar").utf8)
+      let good = ByteString((Fixture.directory + "/tar-ustar.tar").utf8)
       let outcome = try Program.shell(
         "$m test bad.gz nowhere \"$1\"; echo $?; $m test bad.gz \"$1\"", good, in: directory)
       #expect(outcome.end == .exit(1))
-      let lines: (bad: Bytes, good: Bytes) = (
+      let lines: (bad: ByteString, good: ByteString) = (
         "bad.gz: FAILED, 1 entries, 0 with content, 0 bytes\n",
         good + ": OK, 6 entries, 4 with content, 1520 bytes\n"
       )
-      let nowhere: Bytes = "nowhere: FAILED, 0 entries, 0 with content, 0 bytes\n"
+      let nowhere: ByteString = "nowhere: FAILED, 0 entries, 0 with content, 0 bytes\n"
       #expect(outcome.output == lines.bad + nowhere + lines.good + "4\n" + lines.bad + lines.good)
       let says = [
         "bad.gz: entry \"hello.txt\": the gzip", "nowhere: \"nowhere\" cannot be opened", "bad.gz: entry",
@@ -82,15 +83,16 @@ struct VerifyTests {
   }
 
   @Test func `A warning changes neither verdict nor status, and -q keeps it back`() throws {
-    let line: Bytes = "tar-no-end-marker.tar: OK, 6 entries, 4 with content, 1520 bytes\n"
-    let warning: Bytes = "memarchive: tar-no-end-marker.tar: warning: the end-of-archive marker is missing\n"
+    let line: ByteString = "tar-no-end-marker.tar: OK, 6 entries, 4 with content, 1520 bytes\n"
+    let warning: ByteString =
+      "memarchive: tar-no-end-marker.tar: warning: the end-of-archive marker is missing\n"
     try Program.expect("test", "tar-no-end-marker.tar", gives: .done(line, errors: warning))
     try Program.expect("test", "-q", "tar-no-end-marker.tar", gives: .done(line))
   }
 
   @Test func `-v says each entry on standard error`() throws {
     let outcome = try Program.run("test", "-v", "cpio-newc-hardlink.cpio")
-    let says: Bytes = """
+    let says: ByteString = """
       memarchive: cpio-newc-hardlink.cpio: file between
       memarchive: cpio-newc-hardlink.cpio: file two
       memarchive: cpio-newc-hardlink.cpio: hardlink one
@@ -105,7 +107,7 @@ struct VerifyTests {
   }
 
   @Test func `An archive's own name is escaped as an entry's is`() throws {
-    let archive = Tar.archive(Tar.entry("a", "b"))
+    let archive = ByteString.tar(ByteString.entry("a", "b"))
     let outcome = try Program.run("test", "new\nline.tar", beside: ["new\nline.tar": archive])
     #expect(outcome == .done("new\\nline.tar: OK, 1 entries, 1 with content, 1 bytes\n"))
   }

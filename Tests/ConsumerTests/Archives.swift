@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// The archives of the matrix.
@@ -8,9 +9,9 @@ enum Archives {
     if let given = ProcessInfo.processInfo.environment["MEMARCHIVE_CONSUMER_ARCHIVES"] { return given }
     let directory = FileManager.default.temporaryDirectory.appending(
       path: "memarchive-consumers-\(UUID().uuidString)")
-    let script = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "archives.py")
+    let script = Repository.path("Tests/ConsumerTests/archives.py")
     let outcome = try Command(
-      "python3", Bytes(script.path.utf8), Bytes(directory.path.utf8), withMore ? "more" : ""
+      "python3", ByteString(script.utf8), ByteString(directory.path.utf8), withMore ? "more" : ""
     ).run()
     try #require(outcome == .done())
     toRemove = directory

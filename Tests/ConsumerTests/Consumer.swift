@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 /// How a program gets at the entries of an archive: a column of the matrix.
@@ -18,13 +19,14 @@ struct Consumer: CustomTestStringConvertible, Sendable {
   let name: String
   let archive: String
   /// With `{NAME}` for the path of an entry.
-  let command: [Bytes]
+  let command: [ByteString]
   /// Part of what it writes to standard output when it works, and only then.
-  let says: Bytes
+  let says: ByteString
   let works: Set<Way>
 
   init(
-    _ name: String, _ archive: String, _ command: [Bytes], says: Bytes, works: Set<Way> = Set(Way.allCases)
+    _ name: String, _ archive: String, _ command: [ByteString], says: ByteString,
+    works: Set<Way> = Set(Way.allCases)
   ) {
     (self.name, self.archive, self.command, self.says, self.works) = (name, archive, command, says, works)
   }
@@ -37,7 +39,7 @@ extension Consumer {
   static let always = [
     Consumer(
       "FluidSynth: a SoundFont and a tune", "demo",
-      ["sh", "-c", Bytes(loudness.utf8), "sh", "{music/tiny.sf2}", "{music/tune.mid}"], says: "loud"),
+      ["sh", "-c", ByteString(loudness.utf8), "sh", "{music/tiny.sf2}", "{music/tune.mid}"], says: "loud"),
     Consumer(
       "FreeType, by fontconfig's fc-scan", "demo",
       ["fc-scan", "--format", "%{{family} %{{style}\n", "{fonts/memarchive-pixel.ttf}"],
@@ -131,7 +133,7 @@ extension Consumer {
       works: [.bare, .mounted]),
   ]
 
-  private static let magic: Bytes = "PNG image data, 31 x 17, 8-bit/color RGB"
+  private static let magic: ByteString = "PNG image data, 31 x 17, 8-bit/color RGB"
 
   /// FluidSynth says the same of silence and of music: whether its samples are any.
   private static let loudness =

@@ -1,6 +1,7 @@
 import Foundation
 import Glibc
 import MemArchive
+import TestSupport
 import Testing
 
 /// Real programs on real content, in each of the four ways; also that which does not work is asserted, so that the article
@@ -26,11 +27,7 @@ struct MatrixTests {
 
   @Test(arguments: Consumer.always + Consumer.more)
   func `The article has each row`(consumer: Consumer) throws {
-    let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-      .deletingLastPathComponent()
-    let article = try String(
-      contentsOf: root.appending(path: "Sources/MemArchive/MemArchive.docc/ConsumerMatrix.md"),
-      encoding: .utf8)
+    let article = try Repository.text(of: "Sources/MemArchive/MemArchive.docc/ConsumerMatrix.md")
     let cells = Way.allCases.map { consumer.works.contains($0) ? "yes" : "no" }.joined(separator: " | ")
     #expect(article.contains("\n| \(consumer.name) | \(cells) |"), "| \(consumer.name) | \(cells) |")
   }
@@ -39,9 +36,9 @@ struct MatrixTests {
     let archive = try Archives.path(consumer.archive)
     switch way {
     case .bare:
-      return try Program.run(["run", Bytes(archive.utf8), "--"] + consumer.command)
+      return try Program.run(["run", ByteString(archive.utf8), "--"] + consumer.command)
     case .mounted:
-      return try Program.run(["run", "--tree", Bytes(archive.utf8), "--"] + consumer.command)
+      return try Program.run(["run", "--tree", ByteString(archive.utf8), "--"] + consumer.command)
     case .named:
       let names = consumer.command.flatMap { Template($0).names }
       let files = try ArchiveReader(path: archive).extract(
@@ -76,13 +73,13 @@ struct MatrixTests {
 private struct Template {
   private let text: String
 
-  init(_ argument: Bytes) { text = argument.text }
+  init(_ argument: ByteString) { text = argument.text }
 
   var names: [String] { text.replacing("{{", with: "").matches(of: #/{([^{}]+)}/#).map { String($0.1) } }
 
-  func filled(with path: (String) -> String) -> Bytes {
+  func filled(with path: (String) -> String) -> ByteString {
     let brace = "\u{1}"
     let filled = text.replacing("{{", with: brace).replacing(#/{([^{}]+)}/#) { path(String($0.1)) }
-    return Bytes(filled.replacing(brace, with: "{").utf8)
+    return ByteString(filled.replacing(brace, with: "{").utf8)
   }
 }

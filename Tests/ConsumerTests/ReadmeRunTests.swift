@@ -1,11 +1,12 @@
 import Foundation
 import Glibc
+import TestSupport
 import Testing
 
 /// Each line of README that begins with `memarchive run` does what it says.
 struct ReadmeRunTests {
   private static let lines: [String] =
-    (try? Fixture.bytes("README.md", in: Fixture.directory + "/.."))?.text
+    (try? Repository.text(of: "README.md"))?
     .split(separator: "\n").filter { $0.hasPrefix("memarchive run") }.map(String.init) ?? []
 
   /// What a line is known by, and what comes out of it.
@@ -27,15 +28,15 @@ struct ReadmeRunTests {
     let line = try #require(Self.lines.first { $0.contains(part) })
     try withTemporaryDirectory { directory in
       var making = Command([
-        "sh", "-c", Bytes(Self.making.utf8), Bytes(try Archives.path("demo").utf8),
-        Bytes(try Archives.path("sqlite").utf8), Bytes(try Archives.path("package").utf8),
-        Bytes(try Archives.path("programs").utf8),
+        "sh", "-c", ByteString(Self.making.utf8), ByteString(try Archives.path("demo").utf8),
+        ByteString(try Archives.path("sqlite").utf8), ByteString(try Archives.path("package").utf8),
+        ByteString(try Archives.path("programs").utf8),
       ])
       making.directory = directory
       try #require(try making.run() == .done())
       let measured = line.contains("fluidsynth") ? " | " + Consumer.measure : ""
       let command = line.split(separator: "  #")[0].replacing("memarchive run", with: "$m run") + measured
-      let outcome = try Program.shell(Bytes(command.utf8), in: directory)
+      let outcome = try Program.shell(ByteString(command.utf8), in: directory)
       #expect(outcome.end == .exit(0), "\(outcome)")
       #expect(outcome.output.text.contains(says), "\(outcome)")
     }

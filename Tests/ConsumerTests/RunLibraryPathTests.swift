@@ -1,15 +1,16 @@
+import TestSupport
 import Testing
 
 /// `run --library-path`.
 struct RunLibraryPathTests {
-  private static let script: Bytes = """
+  private static let script: ByteString = """
     import ctypes
     print(ctypes.CDLL("libouter.so").outer())
     """
 
-  @Test(arguments: [[], ["--tree"]] as [[Bytes]])
-  func `The loader looks into a directory of the archive first`(options: [Bytes]) throws {
-    let archive = Bytes(try Archives.path("libraries").utf8)
+  @Test(arguments: [[], ["--tree"]] as [[ByteString]])
+  func `The loader looks into a directory of the archive first`(options: [ByteString]) throws {
+    let archive = ByteString(try Archives.path("libraries").utf8)
     let with = try Program.run(
       ["run", archive, "--library-path", "."] + options + ["--", "python3", "-c", Self.script])
     #expect(with == .done("43\n"))
@@ -18,7 +19,7 @@ struct RunLibraryPathTests {
   }
 
   @Test func `What is in LD_LIBRARY_PATH stays behind it`() throws {
-    let archive = Bytes(try Archives.path("libraries").utf8)
+    let archive = ByteString(try Archives.path("libraries").utf8)
     var command = Program.command(
       "run", archive, "--library-path", ".", "--tree", "--at", "/mnt", "--", "sh", "-c",
       "echo $LD_LIBRARY_PATH")
@@ -30,16 +31,16 @@ struct RunLibraryPathTests {
   }
 
   @Test func `A directory that the archive does not have is told`() throws {
-    let archive = Bytes(try Archives.path("libraries").utf8)
+    let archive = ByteString(try Archives.path("libraries").utf8)
     let outcome = try Program.run("run", archive, "--library-path", "lib", "--", "true")
     #expect(outcome.end == .exit(125))
     #expect(outcome.errors.text.contains("entry \"lib\": the archive has no such entry"), "\(outcome)")
     #expect(try Program.run("run", archive, "--library-path", "a:b", "--", "true").end == .exit(2))
   }
 
-  @Test(arguments: [[], ["--tree"]] as [[Bytes]])
-  func `A program of the archive runs, with the archive's loader too`(options: [Bytes]) throws {
-    let archive = Bytes(try Archives.path("programs").utf8)
+  @Test(arguments: [[], ["--tree"]] as [[ByteString]])
+  func `A program of the archive runs, with the archive's loader too`(options: [ByteString]) throws {
+    let archive = ByteString(try Archives.path("programs").utf8)
     let program = try Program.run(["run", archive] + options + ["--exec", "printf", "--", "%s", "x"])
     #expect(program == .done("x"))
     let loader = try Program.run(

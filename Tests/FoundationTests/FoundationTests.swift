@@ -1,13 +1,13 @@
 import Foundation
 import MemArchive
 import MemArchiveFoundation
+import TestSupport
 import Testing
 
 /// What Foundation's types take from and give to sealed files.
 struct FoundationTests {
   /// A zip of stored entries that others wrote.
-  private let archive = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-    .deletingLastPathComponent().appending(path: "Fixtures/demo/demo.zip")
+  private let archive = Repository.url("Fixtures/demo/demo.zip")
   private let content = Array("hello, world".utf8)
 
   @Test func `Data refers to the file's own memory`() throws {

@@ -1,10 +1,9 @@
-import Foundation
+import TestSupport
 import Testing
 
 struct DocumentationTests {
   private func text(_ path: String) throws -> String {
-    let root = Fixture.directory.deletingLastPathComponent().appendingPathComponent("Sources/MemArchive")
-    return try String(contentsOf: root.appendingPathComponent(path), encoding: .utf8)
+    try Repository.text(of: "Sources/MemArchive/\(path)")
   }
 
   @Test func `The article on errors has a row for each code`() throws {

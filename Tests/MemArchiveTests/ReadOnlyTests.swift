@@ -1,6 +1,7 @@
 import Foundation
 import Glibc
 import MemArchive
+import TestSupport
 import Testing
 
 /// The library where no file system can be written. `make test` runs these once more inside bubblewrap with every

@@ -1,6 +1,7 @@
 import Foundation
 import Glibc
 import MemArchive
+import TestSupport
 import Testing
 
 /// README's first lines are compiled here, with a synthesizer that only opens the path.
@@ -16,9 +17,8 @@ struct ReadmeFirstTests {
     let lines = try #require(
       source.split(separator: "    // BEGIN README\n").last?.split(separator: "\n    // END README").first)
     let example = lines.split(separator: "\n").map { $0.dropFirst(4) }.joined(separator: "\n")
-    let readme = Fixture.directory.deletingLastPathComponent().appendingPathComponent("README.md")
     #expect(
-      try String(contentsOf: readme, encoding: .utf8).contains(
+      try Repository.text(of: "README.md").contains(
         "```swift\n" + example.replacing(#"path: song"#, with: #"path: "song.zip""#) + "\n```"))
   }
 

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 // BEGIN README
@@ -20,13 +21,11 @@ func greet() throws -> UInt32 {
 
 /// README's example is this file's beginning, and it works.
 struct ReadmeTests {
-  private let root = Fixture.directory.deletingLastPathComponent()
-
   @Test func `README shows the example that is compiled here`() throws {
     let source = try String(contentsOfFile: #filePath, encoding: .utf8)
     let example = try #require(
       source.split(separator: "// BEGIN README\n").last?.split(separator: "\n// END README").first)
-    let readme = try String(contentsOf: root.appendingPathComponent("README.md"), encoding: .utf8)
+    let readme = try Repository.text(of: "README.md")
     #expect(readme.contains("```swift\n" + example + "\n```"))
   }
 
@@ -34,9 +33,7 @@ struct ReadmeTests {
   /// In a process of its own, for the working directory is everybody's.
   @Test func `The example calls a library that is only in an archive`() async {
     await #expect(processExitsWith: .success) {
-      let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-        .deletingLastPathComponent()
-      guard chdir(root.path) == 0 else { exit(1) }
+      guard chdir(Repository.path("")) == 0 else { exit(1) }
       // Adler-32 of "abc", RFC 1950.
       guard try greet() == 0x024D_0127 else { exit(2) }
     }

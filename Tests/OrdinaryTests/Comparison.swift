@@ -1,4 +1,5 @@
 import MemArchive
+import TestSupport
 
 /// What was read of an archive beside what its own tool unpacked.
 struct Comparison {

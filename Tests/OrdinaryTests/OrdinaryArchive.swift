@@ -1,5 +1,6 @@
 import Foundation
 import MemArchive
+import TestSupport
 import Testing
 
 /// An archive that a tool of the system made by its default flags, and what the tool itself unpacks it to.
@@ -46,9 +47,6 @@ struct OrdinaryArchive: Decodable, CustomTestStringConvertible {
       [OrdinaryArchive].self, from: Data(contentsOf: directory.appending(path: "manifest.json")))
   }
 
-  private static let script = URL(filePath: #filePath).deletingLastPathComponent().appending(
-    path: "ordinary.py")
-
-  private static let directory = script.deletingLastPathComponent().deletingLastPathComponent()
-    .deletingLastPathComponent().appending(path: ".build/ordinary")
+  private static let script = Repository.url("Tests/OrdinaryTests/ordinary.py")
+  private static let directory = Repository.url(".build/ordinary")
 }

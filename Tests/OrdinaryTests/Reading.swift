@@ -1,5 +1,6 @@
 import MemArchive
 import SystemPackage
+import TestSupport
 import Testing
 
 /// A way to read an archive: in which process, and from where.

@@ -1,6 +1,7 @@
 import CTrying
 import Glibc
 import MemArchive
+import TestSupport
 import Testing
 
 /// The sandbox's list of system calls against what the libraries call: a filter that reports what is not on it and goes on.
@@ -9,7 +10,7 @@ struct SystemCallTests {
   func `Whatever an ordinary archive makes libraries call, the list has it`(_ processors: Int) async {
     await #expect(processExitsWith: .success) { [processors] in
       guard ctrying_use_processors(Int32(processors)) == 0 else { exit(1) }
-      let worker = try TryingWorker("report")
+      let worker = try NamedWorker(trying: "report")
       var options = ExtractionOptions(sandbox: .required, worker: worker.path)
       // More threads than processors: these wait for each other in other places.
       options.parallelism = 3

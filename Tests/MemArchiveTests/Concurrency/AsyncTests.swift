@@ -1,13 +1,14 @@
 import Glibc
 import MemArchive
 import SystemPackage
+import TestSupport
 import Testing
 
 /// The async forms: the same results, and an end that comes soon.
 struct AsyncTests {
   private let path = Fixture.path("tar-300-entries.tar.gz")
 
-  @Test(arguments: Isolation.allCases)
+  @Test(.slow, arguments: Isolation.allCases)
   func `The async forms give what the others give`(_ isolation: Isolation) async throws {
     let (reader, options) = (ArchiveReader(path: path), isolation.applied())
     let files = try await reader.extract(options: options)

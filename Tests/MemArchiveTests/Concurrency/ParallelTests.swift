@@ -1,6 +1,7 @@
 import Foundation
 import MemArchive
 import SystemPackage
+import TestSupport
 import Testing
 
 /// However many threads work, entries, bytes, errors and limits are the same.
@@ -28,7 +29,7 @@ struct ParallelTests {
     return try ArchiveReader(bytes: bytes).extract(options: options)
   }
 
-  @Test(arguments: [2, 5], ExtractionOptions.Storage.allCases)
+  @Test(.slow, arguments: [2, 5], ExtractionOptions.Storage.allCases)
   func `Entries come in their order with their bytes`(
     _ parallelism: Int, _ storage: ExtractionOptions.Storage
   ) throws {
@@ -39,7 +40,7 @@ struct ParallelTests {
     }
   }
 
-  @Test(arguments: Isolation.allCases)
+  @Test(.slow, arguments: Isolation.allCases)
   func `The first damaged entry is the error`(_ isolation: Isolation) throws {
     let bytes = Self.archive(damaged: [123, 124, 301])
     for _ in 0..<20 {
@@ -58,7 +59,7 @@ struct ParallelTests {
     #expect(files.entries.count == 400)
   }
 
-  @Test(arguments: Isolation.allCases)
+  @Test(.slow, arguments: Isolation.allCases)
   func `A limit strikes at the same entry, to the byte`(_ isolation: Isolation) throws {
     let total = (0..<400).reduce(Int64(0)) { $0 + Int64(Self.content($1).count) }
     for limit in [total - 1, total / 2, 1_000_000, 0] {
@@ -74,7 +75,7 @@ struct ParallelTests {
     #expect(try extract(Self.whole, exact, 4, isolation).count == 400)
   }
 
-  @Test(arguments: Isolation.allCases)
+  @Test(.slow, arguments: Isolation.allCases)
   func `The last of two entries with one name wins, whoever is ready first`(_ isolation: Isolation) throws {
     let large = Bytes(repeating: 7, count: 3_000_000)
     for _ in 0..<20 {

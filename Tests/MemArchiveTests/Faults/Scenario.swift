@@ -4,6 +4,7 @@ import Foundation
 import Glibc
 import MemArchive
 import SystemPackage
+import TestSupport
 import Testing
 
 /// An extraction, small enough to be repeated for every system call that it makes.

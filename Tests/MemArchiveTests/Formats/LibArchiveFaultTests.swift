@@ -1,4 +1,5 @@
 import CLibArchive
+import TestSupport
 import Testing
 
 /// What libarchive by itself does not see in an archive. A failure here says that something in Formats/LibArchive can go once

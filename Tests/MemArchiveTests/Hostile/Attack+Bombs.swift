@@ -1,4 +1,5 @@
 import MemArchive
+import TestSupport
 
 /// Archives that are small and ask for much: in their headers, in each other, and over one body.
 extension Attack {

@@ -1,4 +1,5 @@
 import MemArchive
+import TestSupport
 
 extension Attack {
   /// The byte in the middle of a fixture is another one.

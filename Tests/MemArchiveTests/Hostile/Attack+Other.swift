@@ -1,4 +1,5 @@
 import MemArchive
+import TestSupport
 
 /// What is no archive, or of a format with few ways to go wrong.
 extension Attack {

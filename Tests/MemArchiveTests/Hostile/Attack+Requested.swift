@@ -1,4 +1,5 @@
 import MemArchive
+import TestSupport
 
 /// The formats that are read on request only: sizes that are declared and are not those of what is there, and content that
 /// is not what its checksum is of. Each archive holds "a", which lies, and "b".

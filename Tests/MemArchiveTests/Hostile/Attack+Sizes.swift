@@ -1,4 +1,5 @@
 import MemArchive
+import TestSupport
 
 /// Sizes that are declared and are not those of what is there, both ways, in every format that is read by default.
 extension Attack {

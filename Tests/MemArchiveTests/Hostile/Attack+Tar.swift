@@ -1,4 +1,5 @@
 import MemArchive
+import TestSupport
 
 extension Attack {
   /// A tar entry whose size field holds these twelve bytes.

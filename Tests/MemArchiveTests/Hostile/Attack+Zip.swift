@@ -1,4 +1,5 @@
 import MemArchive
+import TestSupport
 
 extension Attack {
   /// Entries each of which quotes the headers of all behind it, so that one body of zeros is the content of all.

@@ -1,4 +1,5 @@
 import MemArchive
+import TestSupport
 import Testing
 
 /// One archive that was made to hurt, or that is damaged, and the verdict that is owed.

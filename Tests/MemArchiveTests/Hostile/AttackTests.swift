@@ -1,8 +1,9 @@
 import MemArchive
+import TestSupport
 import Testing
 
 /// All attacks, wherever the archive is read and whoever decodes.
-struct AttackTests {
+@Suite(.slow) struct AttackTests {
   @Test(arguments: Attack.all, Isolation.allCases)
   func `An attack draws the verdict that is owed`(_ attack: Attack, _ isolation: Isolation) throws {
     let reader = ArchiveReader(bytes: try attack.bytes())

@@ -1,4 +1,5 @@
 import MemArchive
+import TestSupport
 import Testing
 
 /// Each decoder of ours against libarchive's filter. In this process alone, where both are at hand.

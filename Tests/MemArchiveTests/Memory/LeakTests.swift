@@ -4,6 +4,7 @@ import Glibc
 import MemArchive
 import Synchronization
 import SystemPackage
+import TestSupport
 import Testing
 
 /// Whatever goes wrong, nothing is left behind.
@@ -96,7 +97,7 @@ struct LeakTests {
 
   /// A host may fork(2) at any time: the child has its memory, and F_SEAL_WRITE is refused (EBUSY) while somebody has a
   /// writable map.
-  @Test(arguments: ExtractionOptions.Fill.allCases.indices)
+  @Test(.slow, arguments: ExtractionOptions.Fill.allCases.indices)
   func `A child that is forked in the middle keeps no file from being sealed`(
     _ fill: Int
   ) async {

@@ -1,5 +1,6 @@
 import Glibc
 import MemArchive
+import TestSupport
 import Testing
 
 /// Who closes what, and when. These run with optimisation too, where a MemFile is released after its last use.

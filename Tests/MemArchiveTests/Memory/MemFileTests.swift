@@ -2,6 +2,7 @@ import CLinux
 import Glibc
 import MemArchive
 import SystemPackage
+import TestSupport
 import Testing
 
 /// A finished file: sealed, readable in every way, unchangeable in any.
@@ -27,7 +28,7 @@ struct MemFileTests {
     #expect(try file.withPath { try Bytes(contentsOfFile: $0) } == [])
   }
 
-  @Test(arguments: ExtractionOptions.Fill.allCases, [0, 1, 4095, 4096, 4097, 3_000_000])
+  @Test(.slow, arguments: ExtractionOptions.Fill.allCases, [0, 1, 4095, 4096, 4097, 3_000_000])
   func `However it was filled, the content is exact and sealed`(fill: ExtractionOptions.Fill, size: Int)
     throws
   {

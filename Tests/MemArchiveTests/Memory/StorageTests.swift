@@ -1,6 +1,7 @@
 import Foundation
 import MemArchive
 import SystemPackage
+import TestSupport
 import Testing
 
 /// Files with memory of their own and files that share it are told apart by nothing but what they cost.
@@ -30,7 +31,7 @@ struct StorageTests {
       options: isolation.applied(to: ExtractionOptions(fill: fill, storage: storage)))
   }
 
-  @Test(arguments: ExtractionOptions.Storage.allCases, ExtractionOptions.Fill.allCases)
+  @Test(.slow, arguments: ExtractionOptions.Storage.allCases, ExtractionOptions.Fill.allCases)
   func `Every size comes out as it went in`(
     _ storage: ExtractionOptions.Storage, _ fill: ExtractionOptions.Fill
   ) throws {
@@ -45,7 +46,7 @@ struct StorageTests {
     }
   }
 
-  @Test(arguments: Fixture.all, Isolation.allCases)
+  @Test(.slow, arguments: Fixture.all, Isolation.allCases)
   func `Packed files have the names, bytes and errors of dedicated ones`(
     _ fixture: Fixture, _ isolation: Isolation
   ) throws {

@@ -3,6 +3,7 @@ import Foundation
 import Glibc
 import MemArchive
 import SystemPackage
+import TestSupport
 import Testing
 
 /// Shared libraries in memory, and a loader that knows them by the text of their paths.

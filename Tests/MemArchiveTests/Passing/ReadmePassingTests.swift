@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 // BEGIN README
@@ -19,8 +20,7 @@ struct ReadmePassingTests {
     let source = try String(contentsOfFile: #filePath, encoding: .utf8)
     let example = try #require(
       source.split(separator: "// BEGIN README\n").last?.split(separator: "\n// END README").first)
-    let readme = Fixture.directory.deletingLastPathComponent().appendingPathComponent("README.md")
-    #expect(try String(contentsOf: readme, encoding: .utf8).contains("```swift\n" + example + "\n```"))
+    #expect(try Repository.text(of: "README.md").contains("```swift\n" + example + "\n```"))
   }
 
   #if arch(x86_64)

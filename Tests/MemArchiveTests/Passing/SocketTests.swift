@@ -1,6 +1,7 @@
 import Glibc
 import MemArchive
 import SystemPackage
+import TestSupport
 import Testing
 
 /// Both ends of a Unix socket, closed with their owner.

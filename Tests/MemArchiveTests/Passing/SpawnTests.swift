@@ -2,6 +2,7 @@ import Foundation
 import Glibc
 import MemArchive
 import SystemPackage
+import TestSupport
 import Testing
 
 /// Files that a child inherits.

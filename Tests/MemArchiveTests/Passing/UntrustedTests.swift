@@ -2,6 +2,7 @@ import CLinux
 import Glibc
 import MemArchive
 import SystemPackage
+import TestSupport
 import Testing
 
 /// What a sender who means ill may pass: each is refused with `untrusted`, and nothing of it is left.

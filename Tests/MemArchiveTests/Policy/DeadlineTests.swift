@@ -1,4 +1,5 @@
 import MemArchive
+import TestSupport
 import Testing
 
 /// One deadline for an extraction and everything that belongs to it.

@@ -1,8 +1,9 @@
 import MemArchive
+import TestSupport
 import Testing
 
 /// What is kept of entries besides their content counts as held, wherever the archive is read.
-struct HeldTests {
+@Suite(.slow) struct HeldTests {
   /// Archives of 2,000 empty entries that differ in what is kept of them, 2 KB each.
   enum Kept: CaseIterable {
     case names, links, attributes, comments

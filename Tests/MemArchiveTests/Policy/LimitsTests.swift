@@ -1,4 +1,5 @@
 import MemArchive
+import TestSupport
 import Testing
 
 /// What an archive may cost.

@@ -1,5 +1,6 @@
 import MemArchive
 import SystemPackage
+import TestSupport
 import Testing
 
 /// Links are resolved inside the archive, and only there.

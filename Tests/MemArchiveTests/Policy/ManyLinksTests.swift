@@ -2,12 +2,13 @@ import Foundation
 import Glibc
 import MemArchive
 import SystemPackage
+import TestSupport
 import Testing
 
 /// Links as many as an archive has room for: each costs the same, in whatever order they stand and wherever they lead.
 ///
 /// Nothing here says how long that takes. What takes the square of 20,000 steps does not come to an end in a test run.
-@Suite(.timeLimit(.minutes(10)))
+@Suite(.slow, .timeLimit(.minutes(10)))
 struct ManyLinksTests {
   static let count = 20_000
   private static let body = Bytes("content".utf8)

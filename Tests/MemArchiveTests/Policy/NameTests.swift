@@ -1,5 +1,6 @@
 import Foundation
 import MemArchive
+import TestSupport
 import Testing
 
 /// Names are data: reversible, compared byte by byte.

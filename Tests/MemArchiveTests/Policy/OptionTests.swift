@@ -1,5 +1,6 @@
 import MemArchive
 import SystemPackage
+import TestSupport
 import Testing
 
 /// What can be chosen: formats, errors, encodings, further limits.

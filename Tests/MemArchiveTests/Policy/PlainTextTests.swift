@@ -1,5 +1,6 @@
 import MemArchive
 import SystemPackage
+import TestSupport
 import Testing
 
 /// What may end in a log: no secret, no content, nothing that a terminal obeys.

@@ -1,4 +1,5 @@
 import MemArchive
+import TestSupport
 import Testing
 
 /// What is taken of an archive by pattern, and what is said of links and names that do not fit.

@@ -1,4 +1,5 @@
 import MemArchive
+import TestSupport
 import Testing
 
 /// Of many warnings the first are kept, and the last one says how many more there were.
@@ -17,7 +18,7 @@ struct WarningTests {
     #expect(warnings.last?.text == "\(count - 1000) further warnings not shown")
   }
 
-  @Test(arguments: Isolation.allCases)
+  @Test(.slow, arguments: Isolation.allCases)
   func `The first thousand are kept`(_ isolation: Isolation) throws {
     let options = isolation.applied(to: ExtractionOptions())
     for archive in [Self.archive, Self.duplicates] {
@@ -44,7 +45,7 @@ struct WarningTests {
     expectFirst(files.warnings, of: 1800)
   }
 
-  @Test(arguments: Isolation.allCases)
+  @Test(.slow, arguments: Isolation.allCases)
   func `Long ones are kept up to a mebibyte`(_ isolation: Isolation) throws {
     let name = String(repeating: "x", count: 60_000)
     let archive = Zip.archive((0..<100).map { .init("\($0)\(name)/", [1], attributes: 0o40755 << 16) })

@@ -1,5 +1,6 @@
 import Foundation
 import MemArchive
+import TestSupport
 import Testing
 
 /// Archives that are odd or wrong in ways that take more than a row of the table of attacks.
@@ -59,7 +60,7 @@ struct MalformedTests {
     #expect(files.warnings.map(\.text) == ["the end-of-archive marker is missing"])
   }
 
-  @Test(arguments: Isolation.allCases)
+  @Test(.slow, arguments: Isolation.allCases)
   func `Truncated anywhere, an archive is never taken for whole, and what comes is never wrong`(
     _ isolation: Isolation
   ) throws {
@@ -72,7 +73,7 @@ struct MalformedTests {
     }
   }
 
-  @Test(arguments: Isolation.allCases)
+  @Test(.slow, arguments: Isolation.allCases)
   func `A flipped byte in gzip is found or changes nothing`(_ isolation: Isolation) throws {
     let whole = Gzip.member(Tar.archive(Tar.entry("a", Self.hello)))
     var accepted = 0
@@ -154,7 +155,7 @@ struct MalformedTests {
     #expect(error?.code == .truncated)
   }
 
-  @Test(arguments: Isolation.allCases)
+  @Test(.slow, arguments: Isolation.allCases)
   func `A hundred thousand entries without content are that many keys`(_ isolation: Isolation) throws {
     let entries = (0..<100_000).flatMap { Tar.entry("f\($0)") }
     var count = 0

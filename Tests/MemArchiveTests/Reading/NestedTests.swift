@@ -1,4 +1,5 @@
 import MemArchive
+import TestSupport
 import Testing
 
 /// Archives inside archives, under one name space.

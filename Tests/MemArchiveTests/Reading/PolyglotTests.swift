@@ -1,4 +1,5 @@
 import MemArchive
+import TestSupport
 import Testing
 
 /// Bytes that are two archives at once.

@@ -1,5 +1,6 @@
 import MemArchive
 import SystemPackage
+import TestSupport
 import Testing
 
 /// One entry at a time.

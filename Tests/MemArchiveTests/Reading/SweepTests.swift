@@ -1,11 +1,12 @@
 import Glibc
 import MemArchive
+import TestSupport
 import Testing
 
 /// Each format with a cut at every byte and a change of every byte: a verdict each time, and never a wrong content where
 /// the format carries checksums. Read in this process alone: a worker for each of some 100,000 readings would take an hour, and
 /// what it decodes with is the same.
-struct SweepTests {
+@Suite(.slow) struct SweepTests {
   struct Subject: CustomTestStringConvertible {
     let file: String
     /// Whether every byte of content is under a checksum.

@@ -4,12 +4,13 @@ import CFaults
 import Foundation
 import Glibc
 import SystemPackage
+import TestSupport
 import Testing
 
 @testable import MemArchive
 
 /// Whatever runs out while a worker is started, the archive is not read without one.
-struct ExhaustionTests {
+@Suite(.slow) struct ExhaustionTests {
   /// What came of an extraction that would take less than a sandbox where the system has none.
   private enum Outcome: Equatable {
     case sandboxed

@@ -5,6 +5,7 @@ import CTrying
 import Foundation
 import Glibc
 import SystemPackage
+import TestSupport
 import Testing
 
 @testable import MemArchive
@@ -25,7 +26,7 @@ struct FilterReachTests {
   private func outcome(
     _ call: Int, _ arguments: [Int], of archive: String, blockingSignals: Bool = false
   ) throws -> Outcome {
-    let worker = try TryingWorker.trying(call, arguments, blockingSignals: blockingSignals)
+    let worker = try NamedWorker(calling: call, arguments, blockingSignals: blockingSignals)
     let options = ExtractionOptions(sandbox: .required, worker: worker.path)
     let error = #expect(throws: ArchiveError.self) {
       try ArchiveReader(path: FilePath(archive)).extract(options: options)
@@ -114,7 +115,7 @@ struct FilterReachTests {
 
   @Test func `What a C library does by itself is rather a defect than an attack, and said to be`() throws {
     func advice(_ call: Int) throws -> String {
-      let worker = try TryingWorker.trying(call)
+      let worker = try NamedWorker(calling: call)
       let options = ExtractionOptions(sandbox: .required, worker: worker.path)
       return try #require(
         #expect(throws: ArchiveError.self) {
@@ -147,9 +148,9 @@ struct FilterReachTests {
   }
 
   /// What is not on the list is reported and made all the same: one run shows all of it.
-  @Test(arguments: Fixture.all, [1, 3])
+  @Test(.slow, arguments: Fixture.all, [1, 3])
   func `Whatever a fixture makes libraries call, the list has it`(_ fixture: Fixture, _ threads: Int) throws {
-    let worker = try TryingWorker("report")
+    let worker = try NamedWorker(trying: "report")
     var options = ExtractionOptions(
       formats: .all, parallelism: threads, onError: .keepGoing, sandbox: .required)
     options.worker = worker.path
@@ -160,7 +161,7 @@ struct FilterReachTests {
   }
 
   @Test func `A call that is not on the list is reported`() throws {
-    let worker = try TryingWorker("report,\(CTRYING_GETPPID)")
+    let worker = try NamedWorker(trying: "report,\(CTRYING_GETPPID)")
     let options = ExtractionOptions(sandbox: .required, worker: worker.path)
     #expect(try !ArchiveReader(path: FilePath(Fixture.path("tree.tar.gz"))).extract(options: options).isEmpty)
     #expect(try worker.reportedCalls == [CTRYING_GETPPID])

@@ -1,12 +1,13 @@
 // An optimised build has no @testable modules, and runs none of these.
 #if DEBUG
 import CZlib
+import TestSupport
 import Testing
 
 @testable import MemArchive
 
 /// Zips of many small entries, whose worker has few descriptors.
-struct ManyEntriesTests {
+@Suite(.slow) struct ManyEntriesTests {
   /// Counts what comes, and keeps nothing.
   private struct Counter: EntryVisitor {
     var files = 0

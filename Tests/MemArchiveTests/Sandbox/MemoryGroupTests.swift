@@ -1,16 +1,20 @@
 import Foundation
 import Glibc
 import SystemPackage
+import TestSupport
 import Testing
 
 #if DEBUG
+import HostileWorker
+
 @testable import MemArchive
 #else
 import MemArchive
 #endif
 
 /// Memory that a control group bounds, and whose overrun the kernel answers by killing.
-@Suite(.enabled(if: MemoryGroup.isAvailable, "no control group with a memory limit can be made here"))
+@Suite(
+  .slow, .enabled(if: MemoryGroup.isAvailable, "no control group with a memory limit can be made here"))
 struct MemoryGroupTests {
   /// 256 MiB of zeros, in a group of 128 MiB.
   private static let bomb = Gzip.deflated(
@@ -67,27 +71,22 @@ struct MemoryGroupTests {
   }
 
   #if DEBUG
-  /// 600 MB each, from a worker that says whatever it likes, to a host that bounds nothing.
-  @Test(arguments: [
-    "packet(record(warning(b'w' * 40000)))", "big(record(entry(b'x' * 40000 + b'%d' % i)))",
-    "big(record(attributed(b'%d' % i, 100000)))", "packet(record(note(b'n' * 40000)))",
-  ])
-  func `A worker that was taken over does not have its host killed`(_ word: String) async throws {
-    await #expect(processExitsWith: .success) { [word] in
+  /// Hundreds of MB, from a worker that says whatever it likes, to a host that bounds nothing.
+  @Test(arguments: Lie.gigantic)
+  func `A worker that was taken over does not have its host killed`(_ lie: Lie) async throws {
+    await #expect(processExitsWith: .success) { [name = lie.name as String] in
       let group = try MemoryGroup(bytes: 128 << 20)
       guard group.enter() else { exit(1) }
       var code: ArchiveError.Code?
       var count = 0
-      try HostileWorkerTests.withWorker(
-        "ready()\nfor i in range(15000): \(word)\npacket(record(end()))"
-      ) { worker in
-        let options = ExtractionOptions(
-          onError: .keepGoing, sandbox: .required, worker: worker, timeout: .seconds(50))
-        do {
-          count = try ArchiveReader(bytes: [1]).extract(options: options).warnings.count
-        } catch let error as ArchiveError {
-          code = error.code
-        }
+      let worker = try NamedWorker(telling: name)
+      var options = worker.options
+      options.onError = .keepGoing
+      options.timeout = .seconds(50)
+      do {
+        count = try ArchiveReader(bytes: [1]).extract(options: options).warnings.count
+      } catch let error as ArchiveError {
+        code = error.code
       }
       group.remove()
       exit(code == .limitExceeded || (code == nil && count > 0) ? 0 : 2)

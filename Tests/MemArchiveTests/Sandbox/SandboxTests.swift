@@ -2,6 +2,7 @@
 #if DEBUG
 import Foundation
 import SystemPackage
+import TestSupport
 import Testing
 
 @testable import MemArchive
@@ -115,7 +116,7 @@ struct SandboxTests {
   private static let tar =
     (0..<300).reduce(into: Bytes()) { $0 += Tar.entry("entry-\($1)", content($1)) } + Tar.end
 
-  @Test(arguments: [1, 2, 5], ExtractionOptions.Storage.allCases)
+  @Test(.slow, arguments: [1, 2, 5], ExtractionOptions.Storage.allCases)
   func `Many entries come in their order, on however many threads`(
     _ parallelism: Int, _ storage: ExtractionOptions.Storage
   ) throws {
@@ -154,7 +155,7 @@ struct SandboxTests {
   }()
 
   /// A worker has threads for blocks whose sizes are told, as `-T2` tells them; one-threaded xz tells none.
-  @Test(arguments: [1, 2, 5])
+  @Test(.slow, arguments: [1, 2, 5])
   func `xz is decoded as in process, whatever its blocks tell, on however many threads`(_ parallelism: Int)
     throws
   {

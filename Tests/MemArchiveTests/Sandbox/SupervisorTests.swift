@@ -3,6 +3,7 @@ import Glibc
 import MemArchive
 import Synchronization
 import SystemPackage
+import TestSupport
 import Testing
 
 private let archive = Tar.archive(
@@ -15,7 +16,7 @@ private let signals = Atomic<Int>(0)
 private func hasNoChild() -> Bool { waitpid(-1, nil, WNOHANG) == -1 && errno == ECHILD }
 
 /// What stands between a host and its worker; each test in a process that has no children but these.
-struct SupervisorTests {
+@Suite(.slow) struct SupervisorTests {
   @Test(.timeLimit(.minutes(5)))
   func `A host hears of no child, neither meanwhile nor afterwards`() async {
     await #expect(processExitsWith: .success) {

@@ -3,6 +3,7 @@
 import CLinux
 import Foundation
 import SystemPackage
+import TestSupport
 import Testing
 
 @testable import MemArchive
@@ -47,13 +48,12 @@ struct WorkerMessageTests {
 
   /// `MEMARCHIVE_WRITE_SEEDS=1` writes them.
   @Test func `The fuzzer starts from these messages, each and all in one`() throws {
-    let directory = Fixture.directory.deletingLastPathComponent().appendingPathComponent("Tests/Fuzz/Worker")
     let isWriting = clinux_secure_environment("MEMARCHIVE_WRITE_SEEDS") != nil
     var writer = BinaryEncoder()
     for message in Self.messages { message.encode(to: &writer) }
     let seeds = [("packet", writer.bytes)] + Self.messages.enumerated().map { ("\($0)", Self.record($1)) }
     for (name, bytes) in seeds {
-      let path = directory.appendingPathComponent(name)
+      let path = Repository.url("Tests/Fuzz/Worker/\(name)")
       if isWriting { try Data(bytes).write(to: path) }
       #expect(try Bytes(Data(contentsOf: path)) == bytes, "\(path.path)")
     }
@@ -69,8 +69,8 @@ struct WorkerMessageTests {
     }
   }
 
-  @Test func `Any bytes are decoded or refused`() {
-    var random = SystemRandomNumberGenerator()
+  @Test(.seeded) func `Any bytes are decoded or refused`() {
+    var random = SeededGenerator()
     var accepted = 0
     for round in 0..<60_000 {
       var record = Self.record(Self.messages[round % Self.messages.count])

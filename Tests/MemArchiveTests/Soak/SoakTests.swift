@@ -1,6 +1,7 @@
 import CFaults
 import Foundation
 import MemArchive
+import TestSupport
 import Testing
 
 /// Every fixture, extracted in every way on several threads and cancelled at random, for as long as SOAK_SECONDS says:
@@ -9,14 +10,14 @@ import Testing
 @Suite(.disabled(if: soakSeconds == 0, "make soak sets SOAK_SECONDS"))
 struct SoakTests {
   /// In a process of its own: descriptors, mappings and memory are counted.
-  @Test func `Mixed extractions that are cancelled at random leave nothing behind`() async {
+  @Test(.seeded) func `Mixed extractions that are cancelled at random leave nothing behind`() async {
     await #expect(processExitsWith: .success) {
       let clock = ContinuousClock()
       let end = clock.now + .seconds(soakSeconds)
       var settled: (descriptors: Int32, memory: Int)?
       var (rounds, outcomes) = (0, Outcomes())
       repeat {
-        outcomes += await round()
+        outcomes += await round(rounds)
         rounds += 1
         // A decoder's thread may be about to end, and with it its descriptors: what is left is left for good.
         var descriptors = cfaults_open_descriptors()
@@ -38,7 +39,8 @@ struct SoakTests {
       } while clock.now < end
       #expect(outcomes.extracted > 0 && outcomes.cancelled > 0, "\(outcomes)")
       let growth = residentMemory() - (settled?.memory ?? 0)
-      let report = "soak: \(rounds) rounds, \(outcomes), memory \(growth >> 10) KiB more than after round 5\n"
+      let report =
+        "soak: MEMARCHIVE_SEED=\(SeededGenerator.seed), \(rounds) rounds, \(outcomes), memory \(growth >> 10) KiB more than after round 5\n"
       try Data(report.utf8).write(to: URL(fileURLWithPath: ".build/soak.log"))
     }
   }
@@ -61,12 +63,13 @@ struct Outcomes: CustomStringConvertible {
 }
 
 /// Eight tasks with a few extractions each.
-private func round() async -> Outcomes {
+private func round(_ number: Int) async -> Outcomes {
   await withTaskGroup(of: Outcomes.self) { group in
-    for _ in 0..<8 {
+    for task in 0..<8 {
       group.addTask {
         var outcomes = Outcomes()
-        for _ in 0..<20 { outcomes += await extraction() }
+        var random = SeededGenerator(stream: number * 8 + task)
+        for _ in 0..<20 { outcomes += await extraction(&random) }
         return outcomes
       }
     }
@@ -76,25 +79,31 @@ private func round() async -> Outcomes {
   }
 }
 
-private func extraction() async -> Outcomes {
-  guard let fixture = Fixture.all.randomElement(), var bytes = try? fixture.bytes else { return Outcomes() }
+private func extraction(_ random: inout SeededGenerator) async -> Outcomes {
+  guard let fixture = Fixture.all.randomElement(using: &random), var bytes = try? fixture.bytes else {
+    return Outcomes()
+  }
   // One in three is damaged somewhere.
-  if Int.random(in: 0..<3) == 0, let index = bytes.indices.randomElement() {
-    bytes[index] ^= UInt8.random(in: 1...255)
+  if Int.random(in: 0..<3, using: &random) == 0, let index = bytes.indices.randomElement(using: &random) {
+    bytes[index] ^= UInt8.random(in: 1...255, using: &random)
   }
   let options = ExtractionOptions(
-    limits: Limits(totalBytes: 1 << 26, heldBytes: 1 << 26), fill: .allCases.randomElement() ?? .automatic,
-    storage: .allCases.randomElement() ?? .automatic, parallelism: Int.random(in: 1...4),
-    onError: Bool.random() ? .keepGoing : .stop, sandbox: Int.random(in: 0..<4) == 0 ? .required : .off)
-  let isNested = Bool.random()
+    limits: Limits(totalBytes: 1 << 26, heldBytes: 1 << 26),
+    fill: .allCases.randomElement(using: &random) ?? .automatic,
+    storage: .allCases.randomElement(using: &random) ?? .automatic,
+    parallelism: Int.random(in: 1...4, using: &random),
+    onError: Bool.random(using: &random) ? .keepGoing : .stop,
+    sandbox: Int.random(in: 0..<4, using: &random) == 0 ? .required : .off)
+  let isNested = Bool.random(using: &random)
   let archive = bytes
-  let task = Task {
+  let task = Task { [random] in
+    var random = random
     let files = try await ArchiveReader(bytes: archive).extract(
       nested: isNested ? .expand : .keep, options: options)
-    for (_, file) in files where Bool.random() { _ = try file.withBytes { $0.byteCount } }
+    for (_, file) in files where Bool.random(using: &random) { _ = try file.withBytes { $0.byteCount } }
   }
-  if Bool.random() {
-    for _ in 0..<Int.random(in: 0...200) { await Task.yield() }
+  if Bool.random(using: &random) {
+    for _ in 0..<Int.random(in: 0...200, using: &random) { await Task.yield() }
     task.cancel()
   }
   switch await task.result {

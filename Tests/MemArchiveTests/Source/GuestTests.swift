@@ -1,6 +1,7 @@
 import Glibc
 import MemArchive
 import SystemPackage
+import TestSupport
 import Testing
 
 /// The library is a guest in its host's process.

@@ -1,6 +1,7 @@
 // An optimised build has no @testable modules, and runs none of these.
 #if DEBUG
 import SystemPackage
+import TestSupport
 import Testing
 
 @testable import MemArchive

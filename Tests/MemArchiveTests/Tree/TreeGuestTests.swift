@@ -1,10 +1,11 @@
 import Foundation
 import Glibc
 import MemArchive
+import TestSupport
 import Testing
 
 /// A tree is made inside a host that has its own ideas, and leaves nothing there.
-struct TreeGuestTests {
+@Suite(.slow) struct TreeGuestTests {
   private static let archive = Tar.archive(Tar.entry("a/b", Bytes("content".utf8)))
 
   /// Makes a tree by the helper, and reads from it.

@@ -2,6 +2,7 @@ import Foundation
 import Glibc
 import MemArchive
 import Synchronization
+import TestSupport
 import Testing
 
 /// What an archive may not do with names and links.

@@ -1,5 +1,6 @@
 import Foundation
 import MemArchive
+import TestSupport
 import Testing
 
 /// Archives inside archives, as directories of a tree, where something is wrong with one of them.

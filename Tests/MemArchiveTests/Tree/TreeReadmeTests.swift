@@ -1,5 +1,6 @@
 import Foundation
 import MemArchive
+import TestSupport
 import Testing
 
 // BEGIN README
@@ -14,15 +15,14 @@ struct TreeReadmeTests {
     let source = try String(contentsOfFile: #filePath, encoding: .utf8)
     let example = try #require(
       source.split(separator: "// BEGIN README\n").last?.split(separator: "\n// END README").first)
-    let root = Fixture.directory.deletingLastPathComponent()
-    let readme = try String(contentsOf: root.appendingPathComponent("README.md"), encoding: .utf8)
+    let readme = try Repository.text(of: "README.md")
     #expect(readme.contains("```swift\n" + example + "\n```"))
   }
 
   /// In a process of its own, for the working directory is everybody's.
   @Test func `The example lists a directory that is only in an archive`() async {
     await #expect(processExitsWith: .success) {
-      guard chdir(Fixture.directory.deletingLastPathComponent().path) == 0 else { exit(1) }
+      guard chdir(Repository.path("")) == 0 else { exit(1) }
       let names = try fonts()
       guard names.count == 1, names[0].hasSuffix(".ttf") || names[0].hasSuffix(".otf") else { exit(2) }
     }

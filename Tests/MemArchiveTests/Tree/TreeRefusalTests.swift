@@ -3,6 +3,7 @@ import Foundation
 import Glibc
 import MemArchive
 import SystemPackage
+import TestSupport
 import Testing
 
 /// Where the system refuses a tree, the error says which call, and what to change.

@@ -2,6 +2,7 @@ import Foundation
 import Glibc
 import MemArchive
 import SystemPackage
+import TestSupport
 import Testing
 
 /// A worker's tree is the one that this process makes.

@@ -1,5 +1,6 @@
 // An optimised build has no @testable modules, and runs none of these.
 #if DEBUG
+import TestSupport
 import Testing
 
 @testable import MemArchive

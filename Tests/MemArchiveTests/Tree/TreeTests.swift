@@ -2,6 +2,7 @@ import Foundation
 import Glibc
 import MemArchive
 import SystemPackage
+import TestSupport
 import Testing
 
 extension ExtractionContext {

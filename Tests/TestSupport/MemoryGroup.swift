@@ -2,7 +2,7 @@ import Foundation
 import Glibc
 
 /// A control group with so much memory, which a process enters; cgroups(7).
-struct MemoryGroup: Codable {
+package struct MemoryGroup: Codable {
   private let path: String
 
   /// Where groups are made: this process's own, by version 1's memory controller or by version 2.
@@ -25,13 +25,13 @@ struct MemoryGroup: Codable {
     return nil
   }
 
-  static let isAvailable: Bool = {
+  package static let isAvailable: Bool = {
     guard let group = try? MemoryGroup(bytes: 64 << 20) else { return false }
     group.remove()
     return true
   }()
 
-  init(bytes: Int) throws {
+  package init(bytes: Int) throws {
     guard let parent = Self.parent else { throw POSIXError(.EPERM) }
     path = "\(parent.path)/memarchive-\(UUID().uuidString)"
     guard mkdir(path, 0o755) == 0 else { throw POSIXError(.EPERM) }
@@ -42,15 +42,15 @@ struct MemoryGroup: Codable {
   }
 
   /// Puts this process there.
-  func enter() -> Bool { write("\(getpid())", to: "cgroup.procs") }
+  package func enter() -> Bool { write("\(getpid())", to: "cgroup.procs") }
 
-  /// Bytes of memfds and tmpfs that are charged to it, whoever holds them.
-  var sharedMemory: Int? {
+  /// ByteString of memfds and tmpfs that are charged to it, whoever holds them.
+  package var sharedMemory: Int? {
     text(of: "memory.stat").split(separator: "\n").first { $0.hasPrefix("shmem ") }
       .flatMap { Int($0.dropFirst("shmem ".count)) }
   }
 
-  func remove() {
+  package func remove() {
     if let parent = Self.parent?.path, text(of: "cgroup.procs").split(separator: "\n").contains("\(getpid())")
     {
       _ = Self(path: parent.contains("memarchive-") ? (parent as NSString).deletingLastPathComponent : parent)

@@ -4,11 +4,11 @@ import Synchronization
 
 /// A program to be started with exact arguments, bytes that need not be UTF-8, and with nothing of this
 /// process but what is named here. Foundation's Process can do neither.
-struct Command: Sendable {
-  enum Input: Sendable {
+package struct Command: Sendable {
+  package enum Input: Sendable {
     case nothing
     /// A pipe that holds these bytes and then ends.
-    case pipe(Bytes)
+    case pipe(ByteString)
     case file(String)
     /// One of this process, which keeps it.
     case descriptor(CInt)
@@ -16,7 +16,7 @@ struct Command: Sendable {
     case closed
   }
 
-  enum Output: Sendable {
+  package enum Output: Sendable {
     case captured
     case file(String)
     /// A pipe that nobody reads.
@@ -25,21 +25,21 @@ struct Command: Sendable {
     case closed
   }
 
-  var arguments: [Bytes]
-  var input = Input.nothing
-  var output = Output.captured
-  var directory = Fixture.directory
+  package var arguments: [ByteString]
+  package var input = Input.nothing
+  package var output = Output.captured
+  package var directory = Fixture.directory
   /// Beside PATH and a UTF-8 locale.
-  var environment: [String: String] = [:]
+  package var environment: [String: String] = [:]
 
-  init(_ arguments: [Bytes]) { self.arguments = arguments }
-  init(_ arguments: Bytes...) { self.arguments = arguments }
+  package init(_ arguments: [ByteString]) { self.arguments = arguments }
+  package init(_ arguments: ByteString...) { self.arguments = arguments }
 
   /// Starts it and waits for its end.
-  func run() throws -> Outcome { try start().wait() }
+  package func run() throws -> Outcome { try start().wait() }
 
   /// Starts it as a process group of its own, with descriptors 0, 1 and 2 alone and no signal blocked.
-  func start() throws -> Running {
+  package func start() throws -> Running {
     let errors = try PipeEnds()
     defer { close(errors.writing) }
     var actions = posix_spawn_file_actions_t()
@@ -76,8 +76,8 @@ struct Command: Sendable {
     posix_spawnattr_setsigmask(&attributes, &signals)
     posix_spawnattr_setflags(
       &attributes, Int16(POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP))
-    let arguments = CStrings(["env", "-C", Bytes(directory.utf8), "--"] + arguments)
-    let environment = CStrings(variables.map { Bytes("\($0.key)=\($0.value)") })
+    let arguments = CStrings(["env", "-C", ByteString(directory.utf8), "--"] + arguments)
+    let environment = CStrings(variables.map { ByteString("\($0.key)=\($0.value)") })
     return try PipeEnds.whileNoneIsMade {
       // Whatever else this process has open is closed there; a number that is closed already does no harm.
       for name in try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd") {
@@ -138,11 +138,11 @@ struct Command: Sendable {
 }
 
 /// Both ends of a new pipe; neither is inherited unless it is duplicated.
-struct PipeEnds {
-  let reading: CInt
-  let writing: CInt
+package struct PipeEnds {
+  package let reading: CInt
+  package let writing: CInt
 
-  init() throws {
+  package init() throws {
     (reading, writing) = try Self.whileNoneIsMade {
       var ends: [CInt] = [-1, -1]
       try SystemFailure.check(pipe(&ends), "pipe")
@@ -152,7 +152,7 @@ struct PipeEnds {
   }
 
   /// Calls `body` alone: between pipe(2) and FD_CLOEXEC no process must start and keep the pipe.
-  static func whileNoneIsMade<Result>(_ body: () throws -> Result) throws -> Result {
+  package static func whileNoneIsMade<Result>(_ body: () throws -> Result) throws -> Result {
     try lock.withLock { _ in try body() }
   }
 
@@ -163,7 +163,7 @@ struct PipeEnds {
 private final class CStrings {
   private(set) var pointers: [UnsafeMutablePointer<CChar>?]
 
-  init(_ strings: [Bytes]) {
+  init(_ strings: [ByteString]) {
     pointers = strings.map { strdup($0.values.map { CChar(bitPattern: $0) } + [0]) } + [nil]
   }
 

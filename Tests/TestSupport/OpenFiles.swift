@@ -2,12 +2,12 @@ import Foundation
 import Glibc
 
 /// What this process holds of files in memory, by a label that only one test uses: other tests run at the same time.
-struct OpenFiles: Equatable {
-  let descriptors: Int
-  let mappings: Int
+package struct OpenFiles: Equatable {
+  package let descriptors: Int
+  package let mappings: Int
 
   /// - Parameter label: part of the name of the memory files that are meant.
-  init(labelled label: String) {
+  package init(labelled label: String) {
     let directory = "/proc/self/fd"
     let names = (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
     descriptors = names.count {
@@ -20,16 +20,16 @@ struct OpenFiles: Equatable {
     mappings = maps.split(separator: "\n").count { $0.contains("memfd:" + label) }
   }
 
-  static let none = OpenFiles(descriptors: 0, mappings: 0)
+  package static let none = OpenFiles(descriptors: 0, mappings: 0)
 
-  init(descriptors: Int, mappings: Int) {
+  package init(descriptors: Int, mappings: Int) {
     self.descriptors = descriptors
     self.mappings = mappings
   }
 }
 
 /// A pipe that a thread fills with `bytes`; the reading end is the caller's to close.
-func pipe(filledWith bytes: Bytes) throws -> Int32 {
+package func pipe(filledWith bytes: Bytes) throws -> Int32 {
   var ends: [Int32] = [0, 0]
   guard Glibc.pipe(&ends) == 0 else { throw POSIXError(.EMFILE) }
   let writer = ends[1]

@@ -1,3 +1,5 @@
+import TestSupport
+
 /// A zip whose one entry is the zip itself: whoever goes into it goes on for ever.
 ///
 /// A program in DEFLATE's two instructions that prints itself, as quines of any language: `literal` writes what follows,

@@ -1,22 +1,22 @@
-import Glibc
+package import Glibc
 
 /// A process on its way.
-struct Running {
-  let pid: pid_t
+package struct Running {
+  package let pid: pid_t
   fileprivate let output: CInt?
   fileprivate let errors: CInt
 
   /// What it says on standard error, until somebody waits for its end.
-  var errorDescriptor: CInt { errors }
+  package var errorDescriptor: CInt { errors }
 
-  init(pid: pid_t, output: CInt?, errors: CInt) {
+  package init(pid: pid_t, output: CInt?, errors: CInt) {
     self.pid = pid
     self.output = output
     self.errors = errors
   }
 
   /// Everything it writes until its end. What hangs is killed after a minute, with all that it started.
-  func wait() throws -> Outcome {
+  package func wait() throws -> Outcome {
     var collected: [CInt: [UInt8]] = [:]
     var open = [output, errors].compactMap { $0 }
     defer { [output, errors].compactMap { $0 }.forEach { close($0) } }
@@ -28,7 +28,8 @@ struct Running {
         kill(-pid, SIGKILL)
         _ = try reap()
         throw Hang(
-          output: Bytes(output.flatMap { collected[$0] } ?? []), errors: Bytes(collected[errors] ?? []))
+          output: ByteString(output.flatMap { collected[$0] } ?? []),
+          errors: ByteString(collected[errors] ?? []))
       }
       for state in states where state.revents != 0 {
         let bytes = try read(state.fd)
@@ -37,8 +38,8 @@ struct Running {
       }
     }
     return Outcome(
-      end: try reap(), output: Bytes(output.flatMap { collected[$0] } ?? []),
-      errors: Bytes(collected[errors] ?? []))
+      end: try reap(), output: ByteString(output.flatMap { collected[$0] } ?? []),
+      errors: ByteString(collected[errors] ?? []))
   }
 
   private func read(_ descriptor: CInt) throws -> [UInt8] {
@@ -57,25 +58,27 @@ struct Running {
 }
 
 /// A process that did not end.
-struct Hang: Error, CustomStringConvertible {
-  let output: Bytes
-  let errors: Bytes
-  var description: String { "it did not end, and had written\n\(output)\nand to standard error\n\(errors)" }
+package struct Hang: Error, CustomStringConvertible {
+  package let output: ByteString
+  package let errors: ByteString
+  package var description: String {
+    "it did not end, and had written\n\(output)\nand to standard error\n\(errors)"
+  }
 }
 
 /// A system call of the test itself that failed.
-struct SystemFailure: Error, CustomStringConvertible {
-  let call: String
-  let number: CInt
-  var description: String { "\(call): \(String(cString: strerror(number)))" }
+package struct SystemFailure: Error, CustomStringConvertible {
+  package let call: String
+  package let number: CInt
+  package var description: String { "\(call): \(String(cString: strerror(number)))" }
 
-  init(_ call: String, _ number: CInt) {
+  package init(_ call: String, _ number: CInt) {
     self.call = call
     self.number = number
   }
 
   @discardableResult
-  static func check(_ result: CInt, _ call: String) throws -> CInt {
+  package static func check(_ result: CInt, _ call: String) throws -> CInt {
     guard result >= 0 else { throw SystemFailure(call, errno) }
     return result
   }

@@ -1,17 +1,17 @@
 import Glibc
 
 /// A pid namespace of its own, by unshare(1).
-enum PidNamespace {
+package enum PidNamespace {
   /// In front of a command; /proc stays that of the namespace around it.
-  static let command: [Bytes] = ["unshare", geteuid() == 0 ? "-pf" : "-rpf"]
-  static let isPossible = (try? Command(command + ["--mount-proc", "true"]).run())?.end == .exit(0)
+  package static let command: [ByteString] = ["unshare", geteuid() == 0 ? "-pf" : "-rpf"]
+  package static let isPossible = (try? Command(command + ["--mount-proc", "true"]).run())?.end == .exit(0)
 
   /// Runs a command as a child of a process 1 that waits for it and for nobody else, until it and all that it started have
   /// ended.
   ///
   /// - Returns: The names of the processes that nobody has reaped.
-  static func zombies(after arguments: [Bytes]) throws -> [Bytes] {
-    let first: Bytes = """
+  package static func zombies(after arguments: [ByteString]) throws -> [ByteString] {
+    let first: ByteString = """
       import os, subprocess, sys
 
       def others():

@@ -1,12 +1,12 @@
 import Foundation
 
 /// One JSON object a line, compared by what it says: the order of an object's keys means nothing.
-struct JSONLines: Equatable {
-  enum Value: Decodable, Hashable {
+package struct JSONLines: Equatable {
+  package enum Value: Decodable, Hashable {
     case number(Int64)
     case text(String)
 
-    init(from decoder: any Decoder) throws {
+    package init(from decoder: any Decoder) throws {
       let container = try decoder.singleValueContainer()
       if let number = try? container.decode(Int64.self) {
         self = .number(number)
@@ -16,10 +16,10 @@ struct JSONLines: Equatable {
     }
   }
 
-  let objects: [[String: Value]]
+  package let objects: [[String: Value]]
 
   /// - Throws: when a line is no object of numbers and texts, or the last line has no end.
-  init(_ bytes: Bytes) throws {
+  package init(_ bytes: ByteString) throws {
     guard bytes.values.isEmpty || bytes.values.last == UInt8(ascii: "\n") else { throw UnfinishedLine() }
     objects = try bytes.lines.map { try JSONDecoder().decode([String: Value].self, from: Data($0.values)) }
   }

@@ -1,14 +1,14 @@
 import Foundation
-import Glibc
+package import Glibc
 
 /// The processes below this one, as /proc tells them.
-enum Family {
-  struct Worker {
-    let supervisor: pid_t
-    let worker: pid_t
+package enum Family {
+  package struct Worker {
+    package let supervisor: pid_t
+    package let worker: pid_t
   }
 
-  static func children(of process: String) -> [pid_t] {
+  package static func children(of process: String) -> [pid_t] {
     let tasks = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/\(process)/task")) ?? []
     return tasks.flatMap { task in
       ((try? String(contentsOfFile: "/proc/\(process)/task/\(task)/children", encoding: .utf8)) ?? "")
@@ -18,7 +18,7 @@ enum Family {
 
   /// The workers that were started by this path and that are not reaped, each with its supervisor. Tests beside this one have
   /// theirs in the same process: it is a path of one's own (`NamedWorker`), or one asks in a process of one's own.
-  static func workers(named path: String) -> [Worker] {
+  package static func workers(named path: String) -> [Worker] {
     children(of: "self").flatMap { supervisor in
       children(of: "\(supervisor)").filter { worker in
         let command = (try? Bytes(contentsOfFile: "/proc/\(worker)/cmdline")) ?? []
@@ -28,7 +28,7 @@ enum Family {
   }
 
   /// Whether it is there and more than a corpse that waits for its parent.
-  static func lives(_ process: pid_t) -> Bool {
+  package static func lives(_ process: pid_t) -> Bool {
     guard let status = try? String(contentsOfFile: "/proc/\(process)/stat", encoding: .utf8),
       let name = status.lastIndex(of: ")")
     else { return false }
@@ -36,5 +36,5 @@ enum Family {
   }
 
   /// Waits until it lives no more.
-  static func awaitEnd(of process: pid_t) { while lives(process) { sched_yield() } }
+  package static func awaitEnd(of process: pid_t) { while lives(process) { sched_yield() } }
 }
