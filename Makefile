@@ -1,5 +1,6 @@
-# quick [FILTER=Zip]   debug build, and the library's tests without the slow suites
-# demo   the main job on real input            test   all tests        check  lint and the library's tests
+# quick [FILTER=Zip]   debug build, and the tests that take a second or less
+# check  before a commit: lint, and all tests of the library
+# test   all tests                             demo   the main job on real input
 # bench  the benchmark                         docs   the documentation as a web site, in docs/
 # test-minimal   the library's tests without the fast decoders
 # test-sanitized   the library's tests under the address and the thread sanitizer
@@ -12,9 +13,11 @@
 # conformance CORPUS=DIR   every archive of a corpus against its manifest
 # test-consumers   real programs by each kind of path: as you are, as nobody, and with every file system read-only
 # consumers   the same with more and larger programs, and the example for swift-subprocess
+# nightly   what takes longer than each change is worth: sanitizers, soak, both kernels, Debian 13, consumers
 # lint   the formatter's rules                 install PREFIX=/usr/local [DESTDIR=]               clean
 #
-# Each target installs the Debian packages that it misses (by sudo when not root).
+# Each target installs the Debian packages that it misses (by sudo when not root). MEMARCHIVE_SEED=, which each run prints,
+# makes the random numbers of tests the same again.
 
 SWIFT ?= swift
 PREFIX ?= /usr/local
@@ -34,224 +37,143 @@ CONSUMER_PACKAGES = file fluidsynth fontconfig librsvg2-bin libsndfile1 libxml2-
 BENCH_PACKAGES = $(BUILD_PACKAGES) libarchive-tools libdeflate-dev p7zip-full python3-matplotlib python3-pip unzip xz-utils zip zstd
 MORE_PACKAGES = default-jre-headless ffmpeg gcc gdal-bin git libc6-dev libcdio-utils mmdb-bin nodejs poppler-utils
 DEMO_PACKAGES = $(BUILD_PACKAGES) bubblewrap fluidsynth fontconfig libfluidsynth-dev libfreetype-dev openssl python3 strace
+KERNEL_PACKAGES = $(BUILD_PACKAGES) binutils busybox-static bzip2 p7zip-full python3 qemu-system-x86 util-linux xz-utils zip zstd
 
-define need
-@missing=; for package in $(1); do \
-  dpkg-query -W -f '$${Status}' $$package 2>/dev/null | grep -q 'ok installed' || missing="$$missing $$package"; \
-done; \
-if [ -n "$$missing" ]; then \
-  echo "Installing:$$missing"; \
-  $(SUDO) apt-get update -qq && \
-  $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $$missing >/dev/null; \
-fi
-endef
+need = @Scripts/need
 
-# A run of thousands of lines says what failed at its end once more.
-define tested
-@echo '$(strip $(1))'; bash -o pipefail -c '$(strip $(1)) 2>&1 | tee .build/test.log' \
-  || { echo; echo 'What failed:'; grep -a -A 3 -e '✘' -e 'error:' .build/test.log; exit 1; }
-endef
-
-# Runs the consumers' tests as this user, as nobody where root can become so, and with every file system read-only.
-# For nobody, programs are those of the system: root's own are closed to others.
-define everywhere
-rm -rf $(1) && python3 Tests/ConsumerTests/archives.py $(1) $(2) && chmod -R a+rX $(1)
-$(call consumers,$(1),$(2))
-if [ "$$(id -u)" = 0 ]; then \
-  setpriv --reuid=65534 --regid=65534 --clear-groups \
-    env -i PATH=/usr/local/bin:/usr/bin:/bin HOME=/nonexistent $(call consumers,$(1),$(2)); fi
-bwrap --ro-bind / / --dev /dev --remount-ro /dev --die-with-parent $(call consumers,$(1),$(2))
-endef
-consumers = env MEMARCHIVE_CONSUMER_ARCHIVES=$(1) MEMARCHIVE_CONSUMERS=$(2) \
-  $(CURDIR)/.build/debug/MemArchivePackageTests.xctest --testing-library swift-testing --filter ConsumerTests
-
-# The ordinary archives, made once: `swift test` makes what is missing too, and says nothing meanwhile.
-ordinary = python3 Tests/OrdinaryTests/ordinary.py .build/ordinary
-
-# What is to run where there is no Swift.
+# What is to run where there is no Swift; `demo` runs it too, and nothing else builds the program for release.
 STATIC = -c release --static-swift-stdlib --scratch-path .build/static
+# The library and its own tests alone.
+LIBRARY = MEMARCHIVE_LIBRARY=1
 
-# Installs the completions for a shell, which the program writes itself.
-complete = .build/static/release/memarchive --generate-completion-script $(1) > .build/completions.$(1) \
-  && install -D -m 644 .build/completions.$(1) $(DESTDIR)$(PREFIX)/share/$(2)
+.PHONY: quick check test test-consumers consumers test-minimal test-sanitized soak nightly aarch64 appliance kernels debian13 \
+  conformance fuzz demo bench docs lint install clean
 
-.PHONY: quick demo test test-consumers consumers test-minimal test-sanitized aarch64 appliance kernels debian13 check bench conformance fuzz \
-  soak docs lint install clean
-
-demo:
-	$(call need,$(DEMO_PACKAGES))
-	$(SWIFT) build -c release --product memarchive
-	$(SWIFT) build -c release --package-path Examples
-	Examples/demo.sh .build/release/memarchive Examples/.build/release/Demo
-
-# The second run is optimised, because only then a MemFile is released after its last use, and because a fault at each
-# system call takes thousands of extractions; the third has no writable
-# file system at all.
-test:
-	$(call need,$(TEST_PACKAGES))
+quick: export MEMARCHIVE_QUICK = 1
+quick:
+	$(need) $(TEST_PACKAGES)
 	$(SWIFT) build --build-tests
-	$(ordinary)
-	$(call tested,$(SWIFT) test --skip-build)
-	$(SWIFT) build -c release --build-tests
-	$(call tested,$(SWIFT) test -c release --skip-build --filter LifetimeTests --filter FaultTests)
+	Scripts/test --filter '$(or $(FILTER),MemArchiveTests)'
+
+check: lint
+	$(need) $(TEST_PACKAGES)
+	$(SWIFT) build --build-tests
+	Scripts/test --filter MemArchiveTests --skip SweepTests
+
+# Suites of thousands of archives, or of 50 MB, run optimised, as users have the library; so does what an optimised build alone
+# shows: a MemFile is released after its last use there.
+OPTIMISED = OrdinaryTests MemArchiveTests.SweepTests FaultTests
+test:
+	$(need) $(TEST_PACKAGES)
+	$(SWIFT) build --build-tests
+	Scripts/test --skip '^ConsumerTests\.' $(OPTIMISED:%=--skip %)
+	$(LIBRARY) $(SWIFT) build -c release --build-tests
+	python3 Tests/OrdinaryTests/ordinary.py .build/ordinary
+	$(LIBRARY) Scripts/test -c release $(OPTIMISED:%=--filter %) --filter LifetimeTests
 	bwrap --ro-bind / / --die-with-parent \
 	  .build/debug/MemArchivePackageTests.xctest --testing-library swift-testing --filter ReadOnlyTests
-	$(MAKE) test-consumers
+	Scripts/consumers .build/consumers
 
 test-consumers:
-	$(call need,$(TEST_PACKAGES))
+	$(need) $(TEST_PACKAGES)
 	$(SWIFT) build --build-tests
-	$(call everywhere,$(CURDIR)/.build/consumers,)
+	Scripts/consumers .build/consumers
 
 consumers:
-	$(call need,$(TEST_PACKAGES) $(MORE_PACKAGES))
+	$(need) $(TEST_PACKAGES) $(MORE_PACKAGES)
 	$(SWIFT) build --build-tests
-	$(call everywhere,$(CURDIR)/.build/consumers-more,more)
+	Scripts/consumers .build/consumers-more more
 	$(SWIFT) run --package-path Examples/Subprocess
 
-# Without the trait FastDecoders: zlib, liblz4 and libarchive alone. Tests that are the same whoever decodes were run with it.
-WHOEVER_DECODES = SweepTests ManyLinksTests ExhaustionTests HostileWorkerTests SupervisorTests ManyEntriesTests
+# Without the trait FastDecoders: zlib, liblz4 and libarchive alone. Of the slow suites, those in which it matters who decodes.
+MINIMAL = --disable-default-traits --scratch-path .build/minimal
 test-minimal:
-	$(call need,$(TEST_PACKAGES))
-	$(SWIFT) build --build-tests --disable-default-traits --scratch-path .build/minimal
-	$(call tested,$(SWIFT) test --skip-build --disable-default-traits --scratch-path .build/minimal \
-	  --filter MemArchiveTests $(WHOEVER_DECODES:%=--skip %))
-
-# The tests under a sanitizer. A worker that one has built makes calls that its filter knows nothing of: these get one
-# that is as it will be.
-PLAIN_WORKER = MEMARCHIVE_WORKER=$(CURDIR)/.build/debug/memarchive-worker
-ADDRESS = --sanitize=address --scratch-path .build/address
-THREAD = --sanitize=thread --scratch-path .build/thread
-# What the thread sanitizer does not see of Swift's Mutex.
-SEEN_MUTEX = .build/mutex.so
-# As without a sanitizer, malloc(3) fails where far too much is asked for.
-ADDRESS_OPTIONS = allocator_may_return_null=1
-under-address = $(PLAIN_WORKER) ASAN_OPTIONS=$(ADDRESS_OPTIONS) LSAN_OPTIONS=suppressions=$(CURDIR)/Tests/Sanitizers/leaks.supp \
-  $(SWIFT) test --skip-build $(ADDRESS)
-under-thread = $(PLAIN_WORKER) TSAN_OPTIONS=allocator_may_return_null=1 LD_PRELOAD=$(CURDIR)/$(SEEN_MUTEX) \
-  $(SWIFT) test --skip-build $(THREAD)
-
-$(SEEN_MUTEX): Tests/Sanitizers/mutex.c
-	mkdir -p $(@D)
-	clang -Wall -Werror -O1 -shared -fPIC $< -o $@
+	$(need) $(TEST_PACKAGES)
+	$(LIBRARY) $(SWIFT) build --build-tests $(MINIMAL)
+	$(LIBRARY) MEMARCHIVE_QUICK=1 Scripts/test $(MINIMAL) --filter MemArchiveTests
+	$(LIBRARY) Scripts/test $(MINIMAL) --filter AttackTests --filter FilterReachTests --filter MalformedTests \
+	  --filter MemoryGroupTests
 
 # The program's tests start it as a process of its own, where the sanitizers' exit status would be taken for its.
-test-sanitized: $(SEEN_MUTEX)
-	$(call need,$(TEST_PACKAGES))
-	$(SWIFT) build --product memarchive-worker
-	$(SWIFT) build --build-tests $(ADDRESS)
-	$(call tested,$(under-address) --filter MemArchiveTests --filter FoundationTests)
-	$(SWIFT) build --build-tests $(THREAD)
-	$(call tested,$(under-thread) --filter MemArchiveTests --filter FoundationTests --skip SweepTests)
+test-sanitized:
+	$(need) $(TEST_PACKAGES)
+	Scripts/sanitize address --filter MemArchiveTests --filter FoundationTests
+	Scripts/sanitize thread --filter MemArchiveTests --filter FoundationTests --skip SweepTests
 
-# The C of the library as a compiler for aarch64 sees it; nothing of it is run.
+MINUTES ?= 1
+soak: export SOAK_SECONDS = $(shell expr $(MINUTES) \* 60)
+soak:
+	$(need) $(TEST_PACKAGES)
+	ASAN_OPTIONS=quarantine_size_mb=32 Scripts/sanitize address --filter SoakTests && cat .build/soak.log
+	Scripts/sanitize thread --filter SoakTests && cat .build/soak.log
+
+nightly: KERNELS = all
+nightly: MINUTES = 10
+nightly: test-sanitized soak kernels debian13 consumers
+
 aarch64:
-	$(call need,libc6-dev-arm64-cross)
-	for file in Sources/CLinux/*.c Sources/CSupervisor/*.c Tests/CTrying/*.c; do \
-	  clang --target=aarch64-linux-gnu -isystem /usr/aarch64-linux-gnu/include -ISources/CLinux/include -ISources/CSupervisor/include -ITests/CTrying/include -Wall -Werror \
-	    -O1 -c $$file -o /dev/null || exit 1; \
-	done
+	$(need) libc6-dev-arm64-cross
+	Scripts/aarch64
 
 appliance:
-	$(call need,$(BUILD_PACKAGES) bubblewrap binutils)
+	$(need) $(BUILD_PACKAGES) bubblewrap binutils
 	$(SWIFT) build $(STATIC) --product memarchive
 	Tests/appliance.sh .build/static/release/memarchive Fixtures
 
 # Debian's kernels come by apt-get, whose sources are those of this machine.
 KERNELS ?= 6.1
-KERNEL_PACKAGES = $(BUILD_PACKAGES) binutils busybox-static bzip2 p7zip-full python3 qemu-system-x86 util-linux xz-utils zip zstd
-
 kernels: export MEMARCHIVE_KERNELS = 1
 kernels:
-	$(call need,$(KERNEL_PACKAGES))
+	$(need) $(KERNEL_PACKAGES)
 	$(SWIFT) build $(STATIC) --product memarchive
 	$(SWIFT) build $(STATIC) --product KernelHost
 	$(SUDO) Tests/Kernels/kernels.py .build/static/release/memarchive .build/static/release/KernelHost .build/kernels \
 	  $(KERNELS)
 
 debian13:
-	$(call need,debootstrap git util-linux)
+	$(need) debootstrap git util-linux
 	$(SUDO) env "PATH=$$PATH" "FILTER=$(FILTER)" Tests/debian13.sh $(TEST_PACKAGES)
 
-# Suites with tests of more than a second, for the most part: thousands of archives, processes that have to be waited for.
-SLOW = SweepTests AttackTests ExhaustionTests FaultTests FilterReachTests HostileWorkerTests LeakTests ManyEntriesTests \
-  ManyLinksTests MemoryGroupTests SoakTests TreeGuestTests SupervisorTests
-quick:
-	$(call need,$(TEST_PACKAGES))
-	$(SWIFT) build --build-tests
-	$(SWIFT) test --skip-build --filter '$(or $(FILTER),MemArchiveTests)' $(SLOW:%=--skip %)
+# Every archive of a corpus directory against its MANIFEST.tsv; what differs is explained in Tests/Conformance.md.
+conformance:
+	$(need) $(BUILD_PACKAGES) libarchive-tools p7zip-full python3 unzip
+	$(SWIFT) build -c release --product memarchive
+	python3 Tests/Conformance/conformance.py .build/release/memarchive $(CORPUS)
 
-check: lint
-	$(call need,$(TEST_PACKAGES))
-	$(SWIFT) build --build-tests
-	$(call tested,$(SWIFT) test --skip-build --filter MemArchiveTests --skip SweepTests)
+# Coverage is that of our own code; the C libraries beneath are watched by the address sanitizer where they touch memory.
+# Of several -sanitize= swiftc takes the last alone, and the package manager gives it one each: hence both in one.
+TARGET ?= zip
+fuzz:
+	$(need) $(BUILD_PACKAGES)
+	MEMARCHIVE_FUZZ=1 $(SWIFT) build -c release --sanitize=fuzzer --sanitize=address \
+	  -Xswiftc -sanitize=fuzzer,address --product Fuzz --scratch-path .build/fuzz
+	Tests/Fuzz/run.sh .build/fuzz/release/Fuzz $(TARGET) $(MINUTES)
+
+demo:
+	$(need) $(DEMO_PACKAGES)
+	$(SWIFT) build $(STATIC) --product memarchive
+	$(SWIFT) build -c release --package-path Examples
+	Examples/demo.sh .build/static/release/memarchive Examples/.build/release/Demo
+
+bench:
+	$(need) $(BENCH_PACKAGES)
+	Benchmarks/run.sh
+
+docs:
+	$(need) $(BUILD_PACKAGES)
+	$(SWIFT) package --allow-writing-to-directory docs generate-documentation --target MemArchive \
+	  --target MemArchiveFoundation --enable-experimental-combined-documentation --warnings-as-errors --disable-indexing --transform-for-static-hosting --output-path docs
 
 lint:
 	$(SWIFT) format lint --strict --recursive --parallel Package.swift Sources Tests Examples/Package.swift \
 	  Examples/Sources Examples/Subprocess/Package.swift Examples/Subprocess/Sources Benchmarks/Package.swift \
 	  Benchmarks/Sources Benchmarks/Benchmarks
 
-# Where the time of these goes is told too, where perf is installed.
-PROFILED = arch.zip scipy.whl soundfont.zip arch.tar.gz arch.tar.xz arch.tar.zst large.tar size-512k.tar \
-  linux.tar linux.tar.gz linux.tar.zst linux.tar.xz
-
-bench:
-	$(call need,$(BENCH_PACKAGES))
-	Benchmarks/packages.sh
-	Benchmarks/inputs.py
-	$(SWIFT) build -c release --product memarchive
-	$(SWIFT) build -c release --product memarchive-worker
-	$(SWIFT) build -c release --package-path Benchmarks
-	Benchmarks/bench.py
-	Benchmarks/links.py
-	Benchmarks/perf.py --save .build/release/memarchive $(addprefix Benchmarks/cache/,$(PROFILED))
-	Benchmarks/report.py --readme
-
-# Every archive of a corpus directory against its MANIFEST.tsv; what differs is explained in Tests/Conformance.md.
-conformance:
-	$(call need,$(BUILD_PACKAGES) libarchive-tools p7zip-full python3 unzip)
-	$(SWIFT) build -c release --product memarchive
-	python3 Tests/Conformance/conformance.py .build/release/memarchive $(CORPUS)
-
-# Coverage is that of our own code; the C libraries beneath are watched by the address sanitizer where they touch memory.
-MINUTES ?= 1
-TARGET ?= zip
-
-# Of several -sanitize= swiftc takes the last alone, and the package manager gives it one each: hence both in one.
-fuzz:
-	$(call need,$(BUILD_PACKAGES))
-	MEMARCHIVE_FUZZ=1 $(SWIFT) build -c release --sanitize=fuzzer --sanitize=address \
-	  -Xswiftc -sanitize=fuzzer,address --product Fuzz --scratch-path .build/fuzz
-	Tests/Fuzz/run.sh .build/fuzz/release/Fuzz $(TARGET) $(MINUTES)
-
-soak: ADDRESS_OPTIONS := $(ADDRESS_OPTIONS):quarantine_size_mb=32
-soak: $(SEEN_MUTEX)
-	$(call need,$(TEST_PACKAGES))
-	$(SWIFT) build --product memarchive-worker
-	$(SWIFT) build --build-tests $(ADDRESS)
-	SOAK_SECONDS=$$(($(MINUTES) * 60)) $(under-address) --filter SoakTests
-	cat .build/soak.log
-	$(SWIFT) build --build-tests $(THREAD)
-	SOAK_SECONDS=$$(($(MINUTES) * 60)) $(under-thread) --filter SoakTests
-	cat .build/soak.log
-
-docs:
-	$(call need,$(BUILD_PACKAGES))
-	$(SWIFT) package --allow-writing-to-directory docs generate-documentation --target MemArchive \
-	  --target MemArchiveFoundation --enable-experimental-combined-documentation --warnings-as-errors --disable-indexing --transform-for-static-hosting --output-path docs
-
 install:
-	$(call need,$(BUILD_PACKAGES))
+	$(need) $(BUILD_PACKAGES)
 	$(SWIFT) build $(STATIC) --product memarchive
 	$(SWIFT) build $(STATIC) --product memarchive-worker
-	install -D -m 755 .build/static/release/memarchive $(DESTDIR)$(PREFIX)/bin/memarchive
-	install -D -m 755 .build/static/release/memarchive-worker $(DESTDIR)$(PREFIX)/libexec/memarchive/memarchive-worker
-	$(SWIFT) package generate-manual
-	install -D -m 644 .build/plugins/GenerateManual/outputs/MemArchiveCommand/memarchive.1 \
-	  $(DESTDIR)$(PREFIX)/share/man/man1/memarchive.1
-	@$(call complete,bash,bash-completion/completions/memarchive)
-	@$(call complete,zsh,zsh/site-functions/_memarchive)
-	@$(call complete,fish,fish/vendor_completions.d/memarchive.fish)
+	Scripts/install .build/static/release '$(DESTDIR)$(PREFIX)'
 
 clean:
 	rm -rf .build docs Examples/.build Examples/Subprocess/.build Benchmarks/.build Benchmarks/cache

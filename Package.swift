@@ -115,6 +115,13 @@ if Context.environment["MEMARCHIVE_KERNELS"] != nil {
     .executableTarget(name: "KernelHost", dependencies: ["MemArchive"], path: "Tests/Kernels/Host"))
 }
 
+// The library and its own tests, without the program and what that is made of: for builds beside the usual one.
+if Context.environment["MEMARCHIVE_LIBRARY"] != nil {
+  let others = ["MemArchiveCommand", "CommandTests", "ConsumerTests"]
+  package.targets.removeAll { others.contains($0.name) }
+  package.products.removeAll { $0.name == "memarchive" }
+}
+
 // Every Swift target is held to the same rules, by whatever builds it: other flags would be another build. Packages that take
 // this one from a repository are spared the errors (SE-0480); MEMARCHIVE_WARNINGS=1 spares whoever takes a checkout.
 for target in package.targets

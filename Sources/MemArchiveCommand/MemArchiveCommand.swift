@@ -20,8 +20,7 @@ struct MemArchiveCommand: ParsableCommand {
       """,
     subcommands: [ListCommand.self, DigestCommand.self, CatCommand.self, TestCommand.self, RunCommand.self])
 
-  @Flag(
-    name: [.long, .short], help: "Show the versions of the program, its libraries and the kernel's features.")
+  @Flag(name: .long, help: "Show the versions of the program, its libraries and the kernel's features.")
   var version = false
 
   func run() throws {
