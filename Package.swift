@@ -64,7 +64,9 @@ let package = Package(
       name: "trying-worker", dependencies: ["MemArchive", "CTrying"], path: "Tests/TryingWorker"),
     .executableTarget(
       name: "HostileWorker",
-      dependencies: ["MemArchive", "CLinux", .product(name: "SystemPackage", package: "swift-system")],
+      dependencies: [
+        "MemArchive", "CLinux", "SealedMemory", .product(name: "SystemPackage", package: "swift-system"),
+      ],
       path: "Tests/HostileWorker"),
     // What the tests have in common; nothing else depends on it.
     .target(
@@ -77,8 +79,8 @@ let package = Package(
     .testTarget(
       name: "MemArchiveTests",
       dependencies: [
-        "MemArchive", "TestSupport", "CFaults", "CLibArchive", "CLinux", "CTrying", "CZlib", "HostileWorker",
-        "memarchive-worker", "trying-worker",
+        "MemArchive", "SealedMemory", "TestSupport", "CFaults", "CLibArchive", "CLinux", "CTrying", "CZlib",
+        "HostileWorker", "memarchive-worker", "trying-worker",
         .product(name: "SystemPackage", package: "swift-system"),
       ]),
     .testTarget(

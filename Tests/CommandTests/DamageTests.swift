@@ -107,8 +107,8 @@ struct DamageTests {
   }
 
   /// 20 entries, of which 700,000 bytes come in blocks that are not compressed; the next block's header makes no sense.
-  private static func damagedStream(_ filter: String) -> Bytes {
-    let tar = (0..<20).map { Tar.entry("\($0)", Bytes([UInt8($0)]) * 60_000) }.flatMap(\.values)
+  private static func damagedStream(_ filter: String) -> ByteString {
+    let tar = (0..<20).map { ByteString.entry("\($0)", ByteString([UInt8($0)]) * 60_000) }.flatMap(\.values)
     func little(_ value: Int, _ count: Int) -> [UInt8] { (0..<count).map { UInt8(value >> (8 * $0) & 0xFF) } }
     func blocks(_ size: Int, _ header: (Int) -> [UInt8]) -> [UInt8] {
       stride(from: 0, to: 700_000, by: size).flatMap { header(size) + tar[$0..<$0 + size] }
@@ -126,17 +126,19 @@ struct DamageTests {
           0b110
         ]
       }
-    return Bytes(stream + [UInt8](repeating: 0, count: 100))
+    return ByteString(stream + [UInt8](repeating: 0, count: 100))
   }
 
-  @Test(arguments: ["zst", "lz4", "gz"], ["off", "required"] as [Bytes])
-  func `What was decoded before damage is shown, from a file as from a pipe`(filter: String, sandbox: Bytes)
+  @Test(arguments: ["zst", "lz4", "gz"], ["off", "required"] as [ByteString])
+  func `What was decoded before damage is shown, from a file as from a pipe`(
+    filter: String, sandbox: ByteString
+  )
     throws
   {
     try withTemporaryDirectory { directory in
       try Self.damagedStream(filter).write(to: directory + "/damaged")
       for source in ["damaged", "- < damaged", "- < <(cat damaged)", "- < <(dd bs=1000 if=damaged 2>&-)"]
-        as [Bytes]
+        as [ByteString]
       {
         let outcome = try Program.shell(
           "export m; exec bash -c \"exec $m list --sandbox $1 $2\"", sandbox, source, in: directory)

@@ -131,10 +131,10 @@ struct LimitTests {
     #expect(outcome.errors.text.contains("exceeds the limit totalBytes = 1024"))
   }
 
-  @Test(arguments: ["digest", "list", "test"] as [Bytes])
-  func `Attributes of entries that are not kept are not held`(command: Bytes) throws {
+  @Test(arguments: ["digest", "list", "test"] as [ByteString])
+  func `Attributes of entries that are not kept are not held`(command: ByteString) throws {
     // 70 times 1 MB, each of its own: more than --max-total leaves for what is kept of entries.
-    let script: Bytes = """
+    let script: ByteString = """
       import tarfile
       with tarfile.open("a.tar", "w", format=tarfile.PAX_FORMAT) as tar:
           for number in range(80):

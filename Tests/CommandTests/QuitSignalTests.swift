@@ -1,13 +1,14 @@
 import Glibc
+import TestSupport
 import Testing
 
 struct QuitSignalTests {
-  @Test(arguments: ["off", "required"] as [Bytes])
-  func `SIGQUIT ends the program at once, and it says nothing`(sandbox: Bytes) throws {
+  @Test(arguments: ["off", "required"] as [ByteString])
+  func `SIGQUIT ends the program at once, and it says nothing`(sandbox: ByteString) throws {
     let pipe = try PipeEnds()
     defer { close(pipe.writing) }
     // Enough to be recognized, and without its end, so that the program waits for more.
-    let entry = Tar.entry("file", "x" * 40_000).values
+    let entry = ByteString.entry("file", "x" * 40_000).values
     try #require(entry.withUnsafeBytes { write(pipe.writing, $0.baseAddress, $0.count) } == entry.count)
     var command = Command(
       "sh", "-c", "ulimit -c 0; exec \"$0\" list -v --sandbox \"$1\" -", Program.path, sandbox)

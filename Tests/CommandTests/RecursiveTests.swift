@@ -4,7 +4,7 @@ import Testing
 /// --recursive: archives inside the archive.
 struct RecursiveTests {
   private static let inner = ByteString.tar(
-    ByteString.entry("dir/in", "hello\n"), ByteString.entry("link", type: "1", link: "dir/in"))
+    .entry("dir/in", "hello\n"), ByteString.entry("link", type: "1", link: "dir/in"))
   private static let outer = Command.Input.pipe(
     ByteString.tar(ByteString.entry("in.tar", inner), ByteString.entry("out", "world\n")))
 
@@ -63,23 +63,24 @@ struct RecursiveTests {
   }
 
   /// Hard links to what comes before, what comes after, another link, and nothing.
-  private static let links = Tar.archive(
-    Tar.entry("file", "hello\n"), Tar.entry("link", type: "1", link: "./file"),
-    Tar.entry("early", type: "1", link: "late"), Tar.entry("late", "late\n"),
-    Tar.entry("chain", type: "1", link: "early"), Tar.entry("none", type: "1", link: "nothing"))
+  private static let links = ByteString.tar(
+    .entry("file", "hello\n"), ByteString.entry("link", type: "1", link: "./file"),
+    ByteString.entry("early", type: "1", link: "late"), ByteString.entry("late", "late\n"),
+    ByteString.entry("chain", type: "1", link: "early"), ByteString.entry("none", type: "1", link: "nothing"))
 
   @Test(
-    arguments: ["off", "required"], [[], ["--include", "*link"], ["--include", "*early"]] as [[Bytes]])
+    arguments: ["off", "required"], [[], ["--include", "*link"], ["--include", "*early"]] as [[ByteString]])
   func `Hard links are digested from a pipe as from a file, inside and outside`(
-    sandbox: Bytes, options: [Bytes]
+    sandbox: ByteString, options: [ByteString]
   )
     throws
   {
     // A name outside is not that of the same name inside.
-    let outer = Tar.archive(
-      Tar.entry("in.tar", Self.links), Tar.entry("file", "other\n"), Tar.entry("x", type: "1", link: "file"))
+    let outer = ByteString.tar(
+      ByteString.entry("in.tar", Self.links), ByteString.entry("file", "other\n"),
+      ByteString.entry("x", type: "1", link: "file"))
     for archive in [Self.links, outer] {
-      let arguments: [Bytes] = ["digest", "-r", "--keep-going", "--sandbox", sandbox] + options
+      let arguments: [ByteString] = ["digest", "-r", "--keep-going", "--sandbox", sandbox] + options
       let file = try Program.run(arguments + ["a.tar"], beside: ["a.tar": archive])
       let pipe = try Program.run(arguments + ["-"], input: .pipe(archive))
       #expect(pipe.output == file.output)
@@ -101,12 +102,12 @@ struct RecursiveTests {
     }
   }
 
-  @Test(arguments: ["in.tar/link", "in.tar/early", "in.tar/chain"] as [Bytes])
-  func `A hard link inside leads to its content from a pipe`(name: Bytes) throws {
-    let outer = Tar.archive(Tar.entry("in.tar", Self.links))
-    let content: Bytes = name == "in.tar/link" ? "hello\n" : "late\n"
+  @Test(arguments: ["in.tar/link", "in.tar/early", "in.tar/chain"] as [ByteString])
+  func `A hard link inside leads to its content from a pipe`(name: ByteString) throws {
+    let outer = ByteString.tar(ByteString.entry("in.tar", Self.links))
+    let content: ByteString = name == "in.tar/link" ? "hello\n" : "late\n"
     #expect(try Program.run(["cat", "-r", "-", name], input: .pipe(outer)) == .done(content))
-    for options in [[], ["--tree"]] as [[Bytes]] {
+    for options in [[], ["--tree"]] as [[ByteString]] {
       let outcome = try Program.run(
         ["run", "-r", "-q"] + options + ["-", "--", "cat", "{" + name + "}"], input: .pipe(outer))
       #expect(outcome == .done(content), "\(options)")

@@ -41,12 +41,13 @@ struct RunTemplateTests {
     try Program.expect("run", archive, "--", "cat", "{" + name + "}", gives: .done(Content.hello.bytes))
   }
 
-  @Test(arguments: [[], ["--hold"], ["--tree"]] as [[Bytes]])
-  func `A doubled closing brace is one of the name`(options: [Bytes]) throws {
-    let names: [(Bytes, Bytes)] = [
+  @Test(arguments: [[], ["--hold"], ["--tree"]] as [[ByteString]])
+  func `A doubled closing brace is one of the name`(options: [ByteString]) throws {
+    let names: [(ByteString, ByteString)] = [
       ("a}b", "{a}}b}"), ("a}", "{a}}}"), ("}", "{}}}"), ("}}", "{}}}}}"), ("x{y}z", "{x{y}}z}"),
     ]
-    let archive = Tar.archive(names.reduce("") { $0 + Tar.entry($1.0, $1.0) } + Tar.entry("a", "plain"))
+    let archive = ByteString.tar(
+      names.reduce("") { $0 + ByteString.entry($1.0, $1.0) } + ByteString.entry("a", "plain"))
     for (name, written) in names {
       let outcome = try Program.run(
         ["run"] + options + ["braces.tar", "--", "cat", written], beside: ["braces.tar": archive])
@@ -59,8 +60,10 @@ struct RunTemplateTests {
     #expect(echoed.end == .exit(0) && echoed.output.text.hasSuffix("}\n"), "\(echoed)")
   }
 
-  @Test(arguments: ["{a}b}", "{\"k\": {a}}", "{nope}}}"] as [Bytes])
-  func `The error for an unknown name says how braces are written, where some may be meant`(_ argument: Bytes)
+  @Test(arguments: ["{a}b}", "{\"k\": {a}}", "{nope}}}"] as [ByteString])
+  func `The error for an unknown name says how braces are written, where some may be meant`(
+    _ argument: ByteString
+  )
     throws
   {
     let outcome = try Program.run("run", "tar-all-kinds.tar", "--", "echo", argument)

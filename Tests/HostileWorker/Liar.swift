@@ -2,6 +2,7 @@
 #if DEBUG
 import CLinux
 import Glibc
+import SealedMemory
 import SystemPackage
 
 @testable import MemArchive

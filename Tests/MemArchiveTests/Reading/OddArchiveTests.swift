@@ -1,6 +1,7 @@
 import Foundation
 import MemArchive
 import SystemPackage
+import TestSupport
 import Testing
 
 /// Archives that are odd, damaged or cut, each with the answer that an independent program gives (Fixtures/odd/table.json),
@@ -65,7 +66,7 @@ struct OddArchiveTests {
           let name = isPiped && entry.name == "data" ? like?.name ?? "data" : entry.name
           found.append(
             Row.Entry(
-              name: name, size: file?.size, sha256: try file.map { try MemArchiveTests.sha256($0) },
+              name: name, size: file?.size, sha256: try file.map { try TestSupport.sha256($0) },
               link: entry.link,
               mtime: like?.mtime == nil ? nil : entry.modified?.seconds))
         }
