@@ -127,7 +127,7 @@ extension Attack {
     Attack("lzip: bytes behind it", .files(["data"], warnings: ["garbage"])) {
       try Fixture.bytes("hello.txt.lz") + Bytes("anything".utf8)
     },
-    Attack("bzip2: bytes behind it", .files(["data"])) {
+    Attack("bzip2: bytes behind it", .files(["data"], warnings: ["garbage"])) {
       try Fixture.bytes("hello.txt.bz2") + Bytes("anything".utf8)
     },
     Attack("a tar within a picture's name", .error(.unrecognizedFormat)) {
