@@ -1,18 +1,18 @@
-/// The compressions and wrappings that can lie around an archive, each recognized by its first bytes.
+/// The compression and encoding layers around an archive, each recognized by its first bytes.
 enum Filter: String, CaseIterable, CustomStringConvertible {
   case gzip, bzip2, xz, lzma, lzip, zstd, lz4, compress, uu, rpm
 
   var description: String { rawValue }
 
-  /// What the first bytes of some content are.
+  /// The result of inspecting first bytes.
   enum Recognition: Equatable {
     case filter(Filter)
-    /// Known, and never read: libarchive decodes these by running a program from PATH.
+    /// Known and never read: libarchive decodes these by running a program from PATH.
     case refused(String)
     case none
   }
 
-  /// The number of first bytes that `recognize` wants to see.
+  /// The number of first bytes that `recognize` needs.
   static let headSize = 4096
 
   static func recognize(_ head: [UInt8]) -> Recognition {
@@ -40,7 +40,7 @@ enum Filter: String, CaseIterable, CustomStringConvertible {
     return .none
   }
 
-  /// Skippable frames open zstd and lz4 streams alike; what follows tells which (RFC 8878, 3.1.2).
+  /// Both zstd and lz4 streams may begin with skippable frames; the next frame decides (RFC 8878, 3.1.2).
   private static func afterSkippableFrame(_ head: [UInt8]) -> Recognition? {
     var offset = 0
     while head.count >= offset + 8, head[offset] & 0xF0 == 0x50,
@@ -67,7 +67,7 @@ enum Filter: String, CaseIterable, CustomStringConvertible {
   }
 
   /// lzma_alone has no magic: a properties byte, a dictionary size of 2^n or 2^n + 2^(n-1), and a size that is
-  /// unknown or below 256 GiB, as xz(1) decides too.
+  /// unknown or below 256 GiB, as in xz(1).
   private static func isLZMA(_ head: [UInt8]) -> Bool {
     guard head.count >= 14, head[0] < 9 * 5 * 5, head[13] == 0 else { return false }
     let dictionary = head[1..<5].reversed().reduce(UInt32(0)) { $0 << 8 | UInt32($1) }
@@ -78,7 +78,7 @@ enum Filter: String, CaseIterable, CustomStringConvertible {
     return dictionary == top || dictionary == top | top >> 1
   }
 
-  /// The name of what comes out of a file named `name`: without the suffix that this filter adds.
+  /// The name of the decoded content of a file named `name`: without the suffix that this filter adds.
   func inner(of name: String) -> String {
     let suffixes: [(String, String)] =
       switch self {

@@ -1,24 +1,24 @@
-/// An archive with every layer of compression taken off.
+/// An archive with every layer of compression removed.
 struct FilterChain {
-  /// What lies beneath: seekable exactly when there was no layer and the archive itself is.
+  /// The content beneath: seekable exactly if there was no layer and the archive itself is seekable.
   let content: any ByteSource
   /// The first bytes of the content.
   let head: [UInt8]
-  /// The one format that they belong to; nil for what only a look further in could tell.
+  /// The format that they belong to; nil if only later bytes could tell.
   let format: ArchiveFormats?
-  /// Whether a layer was taken off.
+  /// Whether a layer was removed.
   var isCompressed: Bool { !filters.isEmpty }
 
   private let filters: [Filter]
   private let innermostGzip: GzipDecoder?
   private let outerName: String?
 
-  /// Recognizes and takes off one layer after another, at most `depth`.
+  /// Recognizes and removes one layer after another, at most `depth`.
   /// - Parameters:
-  ///   - name: the archive's own file name, from which a lone compressed file's is derived.
-  ///   - threads: with more than one, decoding goes on while what was decoded is read.
-  ///   - engine: who takes off what libarchive does not have to.
-  ///   - stop: ends a read of `source` that waits.
+  ///   - name: The archive's own file name, from which a lone compressed file's is derived.
+  ///   - threads: With more than one, decoding runs ahead on another thread.
+  ///   - engine: The decoder of formats that both this library and libarchive decode.
+  ///   - stop: Ends a read of `source` that waits.
   init(
     peeling source: any ByteSource, name: String?, depth: Int, threads: Int,
     engine: ExtractionContext.Hooks.Engine,
@@ -85,7 +85,7 @@ struct FilterChain {
   /// the suffixes of its chain.
   var contentName: String {
     if let stored = innermostGzip?.storedName {
-      // Only the last component: the header of a stranger must not choose a directory.
+      // Only the last component: a header must not choose a directory.
       let name = stored.split(separator: UInt8(ascii: "/")).last.map { EntryName.key($0) } ?? ""
       if !name.isEmpty { return name }
     }

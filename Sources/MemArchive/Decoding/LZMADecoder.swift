@@ -39,7 +39,7 @@ internal import SystemPackage
     return 0
   }
 
-  /// One step; a failure after what came out is kept for the next.
+  /// One step; a failure after some output is kept for the next call.
   private func decode(into buffer: inout MutableRawSpan) throws(ArchiveError) -> Int {
     let hasInput = try input.has(1)
     let capacity = buffer.byteCount
@@ -72,7 +72,7 @@ internal import SystemPackage
 }
 
 extension ArchiveError {
-  /// What liblzma says of a stream.
+  /// The error for a status of liblzma.
   static func lzma(_ status: lzma_ret, _ filter: Filter) -> Self {
     switch status {
     case LZMA_MEM_ERROR: .system("lzma_code", .noMemory, doing: "decoding \(filter)")

@@ -6,7 +6,7 @@ internal import SystemPackage
 @safe final class ZstdDecoder: ByteSource {
   private var input: InputBuffer
   private let context: OpaquePointer
-  /// Whether a frame has begun and not ended.
+  /// Whether the current position is inside a frame.
   private var isInFrame = false
   private var failure: ArchiveError?
 
@@ -38,7 +38,7 @@ internal import SystemPackage
     }
   }
 
-  /// One step; a failure after what came out is kept for the next.
+  /// One step; a failure after some output is kept for the next call.
   private func decode(into buffer: inout MutableRawSpan) -> Int {
     let (hint, used, produced) = unsafe buffer.withUnsafeMutableBytes { output in
       input.withBytes { bytes in
