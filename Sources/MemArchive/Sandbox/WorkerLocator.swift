@@ -3,26 +3,26 @@ internal import Glibc
 internal import Synchronization
 internal import SystemPackage
 
-/// Where the program is that serves as worker.
+/// Finds the worker program.
 enum WorkerLocator {
   static let programName = "memarchive-worker"
-  /// The one argument of a program that is started as worker.
+  /// The only argument of a worker.
   static let argument = "--memarchive-worker"
   /// Whether this program begins with `MemArchiveWorker.runIfRequested()`.
   static let isOwnWorker = Atomic<Bool>(false)
 
   private static let variable = "MEMARCHIVE_WORKER"
 
-  /// A program to be started as worker.
+  /// A worker program.
   struct Program {
     let path: String
-    /// What messages call it.
+    /// Its name in messages.
     let name: String
   }
 
-  /// The program that the caller names, whatever it is; otherwise the first that is found and that nobody else can change.
+  /// The program that the caller names, whatever it is; otherwise the first one found that other users cannot change.
   ///
-  /// - Throws: with `sandboxUnavailable` where there is none.
+  /// - Throws: `sandboxUnavailable` if there is none.
   static func program(_ options: ExtractionOptions) throws(ArchiveError) -> Program {
     if let worker = options.worker { return Program(path: worker.string, name: worker.string) }
     if let named = environment(variable) { return Program(path: named, name: "\(variable)=\(named)") }
@@ -30,13 +30,13 @@ enum WorkerLocator {
     return try first(of: candidates(options, own), running: own)
   }
 
-  /// - Parameter own: This program, which runs already, whoever can change it.
+  /// - Parameter own: This program, which is trusted because it is already running.
   static func first(of candidates: [String], running own: String?) throws(ArchiveError) -> Program {
     var passedOver: ArchiveError?
     for path in candidates {
       let status: SystemCalls.Status
       do throws(Errno) { status = try SystemCalls.status(of: path) } catch {
-        // For want of memory it may be there all the same.
+        // Without memory to look it up, it may still exist.
         if let exhausted = ArchiveError.exhausted("stat", error, doing: "looking for \(path)") {
           throw exhausted
         }
@@ -49,13 +49,13 @@ enum WorkerLocator {
     throw passedOver ?? .missingWorker()
   }
 
-  /// Whether root and this process's user alone can change it.
+  /// Whether only root and this process's user can change it.
   private static func isTrusted(_ status: SystemCalls.Status) -> Bool {
     (status.owner == 0 || status.owner == geteuid()) && status.mode & 0o022 == 0
   }
 
-  /// Programs to be tried in turn: beside this program; this program; libexec; and the directories of PATH where the best
-  /// effort is enough.
+  /// Programs to try in order: beside this program; this program; libexec; and, if best effort is enough, the directories
+  /// of PATH.
   private static func candidates(_ options: ExtractionOptions, _ own: String?) -> [String] {
     var candidates: [String] = []
     let directory = own.map { path in String(path[..<(path.lastIndex(of: "/") ?? path.startIndex)]) }
@@ -77,7 +77,7 @@ enum WorkerLocator {
     return text.isEmpty ? nil : text
   }
 
-  /// This program's path; without /proc the one that it was executed by.
+  /// This program's path; without /proc, the path it was executed by.
   private static func ownProgram() -> String? {
     var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
     let count = unsafe readlink("/proc/self/exe", &buffer, buffer.count)
@@ -103,7 +103,7 @@ extension ArchiveError {
     let mode = "0" + String(status.mode & 0o7777, radix: 8)
     return .sandboxUnavailable(
       "the worker",
-      "\(path) is passed over, since others can change it (owner \(status.owner), mode \(mode)): make it root's or your "
-        + "own (chown), and writable for nobody else (chmod go-w)")
+      "\(path) is not used because others can change it (owner \(status.owner), mode \(mode)): make root or yourself its "
+        + "owner (chown), and let nobody else write to it (chmod go-w)")
   }
 }

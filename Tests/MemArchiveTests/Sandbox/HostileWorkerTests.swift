@@ -1,4 +1,4 @@
-// An optimised build has no @testable modules, and runs none of these.
+// Optimized builds have no @testable modules, and skip these tests.
 #if DEBUG
 import Foundation
 import SystemPackage
@@ -6,9 +6,9 @@ import Testing
 
 @testable import MemArchive
 
-/// A worker that was taken over by its archive lies about everything; this process believes nothing of it.
+/// A worker that was taken over by its archive lies about everything; this process trusts none of it.
 @Suite(.serialized) struct HostileWorkerTests {
-  /// What a worker does that has python3 for a program, after it has taken the order.
+  /// The actions of a worker written in Python, after it has received the request.
   struct Lie: CustomTestStringConvertible {
     let name: String
     let script: String
@@ -55,7 +55,7 @@ import Testing
 
     """
 
-  /// After the last word nothing happens any more: an honest parent has decided by then.
+  /// Does nothing after the last message: an honest host has decided by then.
   private static let postlude = "\ns.recv(100)\n"
 
   private static let lies: [Lie] = [
@@ -136,7 +136,7 @@ import Testing
       script: "ready(); packet(record(note(b'x', b'\\1' + i64(-1))))"),
     Lie(name: "an end before the file", script: "ready(); packet(record(entry()) + record(end()))"),
     Lie(
-      name: "words behind the end",
+      name: "words after the end",
       script: "ready(); packet(record(entry()) + record(own()) + record(end()) + record(entry()), [memfd()])"),
     Lie(
       name: "an entry that is none of the wanted",
@@ -176,7 +176,7 @@ import Testing
       script: "ready(); packet(record(entry()) + record(packed()) + record(slab()), [memfd(seals=0)])",
       storage: .packed),
     Lie(
-      name: "memory behind a slab that never comes",
+      name: "memory after a slab that never comes",
       script: """
         ready(); packet(record(entry()) + record(packed(size=(1<<62), slab=0)))
         for i in range(1, 4):
@@ -208,7 +208,7 @@ import Testing
       script: "ready()\nfor i in range(1000): big(record(attributed(b'%d' % i, 100000)))",
       code: .limitExceeded),
     Lie(
-      name: "entries without end behind a slab that never comes",
+      name: "entries without end after a slab that never comes",
       script: """
         ready(); packet(record(entry()) + record(packed()))
         for i in range(1000): big(record(entry(b'x' * 40000 + b'%d' % i)))
@@ -232,10 +232,10 @@ import Testing
     Lie(name: "a death before ready", script: "os._exit(0)", code: .sandboxUnavailable),
     Lie(name: "another version", script: "ready(version=b'99')", code: .sandboxUnavailable),
     Lie(name: "nonsense in place of ready", script: "packet(b'hello, world')", code: .sandboxUnavailable),
-    Lie(name: "nothing for ever", script: "time.sleep(3600)", code: .timedOut),
+    Lie(name: "nothing forever", script: "time.sleep(3600)", code: .timedOut),
     Lie(name: "nothing after ready", script: "ready(); time.sleep(3600)", code: .timedOut),
     Lie(
-      name: "signs of life for ever",
+      name: "signs of life forever",
       script: "ready()\nwhile True:\n  packet(b'', at=0xFFFFFFFE); time.sleep(0.01)", code: .timedOut),
   ]
 
@@ -256,14 +256,14 @@ import Testing
   }
 
   @Test(arguments: lies)
-  func `A lie is seen`(_ lie: Lie) throws {
+  func `A lie is detected`(_ lie: Lie) throws {
     try Self.withWorker(lie.script) { try see(lie, $0) }
   }
 
   private func see(_ lie: Lie, _ worker: FilePath) throws {
     var options = ExtractionOptions(
       limits: Limits(heldBytes: 1 << 20), storage: lie.storage, sandbox: .required, worker: worker)
-    // Either bound is enough where nothing is said at all.
+    // Either bound is enough for a worker that sends nothing at all.
     if lie.name.hasPrefix("nothing ") {
       #expect(try outcome(options, longestSilence: 300)?.code == .timedOut)
     }
@@ -274,7 +274,7 @@ import Testing
     #expect(OpenFiles(labelled: "lie") == .none)
   }
 
-  /// As many files as the socket has no room for the answers to.
+  /// More files than the socket has room for acknowledgements.
   private static let manyFiles = """
     ready()
     packet(record(entry()) + record(own()), [memfd()])
@@ -283,7 +283,7 @@ import Testing
 
     """
 
-  @Test func `A worker that never takes what is sent to it is ended`() throws {
+  @Test func `A worker that never reads its socket is ended`() throws {
     try Self.withWorker(Self.manyFiles + "time.sleep(3600)") { worker in
       var options = ExtractionOptions(sandbox: .required, worker: worker)
       options.timeout = .milliseconds(2000)
@@ -296,7 +296,7 @@ import Testing
     #expect(OpenFiles(labelled: "lie") == .none)
   }
 
-  @Test func `A worker that takes it late is waited for`() throws {
+  @Test func `A worker that reads its socket late is waited for`() throws {
     let late = """
       s.setblocking(False)
       try:
@@ -322,7 +322,7 @@ import Testing
       }
       #expect(error?.code == .timedOut)
       #expect(error?.reason.contains("0.3 seconds") == true)
-      // One that gives nothing is, for as long as the extraction may take.
+      // A pipe that gives nothing is one, for as long as the extraction may take.
       let empty = try FileDescriptor.pipe()
       options.timeout = .milliseconds(900)
       let other = #expect(throws: ArchiveError.self) {
@@ -347,7 +347,7 @@ import Testing
     return last
   }
 
-  /// The visitor keeps nothing, so what counts is what waits in here.
+  /// The visitor keeps nothing, so only queued entries count.
   private struct Forgetful: EntryVisitor {
     var prefetch: Prefetch { .contents() }
     func wants(_ entry: ArchiveEntry) -> Bool { entry.hasContent }
@@ -363,7 +363,7 @@ import Testing
     for i in range(1000): big(record(note(b'n' * 40000)))
     """,
   ])
-  func `What waits in the host is held`(_ script: String) throws {
+  func `Entries queued in the host are held`(_ script: String) throws {
     try Self.withWorker("ready()\n" + script) { worker in
       let options = ExtractionOptions(
         limits: Limits(heldBytes: 1 << 20), onError: .keepGoing, sandbox: .required, worker: worker,
@@ -378,7 +378,7 @@ import Testing
     }
   }
 
-  @Test func `Notes that are kept are held`() throws {
+  @Test func `Kept warnings are held`() throws {
     try Self.withWorker("ready()\nfor i in range(1000): big(record(note(b'n' * 40000)))") { worker in
       let options = ExtractionOptions(
         limits: Limits(heldBytes: 1 << 20), onError: .keepGoing, sandbox: .required, worker: worker,
@@ -390,7 +390,7 @@ import Testing
     }
   }
 
-  /// The error; nil where the one file has come as it should.
+  /// The error; nil if the only file has arrived as it should.
   private func outcome(
     _ options: ExtractionOptions, longestSilence: Int = 60_000
   ) throws -> ArchiveError? {

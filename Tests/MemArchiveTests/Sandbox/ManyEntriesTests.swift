@@ -1,13 +1,13 @@
-// An optimised build has no @testable modules, and runs none of these.
+// Optimized builds have no @testable modules, and skip these tests.
 #if DEBUG
 import CZlib
 import Testing
 
 @testable import MemArchive
 
-/// Zips of many small entries, whose worker has few descriptors.
+/// Zips of many small entries, read by a worker with few descriptors.
 struct ManyEntriesTests {
-  /// Counts what comes, and keeps nothing.
+  /// Counts entries, and keeps nothing.
   private struct Counter: EntryVisitor {
     var files = 0
     var prefetch: Prefetch { .contents() }
@@ -21,7 +21,7 @@ struct ManyEntriesTests {
   /// empty one that has the next begin at a byte (3.2.4).
   private static func block(of text: Bytes) -> Bytes {
     var stream = z_stream()
-    // Minus 15: without a wrapping.
+    // -15: without header and trailer.
     deflateInit2_(
       &stream, 9, Z_DEFLATED, -15, 8, Z_DEFAULT_STRATEGY, ZLIB_VERSION, CInt(MemoryLayout<z_stream>.size))
     defer { deflateEnd(&stream) }
@@ -54,7 +54,8 @@ struct ManyEntriesTests {
   }()
 
   @Test(arguments: [ExtractionOptions.Storage.automatic, .dedicated])
-  func `What waits for a slow entry has descriptors enough`(_ storage: ExtractionOptions.Storage) throws {
+  func `Entries that wait for a slow one have enough descriptors`(_ storage: ExtractionOptions.Storage) throws
+  {
     var visitor = Counter()
     let options = ExtractionOptions(storage: storage, parallelism: 2, sandbox: .required)
     try ArchiveReader(bytes: Self.archive).visit(&visitor, in: ExtractionContext(options))

@@ -9,7 +9,7 @@ import Testing
 import MemArchive
 #endif
 
-/// Memory that a control group bounds, and whose overrun the kernel answers by killing.
+/// Memory bounded by a control group, whose processes the kernel kills if they exceed it.
 @Suite(.enabled(if: MemoryGroup.isAvailable, "no control group with a memory limit can be made here"))
 struct MemoryGroupTests {
   /// 256 MiB of zeros, in a group of 128 MiB.
@@ -17,7 +17,8 @@ struct MemoryGroupTests {
     Tar.archive(Tar.entry("first", [1]), Tar.entry("zeros", Bytes(repeating: 0, count: 256 << 20))))
 
   @Test(arguments: [false, true])
-  func `What does not fit into the group is refused before the kernel kills`(_ isSandboxed: Bool) async throws
+  func `Content that does not fit into the group is refused before the kernel kills`(_ isSandboxed: Bool)
+    async throws
   {
     await #expect(processExitsWith: .success) { [isSandboxed] in
       let bomb = Self.bomb
@@ -36,8 +37,8 @@ struct MemoryGroupTests {
     }
   }
 
-  /// 600 MB of names or attributes in little: what is kept of them, and not content, is what does not fit. Each member of the
-  /// gzip holds the same entries.
+  /// 600 MB of names or attributes in a small archive: entries rather than content do not fit. Each member of the
+  /// gzip has the same entries.
   @Test(arguments: ["path", "linkpath", "SCHILY.xattr.user.a"], [false, true])
   func `Entries that do not fit into the group are refused before the kernel kills`(
     _ what: String, _ isSandboxed: Bool
@@ -67,7 +68,7 @@ struct MemoryGroupTests {
   }
 
   #if DEBUG
-  /// 600 MB each, from a worker that says whatever it likes, to a host that bounds nothing.
+  /// 600 MB each, from a worker that sends anything, to a host without limits.
   @Test(arguments: [
     "packet(record(warning(b'w' * 40000)))", "big(record(entry(b'x' * 40000 + b'%d' % i)))",
     "big(record(attributed(b'%d' % i, 100000)))", "packet(record(note(b'n' * 40000)))",
@@ -95,12 +96,12 @@ struct MemoryGroupTests {
   }
   #endif
 
-  @Test func `Where the kernel kills, it kills the worker, and the host lives`() async throws {
+  @Test func `If the kernel kills, it kills the worker, and the host lives`() async throws {
     await #expect(processExitsWith: .success) {
       let bomb = Self.bomb
       let group = try MemoryGroup(bytes: 128 << 20)
       guard group.enter() else { exit(1) }
-      // What the caller says is believed.
+      // The caller's limit is used as it is.
       let options = ExtractionOptions(limits: Limits(heldBytes: 1 << 30), sandbox: .required)
       var code: ArchiveError.Code?
       var reason = ""
@@ -115,8 +116,8 @@ struct MemoryGroupTests {
     }
   }
 
-  /// The thread that made the first entry leaves the memory open that it lies in, and all that comes after it waits.
-  @Test func `What waits for another thread's files counts`() async throws {
+  /// The thread that made the first entry leaves its slab open, and everything after it waits.
+  @Test func `Files that wait for another thread's files count`() async throws {
     await #expect(processExitsWith: .success) {
       let zeros = Bytes(repeating: 0, count: 4 << 20)
       let deflated = Bytes(Gzip.deflated(zeros).dropFirst(10).dropLast(8))
