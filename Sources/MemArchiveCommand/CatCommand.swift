@@ -6,14 +6,14 @@ struct CatCommand: ParsableCommand {
     commandName: "cat",
     abstract: "Write the content of entries to standard output.",
     discussion: """
-      The entries come in the archive's order, whatever the order of the names, each verified before its first byte is \
-      written; links come last, with the content they lead to.
+      Entries are written in the archive's order, whatever the order of the names, each verified before its first byte is \
+      written. Links come last, with the content of their targets.
       """)
 
   @Argument(
     help: ArgumentHelp("The archive, or - for standard input.", valueName: "archive"), completion: .file())
   var archive: String
-  @Argument(help: ArgumentHelp("The entries' names.", valueName: "name"))
+  @Argument(help: ArgumentHelp("The names of the entries.", valueName: "name"))
   var names: [String]
   @OptionGroup var options: WalkOptions
 

@@ -8,17 +8,17 @@ struct DigestCommand: ParsableCommand {
     commandName: "digest",
     abstract: "Print the SHA-256 of every regular entry and hard link, as sha256sum does.",
     discussion: """
-      Every entry is shown as it stands in the archive, duplicates too. One entry at a time is in memory, but for \
-      those that links lead to and that were not selected. With --json, one \
-      object a line: {"name", "kind", "size", "sha256"} and, where the name is not UTF-8, "raw": its bytes in base64.
+      Every entry is shown, including duplicates. Only one entry at a time is in memory, except for link targets that \
+      were not selected. With --json, prints one object per line: {"name", "kind", "size", "sha256"} and, if the name \
+      is not UTF-8, "raw": its bytes in base64.
       """)
 
   @Argument(
     help: ArgumentHelp("The archive, or - for standard input.", valueName: "archive"), completion: .file())
   var archive: String
-  @Argument(help: ArgumentHelp("Only the entries of these names.", valueName: "name"))
+  @Argument(help: ArgumentHelp("Only the entries with these names.", valueName: "name"))
   var names: [String] = []
-  @Flag(name: .long, help: "One JSON object a line.")
+  @Flag(name: .long, help: "Print one JSON object per line.")
   var json = false
   @OptionGroup var options: WalkOptions
 
@@ -26,7 +26,7 @@ struct DigestCommand: ParsableCommand {
     let archive = try Archive.opened(archive, for: names, options.reading)
     var wanted = WantedNames(names)
     var lines = DigestLines(json: json)
-    // Names are kept for the hard links that may follow.
+    // Entries are kept for hard links that may follow.
     let account = EntryAccount(archive.context.ledger)
     var status = try archive.walk(
       options, options.admitsAll && names.isEmpty ? .allInStep : .eachInStep
@@ -42,7 +42,7 @@ struct DigestCommand: ParsableCommand {
       case .symlink where names.isEmpty:
         lines.note(symlink: entry.name)
       default:
-        // Throws, and says that the entry has no content.
+        // Throws an error that the entry has no content.
         if isWanted, !names.isEmpty { _ = try content() }
       }
     }
@@ -61,9 +61,9 @@ struct DigestCommand: ParsableCommand {
   }
 }
 
-/// The lines of `digest`, in the archive's order although the content of a hard link may come before or after it.
+/// The lines of `digest`, in the archive's order even though a hard link's content may come before or after it.
 struct DigestLines {
-  /// What a line says of the content.
+  /// The part of a line about the content.
   struct Content {
     let size: Int
     let digest: [UInt8]
@@ -83,16 +83,16 @@ struct DigestLines {
 
   private let json: Bool
   private let encoder = JSONEncoder()
-  /// The lines from the first that waits for its content on, by their number.
+  /// The lines from the first one that waits for its content, by number.
   private var lines: [Int: Line] = [:]
   private var first = 0
   private var end = 0
-  /// The numbers of lines that wait for the content of a name, their own or that of a hard link; some of them no longer do.
+  /// The numbers of lines that wait, or have waited, for the content of a name, which is their own or a hard link's target.
   private var waiting: [NameKey: [Int]] = [:]
-  /// Contents by name, for the hard links that may follow.
+  /// Contents by name, for hard links that may follow.
   private var contents: [NameKey: Content] = [:]
 
-  /// The symbolic links so far: a hard link to one is another of its kind, and no file.
+  /// The symbolic links so far: a hard link to one is a symbolic link too, not a file.
   private var symlinks: Set<NameKey> = []
 
   init(json: Bool) {
@@ -100,20 +100,20 @@ struct DigestLines {
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
   }
 
-  /// A line whose content is known.
+  /// Adds a line whose content is known.
   mutating func add(_ entry: ArchiveEntry, isShown: Bool, _ content: Content) throws {
     contents[.init(path: entry.name)] = content
     if entry.kind == .hardlink, let link = entry.link {
-      // cpio: the first names of this file were empty, and this is what they stand for.
+      // cpio: the file's earlier names came without content, which is this.
       contents[.init(path: link)] = content
       for number in waiting.removeValue(forKey: .init(path: link)) ?? [] { fill(number, content) }
     }
     guard isShown else { return try flush() }
-    // An empty file with more names may get its content from the last of them.
+    // An empty file with several names may get its content from the last of them.
     try append(Line(entry: entry, content: entry.mayGetContentLater ? nil : content))
   }
 
-  /// A line whose content is another entry's.
+  /// Adds a line whose content is another entry's.
   mutating func add(link entry: ArchiveEntry) throws {
     let target = NameKey(path: entry.link ?? "")
     if symlinks.contains(target) { return note(symlink: entry.name) }
@@ -122,7 +122,7 @@ struct DigestLines {
 
   mutating func note(symlink name: String) { symlinks.insert(.init(path: name)) }
 
-  /// Whether a line waits for the content of this hard link.
+  /// Whether a line waits for this hard link's content.
   mutating func awaits(_ entry: ArchiveEntry) -> Bool { awaits(.init(path: entry.link ?? "")) }
 
   private mutating func awaits(_ name: NameKey) -> Bool {
@@ -135,7 +135,7 @@ struct DigestLines {
 
   private func isWaiting(_ number: Int) -> Bool { lines[number].map { $0.content == nil } ?? false }
 
-  /// The hard links without content, after the whole archive was read.
+  /// The hard links still without content after the whole archive has been read.
   func unresolvedNames() -> [String] {
     var names: Set<NameKey> = []
     return (first..<end).compactMap { number in
@@ -146,14 +146,14 @@ struct DigestLines {
     }
   }
 
-  /// Gives lines of these names their content.
+  /// Gives the lines with these names their content.
   mutating func resolve(_ found: [NameKey: Content]) {
     for number in first..<end {
       if let name = lines[number]?.entry.name, let content = found[.init(name)] { fill(number, content) }
     }
   }
 
-  /// Writes all lines that have a content.
+  /// Writes all lines that have content.
   mutating func finish() throws {
     for number in first..<end {
       guard let line = lines[number] else { continue }

@@ -7,12 +7,12 @@ struct CatTests {
     try Program.expect("cat", "zip-deflated.zip", "tree/empty", gives: .done())
   }
 
-  @Test func `Several entries come in the archive's order`() throws {
+  @Test func `Several entries are written in the archive's order`() throws {
     let outcome = try Program.run("cat", "zip-deflated.zip", "tree/run.sh", "tree/hello.txt")
     #expect(outcome == .done(Content.hello.bytes + Content.script.bytes))
   }
 
-  @Test func `Both entries of one name are written`() throws {
+  @Test func `Both entries with the same name are written`() throws {
     let outcome = try Program.run("cat", "tar-duplicate-name.tar", "twice.txt")
     #expect(outcome == .done(Content.hello.bytes + Content.poem.bytes))
   }
@@ -24,7 +24,7 @@ struct CatTests {
       ("cpio-newc-hardlink.cpio", "one", .poem), ("cpio-newc-hardlink.cpio", "three", .poem),
       ("cpio-odc-hardlink.cpio", "two", .poem), ("tar-pax-hardlink-body.tar", "second.txt", .hello),
     ] as [(Bytes, Bytes, Content)])
-  func `A link is written as the content it leads to`(archive: Bytes, name: Bytes, content: Content) throws {
+  func `A link is written as its target's content`(archive: Bytes, name: Bytes, content: Content) throws {
     try Program.expect("cat", archive, name, gives: .done(content.bytes))
   }
 
@@ -54,14 +54,14 @@ struct CatTests {
     try Program.expect("cat", "-", "binary", input: .pipe(archive), gives: .done(body))
   }
 
-  @Test func `A name is found by its bytes, and by nothing that looks like it`() throws {
+  @Test func `A name is found only by its exact bytes`() throws {
     let name = "caf" + [0xE9] + ".txt"
     try Program.expect("cat", "tar-latin1-name.tar", name, gives: .done(Content.hello.bytes))
     #expect(try Program.run("cat", "tar-latin1-name.tar", "caf\u{F7E9}.txt").end == .exit(2))
     try Program.expect("cat", "tar-odd-names.tar", "new\nline", gives: .done(Content.hello.bytes))
   }
 
-  @Test func `A name that is not there exits 2 with those that come near`() throws {
+  @Test func `An unknown name exits 2 with similar ones`() throws {
     let outcome = try Program.run("cat", "tar-all-kinds.tar", "all/file", "all/setui")
     let says: Bytes =
       "memarchive: tar-all-kinds.tar: there is no entry \"all/setui\". Did you mean \"all/setuid\"?\n"
@@ -84,7 +84,7 @@ struct CatTests {
     #expect(outcome.errors.text.hasPrefix(start), "\(outcome.errors)")
   }
 
-  @Test func `A link that leads to nothing does not take others along`() throws {
+  @Test func `A link that leads nowhere does not affect others`() throws {
     let archive = Tar.archive(
       Tar.entry("file", Content.hello.bytes), Tar.entry("good", type: "2", link: "file"),
       Tar.entry("bad", type: "2", link: "nothing"))

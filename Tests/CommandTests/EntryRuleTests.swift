@@ -2,15 +2,15 @@ import Glibc
 import MemArchive
 import Testing
 
-/// What holds for names and links, wherever an archive's entries go.
+/// The rules for names and links, wherever an archive's entries go.
 struct EntryRuleTests {
-  /// An archive, and what each of its names leads to: nil where that is no content.
+  /// An archive, and the content that each of its names leads to; nil for none.
   struct Row: Sendable, CustomTestStringConvertible {
     let testDescription: String
     let archive: Bytes
     var duplicates = ExtractionOptions.Duplicates.last
     let contents: [String: Bytes?]
-    /// What all destinations throw that take everything.
+    /// The error of all destinations that take everything.
     var error: ArchiveError.Code?
 
     init(
@@ -29,7 +29,7 @@ struct EntryRuleTests {
 
     var takesAll: Bool { [.dictionary, .tree, .nested, .nestedTree].contains(self) }
 
-    /// What each name leads to here.
+    /// The content that each name leads to here.
     func contents(of row: Row) throws -> [String: Bytes] {
       let isNested = [.nested, .nestedByName, .nestedTree, .nestedTreeByName].contains(self)
       let archive = isNested ? Tar.archive(Tar.entry("in", row.archive)) : row.archive
@@ -59,7 +59,7 @@ struct EntryRuleTests {
           return try read(name, in: try reader.tree(selection, nested: .expand, options: options))
         }
       } catch let error as ArchiveError {
-        // What leads nowhere cannot be asked for by its name.
+        // A link that leads nowhere cannot be requested by name.
         guard !takesAll, [.linkTargetUnavailable, .notAFile].contains(error.code) else { throw error }
         return nil
       }
@@ -69,7 +69,7 @@ struct EntryRuleTests {
       try file?.withBytes { bytes in bytes.withUnsafeBytes { Bytes($0) } }
     }
 
-    /// As a program reads it that has the tree for its working directory.
+    /// As read by a program whose working directory is the tree.
     private func read(_ name: String, in tree: MemTree) throws -> Bytes? {
       let top = open(try tree.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
       let file = openat(top, name, O_RDONLY | O_CLOEXEC)
@@ -94,7 +94,7 @@ struct EntryRuleTests {
     }
   }
 
-  /// Both write each of two entries with one name, and follow no policy.
+  /// Both write each of two entries with the same name, whatever the policy.
   @Test(arguments: rows.filter { !$0.testDescription.hasPrefix("duplicates") })
   func `cat and digest give it too`(_ row: Row) throws {
     for (name, content) in row.contents {
@@ -137,7 +137,7 @@ extension EntryRuleTests {
   private static let file = Tar.entry("d/file", "1")
   private static let twice = Tar.archive(
     Tar.entry("a", "1"), hardlink("h", "a"), Tar.entry("b", "3"), Tar.entry("a", "2"))
-  /// Each leads to the one before.
+  /// Each leads to the previous one.
   private static let chain = Tar.archive(
     [file, link("0", "d/file")].reduce("", +) + (1...40).reduce("") { $0 + link("\($1)", "\($1 - 1)") })
 

@@ -23,7 +23,7 @@ struct ExecTests {
     }
   }
 
-  @Test func `A machine program runs where no /proc is`() throws {
+  @Test func `A machine program runs without /proc`() throws {
     try withArchive { (run: Runner) throws in
       let outcome = try run(
         ["--exec", "bin/own", "--", "without"],
@@ -32,9 +32,11 @@ struct ExecTests {
     }
   }
 
-  /// `vm.memfd_noexec`, set for a process namespace of the test's own.
+  /// `vm.memfd_noexec`, set for the test's own pid namespace.
   @Test(.enabled(if: ExecPolicy.canBeSet, "vm.memfd_noexec cannot be set here"), arguments: [1, 2])
-  func `Where the system forbids executable files in memory, all but executing works`(_ policy: Int) throws {
+  func `If the system forbids executable files in memory, everything except execution works`(_ policy: Int)
+    throws
+  {
     for sandbox in ["required", "off"] as [Bytes] {
       let expected = try Program.run("digest", "--sandbox", sandbox, "zip-deflated.zip")
       let outcome = try ExecPolicy.run(policy, ["digest", "--sandbox", sandbox, "zip-deflated.zip"])
@@ -63,7 +65,7 @@ struct ExecTests {
   @Test func `With --tree, script and program are executed at their real paths`() throws {
     try withArchive { (run: Runner) throws in
       let tree: [Bytes] = ["--tree", "--at", "/srv"]
-      // Here the modes say what may be executed.
+      // Here the modes decide what may be executed.
       #expect(try run(tree + ["--exec", "bin/data"]).end == .exit(126))
       let script = try run(tree + ["--exec", "bin/script", "--", "a b", "{bin/data}"])
       #expect(script == .done("bin/script says: /srv/bin/script a b data\n"))
@@ -85,7 +87,7 @@ struct ExecTests {
     }
   }
 
-  @Test func `What is no program, is not there or has no interpreter is told`() throws {
+  @Test func `A file that is not a program, is missing or has no interpreter is reported`() throws {
     try withArchive { (run: Runner) throws in
       let missing = try run(["--exec", "bin/owm"])
       #expect(missing.end == .exit(2))
@@ -95,10 +97,10 @@ struct ExecTests {
     }
     let none = try Program.run("run", "tree.tar.gz")
     #expect(none.end == .exit(2))
-    #expect(none.errors.lines.first == "Error: Give the command behind --, or --exec.")
+    #expect(none.errors.lines.first == "Error: Give the command after --, or use --exec.")
   }
 
-  /// Calls `body` with a way to run the program on an archive of programs, behind a prefix.
+  /// Calls `body` with a function that runs the program on an archive of programs, after a command prefix.
   private func withArchive(_ body: (Runner) throws -> Void) throws {
     try withTemporaryDirectory { directory in
       let script: Bytes = """
@@ -128,11 +130,11 @@ struct ExecTests {
   }
 }
 
-/// What the system says of executable files in memory, memfd_create(2).
+/// The system's policy on executable files in memory, memfd_create(2).
 private enum ExecPolicy {
   static let canBeSet = (try? run(2, ["--help"]))?.end == .exit(0)
 
-  /// Runs the program under this policy; it cannot be taken back there, and is nobody else's.
+  /// Runs the program under this policy, which cannot be reverted in its namespace and affects no other.
   static func run(_ policy: Int, _ arguments: [Bytes]) throws -> Outcome {
     let set: Bytes = "echo $0 > /proc/sys/vm/memfd_noexec && exec \"$@\""
     var command = Command(

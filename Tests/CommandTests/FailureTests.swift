@@ -1,6 +1,6 @@
 import Testing
 
-/// Where the system says no: exit 4 and no crash.
+/// System errors: exit 4 and no crash.
 struct FailureTests {
   static let commands: [[Bytes]] = [["list"], ["digest"], ["cat"], ["test"]]
 
@@ -9,7 +9,7 @@ struct FailureTests {
   }
 
   @Test(arguments: commands)
-  func `An archive that is not there exits 4 and says so`(command: [Bytes]) throws {
+  func `A missing archive is an error with exit 4`(command: [Bytes]) throws {
     let outcome = try Program.run(arguments(command, "nowhere.tar"))
     let says: Bytes = """
       memarchive: nowhere.tar: "nowhere.tar" cannot be opened (open: No such file or directory). Check the \
@@ -21,7 +21,7 @@ struct FailureTests {
   }
 
   @Test(arguments: commands)
-  func `A directory is no archive`(command: [Bytes]) throws {
+  func `A directory is not an archive`(command: [Bytes]) throws {
     let outcome = try Program.run(arguments(command, "demo"))
     #expect(outcome.end == .exit(4))
     let start = "memarchive: demo: \"demo\" cannot be opened (open: Is a directory)."
@@ -40,14 +40,14 @@ struct FailureTests {
       ["test", "tar-ustar.tar"],
       ["cat", "tar-ustar.tar", "tree/hello.txt"], ["cat", "zip-3mib.zip", "big.txt"],
     ] as [[Bytes]])
-  func `A full disk behind standard output exits 4 and says so`(arguments: [Bytes]) throws {
+  func `Standard output on a full disk is an error with exit 4`(arguments: [Bytes]) throws {
     var command = Program.command(arguments)
     command.output = .file("/dev/full")
     let says: Bytes = "memarchive: cannot write to standard output: No space left on device\n"
     #expect(try command.run() == .failed(4, errors: says))
   }
 
-  @Test func `A reader who goes away ends the program by SIGPIPE, as it ends cat`() throws {
+  @Test func `A reader that goes away ends the program by SIGPIPE, like cat`() throws {
     for arguments in [["cat", "zip-3mib.zip", "big.txt"], ["list", "tar-300-entries.tar.gz"]] as [[Bytes]] {
       var command = Program.command(arguments)
       command.output = .brokenPipe
@@ -55,19 +55,19 @@ struct FailureTests {
     }
   }
 
-  @Test func `Where SIGPIPE is ignored, a reader who goes away is an error of writing`() throws {
+  @Test func `If SIGPIPE is ignored, a reader that goes away is a write error`() throws {
     var command = Command("env", "--ignore-signal=PIPE", Program.path, "cat", "zip-3mib.zip", "big.txt")
     command.output = .brokenPipe
     let says: Bytes = "memarchive: cannot write to standard output: Broken pipe\n"
     #expect(try command.run() == .failed(4, errors: says))
   }
 
-  @Test func `head takes what it wants of a large entry and all is well`() throws {
+  @Test func `head reads the beginning of a large entry without an error`() throws {
     let outcome = try Program.shell("$m cat zip-3mib.zip big.txt | head -c 20 | wc -c")
     #expect(outcome == .done("20\n"))
   }
 
-  @Test func `Without a standard output, that is said`() throws {
+  @Test func `A missing standard output is reported`() throws {
     for arguments in [["list", "tar-ustar.tar"], ["cat", "tar-ustar.tar", "tree/hello.txt"]] as [[Bytes]] {
       var command = Program.command(arguments)
       command.output = .closed

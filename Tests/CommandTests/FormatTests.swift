@@ -7,7 +7,7 @@ struct FormatTests {
     ("cpio", "cpio-newc.cpio"), ("ar", "ar-package.deb"), ("file", "hello.txt.gz"), ("cpio", "rpm-xz.rpm"),
   ]
 
-  @Test func `The help names every format that there is, and each is taken`() throws {
+  @Test func `The help names every format, and each is accepted`() throws {
     let help = try Program.run("list", "--help").output.text.split(whereSeparator: \.isWhitespace)
     let listed = help.joined(separator: " ").firstMatch(of: #/commas between them: ([a-z0-9, ]+)\./#)
     let names = try #require(listed).1.split(separator: ", ").map { Bytes($0.utf8) }
@@ -41,7 +41,7 @@ struct FormatTests {
   }
 
   @Test(arguments: fixtures)
-  func `What the error calls a format is what --formats takes`(format: Bytes, archive: Bytes) throws {
+  func `The error names a format as --formats takes it`(format: Bytes, archive: Bytes) throws {
     let byDefault = try Program.run("digest", archive)
     let outcome = try Program.run("digest", "--formats", "warc", archive)
     let named = try #require(outcome.errors.text.firstMatch(of: #/: the format (\S+) /#), "\(outcome.errors)")
@@ -77,7 +77,7 @@ struct FormatTests {
   }
 
   @Test(arguments: ["", "nonsense", "tar,nonsense", "tar zip", ","])
-  func `What is no format is wrong usage`(list: String) throws {
+  func `An unknown format is wrong usage`(list: String) throws {
     let outcome = try Program.run("list", "--formats", "\(list)", "tar-ustar.tar")
     #expect(outcome.end == .exit(2))
     #expect(outcome.output == "")

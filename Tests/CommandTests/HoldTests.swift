@@ -2,7 +2,7 @@ import Foundation
 import Glibc
 import Testing
 
-/// `run --hold`: a process of its own keeps the files.
+/// `run --hold`: a separate process keeps the files.
 struct HoldTests {
   @Test func `A command that closes its descriptors, and its children, still find the files`() throws {
     let script: Bytes = """
@@ -58,7 +58,7 @@ struct HoldTests {
     #expect(outcome == Outcome(end: .exit(status), output: "", errors: ""))
   }
 
-  @Test func `A command that waits for children it never made finds none`() throws {
+  @Test func `A command that waits for children it did not start finds none`() throws {
     let script: Bytes = """
       import os
       try:

@@ -9,7 +9,7 @@ struct InsecureNameTests {
     #expect(try Program.run("list", "-q", "zip-escaping-names.zip").end == .exit(0))
   }
 
-  @Test func `A hard link to a symbolic link is no file, and no error`() throws {
+  @Test func `A hard link to a symbolic link is not a file, and not an error`() throws {
     let tar = Tar.archive(
       Tar.entry("link", type: "2", link: "nowhere"), Tar.entry("again", type: "1", link: "link"),
       Tar.entry("file", Bytes("x".utf8)))

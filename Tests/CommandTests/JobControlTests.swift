@@ -1,20 +1,20 @@
 import Glibc
 import Testing
 
-/// A shell's job is the command itself, whatever keeps its files.
+/// A shell's job is the command itself, even if another process keeps its files.
 @Suite(.serialized)
 struct JobControlTests {
   static let ways: [[Bytes]] = [[], ["--hold"], ["--tree"]]
 
   @Test(arguments: ways)
-  func `The command stops and goes on as if it were run directly`(_ options: [Bytes]) throws {
+  func `The command stops and continues as if it were run directly`(_ options: [Bytes]) throws {
     let script: Bytes = "kill -STOP $$; cat \"$1\"; exit 7"
     let running = try Program.command(
       ["run", "tree.tar.gz"] + options + ["--", "sh", "-c", script, "sh", "{tree/hello.txt}"]
     ).start()
     var status: CInt = 0
     #expect(waitpid(running.pid, &status, WUNTRACED) == running.pid)
-    // wait(2): stopped, and by what.
+    // wait(2): stopped, and by which signal.
     #expect(status & 0xFF == 0x7F && status >> 8 & 0xFF == SIGSTOP)
     kill(running.pid, SIGCONT)
     let outcome = try running.wait()

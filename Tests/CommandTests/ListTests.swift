@@ -37,7 +37,7 @@ struct ListTests {
     try Program.expect("list", "zip-deflated.zip", gives: .done(expected))
   }
 
-  @Test func `Two entries of one name are both listed`() throws {
+  @Test func `Two entries with the same name are both listed`() throws {
     let expected: Bytes = """
       file                21  2023-11-14T22:13:20Z  twice.txt
       file                19  2023-11-14T22:13:20Z  between.txt
@@ -68,7 +68,7 @@ struct ListTests {
     #expect(try command.run() == .done(expected))
   }
 
-  @Test func `What an archive does not say of a size is a dash`() throws {
+  @Test func `An unknown size is a dash`() throws {
     try Program.expect(
       "list", "hello.txt.gz", gives: .done("file                 -  2023-11-14T22:13:20Z  hello.txt\n"))
     try Program.expect(
@@ -81,7 +81,7 @@ struct ListTests {
     try Program.expect("list", "--json", Bytes(archive.utf8), gives: .done())
   }
 
-  @Test func `Times are told in UTC wherever the reader lives`() throws {
+  @Test func `Times are shown in UTC in every time zone`() throws {
     var command = Program.command("list", "tar-ustar.tar", "--include", "tree/")
     command.environment["TZ"] = "Asia/Kolkata"
     #expect(try command.run() == .done("directory            0  2023-11-14T22:13:20Z  tree/\n"))
@@ -90,7 +90,7 @@ struct ListTests {
   @Test(arguments: [
     0, -1, -2_208_988_800, 253_402_300_799, 253_402_300_800, -12_219_292_801, -62_135_596_801, 1 << 50,
   ])
-  func `A time is told as date(1) tells it, in any century`(seconds: Int64) throws {
+  func `A time is shown as by date(1), in any century`(seconds: Int64) throws {
     let date = try Command("date", "-u", "-d", "@\(seconds)", "+%Y-%m-%dT%H:%M:%SZ").run()
     try #require(date.end == .exit(0))
     let archive = Tar.archive(Tar.entry("when", modified: seconds))

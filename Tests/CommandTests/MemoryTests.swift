@@ -1,9 +1,9 @@
 import Testing
 
-/// What an archive of little holds in names, attributes and warnings does not fill the program's memory.
+/// Names, attributes and warnings of a small archive do not fill the program's memory.
 struct MemoryTests {
-  /// Makes 120 MB of one kind in a few kilobytes, and says what the program has taken at most, in KiB, on the last line: Python
-  /// is among what the tests need, and its wait4(2) tells of the program alone, not of its worker.
+  /// Makes 120 MB of one kind in a few kilobytes, and prints the program's peak memory in KiB on the last line. Python is
+  /// required by the tests anyway, and its wait4(2) measures the program without its worker.
   private static let script = """
     import gzip, os, sys
     def octal(value, digits): return b'%0*o\\0' % (digits, value)
@@ -38,7 +38,7 @@ struct MemoryTests {
     """
 
   private static let commands = [["list"], ["test"], ["digest"], ["run"], ["run", "--tree"]]
-  /// Programs that were not optimised take minutes to write such names, or to hash them.
+  /// Debug builds take minutes to write or hash such names.
   private static let cases =
     [("path", ["run"])] + ["SCHILY.xattr.user.a", "warnings"].flatMap { kind in commands.map { (kind, $0) } }
 
@@ -54,7 +54,7 @@ struct MemoryTests {
         let outcome = try python.run()
         let numbers = outcome.output.text.split { " \n".contains($0) }.compactMap { Int($0) }
         try #require(numbers.count == 2, "\(outcome)")
-        // Done, over a limit, or the same before the command of `run`.
+        // Success, a limit, or either before the command of `run`.
         #expect([0, 3, 125].contains(numbers[0]), "\(outcome)")
         #expect(numbers[1] < 100 << 10, "\(command) \(sandbox): \(numbers[1]) KiB")
       }

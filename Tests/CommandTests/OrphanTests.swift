@@ -1,7 +1,7 @@
 import Glibc
 import Testing
 
-/// A process 1 that reaps no orphans, as in many a container, must not collect any of ours.
+/// A process 1 that reaps no orphans, as in many containers, must not accumulate this program's.
 @Suite(.enabled(if: PidNamespace.isPossible, "no pid namespace can be made here"))
 struct OrphanTests {
   @Test(
@@ -11,7 +11,7 @@ struct OrphanTests {
       ["test", "--max-total", "1", "tree.tar.gz"], ["test", "--timeout", "0.000001", "big.tar.zst"],
       ["list", "nowhere"], ["list", "table.json"], ["run", "tree.tar.gz", "--", "true", "{tree/hello.txt}"],
     ] as [[Bytes]])
-  func `An archive that is read leaves no process that nobody reaps`(_ arguments: [Bytes]) throws {
+  func `Reading an archive leaves no unreaped process`(_ arguments: [Bytes]) throws {
     #expect(try PidNamespace.zombies(after: [Program.path] + arguments) == [])
   }
 
@@ -21,18 +21,18 @@ struct OrphanTests {
       "$0 digest --json tar-300-entries.tar.gz >&-", "$0 cat zip-3mib.zip big.txt | true",
       "$0 list tar-300-entries.tar.gz | true", "$0 list -v tar-300-entries.tar.gz 2>&1 | true",
     ] as [Bytes])
-  func `Output that cannot be written leaves none either`(_ line: Bytes) throws {
+  func `Failing to write output leaves none either`(_ line: Bytes) throws {
     #expect(try PidNamespace.zombies(after: ["sh", "-c", line, Program.path]) == [])
   }
 
-  /// Whoever has to outlive the command has no parent left that could reap it.
+  /// A process that must outlive the command has no parent left to reap it.
   @Test(arguments: ["--hold", "--tree"] as [Bytes])
-  func `What outlives the command leaves one, and not more`(_ way: Bytes) throws {
+  func `A process that outlives the command leaves one, and no more`(_ way: Bytes) throws {
     let run: [Bytes] = [Program.path, "run", way, "tree.tar.gz", "--", "true", "{tree/hello.txt}"]
     #expect(try PidNamespace.zombies(after: run) == ["memarchive-hold"])
   }
 
-  @Test func `A command that is executed gets SIGPIPE as the program was started with it`() throws {
+  @Test func `An executed command gets SIGPIPE as the program was started with`() throws {
     let look: [Bytes] = ["run", "tree.tar.gz", "--", "grep", "SigIgn", "/proc/self/status"]
     for signals in [["--default-signal=PIPE"], ["--ignore-signal=PIPE"]] as [[Bytes]] {
       let expected = try Command(["env"] + signals + ["grep", "SigIgn", "/proc/self/status"]).run()

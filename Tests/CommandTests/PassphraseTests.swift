@@ -36,7 +36,7 @@ struct PassphraseTests {
     #expect(outcome.errors.text.contains("--passphrase-file"), "\(outcome.errors)")
   }
 
-  @Test func `A wrong passphrase is told from a missing one`() throws {
+  @Test func `A wrong passphrase is distinguished from a missing one`() throws {
     let outcome = try run(
       "cat", "secret.zip", "hello.txt", "--passphrase-file", "passphrases", passphrases: "wrong\n")
     #expect(outcome.end == .exit(1))
@@ -67,7 +67,7 @@ struct PassphraseTests {
     #expect(missing.output == "")
   }
 
-  @Test func `A passphrase file that is not there exits 4, and 125 before a command`() throws {
+  @Test func `A missing passphrase file exits 4, and 125 before a command`() throws {
     let says: Bytes = "memarchive: cannot read the passphrase file \"nowhere\": No such file or directory\n"
     let outcome = try run("cat", "secret.zip", "hello.txt", "--passphrase-file", "nowhere")
     #expect(outcome == .failed(4, errors: says))

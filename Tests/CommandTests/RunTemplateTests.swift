@@ -2,7 +2,7 @@ import Testing
 
 /// {NAME} in the arguments of `run`.
 struct RunTemplateTests {
-  /// What `printf` writes of the arguments, a line each.
+  /// The arguments as printed by `printf`, one per line.
   private func filled(_ arguments: Bytes...) throws -> Bytes {
     let outcome = try Program.run(["run", "tar-all-kinds.tar", "--", "printf", "%s\\n"] + arguments)
     #expect(outcome.end == .exit(0))
@@ -20,7 +20,7 @@ struct RunTemplateTests {
         == "\na b\n\\n\n*\n$HOME\nx" + [0xFF, 0xFE] + "\n")
   }
 
-  @Test func `A name becomes a path, wherever in the argument it stands`() throws {
+  @Test func `A name becomes a path anywhere in an argument`() throws {
     let output = try filled("{all/file}", "--in={all/file}", "{all/file}:{all/last}", "{{{all/file}}").text
     let paths = output.matches(of: #//proc/self/fd/\d+/#).map(\.output)
     try #require(paths.count == 5, "\(output)")
@@ -36,7 +36,7 @@ struct RunTemplateTests {
       ("tar-odd-names.tar", " space "),
       ("tar-odd-names.tar", "-rf"), ("tar-odd-names.tar", "quote'\""),
     ] as [(Bytes, Bytes)])
-  func `Names are taken by their bytes`(archive: Bytes, name: Bytes) throws {
+  func `Names are compared by their bytes`(archive: Bytes, name: Bytes) throws {
     try Program.expect("run", archive, "--", "cat", "{" + name + "}", gives: .done(Content.hello.bytes))
   }
 
@@ -50,7 +50,7 @@ struct RunTemplateTests {
     try Program.expect("run", archive, "--", "cat", "{" + name + "}", gives: .done(content.bytes))
   }
 
-  @Test func `Of two entries of one name the last is taken, and that is said`() throws {
+  @Test func `Of two entries with the same name the last is used, with a warning`() throws {
     let outcome = try Program.run("run", "tar-duplicate-name.tar", "--", "cat", "{twice.txt}")
     let says: Bytes = """
       memarchive: tar-duplicate-name.tar: warning: entry "twice.txt": a later entry of the same name \
@@ -80,7 +80,7 @@ struct RunTemplateTests {
     }
   }
 
-  @Test func `Entries are executable only where the archive holds the command`() throws {
+  @Test func `Entries are executable only if the archive contains the command`() throws {
     let outcome = try Program.run(
       "run", "tree.tar.gz", "--", "sh", "-c", "exec \"$1\"", "sh", "{tree/run.sh}")
     #expect(outcome.end == .exit(126))

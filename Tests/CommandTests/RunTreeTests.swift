@@ -76,7 +76,7 @@ struct RunTreeTests {
     #expect(twice.end == .exit(2))
   }
 
-  @Test func `-r goes into archives inside the archive`() throws {
+  @Test func `-r reads archives inside the archive`() throws {
     let files = ["in.tar": Tar.archive(Tar.entry("a/b", "deep\n"))]
     let outer = Tar.archive(Tar.entry("in.tar", files["in.tar"]!), Tar.entry("x", "flat\n"))
     let outcome = try Program.run(
@@ -101,7 +101,7 @@ struct RunTreeTests {
     }
   }
 
-  @Test func `What is not there, or not allowed, is said before the command runs`() throws {
+  @Test func `A missing or forbidden entry is reported before the command runs`() throws {
     let missing = try tree("tree.tar.gz", "--", "echo", "{tree/hello.tx}")
     #expect(missing.end == .exit(2))
     #expect(missing.output == "")
@@ -115,7 +115,7 @@ struct RunTreeTests {
     }
   }
 
-  @Test func `Names that lead out are left out, said, and not there`() throws {
+  @Test func `Names that lead out are reported and left out`() throws {
     let archive = Tar.archive(
       Tar.entry("../up", "1"), Tar.entry("/etc/passwd", "2"), Tar.entry("link", type: "2", link: "/etc"),
       Tar.entry("good", "good\n"))
@@ -143,14 +143,14 @@ struct RunTreeTests {
     #expect(outcome.output.text.contains("libgreet.so"))
   }
 
-  // MARK: Other surroundings
+  // MARK: Other environments
 
   private let nobody: [Bytes] = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
   private var isRoot: Bool { (try? Command("id", "-u").run().output) == "0\n" }
 
-  @Test func `An ordinary user keeps his name`() throws {
+  @Test func `An ordinary user keeps the user ID`() throws {
     let archive = try Fixture.bytes("tree.tar.gz")
-    // The build's directory may be closed to others: program and archive are reached by descriptors.
+    // The build directory may be closed to other users: program and archive are reached by descriptors.
     var command = Command(
       (isRoot ? nobody : ["env"]) + [
         "sh", "-c",
@@ -177,14 +177,14 @@ struct RunTreeTests {
   }
 
   @Test(arguments: [[], ["--uid", "1000", "--gid", "1000", "--cap-drop", "ALL"]] as [[Bytes]])
-  func `Where every file system is read-only there are real paths all the same`(_ options: [Bytes]) throws {
+  func `With every file system read-only there are still real paths`(_ options: [Bytes]) throws {
     let outcome = try bubblewrapped(
       ["--unshare-user"] + options, "run", "--tree", "--at", "/srv", "tree.tar.gz", "--", "sh", "-c",
       "realpath $1; cat $1", "sh", "{tree/hello.txt}")
     #expect(outcome == .done("/srv/tree/hello.txt\n" + Content.hello.bytes))
   }
 
-  @Test func `Where user namespaces are forbidden the refused call is named`() throws {
+  @Test func `If user namespaces are forbidden, the refused call is named`() throws {
     let outcome = try bubblewrapped(
       ["--unshare-user", "--disable-userns", "--cap-drop", "ALL"], "run", "--tree", "tree.tar.gz", "--",
       "echo", "ran")
@@ -205,13 +205,13 @@ struct RunTreeTests {
     try expectRefusal(of: number, with: EPERM, says: "(\(name): ")
   }
 
-  /// A rename or a mount, anybody's, comes between each time.
-  @Test func `An openat2 that is to be asked again for ever is an error`() throws {
+  /// A rename or a mount by any process interferes each time.
+  @Test func `An openat2 that must be retried forever is an error`() throws {
     try expectRefusal(of: 437, with: EAGAIN, says: ": Resource temporarily unavailable)")
   }
 
   private func expectRefusal(of number: Int, with error: CInt, says text: String) throws {
-    // seccomp(2): the calls of this number get the error.
+    // seccomp(2): calls with this number get the error.
     let script: Bytes = """
       import ctypes, os, struct, sys
       libc = ctypes.CDLL(None, use_errno=True)

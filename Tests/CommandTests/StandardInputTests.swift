@@ -1,6 +1,6 @@
 import Testing
 
-/// `-` in place of an archive: a pipe, or a file that was redirected.
+/// `-` instead of an archive: a pipe, or a redirected file.
 struct StandardInputTests {
   static let archives = [
     "tar-all-kinds.tar", "zip-deflated.zip", "7z-lzma2.7z", "tree.tar.gz", "hello.txt.zst",
@@ -65,22 +65,22 @@ struct StandardInputTests {
   @Test func `A named pipe is read once, link or not`() throws {
     try withTemporaryDirectory { directory in
       let archive = Bytes((Fixture.directory + "/tar-all-kinds.tar").utf8)
-      // Opened a second time, the pipe would wait for ever for somebody who writes.
+      // Opened a second time, the pipe would wait forever for a writer.
       let outcome = try Program.shell(
         "mkfifo fifo; cat \"$1\" > fifo & exec timeout 30 $m cat fifo all/symlink", archive, in: directory)
       #expect(outcome == .done(Content.hello.bytes))
     }
   }
 
-  @Test func `A pipe that was read to its end is not taken for an empty archive`() throws {
+  @Test func `A pipe that was read to its end does not count as an empty archive`() throws {
     let outcome = try Program.run("test", "-", "-", input: .pipe(try Fixture.bytes("tar-ustar.tar")))
     #expect(outcome.end == .exit(4))
     #expect(outcome.output.lines.first == "-: OK, 6 entries, 4 with content, 1520 bytes")
     #expect(outcome.output.lines.last?.text.hasPrefix("-: FAILED, ") == true, "\(outcome.output)")
   }
 
-  @Test func `Behind what is no archive none is looked for, in a file as in a pipe`() throws {
-    // As many bytes as lie between the two looks at what the content is.
+  @Test func `No archive is searched for after other content, in a file as in a pipe`() throws {
+    // The number of bytes between the two inspections of the content.
     let bytes = "x" * 28_678 + (try Fixture.bytes("tar-ustar.tar"))
     let pipe = try Program.run("list", "-", input: .pipe(bytes))
     #expect(pipe.end == .exit(1))
@@ -90,12 +90,12 @@ struct StandardInputTests {
     #expect(file.output == "")
   }
 
-  @Test func `What was redirected is read from its beginning and left where it stood`() throws {
+  @Test func `A redirected file is read from its beginning and its offset is kept`() throws {
     let outcome = try Program.shell("{ $m list - > /dev/null; wc -c; } < hello.txt.gz")
     #expect(outcome == .done("\(try Fixture.bytes("hello.txt.gz").values.count)\n"))
   }
 
-  @Test func `Without a standard input, that is said, with exit 4`() throws {
+  @Test func `A missing standard input is reported with exit 4`() throws {
     let outcome = try Program.run("list", "-", input: .closed)
     #expect(outcome.end == .exit(4))
     #expect(outcome.output == "")

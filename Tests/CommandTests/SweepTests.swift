@@ -1,8 +1,8 @@
 import Testing
 
-/// Every fixture against the table of what was put into it.
+/// Every fixture against the table of its content.
 struct SweepTests {
-  /// All but those that libarchive reads otherwise (Fixtures/README.md); the library's tests look at these.
+  /// All except those that libarchive reads differently (Fixtures/README.md), which the library's tests cover.
   static let fixtures = Fixture.all.filter { fixture in
     !["zip-central-order.zip", "7z-nfc-nfd.7z"].contains(fixture.file)
   }
@@ -39,7 +39,7 @@ struct SweepTests {
 }
 
 extension Fixture {
-  /// What sha256sum(1) would print of the unpacked files, in the archive's order.
+  /// The output of sha256sum(1) for the unpacked files, in the archive's order.
   fileprivate var digestLines: Bytes {
     entries.reduce("") { lines, entry in
       guard let digest = digest(of: entry) else { return lines }
@@ -55,7 +55,7 @@ extension Fixture {
     }
   }
 
-  /// All names of a file stand for the content that one of them carries; in cpio's newc that is the last.
+  /// All names of a file share the content that one of them carries; in cpio's newc that is the last.
   private func digest(of entry: Entry) -> String? {
     guard entry.kind == "file" || entry.kind == "hardlink" else { return nil }
     if entry.size > 0 { return entry.sha256 }

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-/// What an archive says must not do anything to the terminal that shows it.
+/// An archive must not be able to control the terminal that shows its names.
 struct TerminalTests {
   /// A name in an archive, and how a terminal shows it.
   private static let names: [(name: Bytes, shown: Bytes)] = [
@@ -17,7 +17,7 @@ struct TerminalTests {
   private static let archive = Tar.archive(
     names.map { Tar.entry($0.name, "x") }.reduce("", +), Tar.entry("lnk", type: "2", link: target))
 
-  /// What a terminal is sent, without the carriage return that it gets before each newline.
+  /// The output sent to a terminal, without the carriage return before each newline.
   private func onTerminal(_ line: Bytes) throws -> Bytes {
     try withTemporaryDirectory { directory in
       try Self.archive.write(to: directory + "/esc.tar")
@@ -35,7 +35,7 @@ struct TerminalTests {
         && ($0.properties.generalCategory == .control || $0.properties.isBidiControl || $0 == "\u{2028}")
     }
     #expect(harmful.isEmpty, "\(bytes)", sourceLocation: sourceLocation)
-    // A byte of C1 that is part of no character.
+    // A C1 byte that is not part of a character.
     #expect(
       !EscapedBytes(bytes).stray.contains { (0x80..<0xA0).contains($0) }, "\(bytes)",
       sourceLocation: sourceLocation)
@@ -50,7 +50,7 @@ struct TerminalTests {
     #expect(shown == Self.names.map(\.shown) + ["lnk -> \\u{1B}[31mx\\ny"])
   }
 
-  @Test func `digest marks a name that it escapes for a terminal as sha256sum marks its own`() throws {
+  @Test func `digest marks a name escaped for a terminal as sha256sum marks its own`() throws {
     let output = try onTerminal("exec $m digest -q esc.tar")
     expectHarmless(output)
     let digest = try Program.run("digest", "-", input: .pipe(Tar.archive(Tar.entry("x", "x"))))
@@ -66,7 +66,7 @@ struct TerminalTests {
       "cat -q esc.tar \"$(printf 'clear\\033')\"", "list \"$(printf 'no\\033[2J\\302\\233')\"",
       "list \"--include=$(printf '\\033[2J')\" --no-such-option=\"$(printf '\\033[2J')\"",
     ] as [Bytes])
-  func `Nothing that a terminal would obey reaches it`(arguments: Bytes) throws {
+  func `Nothing that controls a terminal reaches it`(arguments: Bytes) throws {
     expectHarmless(try onTerminal("exec $m " + arguments))
   }
 
@@ -82,7 +82,7 @@ struct TerminalTests {
     #expect(names == expected + ["lnk -> \u{1B}[31mx\\ny"])
   }
 
-  @Test func `Standard error has an escape for each, wherever it goes`() throws {
+  @Test func `Standard error always has an escape for each`() throws {
     let outcome = try Program.run("list", "-v", "-", input: .pipe(Self.archive))
     expectHarmless(outcome.errors)
     for entry in Self.names where entry.name != "back\\u{1B}" {
@@ -97,7 +97,7 @@ struct TerminalTests {
     #expect(missing == .failed(2, errors: says))
   }
 
-  @Test func `JSON says the same by its own escapes`() throws {
+  @Test func `JSON uses its own escapes`() throws {
     let outcome = try Program.run("list", "--json", "-", input: .pipe(Self.archive))
     expectHarmless(outcome.output)
     let names = try JSONLines(outcome.output).objects.map { $0["name"] }
@@ -106,7 +106,7 @@ struct TerminalTests {
   }
 }
 
-/// Bytes as the program holds names: text, and U+F700+b for a byte b that is part of none.
+/// Bytes in the program's form of names: text, and U+F700+b for a byte b that is not part of a character.
 private struct EscapedBytes {
   private(set) var key = ""
   private(set) var stray: [UInt8] = []

@@ -2,9 +2,9 @@ import Foundation
 import Glibc
 import Testing
 
-/// `run --tree` and kill -9: of whoever it strikes, nothing is left.
+/// `run --tree` and kill -9: whichever process is killed, nothing is left.
 ///
-/// As root: what entered a user namespace and executed nothing since may be looked at by nobody else, proc(5).
+/// As root: nobody else may inspect a process that has entered a user namespace and not executed a program since, proc(5).
 @Suite(.enabled(if: geteuid() == 0))
 struct TreeEndTests {
   /// Starts a command in a tree that waits for the end of its standard input, and then reads a file of the tree; with the
@@ -39,13 +39,14 @@ struct TreeEndTests {
     #expect(outcome.end == .signal(SIGKILL))
   }
 
-  @Test func `The process that frees the tree has nothing open but what tells the command's end`() throws {
+  @Test func `The process that frees the tree has only one descriptor, which shows the command's end`() throws
+  {
     let outcome = try withWaiting { running, _, others in
       let other = try #require(others.first).pid
       let open = try FileManager.default.contentsOfDirectory(atPath: "/proc/\(other)/fd")
         .map { try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(other)/fd/\($0)") }
       #expect(open.count == 1 && open[0].contains("pidfd"), "\(open)")
-      // Neither the command's child nor of its session: it waits for none, and its terminal is its own.
+      // Neither a child of the command nor in its session: the command waits for no such child, and its terminal is its own.
       let status = try String(contentsOfFile: "/proc/\(other)/status", encoding: .utf8)
       #expect(!status.contains("PPid:\t\(running.pid)\n"))
       #expect(getsid(other) == other)
@@ -84,7 +85,7 @@ struct TreeEndTests {
       ["run", "--tree", "--at", "/srv"] + options + ["-", "--", "echo", "ran"])
     command.input = .descriptor(pipe.fileHandleForReading.fileDescriptor)
     let running = try command.start()
-    // More than a pipe holds: when it is written it has been read, and what follows never comes.
+    // More than a pipe holds: once it is written it has been read, and nothing follows.
     let archive = Tar.entry("large", Bytes([UInt8](repeating: 1, count: 400_000))).values
     try pipe.fileHandleForWriting.write(contentsOf: archive.prefix(300_000))
     let namespace = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(running.pid)/ns/mnt")

@@ -39,7 +39,9 @@ struct VerifyTests {
     #expect(try Program.shell(script) == .done(expected))
   }
 
-  @Test func `When descriptors run out and each entry is to have one, that is said with exit 4`() throws {
+  @Test func `When descriptors run out and each entry must have one, the error is reported with exit 4`()
+    throws
+  {
     let outcome = try Program.shell(
       "ulimit -n 64; exec $m test --hold --storage dedicated tar-300-entries.tar.gz")
     #expect(outcome.end == .exit(4))
@@ -58,7 +60,7 @@ struct VerifyTests {
     #expect(outcome.output.values.count >= 60)
   }
 
-  @Test func `An archive that fails has its line too, and the gravest status wins`() throws {
+  @Test func `An archive that fails has its line too, and the worst status wins`() throws {
     try withTemporaryDirectory { directory in
       try Damage.loneGzip().write(to: directory + "/bad.gz")
       let good = Bytes((Fixture.directory + "/tar-ustar.tar").utf8)
@@ -81,14 +83,14 @@ struct VerifyTests {
     }
   }
 
-  @Test func `A warning changes neither verdict nor status, and -q keeps it back`() throws {
+  @Test func `A warning changes neither verdict nor status, and -q suppresses it`() throws {
     let line: Bytes = "tar-no-end-marker.tar: OK, 6 entries, 4 with content, 1520 bytes\n"
     let warning: Bytes = "memarchive: tar-no-end-marker.tar: warning: the end-of-archive marker is missing\n"
     try Program.expect("test", "tar-no-end-marker.tar", gives: .done(line, errors: warning))
     try Program.expect("test", "-q", "tar-no-end-marker.tar", gives: .done(line))
   }
 
-  @Test func `-v says each entry on standard error`() throws {
+  @Test func `-v reports each entry on standard error`() throws {
     let outcome = try Program.run("test", "-v", "cpio-newc-hardlink.cpio")
     let says: Bytes = """
       memarchive: cpio-newc-hardlink.cpio: file between
@@ -99,12 +101,12 @@ struct VerifyTests {
       """
     #expect(outcome.end == .exit(0))
     #expect(outcome.output == "cpio-newc-hardlink.cpio: OK, 4 entries, 3 with content, 1499 bytes\n")
-    // One more line says what protected the extraction.
+    // Another line reports the protection of the extraction.
     #expect(outcome.errors.text.hasPrefix(says.text), "\(outcome.errors)")
     #expect(outcome.errors.lines.count == 5)
   }
 
-  @Test func `An archive's own name is escaped as an entry's is`() throws {
+  @Test func `An archive's own name is escaped like an entry's`() throws {
     let archive = Tar.archive(Tar.entry("a", "b"))
     let outcome = try Program.run("test", "new\nline.tar", beside: ["new\nline.tar": archive])
     #expect(outcome == .done("new\\nline.tar: OK, 1 entries, 1 with content, 1 bytes\n"))
