@@ -1,33 +1,33 @@
 # quick [FILTER=Zip]   debug build, and the library's tests without the slow suites
-# demo   the main job on real input            test   all tests        check  lint and the library's tests
+# demo   the library's purpose on real input   test   all tests        check  lint and the library's tests
 # bench  the benchmark                         docs   the documentation as a web site, in docs/
 # test-minimal   the library's tests without the fast decoders
-# test-sanitized   the library's tests under the address and the thread sanitizer
-# fuzz TARGET=zip|gzip|xz|lzma|lzip|zstd|lz4|names|worker|rar|archive MINUTES=   libFuzzer, from what it learnt before
-# soak MINUTES=   mixed extraction with cancellations, under the address and then the thread sanitizer, so long each
+# test-sanitized   the library's tests under the address and the thread sanitizers
+# fuzz TARGET=zip|gzip|xz|lzma|lzip|zstd|lz4|names|worker|rar|archive MINUTES=   libFuzzer, from its previous corpus
+# soak MINUTES=   mixed extractions and cancellations under the address and then the thread sanitizer, MINUTES each
 # appliance   the program in a bare root, statically linked with Swift
-# aarch64   compiles the C for that processor
-# kernels [KERNELS=all]   the program on Debian 12's kernel, or on that of Debian 13 too, each booted in QEMU
+# aarch64   compiles the C code for aarch64
+# kernels [KERNELS=all]   the program on Debian 12's kernel, or on Debian 13's too, each booted in QEMU
 # debian13 [FILTER=]   builds and tests in a root of Debian 13
 # conformance CORPUS=DIR   every archive of a corpus against its manifest
-# test-consumers   real programs by each kind of path: as you are, as nobody, and with every file system read-only
+# test-consumers   real programs with each kind of path: as this user, as nobody, and with every file system read-only
 # consumers   the same with more and larger programs, and the example for swift-subprocess
 # lint   the formatter's rules                 install PREFIX=/usr/local [DESTDIR=]               clean
 #
-# Each target installs the Debian packages that it misses (by sudo when not root).
+# Each target installs missing Debian packages (with sudo when not root).
 
 SWIFT ?= swift
 PREFIX ?= /usr/local
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 
-# So many test cases at once. Otherwise all begin together, and on a busy machine some run out of their time limits.
+# The number of test cases run at once. Otherwise all start together, and on a busy machine some exceed their time limits.
 export SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH ?= 4
 
 MINIMAL_PACKAGES = libarchive-dev liblz4-dev zlib1g-dev
 BUILD_PACKAGES = $(MINIMAL_PACKAGES) libisal-dev liblzma-dev libzstd-dev
 TEST_PACKAGES = $(BUILD_PACKAGES) bsdutils bubblewrap libarchive-tools openssl p7zip-full procps python3 strace xz-utils zip \
   $(CONSUMER_PACKAGES) $(ORDINARY_PACKAGES)
-# The tools of ordinary archives.
+# The tools that make ordinary archives.
 ORDINARY_PACKAGES = binutils bzip2 cpio dpkg fastjar genisoimage gzip lz4 lzip ncompress python3-wheel rpm tar unzip \
   xorriso zstd
 CONSUMER_PACKAGES = file fluidsynth fontconfig librsvg2-bin libsndfile1 libxml2-utils sndfile-programs sqlite3 util-linux
@@ -46,14 +46,14 @@ if [ -n "$$missing" ]; then \
 fi
 endef
 
-# A run of thousands of lines says what failed at its end once more.
+# Repeats failures at the end of a run, whose log has thousands of lines.
 define tested
 @echo '$(strip $(1))'; bash -o pipefail -c '$(strip $(1)) 2>&1 | tee .build/test.log' \
   || { echo; echo 'What failed:'; grep -a -A 3 -e '✘' -e 'error:' .build/test.log; exit 1; }
 endef
 
-# Runs the consumers' tests as this user, as nobody where root can become so, and with every file system read-only.
-# For nobody, programs are those of the system: root's own are closed to others.
+# Runs the consumers' tests as this user, as nobody if this user is root, and with every file system read-only.
+# Nobody uses only the system's programs, because root's own are closed to others.
 define everywhere
 rm -rf $(1) && python3 Tests/ConsumerTests/archives.py $(1) $(2) && chmod -R a+rX $(1)
 $(call consumers,$(1),$(2))
@@ -65,13 +65,13 @@ endef
 consumers = env MEMARCHIVE_CONSUMER_ARCHIVES=$(1) MEMARCHIVE_CONSUMERS=$(2) \
   $(CURDIR)/.build/debug/MemArchivePackageTests.xctest --testing-library swift-testing --filter ConsumerTests
 
-# The ordinary archives, made once: `swift test` makes what is missing too, and says nothing meanwhile.
+# The ordinary archives, made once. `swift test` makes missing ones too, but without progress output.
 ordinary = python3 Tests/OrdinaryTests/ordinary.py .build/ordinary
 
-# What is to run where there is no Swift.
+# Flags for programs that run on machines without Swift.
 STATIC = -c release --static-swift-stdlib --scratch-path .build/static
 
-# Installs the completions for a shell, which the program writes itself.
+# Installs a shell's completions, which the program itself generates.
 complete = .build/static/release/memarchive --generate-completion-script $(1) > .build/completions.$(1) \
   && install -D -m 644 .build/completions.$(1) $(DESTDIR)$(PREFIX)/share/$(2)
 
@@ -84,9 +84,8 @@ demo:
 	$(SWIFT) build -c release --package-path Examples
 	Examples/demo.sh .build/release/memarchive Examples/.build/release/Demo
 
-# The second run is optimised, because only then a MemFile is released after its last use, and because a fault at each
-# system call takes thousands of extractions; the third has no writable
-# file system at all.
+# The second run is optimized, because only then is a MemFile released after its last use, and because a fault at each
+# system call takes thousands of extractions; the third has no writable file system at all.
 test:
 	$(call need,$(TEST_PACKAGES))
 	$(SWIFT) build --build-tests
@@ -109,7 +108,7 @@ consumers:
 	$(call everywhere,$(CURDIR)/.build/consumers-more,more)
 	$(SWIFT) run --package-path Examples/Subprocess
 
-# Without the trait FastDecoders: zlib, liblz4 and libarchive alone. Tests that are the same whoever decodes were run with it.
+# Without the trait FastDecoders: only zlib, liblz4 and libarchive. Tests that do not depend on decoders are skipped.
 WHOEVER_DECODES = SweepTests ManyLinksTests ExhaustionTests HostileWorkerTests SupervisorTests ManyEntriesTests
 test-minimal:
 	$(call need,$(TEST_PACKAGES))
@@ -117,14 +116,14 @@ test-minimal:
 	$(call tested,$(SWIFT) test --skip-build --disable-default-traits --scratch-path .build/minimal \
 	  --filter MemArchiveTests $(WHOEVER_DECODES:%=--skip %))
 
-# The tests under a sanitizer. A worker that one has built makes calls that its filter knows nothing of: these get one
-# that is as it will be.
+# The tests under a sanitizer. A worker built with a sanitizer makes system calls that its filter does not know, so these
+# tests use a plain one.
 PLAIN_WORKER = MEMARCHIVE_WORKER=$(CURDIR)/.build/debug/memarchive-worker
 ADDRESS = --sanitize=address --scratch-path .build/address
 THREAD = --sanitize=thread --scratch-path .build/thread
-# What the thread sanitizer does not see of Swift's Mutex.
+# Tells the thread sanitizer about Swift's Mutex.
 SEEN_MUTEX = .build/mutex.so
-# As without a sanitizer, malloc(3) fails where far too much is asked for.
+# As without a sanitizer, malloc(3) fails if far too much is requested.
 ADDRESS_OPTIONS = allocator_may_return_null=1
 under-address = $(PLAIN_WORKER) ASAN_OPTIONS=$(ADDRESS_OPTIONS) LSAN_OPTIONS=suppressions=$(CURDIR)/Tests/Sanitizers/leaks.supp \
   $(SWIFT) test --skip-build $(ADDRESS)
@@ -135,7 +134,7 @@ $(SEEN_MUTEX): Tests/Sanitizers/mutex.c
 	mkdir -p $(@D)
 	clang -Wall -Werror -O1 -shared -fPIC $< -o $@
 
-# The program's tests start it as a process of its own, where the sanitizers' exit status would be taken for its.
+# Leaves out the program's tests: they start it as a separate process, whose exit status could be the sanitizer's.
 test-sanitized: $(SEEN_MUTEX)
 	$(call need,$(TEST_PACKAGES))
 	$(SWIFT) build --product memarchive-worker
@@ -144,7 +143,7 @@ test-sanitized: $(SEEN_MUTEX)
 	$(SWIFT) build --build-tests $(THREAD)
 	$(call tested,$(under-thread) --filter MemArchiveTests --filter FoundationTests --skip SweepTests)
 
-# The C of the library as a compiler for aarch64 sees it; nothing of it is run.
+# Compiles the library's C code for aarch64, without running it.
 aarch64:
 	$(call need,libc6-dev-arm64-cross)
 	for file in Sources/CLinux/*.c Tests/CTrying/*.c; do \
@@ -157,7 +156,7 @@ appliance:
 	$(SWIFT) build $(STATIC) --product memarchive
 	Tests/appliance.sh .build/static/release/memarchive Fixtures
 
-# Debian's kernels come by apt-get, whose sources are those of this machine.
+# Debian's kernels are downloaded by apt-get from this machine's sources.
 KERNELS ?= 6.1
 KERNEL_PACKAGES = $(BUILD_PACKAGES) binutils busybox-static bzip2 p7zip-full python3 qemu-system-x86 util-linux xz-utils zip zstd
 
@@ -173,7 +172,7 @@ debian13:
 	$(call need,debootstrap git util-linux)
 	$(SUDO) env "PATH=$$PATH" "FILTER=$(FILTER)" Tests/debian13.sh $(TEST_PACKAGES)
 
-# Suites with tests of more than a second, for the most part: thousands of archives, processes that have to be waited for.
+# Suites whose tests mostly take more than a second: thousands of archives, or processes to wait for.
 SLOW = SweepTests AttackTests ExhaustionTests FaultTests FilterReachTests HostileWorkerTests LeakTests ManyEntriesTests \
   ManyLinksTests MemoryGroupTests SoakTests TreeGuestTests SupervisorTests
 quick:
@@ -191,7 +190,7 @@ lint:
 	  Examples/Sources Examples/Subprocess/Package.swift Examples/Subprocess/Sources Benchmarks/Package.swift \
 	  Benchmarks/Sources Benchmarks/Benchmarks
 
-# Where the time of these goes is told too, where perf is installed.
+# Inputs that are profiled too, if perf is installed.
 PROFILED = arch.zip scipy.whl soundfont.zip arch.tar.gz arch.tar.xz arch.tar.zst large.tar size-512k.tar \
   linux.tar linux.tar.gz linux.tar.zst linux.tar.xz
 
@@ -207,17 +206,17 @@ bench:
 	Benchmarks/perf.py --save .build/release/memarchive $(addprefix Benchmarks/cache/,$(PROFILED))
 	Benchmarks/report.py --readme
 
-# Every archive of a corpus directory against its MANIFEST.tsv; what differs is explained in Tests/Conformance.md.
+# Every archive of a corpus directory against its MANIFEST.tsv; Tests/Conformance.md explains differences.
 conformance:
 	$(call need,$(BUILD_PACKAGES) libarchive-tools p7zip-full python3 unzip)
 	$(SWIFT) build -c release --product memarchive
 	python3 Tests/Conformance/conformance.py .build/release/memarchive $(CORPUS)
 
-# Coverage is that of our own code; the C libraries beneath are watched by the address sanitizer where they touch memory.
+# Coverage is that of this package's code; the C libraries are only covered by the address sanitizer's interceptors.
 MINUTES ?= 1
 TARGET ?= zip
 
-# Of several -sanitize= swiftc takes the last alone, and the package manager gives it one each: hence both in one.
+# swiftc uses only the last of several -sanitize= options, and the package manager passes one each: hence both in one.
 fuzz:
 	$(call need,$(BUILD_PACKAGES))
 	MEMARCHIVE_FUZZ=1 $(SWIFT) build -c release --sanitize=fuzzer --sanitize=address \

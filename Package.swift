@@ -85,7 +85,7 @@ let package = Package(
   ]
 )
 
-// libFuzzer brings a main of its own, and every target is instrumented for it: only `make fuzz` builds this one.
+// libFuzzer has its own main, and every target is instrumented for it: only `make fuzz` builds this target.
 if Context.environment["MEMARCHIVE_FUZZ"] != nil {
   package.targets.append(
     .executableTarget(
@@ -93,14 +93,14 @@ if Context.environment["MEMARCHIVE_FUZZ"] != nil {
       swiftSettings: [.unsafeFlags(["-parse-as-library"])]))
 }
 
-// What `make kernels` runs on other kernels besides the program: the library in a program that is its own worker.
+// The library in a program that is its own worker, which `make kernels` runs on other kernels.
 if Context.environment["MEMARCHIVE_KERNELS"] != nil {
   package.targets.append(
     .executableTarget(name: "KernelHost", dependencies: ["MemArchive"], path: "Tests/Kernels/Host"))
 }
 
-// Every Swift target is held to the same rules, by whatever builds it: other flags would be another build. Packages that take
-// this one from a repository are spared the errors (SE-0480); MEMARCHIVE_WARNINGS=1 spares whoever takes a checkout.
+// Every Swift target gets the same flags, whatever builds it: other flags would be another build. Packages that depend on
+// this one get no errors from warnings (SE-0480); MEMARCHIVE_WARNINGS=1 does the same for a checkout.
 for target in package.targets
 where target.type != .system && !["CLinux", "CFaults", "CTrying"].contains(target.name) {
   var settings: [SwiftSetting] = [
