@@ -17,7 +17,7 @@ struct RunLibraryPathTests {
     #expect(without.end == .exit(1) && without.errors.text.contains("libouter.so: cannot open"))
   }
 
-  @Test func `What is in LD_LIBRARY_PATH stays behind it`() throws {
+  @Test func `LD_LIBRARY_PATH's own content follows it`() throws {
     let archive = Bytes(try Archives.path("libraries").utf8)
     var command = Program.command(
       "run", archive, "--library-path", ".", "--tree", "--at", "/mnt", "--", "sh", "-c",
@@ -29,7 +29,7 @@ struct RunLibraryPathTests {
       outcome.output.text.hasPrefix("/mnt") && outcome.output.text.hasSuffix(":/opt/other\n"), "\(outcome)")
   }
 
-  @Test func `A directory that the archive does not have is told`() throws {
+  @Test func `A directory that the archive does not have is reported`() throws {
     let archive = Bytes(try Archives.path("libraries").utf8)
     let outcome = try Program.run("run", archive, "--library-path", "lib", "--", "true")
     #expect(outcome.end == .exit(125))

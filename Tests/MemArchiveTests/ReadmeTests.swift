@@ -31,7 +31,7 @@ struct ReadmeTests {
   }
 
   #if arch(x86_64)
-  /// In a process of its own, for the working directory is everybody's.
+  /// In a process of its own, because the working directory is shared.
   @Test func `The example calls a library that is only in an archive`() async {
     await #expect(processExitsWith: .success) {
       let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()

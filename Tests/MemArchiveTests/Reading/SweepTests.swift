@@ -2,9 +2,9 @@ import Glibc
 import MemArchive
 import Testing
 
-/// Each format with a cut at every byte and a change of every byte: a verdict each time, and never a wrong content where
-/// the format carries checksums. Read in this process alone: a worker for each of some 100,000 readings would take an hour, and
-/// what it decodes with is the same.
+/// Each format with a cut at every byte and a change of every byte: always a verdict, and never wrong content if
+/// the format has checksums. Only in this process: a worker for each of about 100,000 readings would take an hour, and uses the
+/// same decoders.
 struct SweepTests {
   struct Subject: CustomTestStringConvertible {
     let file: String
@@ -28,14 +28,14 @@ struct SweepTests {
       "hello.txt.Z", "lz4-legacy.txt.lz4",
     ].map { Subject(file: $0, isChecked: false) }
 
-  /// No machine-dependent budget, and no bomb made by accident.
+  /// No machine-dependent budget, and no accidental bomb.
   private static let options = ExtractionOptions(limits: Limits(totalBytes: 1 << 26, heldBytes: 1 << 26))
 
   private static func contents(_ bytes: Bytes, onError: ExtractionOptions.ErrorPolicy) throws -> Set<Bytes> {
     var options = options
     options.onError = onError
     do {
-      // With this left behind, a name that cannot be converted makes libarchive end the process.
+      // With this value left over, a name that cannot be converted makes libarchive end the process.
       errno = ENOMEM
       return Set(try ArchiveReader(bytes: bytes).extract(options: options).map { try $0.file.content })
     } catch let error as ArchiveError {
@@ -44,8 +44,8 @@ struct SweepTests {
     }
   }
 
-  /// What may come out of a changed archive. A zip's attributes, under no checksum, make a link of a file and a file of a
-  /// link.
+  /// The possible results of a changed archive. A zip's attributes have no checksum and can turn a file into a link, and a
+  /// link into a file.
   private static func known(_ bytes: Bytes) throws -> Set<Bytes> {
     let links = try ArchiveReader(bytes: bytes).entries(options: options).compactMap(\.link)
     return try contents(bytes, onError: .stop).union([[]]).union(links.map { Bytes($0.utf8) })
@@ -57,7 +57,7 @@ struct SweepTests {
     let known = try Self.known(whole)
     for count in whole.indices {
       let found = try Self.contents(Bytes(whole.prefix(count)), onError: .stop)
-      // Without a length or a checksum, the beginning of a content is all that can be told.
+      // Without a length or a checksum, only the beginning of the content can be compared.
       let wrong = found.filter { part in
         !known.contains(part) && (subject.isChecked || !known.contains { $0.starts(with: part) })
       }
@@ -66,12 +66,12 @@ struct SweepTests {
   }
 
   @Test(.timeLimit(.minutes(10)), arguments: subjects)
-  func `With any byte changed, an archive draws a verdict, and no checked content is wrong`(
+  func `With any byte changed, an archive gets a verdict, and no checksummed content is wrong`(
     _ subject: Subject
   ) throws {
     let whole = try Fixture.bytes(subject.file)
     let known = try Self.known(whole)
-    // A checksum around a whole archive is known to be wrong only at its end: what is kept all the same may be wrong.
+    // A wrong checksum around a whole archive is known only at its end: files that are kept anyway may be wrong.
     let hasOneForEachEntry = subject.file.hasSuffix(".zip") || subject.file.hasSuffix(".7z")
     for position in whole.indices {
       var bytes = whole

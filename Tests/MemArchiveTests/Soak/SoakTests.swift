@@ -3,8 +3,8 @@ import Foundation
 import MemArchive
 import Testing
 
-/// Every fixture, extracted in every way on several threads and cancelled at random, for as long as SOAK_SECONDS says:
-/// descriptors and mappings come back to what they were, and memory stays where it is. `make soak` runs it under the
+/// Every fixture, extracted in every way on several threads and cancelled at random, for SOAK_SECONDS:
+/// descriptors and mappings return to their former number, and memory does not grow. `make soak` runs it under the
 /// sanitizers.
 @Suite(.disabled(if: soakSeconds == 0, "make soak sets SOAK_SECONDS"))
 struct SoakTests {
@@ -18,7 +18,7 @@ struct SoakTests {
       repeat {
         outcomes += await round()
         rounds += 1
-        // A decoder's thread may be about to end, and with it its descriptors: what is left is left for good.
+        // A decoder's thread, with its descriptors, may be about to end: only what remains after that is a leak.
         var descriptors = cfaults_open_descriptors()
         for _ in 0..<100_000
         where descriptors > settled?.descriptors ?? descriptors || cfaults_memory_mappings() > 0 {
@@ -78,7 +78,7 @@ private func round() async -> Outcomes {
 
 private func extraction() async -> Outcomes {
   guard let fixture = Fixture.all.randomElement(), var bytes = try? fixture.bytes else { return Outcomes() }
-  // One in three is damaged somewhere.
+  // One archive in three is damaged.
   if Int.random(in: 0..<3) == 0, let index = bytes.indices.randomElement() {
     bytes[index] ^= UInt8.random(in: 1...255)
   }
