@@ -3,15 +3,15 @@
 # test   all tests                             demo   the main job on real input
 # bench  the benchmark                         docs   the documentation as a web site, in docs/
 # test-minimal   the library's tests without the fast decoders
-# test-sanitized   the library's tests under the address and the thread sanitizer
-# fuzz TARGET=zip|gzip|xz|lzma|lzip|zstd|lz4|names|worker|rar|archive MINUTES=   libFuzzer, from what it learnt before
-# soak MINUTES=   mixed extraction with cancellations, under the address and then the thread sanitizer, so long each
+# test-sanitized   the library's tests under the address and the thread sanitizers
+# fuzz TARGET=zip|gzip|xz|lzma|lzip|zstd|lz4|names|worker|rar|archive MINUTES=   libFuzzer, from its previous corpus
+# soak MINUTES=   mixed extractions and cancellations under the address and then the thread sanitizer, MINUTES each
 # appliance   the program in a bare root, statically linked with Swift
-# aarch64   compiles the C for that processor
-# kernels [KERNELS=all]   the program on Debian 12's kernel, or on that of Debian 13 too, each booted in QEMU
+# aarch64   compiles the C code for aarch64
+# kernels [KERNELS=all]   the program on Debian 12's kernel, or on Debian 13's too, each booted in QEMU
 # debian13 [FILTER=]   builds and tests in a root of Debian 13
 # conformance CORPUS=DIR   every archive of a corpus against its manifest
-# test-consumers   real programs by each kind of path: as you are, as nobody, and with every file system read-only
+# test-consumers   real programs with each kind of path: as this user, as nobody, and with every file system read-only
 # consumers   the same with more and larger programs, and the example for swift-subprocess
 # nightly   what takes longer than each change is worth: sanitizers, soak, both kernels, Debian 13, consumers
 # lint   the formatter's rules                 install PREFIX=/usr/local [DESTDIR=]               clean
@@ -23,14 +23,14 @@ SWIFT ?= swift
 PREFIX ?= /usr/local
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 
-# So many test cases at once. Otherwise all begin together, and on a busy machine some run out of their time limits.
+# The number of test cases run at once. Otherwise all start together, and on a busy machine some exceed their time limits.
 export SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH ?= 4
 
 MINIMAL_PACKAGES = libarchive-dev libbz2-dev liblz4-dev zlib1g-dev
 BUILD_PACKAGES = $(MINIMAL_PACKAGES) libisal-dev liblzma-dev libzstd-dev
 TEST_PACKAGES = $(BUILD_PACKAGES) bsdutils bubblewrap libarchive-tools openssl p7zip-full procps python3 strace xz-utils zip \
   $(CONSUMER_PACKAGES) $(ORDINARY_PACKAGES)
-# The tools of ordinary archives.
+# The tools that make ordinary archives.
 ORDINARY_PACKAGES = binutils bzip2 cpio dpkg fastjar genisoimage gzip lz4 lzip ncompress python3-wheel rpm tar unzip \
   xorriso zstd
 CONSUMER_PACKAGES = file fluidsynth fontconfig librsvg2-bin libsndfile1 libxml2-utils sndfile-programs sqlite3 util-linux
@@ -120,7 +120,7 @@ appliance:
 	$(SWIFT) build $(STATIC) --product memarchive
 	Tests/appliance.sh .build/static/release/memarchive Fixtures
 
-# Debian's kernels come by apt-get, whose sources are those of this machine.
+# Debian's kernels are downloaded by apt-get from this machine's sources.
 KERNELS ?= 6.1
 kernels: export MEMARCHIVE_KERNELS = 1
 kernels:

@@ -103,7 +103,7 @@ let package = Package(
   ]
 )
 
-// libFuzzer brings a main of its own, and every target is instrumented for it: only `make fuzz` builds this one.
+// libFuzzer has its own main, and every target is instrumented for it: only `make fuzz` builds this target.
 if Context.environment["MEMARCHIVE_FUZZ"] != nil {
   package.targets.append(
     .executableTarget(
@@ -111,7 +111,7 @@ if Context.environment["MEMARCHIVE_FUZZ"] != nil {
       swiftSettings: [.unsafeFlags(["-parse-as-library"])]))
 }
 
-// What `make kernels` runs on other kernels besides the program: the library in a program that is its own worker.
+// The library in a program that is its own worker, which `make kernels` runs on other kernels.
 if Context.environment["MEMARCHIVE_KERNELS"] != nil {
   package.targets.append(
     .executableTarget(name: "KernelHost", dependencies: ["MemArchive"], path: "Tests/Kernels/Host"))

@@ -101,7 +101,7 @@ def heap(cap, storages, xz):
 
 
 AT_LEAST, AT_MOST = "≥", "≤"
-# What must be reached: what is compared, how, what is wanted, and what measures it.
+# The goals: what is compared, how, the goal, and the function that measures it.
 WANTED = [
     ("arch.zip: bsdtar ÷ dedicated", AT_LEAST, 3, against("arch.zip", "dedicated", "bsdtar")),
     ("arch.zip: bsdtar ÷ packed", AT_LEAST, 8, against("arch.zip", "packed", "bsdtar")),
@@ -210,7 +210,7 @@ def memories(results):
                 rows.append([name, storage, str(report["files"]), f"{report['bytes'] / MIB:.1f}",
                              f"{report['peakHeap'] / MIB:.1f}", f"{report['content'] / report['bytes']:.2f}", f"{report['kernel'] / report['files']:.0f}",
                              f"{100 * (report['content'] - report['bytes']) / report['bytes']:.1f} %"])
-    return table(["archive", "storage", "files", "MiB", "peak heap, MiB", "held a byte", "kernel beside, bytes a file", "slack"], rows)
+    return table(["archive", "storage", "files", "MiB", "peak heap, MiB", "held per byte", "kernel memory, bytes per file", "slack"], rows)
 
 
 def wholes(results):
@@ -307,23 +307,23 @@ def main():
     section = verdicts(results)
     text = f"""# Results
 
-{heading(results)} Others took up to
-{max(others, default=0)} % of the processors' time meanwhile, {statistics.median(others or [0])} % in the median.
+{heading(results)} Other processes took up to
+{max(others, default=0)} % of the processors' time, {statistics.median(others or [0])} % in the median.
 
-## What must be reached
+## Goals
 
 {section}
 
 ## Where the time goes
 
-Of `memarchive test --hold --sandbox off`, by perf(1): which part of the computing is whose, and how busy the processors were
-from the start of the process to its end.
+For `memarchive test --hold --sandbox off`, by perf(1): the share of computing by part, and how busy the processors were from
+the start of the process to its end.
 
 {profiles(results.data.get("profile", []))}
 
 ## Whole processes, into /dev/shm
 
-A rival's time, and how many times as long it takes as dedicated · packed · automatic.
+Each rival's time, and its ratio to dedicated · packed · automatic.
 
 {wholes(results)}
 
@@ -339,7 +339,7 @@ Milliseconds computed in user and kernel mode:
 
 {times(results, "closed")}
 
-## The limit, in milliseconds, and how many times as long extracting takes
+## The limit, in milliseconds, and the ratio of extracting to it
 
 {limits(results)}
 

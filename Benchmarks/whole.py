@@ -122,7 +122,7 @@ def measure(program, archive):
     turn, rounds, start = 0, ROUNDS, time.perf_counter()
     while turn <= rounds:
         names = [name for name in commands if name not in failures]
-        # Neighbours change, so that what one leaves behind does not always fall on the same other.
+        # The order changes, so that what one command leaves behind does not always affect the same next one.
         random.Random(turn).shuffle(names)
         for name in names:
             rest()

@@ -1,4 +1,4 @@
-// ISA-L's inflate behind calls that Swift can make: its state is a struct of 90 KiB with arrays that Swift does not see.
+// ISA-L's inflate through functions that Swift can call: its state is a struct of 90 KiB with arrays that Swift cannot import.
 #ifndef CISAL_SHIM_H
 #define CISAL_SHIM_H
 

@@ -1,4 +1,4 @@
-// What Swift does not see of liblzma: macros, and structures whose pointers have to stay where they are.
+// Parts of liblzma that Swift cannot import: macros, and structures whose pointers have to stay valid.
 #ifndef CLZMA_SHIM_H
 #define CLZMA_SHIM_H
 
@@ -20,12 +20,12 @@ static inline lzma_ret clzma_start_lzip(lzma_stream *stream, uint64_t memory) {
   return lzma_lzip_decoder(stream, memory, LZMA_CONCATENATED);
 }
 
-// One block of .xz on its way through a decoder, which keeps pointers to all of it.
+// One block of .xz being decoded; the decoder keeps pointers to all of it.
 struct clzma_block {
   lzma_stream stream;
   lzma_block block;
   lzma_filter filters[LZMA_FILTERS_MAX + 1];
-  // What its decoder takes, in bytes.
+  // The memory that its decoder takes, in bytes.
   uint64_t memory;
 };
 
@@ -35,7 +35,7 @@ static inline void clzma_destroy_block(struct clzma_block *block) {
   free(block);
 }
 
-// A decoder for the block with this header, all of whose bytes are there; NULL with the reason in `status`.
+// A decoder for the block with this complete header; NULL with the reason in `status`.
 static inline struct clzma_block *clzma_create_block(
     const uint8_t *header, lzma_check check, uint64_t most_memory, lzma_ret *status) {
   struct clzma_block *block = calloc(1, sizeof *block);
@@ -48,7 +48,7 @@ static inline struct clzma_block *clzma_create_block(
   block->block.check = check;
   block->block.filters = block->filters;
   block->block.header_size = lzma_block_header_size_decode(header[0]);
-  // The caller has asked whether the check is known: one that is not would be passed over.
+  // The caller has checked that the check is supported: an unsupported one would be ignored.
   *status = lzma_block_header_decode(&block->block, NULL, header);
   if (*status == LZMA_OK) {
     block->memory = lzma_raw_decoder_memusage(block->filters);
@@ -63,7 +63,7 @@ static inline struct clzma_block *clzma_create_block(
   return NULL;
 }
 
-// One step of decoding: `*in` and `*out` go from what there is to what was left.
+// One step of decoding: `*in` and `*out` change from the available to the remaining number of bytes.
 static inline lzma_ret clzma_decode(
     struct clzma_block *block, const uint8_t *packed, size_t *in, uint8_t *content, size_t *out, int is_all) {
   block->stream.next_in = packed;
@@ -80,12 +80,12 @@ static inline lzma_vli clzma_unpadded_size(const struct clzma_block *block) {
   return lzma_block_unpadded_size(&block->block);
 }
 
-// Whether the header says how much the block holds, packed and unpacked.
+// Whether the header states the block's sizes, packed and unpacked.
 static inline int clzma_has_sizes(const struct clzma_block *block) {
   return block->block.compressed_size != LZMA_VLI_UNKNOWN && block->block.uncompressed_size != LZMA_VLI_UNKNOWN;
 }
 
-// What follows the header, with padding and check, where the header says it.
+// The number of bytes after the header, with padding and check, if the header states it.
 static inline uint64_t clzma_packed_size(const struct clzma_block *block) {
   return lzma_block_total_size(&block->block) - block->block.header_size;
 }

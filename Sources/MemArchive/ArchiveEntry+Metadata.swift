@@ -7,7 +7,7 @@ extension ArchiveEntry {
     public let value: [UInt8]
   }
 
-  /// What few callers ask for, kept out of the entry itself: an archive may have millions.
+  /// Rarely used metadata, kept out of the entry itself because an archive may have millions of entries.
   struct Details: Hashable, Sendable, TextHolder {
     var accessed: Time?
     var changed: Time?
@@ -23,24 +23,24 @@ extension ArchiveEntry {
 
   private var details: Details? { fields.value.details?.value }
 
-  /// The time of last access, where the format has one.
+  /// The time of last access, if the format records it.
   public var accessed: Time? { details?.accessed }
-  /// The time of the last change of the inode, where the format has one.
+  /// The time of the inode's last change, if the format records it.
   public var changed: Time? { details?.changed }
-  /// The time of creation, where the format has one.
+  /// The time of creation, if the format records it.
   public var created: Time? { details?.created }
-  /// The owner's number, where the format has one.
+  /// The owner's user ID, if the format records it.
   public var userID: Int64? { details?.userID }
-  /// The group's number, where the format has one.
+  /// The group ID, if the format records it.
   public var groupID: Int64? { details?.groupID }
-  /// The owner's name, where the format has one.
+  /// The owner's name, if the format records it.
   public var user: String? { details?.user }
-  /// The group's name, where the format has one.
+  /// The group's name, if the format records it.
   public var group: String? { details?.group }
-  /// The access control list as text, acl(5), where the format has one.
+  /// The access control list as text, acl(5), if the format records it.
   public var accessControlList: String? { details?.accessControlList }
-  /// The comment on the entry: of a zip's directory, or of the gzip around a lone file. Encoded like ``name``.
+  /// The comment on the entry, from a zip's central directory or the gzip header of a lone file. Encoded like ``name``.
   public var comment: String? { details?.comment }
-  /// The extended attributes, where the format has some.
+  /// The extended attributes; empty if the format has none.
   public var extendedAttributes: [ExtendedAttribute] { details?.attributes ?? [] }
 }

@@ -1,14 +1,14 @@
 /// One member of an archive, as its header describes it.
 public struct ArchiveEntry: Hashable, Sendable {
-  /// What an entry is.
+  /// The kind of an entry.
   public enum Kind: String, Hashable, Sendable, CustomStringConvertible {
     /// A regular file, the only kind with content of its own (but see ``hardlink``).
     case file
     /// A directory.
     case directory
-    /// A symbolic link; ``ArchiveEntry/link`` is its target, any text.
+    /// A symbolic link; ``ArchiveEntry/link`` is its target, which may be any text.
     case symlink
-    /// A further name for another entry's content; ``ArchiveEntry/link`` is that entry's name. In cpio's newc
+    /// Another name for an entry's content; ``ArchiveEntry/link`` is that entry's name. In cpio's newc
     /// format the last of these carries the content.
     case hardlink
     /// A named pipe.
@@ -38,10 +38,10 @@ public struct ArchiveEntry: Hashable, Sendable {
     }
   }
 
-  /// What an entry is made of.
+  /// The stored fields of an entry.
   struct Fields: Hashable, Sendable, TextHolder {
     var name: String
-    /// The raw name, where ``ExtractionOptions/encoding`` made another of it.
+    /// The raw name, if ``ExtractionOptions/encoding`` changed it.
     var convertedFrom: [UInt8]?
     var kind: Kind
     var size: Int64?
@@ -53,13 +53,13 @@ public struct ArchiveEntry: Hashable, Sendable {
     var details: Shared<Details>?
   }
 
-  /// What has texts of any length.
+  /// A record with text of arbitrary length.
   protocol TextHolder {
-    /// Bytes of its texts and attributes.
+    /// Size in bytes of its text and attributes.
     var textSize: Int { get }
   }
 
-  /// What copies have in common: an entry is handed on from stage to stage, and kept in several places.
+  /// Storage shared by copies: an entry is passed from stage to stage and kept in several places.
   final class Shared<Value: Hashable & Sendable & TextHolder>: Hashable, Sendable {
     let value: Value
     /// Computed once: limits and accounts ask for it several times for each entry.
@@ -78,35 +78,34 @@ public struct ArchiveEntry: Hashable, Sendable {
 
   init(_ fields: Fields) { self.fields = Shared(fields) }
 
-  /// The name by which the entry is looked up. Valid UTF-8 is itself; every other byte b stands as U+F700+b, so
-  /// that no two raw names share a key.
+  /// The name by which the entry is looked up. Valid UTF-8 is kept as is; every other byte b is represented as U+F700+b,
+  /// so that no two raw names share a key.
   public var name: String { fields.value.name }
-  /// What the entry is.
+  /// The kind of the entry.
   public var kind: Kind { fields.value.kind }
-  /// The declared size in bytes; `nil` where the header has none (a lone compressed file, a streamed zip).
+  /// The declared size in bytes; `nil` if the header has none (a lone compressed file, a streamed zip).
   public var size: Int64? { fields.value.size }
-  /// The time of last modification, where the format has one.
+  /// The time of last modification, if the format records it.
   public var modified: Time? { fields.value.modified }
   /// The permission bits, without the file type; `nil` for a lone compressed file, which has none.
   public var mode: UInt16? { fields.value.mode }
   /// The target of a symlink or a hardlink, encoded like ``name``.
   public var link: String? { fields.value.link }
-  /// The number of names the file has, where the format counts them (cpio); otherwise 1.
+  /// The number of names the file has, if the format counts them (cpio); otherwise 1.
   public var linkCount: Int { fields.value.linkCount }
   /// Whether the content is encrypted.
   public var isEncrypted: Bool { fields.value.isEncrypted }
 
-  /// The bytes of the name in the archive.
+  /// The name's bytes as they are in the archive.
   public var rawName: [UInt8] { fields.value.convertedFrom ?? EntryName.raw(name) }
 
-  /// The bytes that a name stands for; the inverse of ``name(raw:)``.
+  /// The bytes that a name represents; the inverse of ``name(raw:)``.
   public static func rawName(of name: String) -> [UInt8] { EntryName.raw(name) }
 
-  /// The name that stands for these bytes, as ``name`` has it: for names that come from elsewhere, such as a
-  /// command line.
+  /// The name that represents these bytes, in the form of ``name``: for names from elsewhere, such as a command line.
   public static func name(raw: [UInt8]) -> String { EntryName.key(raw) }
 
-  /// The entry under the name that it has for somebody who looks into `archive`, which holds it, from outside.
+  /// The entry with the name of the archive that contains it in front of its own.
   package func inside(_ archive: String?) -> Self {
     guard let archive else { return self }
     var fields = fields.value
@@ -127,7 +126,7 @@ public struct ArchiveEntry: Hashable, Sendable {
 }
 
 extension ArchiveEntry {
-  /// A symbolic link that no archive holds.
+  /// A symbolic link that is not from an archive.
   init(linkNamed name: String, to target: String, modified: Time?) {
     self.init(Fields(name: name, kind: .symlink, modified: modified, link: target))
   }

@@ -2,9 +2,9 @@ internal import CLinux
 internal import SealedMemory
 internal import SystemPackage
 
-// One factory for each way to fail: (call, errno, subject) becomes a sentence here and nowhere else.
+// One factory per kind of failure: (call, errno, subject) becomes a sentence here and nowhere else.
 extension ArchiveError {
-  /// A system call failed. The numbers that a caller can act on get codes of their own.
+  /// A failed system call. Error numbers that a caller can act on have codes of their own.
   static func system(_ call: String, _ errno: Errno, doing what: String, entry: String? = nil) -> Self {
     switch errno {
     case .tooManyOpenFiles, .tooManyOpenFilesInSystem, .tooManyReferences:
@@ -56,13 +56,13 @@ extension ArchiveError {
     Self(.timedOut, reason, advice: "Allow more time (ExtractionOptions.timeout) if the archive is trusted.")
   }
 
-  /// What was run out of while a worker was started, which says nothing about the next one; nil where `errno` says that the
-  /// system lacks something for good.
+  /// A shortage while a worker was being started, which says nothing about the next worker; nil if `errno` means that the
+  /// system permanently lacks something.
   static func exhausted(_ call: String, _ errno: Errno, doing what: String) -> Self? {
     switch errno {
     case .tooManyOpenFiles, .tooManyOpenFilesInSystem, .noMemory, .noSpace, .noBufferSpace, .tooManyUsers:
       .system(call, errno, doing: what)
-    // Whatever it was asked for: a process or a thread.
+    // Whether a process or a thread was asked for.
     case .resourceTemporarilyUnavailable: .system("clone", errno, doing: what)
     default: nil
     }
@@ -79,10 +79,12 @@ extension ArchiveError {
   static func sandboxViolation(_ reason: String) -> Self {
     Self(
       .sandboxViolation, "the sandboxed worker \(reason), and was killed",
-      advice: "Do not trust this archive; it, or a defect, made the worker do what extraction never does.")
+      advice:
+        "Do not trust this archive: it, or a defect of MemArchive, made the worker do something that extraction never does."
+    )
   }
 
-  /// - Parameter call: The system call's name, where it is known.
+  /// - Parameter call: The system call's name, if known.
   static func refusedCall(_ call: String?) -> Self {
     let violation = sandboxViolation(
       call.map { "tried the system call \($0), which extraction never makes" }
@@ -104,7 +106,8 @@ extension ArchiveError {
   static func workerFailed(_ reason: String) -> Self {
     Self(
       .workerFailed, "the sandboxed worker \(reason)",
-      advice: "The archive may be made to crash its reader; this process and its files are as they were.")
+      advice:
+        "The archive may have been crafted to crash its reader; this process and its files are unharmed.")
   }
 
   static func open(_ path: String, _ errno: Errno) -> Self {
@@ -118,26 +121,26 @@ extension ArchiveError {
 
   static func consumed(_ what: String) -> Self {
     Self(
-      .sourceConsumed, "\(what) is a pipe that was read before",
-      advice: "A pipe gives its bytes once: give a file, or keep the pipe's content in a MemFile.")
+      .sourceConsumed, "\(what) is a pipe that has already been read",
+      advice: "A pipe gives its bytes once: use a file, or keep the pipe's content in a MemFile.")
   }
 
   static func unrecognized() -> Self {
     Self(
-      .unrecognizedFormat, "this is no archive that MemArchive reads",
+      .unrecognizedFormat, "this is not an archive that MemArchive reads",
       advice: "Check that the file is complete and is not encrypted as a whole.")
   }
 
   static func refused(_ format: String) -> Self {
     Self(
       .unsupportedFormat, "\(format) is not read",
-      advice: "Decompress it with its own program first, and give the result.")
+      advice: "Decompress it with its own program first, and read the result.")
   }
 
   static func disallowed(_ format: ArchiveFormats) -> Self {
     Self(
       .unsupportedFormat,
-      "the format \(format)\(format == .loneFile ? " (a lone compressed file)" : "") is not among those that are allowed",
+      "the format \(format)\(format == .loneFile ? " (a lone compressed file)" : "") is not among the allowed formats",
       advice: "Add it to ExtractionOptions.formats if the archive is trusted.")
   }
 
@@ -149,7 +152,7 @@ extension ArchiveError {
 
   static func corrupt(_ reason: String, entry: String? = nil, call: String? = nil) -> Self {
     Self(
-      .corrupt, entry: entry, reason, call: call, advice: "Fetch the archive again, or ask whoever made it.")
+      .corrupt, entry: entry, reason, call: call, advice: "Fetch the archive again, or ask its author.")
   }
 
   static func truncated(_ reason: String, entry: String? = nil, call: String? = nil) -> Self {
@@ -179,7 +182,7 @@ extension ArchiveError {
   static func insecure(_ name: String) -> Self {
     Self(
       .insecureName, entry: name, "the name leads out of the directory it would be unpacked in",
-      advice: "Allow it with ExtractionOptions.insecureNames if its entries are not unpacked to a disk.")
+      advice: "Allow it with ExtractionOptions.insecureNames if the entries are not unpacked to a disk.")
   }
 
   static func noProc(_ path: String, _ errno: Errno, file name: String) -> Self {
@@ -210,16 +213,16 @@ extension ArchiveError {
   static func nameTooLong(_ name: String) -> Self {
     Self(
       .nameTooLong, entry: name,
-      "more than \(EntryPath.longestComponent) bytes stand between two slashes, or \(EntryPath.longest) in all",
+      "the name is longer than \(EntryPath.longest) bytes, or one of its components than \(EntryPath.longestComponent)",
       advice: "Extract it with extract(), which takes any name, or leave the entry out with a selection.")
   }
 
-  /// A system that forbids what a tree is made of, in its many ways.
+  /// A system that forbids something that a tree needs.
   static func treeUnavailable(call: String, _ errno: Errno) -> Self {
     let advice =
       switch (call, errno) {
       case (_, .noFunction):
-        "It takes Linux 5.12, and a seccomp filter that knows this call: use files of their own (extract()) here."
+        "A tree needs Linux 5.12, and a seccomp filter that knows this call: use extract() here."
       case ("clone", .noSpace), ("unshare", .noSpace), ("clone", .tooManyUsers), ("unshare", .tooManyUsers):
         "Raise user.max_user_namespaces with sysctl(8), or run as root."
       case ("clone", _), ("unshare", _):
@@ -229,10 +232,10 @@ extension ArchiveError {
         ("gid_map", .noSuchFileOrDirectory):
         "Mount /proc."
       case ("uid_map", .notPermitted):
-        "Let user 0 keep CAP_SETFCAP, without which the kernel maps it nowhere, or run as another user; on Ubuntu, allow "
+        "Let user 0 keep CAP_SETFCAP, without which the kernel refuses to map it, or run as another user; on Ubuntu, allow "
           + "user namespaces in AppArmor."
       case ("mount_setattr", .resourceBusy):
-        "A child process that was forked meanwhile holds files of the tree open: let it execute its program first."
+        "A child process that was forked in the meantime holds files of the tree open: let it execute its program first."
       case ("fsconfig", .invalidArgument): "The kernel's tmpfs does not take these limits: see heldBytes."
       default:
         "Allow mounting inside user namespaces (sysctl kernel.apparmor_restrict_unprivileged_userns=0, or a profile "
@@ -243,12 +246,13 @@ extension ArchiveError {
       advice: advice)
   }
 
-  /// libarchive converts names by the thread's locale, and "C.UTF-8" is a file of the system.
+  /// libarchive converts names by the thread's locale, and the locale C.UTF-8 is a file that a system may lack.
   static func unconvertible(_ reason: String) -> Self {
     guard clinux_has_utf8_locale() == 0 else { return .corrupt(reason, call: "archive_read_next_header") }
     return Self(
       .unsupportedFeature, reason, call: "archive_read_next_header",
-      advice: "Install the locale C.UTF-8 (/usr/lib/locale/C.utf8), by which names in UTF-16 are converted.")
+      advice: "Install the locale C.UTF-8 (/usr/lib/locale/C.utf8), which converting names from UTF-16 needs."
+    )
   }
 
   static func noSuchEntry(_ name: String) -> Self {
@@ -259,7 +263,7 @@ extension ArchiveError {
 
   static var unavailablePrefix: String { "the link leads to no file: " }
 
-  /// Why a link leads to no file whose target is itself among the errors.
+  /// The reason for a link without a file whose target is itself among the errors.
   static func targetFailed(_ name: String) -> String { "its target \"\(name)\"" + targetFailedSuffix }
 
   static let targetFailedSuffix = " could not be extracted"

@@ -1,11 +1,11 @@
 public import SystemPackage
 
-/// Why an archive, an entry or a file in memory could not be had.
+/// The reason that an archive, an entry or a file in memory is unavailable.
 ///
-/// `description` is a sentence for a person: the entry, what happened, the failing call and its
+/// `description` is a sentence for a person: the entry, what happened, the failing call with its
 /// `Errno` or libarchive's own words, and what to do about it.
 public struct ArchiveError: Error, Hashable, Sendable {
-  /// What went wrong, to be switched over with `==`. More codes may come with later versions.
+  /// What went wrong, to be compared with `==`. Later versions may add codes.
   public struct Code: Hashable, Sendable {
     private enum Kind: String, CaseIterable {
       case unrecognizedFormat, unsupportedFormat, unsupportedFeature
@@ -24,17 +24,17 @@ public struct ArchiveError: Error, Hashable, Sendable {
     private let kind: Kind
     private init(_ kind: Kind) { self.kind = kind }
 
-    /// The code of this name.
+    /// The code with this name.
     init?(name: String) {
       guard let kind = Kind(rawValue: name) else { return nil }
       self.kind = kind
     }
 
-    /// The bytes are no archive that any registered reader knows.
+    /// The bytes are not an archive that any reader recognizes.
     public static var unrecognizedFormat: Self { Self(.unrecognizedFormat) }
-    /// The container is known and deliberately not read (it would run programs, or lists files only).
+    /// The container is known and deliberately not read (it would take running a program, or it only lists files).
     public static var unsupportedFormat: Self { Self(.unsupportedFormat) }
-    /// The container is read, but not with this compression method, encryption or extension.
+    /// The container is supported, but not this compression method, encryption or extension.
     public static var unsupportedFeature: Self { Self(.unsupportedFeature) }
     /// Bytes contradict their checksum, their declared size or the format's rules.
     public static var corrupt: Self { Self(.corrupt) }
@@ -42,57 +42,57 @@ public struct ArchiveError: Error, Hashable, Sendable {
     public static var truncated: Self { Self(.truncated) }
     /// The entry is encrypted and no passphrase was given.
     public static var passphraseRequired: Self { Self(.passphraseRequired) }
-    /// None of the passphrases given opens the entry.
+    /// None of the given passphrases opens the entry.
     public static var wrongPassphrase: Self { Self(.wrongPassphrase) }
-    /// The archive asks for more than ``Limits`` allows.
+    /// The archive needs more than ``Limits`` allows.
     public static var limitExceeded: Self { Self(.limitExceeded) }
-    /// Compression is wrapped in compression more often than ``Limits/depth`` allows.
+    /// Archives or compression are nested more deeply than ``Limits/depth`` allows.
     public static var tooManyLayers: Self { Self(.tooManyLayers) }
-    /// A name was asked for that the archive does not hold.
+    /// The archive has no entry with the requested name.
     public static var noSuchEntry: Self { Self(.noSuchEntry) }
-    /// The entry is a directory, a device or another kind that has no content.
+    /// The entry is a directory, a device or another kind without content.
     public static var notAFile: Self { Self(.notAFile) }
-    /// Two entries share a name and ``ExtractionOptions/Duplicates/reject`` was asked for.
+    /// Two entries share a name, and the options say ``ExtractionOptions/Duplicates/reject``.
     public static var duplicateEntry: Self { Self(.duplicateEntry) }
     /// A link's target was not extracted.
     public static var linkTargetUnavailable: Self { Self(.linkTargetUnavailable) }
-    /// A name leads out of the directory it would be unpacked in and
-    /// ``ExtractionOptions/InsecureNames/reject`` was asked for.
+    /// A name leads out of the directory it would be unpacked into, and the options say
+    /// ``ExtractionOptions/InsecureNames/reject``.
     public static var insecureName: Self { Self(.insecureName) }
     /// The task that the extraction ran for was cancelled.
     public static var cancelled: Self { Self(.cancelled) }
-    /// ``ExtractionOptions/timeout`` has passed, or a worker has done nothing for a minute.
+    /// ``ExtractionOptions/timeout`` has passed, or a worker has shown no sign of life for a minute.
     public static var timedOut: Self { Self(.timedOut) }
-    /// ``ExtractionOptions/Sandbox/required`` was asked for and cannot be had: the reason names the part that is missing.
+    /// ``ExtractionOptions/Sandbox/required`` is not possible here; the reason names the missing part.
     public static var sandboxUnavailable: Self { Self(.sandboxUnavailable) }
-    /// A sandboxed worker did what none does that is in its right mind: a system call beyond extraction, a message that
-    /// contradicts itself, a file that is not sealed. The archive has taken it over, or tried to.
+    /// A sandboxed worker did something that extraction never does: made a forbidden system call, sent a message that
+    /// contradicts itself or a file that is not sealed. The archive has taken it over, or tried to.
     public static var sandboxViolation: Self { Self(.sandboxViolation) }
-    /// A sandboxed worker crashed or was killed; this process is as it was.
+    /// A sandboxed worker crashed or was killed; this process is unharmed.
     public static var workerFailed: Self { Self(.workerFailed) }
     /// The process or the system has no descriptor left (EMFILE, ENFILE).
     public static var descriptorLimit: Self { Self(.descriptorLimit) }
-    /// The user or the system may start no further process or thread (EAGAIN of clone(2): RLIMIT_NPROC, a control group).
+    /// No further process or thread may be started (EAGAIN from clone(2): RLIMIT_NPROC, a control group).
     public static var processLimit: Self { Self(.processLimit) }
     /// The system has no memory left (ENOMEM, ENOSPC).
     public static var outOfMemory: Self { Self(.outOfMemory) }
-    /// `/proc` is not mounted, so that a descriptor has no path.
+    /// `/proc` is not mounted, so a descriptor has no path.
     public static var pathUnavailable: Self { Self(.pathUnavailable) }
-    /// In a ``MemTree``, a file stands where a directory must be, or a directory where a file.
+    /// In a ``MemTree``, a file is where a directory must be, or the other way around.
     public static var nameConflict: Self { Self(.nameConflict) }
-    /// A name is longer than a file system takes: 255 bytes between slashes, 4,000 bytes in all.
+    /// A name is longer than a file system takes: 255 bytes for one component, 4,000 bytes in all.
     public static var nameTooLong: Self { Self(.nameTooLong) }
-    /// The system refuses a ``MemTree``; ``ArchiveError/call`` says which call, and the advice what to change.
+    /// The system refuses a ``MemTree``; ``ArchiveError/call`` names the call, and the advice says what to change.
     public static var treeUnavailable: Self { Self(.treeUnavailable) }
-    /// A pipe was read to its end before; it cannot be read a second time.
+    /// The source is a pipe that has already been read; it cannot be read a second time.
     public static var sourceConsumed: Self { Self(.sourceConsumed) }
-    /// What another process sent is not a sealed file in memory, or not the one that it says it is.
+    /// Another process sent something other than a sealed file in memory, or not the file it claims to be.
     public static var untrusted: Self { Self(.untrusted) }
     /// A system call failed; ``ArchiveError/call`` and ``ArchiveError/errno`` say which and why.
     public static var system: Self { Self(.system) }
   }
 
-  /// What it says, in one place: an error of one word costs next to nothing where a result or an optional could be one.
+  /// The fields, by reference: an error of one word costs next to nothing in a result or an optional.
   private final class Storage: Hashable, Sendable {
     let code: Code
     let entry: String?
@@ -124,13 +124,13 @@ public struct ArchiveError: Error, Hashable, Sendable {
 
   /// What went wrong.
   public var code: Code { storage.code }
-  /// The name of the entry at hand, ``ArchiveEntry/name``; `nil` when the archive as a whole is meant.
+  /// The name of the entry concerned, ``ArchiveEntry/name``; `nil` when it is the archive as a whole.
   public var entry: String? { storage.entry }
   /// What happened, without the entry and the advice.
   public var reason: String { storage.reason }
   /// The failing system call or library function, when one failed.
   public var call: String? { storage.call }
-  /// The error number of the failing system call. libarchive's and zlib's own numbers are never put here.
+  /// The error number of the failing system call, never one of libarchive's or zlib's own.
   public var errno: Errno? { storage.errno }
   /// One sentence about what can be done.
   public var advice: String { storage.advice }
@@ -142,18 +142,28 @@ public struct ArchiveError: Error, Hashable, Sendable {
     storage = Storage(code, entry, reason, call, errno, advice)
   }
 
-  /// The same error, said of an entry, or of the archive as a whole.
+  /// The same error for an entry, or for the archive as a whole.
   func of(_ entry: String?) -> Self {
     Self(code, entry: entry, reason, call: call, errno: errno, advice: advice)
   }
 
-  /// The same error, said of `name` unless it names an entry already.
+  /// The same error for `name`, unless it names an entry already.
   func naming(_ name: String?) -> Self { entry == nil && name != nil ? of(name) : self }
 }
 
+extension ArchiveError {
+  /// Whether the archive is to blame, and another entry of it may still be intact.
+  var concernsArchive: Bool {
+    [
+      .corrupt, .truncated, .unsupportedFeature, .unsupportedFormat, .passphraseRequired, .wrongPassphrase,
+      .duplicateEntry, .insecureName, .nameConflict, .nameTooLong,
+    ].contains(code)
+  }
+}
+
 extension ArchiveError: CustomStringConvertible {
-  /// A sentence for a person: the entry, what happened, the failing call, what to do. One line, fit for a terminal and a
-  /// log: what of a name would control these is escaped here, `\u{1B}`, and is as it was in ``entry``.
+  /// A sentence for a person: the entry, what happened, the failing call, what to do. One line, safe for a terminal and a
+  /// log: control characters in names are escaped, as in `\u{1B}`; ``entry`` has the name unescaped.
   public var description: String {
     var text = entry.map { "entry \"\($0)\": " } ?? ""
     text += reason

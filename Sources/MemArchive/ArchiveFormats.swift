@@ -1,27 +1,27 @@
-/// The containers that may be read. What is left out cannot be reached by any archive, however it begins.
+/// The container formats that may be read. No archive can reach the reader of a format that is left out, however it begins.
 public struct ArchiveFormats: OptionSet, Hashable, Sendable {
-  /// One bit a format.
+  /// One bit per format.
   public let rawValue: Int
   /// Formats from their bits.
   public init(rawValue: Int) { self.rawValue = rawValue }
 
   /// tar: v7, POSIX ustar and pax, GNU, with or without sparse files.
   public static var tar: Self { Self(rawValue: 1 << 0) }
-  /// zip (APPNOTE.TXT), with a prefix too.
+  /// zip (APPNOTE.TXT), also with other data in front.
   public static var zip: Self { Self(rawValue: 1 << 1) }
   /// 7z.
   public static var sevenZip: Self { Self(rawValue: 1 << 2) }
   /// cpio: newc, crc, odc, and the binary forms.
   public static var cpio: Self { Self(rawValue: 1 << 3) }
-  /// ar, so Debian packages and static libraries.
+  /// ar, which includes Debian packages and static libraries.
   public static var ar: Self { Self(rawValue: 1 << 4) }
   /// A lone compressed file, such as `notes.txt.xz`.
   public static var loneFile: Self { Self(rawValue: 1 << 5) }
   /// rar before version 5.
   public static var rar: Self { Self(rawValue: 1 << 6) }
-  /// rar from version 5 on.
+  /// rar version 5 and later.
   public static var rar5: Self { Self(rawValue: 1 << 7) }
-  /// Microsoft's cabinet.
+  /// Microsoft cabinets.
   public static var cab: Self { Self(rawValue: 1 << 8) }
   /// lha and lzh.
   public static var lha: Self { Self(rawValue: 1 << 9) }
@@ -32,38 +32,38 @@ public struct ArchiveFormats: OptionSet, Hashable, Sendable {
   /// Web archives, WARC.
   public static var warc: Self { Self(rawValue: 1 << 12) }
 
-  /// Those whose readers are sound enough for any input: tar, zip, 7z, cpio, ar and lone compressed files.
+  /// The formats whose readers are sound enough for any input: tar, zip, 7z, cpio, ar and lone compressed files.
   public static var standard: Self { [.tar, .zip, .sevenZip, .cpio, .ar, .loneFile] }
-  /// Every one. libarchive 3.6.2, which Debian 12 has, can crash or hang on hostile files of the formats that
-  /// ``standard`` leaves out: ask for them only where the archive is trusted or the process can be lost.
+  /// Every format. libarchive 3.6.2, the version in Debian 12, can crash or hang on hostile files of the formats that
+  /// ``standard`` leaves out: allow them only if the archive is trusted or losing the process does no harm.
   public static var all: Self {
     [.standard, .rar, .rar5, .cab, .lha, .iso9660, .xar, .warc]
   }
 
-  /// What each is called, wherever one is named: the only such table.
+  /// The name of each format: the only such table.
   private static let named: [(name: String, format: Self)] = [
     ("tar", .tar), ("zip", .zip), ("7z", .sevenZip), ("cpio", .cpio), ("ar", .ar), ("file", .loneFile),
     ("rar4", .rar), ("rar5", .rar5), ("cab", .cab), ("lha", .lha), ("iso", .iso9660), ("xar", .xar),
     ("warc", .warc),
   ]
-  /// Names of several together.
+  /// Names for groups of formats.
   private static let groups: [(name: String, format: Self)] = [
     ("standard", .standard), ("all", .all), ("rar", [.rar, .rar5]),
   ]
 
-  /// All names by which formats are had.
+  /// All names that `init(_:)` accepts.
   package static var names: [String] { (groups + named).map(\.name) }
 }
 
 extension ArchiveFormats: LosslessStringConvertible {
-  /// The formats' names with commas between them, such as "tar, zip"; of these, formats are had again.
+  /// The formats' names, separated by commas, such as "tar, zip"; ``init(_:)`` reads them back.
   public var description: String {
     Self.named.filter { contains($0.format) }.map(\.name).joined(separator: ", ")
   }
 
-  /// Formats by their names, with commas between them: tar, zip, 7z, cpio, ar, file (a lone compressed file), rar4, rar5,
-  /// cab, lha, iso, xar, warc; and for several together rar, standard, all. Capitals are as good. `nil` where one of them
-  /// is none of these.
+  /// Formats from their names, separated by commas: tar, zip, 7z, cpio, ar, file (a lone compressed file), rar4, rar5,
+  /// cab, lha, iso, xar, warc; and the groups rar, standard and all. Case does not matter. `nil` if any of the names is
+  /// unknown.
   public init?(_ description: String) {
     self = []
     for name in description.lowercased().split(separator: ",") {

@@ -1,5 +1,5 @@
 extension ArchiveReader {
-  /// Extracts the selected entries on a thread of its own; otherwise as the synchronous form.
+  /// Extracts the selected entries on a thread of its own; otherwise like the synchronous form.
   ///
   /// - Throws: ``ArchiveError``; with ``ArchiveError/Code/cancelled`` when the task is cancelled, which takes effect at
   ///   the next block and leaves nothing behind.
@@ -10,8 +10,8 @@ extension ArchiveReader {
     return try await context.onOwnThread { () throws(ArchiveError) in try extract(selection, in: context) }
   }
 
-  /// Extracts the selected entries, those of archives inside the archive too, on a thread of its own; otherwise as the
-  /// synchronous form.
+  /// Extracts the selected entries, including those of archives inside the archive, on a thread of its own; otherwise like
+  /// the synchronous form.
   public func extract(
     _ selection: Selection = .all, nested: NestedArchives, options: ExtractionOptions = ExtractionOptions()
   ) async throws(ArchiveError) -> MemFiles {
@@ -21,7 +21,7 @@ extension ArchiveReader {
     }
   }
 
-  /// The entries, read on a thread of its own; otherwise as the synchronous form.
+  /// The entries, read on a thread of its own; otherwise like the synchronous form.
   public func entries(
     options: ExtractionOptions = ExtractionOptions()
   ) async throws(ArchiveError) -> [ArchiveEntry] {
@@ -29,12 +29,12 @@ extension ArchiveReader {
     return try await context.onOwnThread { () throws(ArchiveError) in try entries(in: context) }
   }
 
-  /// The selected files, each as soon as it is finished. Links have no file of their own here, and duplicates come as
-  /// often as they occur.
+  /// The selected files, each as soon as it is finished. Links have no file of their own here, and duplicates are
+  /// returned as often as they occur.
   ///
-  /// Reading goes on only when the next file is asked for, on a thread of its own, so no more is in memory than is held.
-  /// Cancelling the task ends the sequence with ``ArchiveError/Code/cancelled``. As with ``stream(options:)``, checksums
-  /// around the archive are known only when the sequence has ended without an error.
+  /// Reading continues only when the next file is requested, on a thread of its own, so memory holds no more than the
+  /// caller keeps. Cancelling the task ends the sequence with ``ArchiveError/Code/cancelled``. As with ``stream(options:)``,
+  /// the checksums around the archive have been verified only once the sequence has ended without an error.
   public func files(
     _ selection: Selection = .all, options: ExtractionOptions = ExtractionOptions()
   ) -> ExtractedFiles {
@@ -42,16 +42,16 @@ extension ArchiveReader {
   }
 }
 
-/// The files of an archive as they are finished; see ``ArchiveReader/files(_:options:)``.
+/// The files of an archive, each as soon as it is finished; see ``ArchiveReader/files(_:options:)``.
 public struct ExtractedFiles: AsyncSequence, Sendable {
   let reader: ArchiveReader
   let selection: Selection
   let options: ExtractionOptions
 
-  /// Begins to read from the first entry.
+  /// An iterator that reads from the first entry.
   public func makeAsyncIterator() -> Iterator { Iterator(sequence: self) }
 
-  /// Takes one file after another.
+  /// Returns one file after another.
   public struct Iterator: AsyncIteratorProtocol {
     let sequence: ExtractedFiles
     private var files: FileStream?
@@ -102,14 +102,14 @@ private final class FileStream: @unchecked Sendable {
 
   private func end() {
     isFinished = true
-    // Descriptors are given back now, whoever still holds the sequence.
+    // Closes the descriptors now, even if the sequence is still held.
     stream = nil
   }
 }
 
 extension ExtractionContext {
-  /// What `body` returns on a thread of its own, which may block for long, while those that all tasks of a process share
-  /// must not. Cancelling the task ends the extraction at its next block.
+  /// Runs `body` on a thread of its own: it may block for long, which the threads shared by all tasks of a process must
+  /// not. Cancelling the task ends the extraction at its next block.
   func onOwnThread<Result: Sendable>(
     _ body: @escaping @Sendable () throws(ArchiveError) -> Result
   ) async throws(ArchiveError) -> Result {

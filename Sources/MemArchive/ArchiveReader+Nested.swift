@@ -1,20 +1,20 @@
-/// What to do with archives that lie inside the archive.
+/// What to do with archives inside the archive.
 public enum NestedArchives: Hashable, Sendable {
-  /// They are files like any other.
+  /// Treat them like any other file.
   case keep
-  /// Their entries are extracted too, under `name of the inner archive/name in it`; the inner archive stays as well.
+  /// Extract their entries too, under `name of the inner archive/name in it`; the inner archive stays as well.
   case expand
 }
 
 extension ArchiveReader {
-  /// Extracts the selected entries, and with ``NestedArchives/expand`` those of archives inside the archive, all under one
-  /// name space: `data.tar.xz/usr/share/x`, without the "./" that tar writers put in front.
+  /// Extracts the selected entries and, with ``NestedArchives/expand``, those of archives inside the archive, all in one
+  /// namespace: `data.tar.xz/usr/share/x`, without the "./" that tar writers put in front.
   ///
-  /// A selection is asked with these long names. A compressed file that holds no archive stays as it is, and so does what
-  /// only begins like an archive; links lead nowhere but inside their own archive. The limits hold for all of it together,
-  /// and ``Limits/depth`` bounds how deep archives may lie in each other.
+  /// The selection is applied to these long names. A compressed file that holds no archive stays as it is, and so does
+  /// content that merely begins like an archive; links are resolved only within their own archive. The limits apply to
+  /// everything together, and ``Limits/depth`` bounds how deeply archives may be nested.
   ///
-  /// - Throws: As ``extract(_:options:)-6v0su``; ``ArchiveError/Code/tooManyLayers`` naming the innermost archive.
+  /// - Throws: As ``extract(_:options:)-6v0su``; ``ArchiveError/Code/tooManyLayers`` with the name of the innermost archive.
   public func extract(
     _ selection: Selection = .all, nested: NestedArchives, options: ExtractionOptions = ExtractionOptions()
   ) throws(ArchiveError) -> MemFiles {
@@ -35,10 +35,10 @@ extension ArchiveReader {
 }
 
 extension MemFile {
-  /// Whether the content begins like an archive, or like something compressed in which one may lie.
+  /// Whether the content begins like an archive, or like compressed data that may contain one.
   package var mayBeArchive: Bool {
     get throws(ArchiveError) {
-      // By position, and not through a mapping: many files would need many of these. A slab is mapped already.
+      // Read by position because a mapping for each of many files would be too many. A slab is mapped already.
       try ArchiveReader.mayBeArchive(
         isPacked ? MemorySource(self) : FileSource(try fileDescriptor, size: Int64(size), isOwned: false))
     }
@@ -46,7 +46,7 @@ extension MemFile {
 }
 
 extension ArchiveReader {
-  /// Whether content begins like an archive, or like something compressed in which one may lie.
+  /// Whether content begins like an archive, or like compressed data that may contain one.
   static func mayBeArchive(_ source: any ByteSource) throws(ArchiveError) -> Bool {
     let content = BufferedSource(source)
     let head = try content.peek(Filter.headSize)
@@ -56,11 +56,11 @@ extension ArchiveReader {
   }
 }
 
-/// One extraction that goes into the archives it finds.
+/// One extraction that descends into the archives it finds.
 private struct Expansion {
   private let scope: NestedSelection
   private let options: ExtractionOptions
-  /// For what is kept of all archives together.
+  /// Charged for entries and errors of all archives together.
   let account: EntryAccount
 
   init(_ selection: Selection, in context: ExtractionContext) {
@@ -69,7 +69,7 @@ private struct Expansion {
     account = EntryAccount(context.ledger)
   }
 
-  /// Extracts what is wanted of one archive, then goes into the archives among that.
+  /// Extracts the wanted entries of one archive, then descends into the archives among them.
   func expand(
     _ reader: ArchiveReader, in context: ExtractionContext, inside outer: String?, level: Int,
     into files: inout MemFiles
@@ -88,7 +88,7 @@ private struct Expansion {
     if outer == nil {
       files.keepCharges(of: found)
     } else {
-      // Under other names they are others.
+      // Under their long names they are copies, and charged as such.
       for entry in entries { try account.add(entry) }
     }
     files.entries += entries
@@ -99,7 +99,7 @@ private struct Expansion {
     for (name, file) in found {
       guard let entry = shown[NameKey(name)] else { continue }
       if scope.wants(entry) { try add(file, named: entry.name, to: &files) }
-      // A link's content is gone into under its own name.
+      // An archive is entered under its own name, not under a link's.
       guard scope.mayHold(entry), try file.mayBeArchive else { continue }
       do throws(ArchiveError) {
         try context.check(level: level + 1)
@@ -107,7 +107,7 @@ private struct Expansion {
           ArchiveReader(file), in: context.inside, inside: entry.name, level: level + 1, into: &files)
       } catch {
         if error.saysNoArchive { continue }
-        guard context.goesOnAfterInner(error) else { throw error.naming(entry.name) }
+        guard context.continues(afterInnerArchive: error) else { throw error.naming(entry.name) }
         try note(error.naming(entry.name), in: &files)
       }
     }
@@ -118,13 +118,13 @@ private struct Expansion {
     files.errors.append(error)
   }
 
-  /// An inner entry may have the long name of another: "./x" beside "x", or an outer "in.tar/x".
+  /// Two entries can have the same long name: "./x" and "x", or an outer "in.tar/x".
   private func add(_ file: MemFile, named name: String, to files: inout MemFiles) throws(ArchiveError) {
     guard files[name] != nil else { return files.append(file, named: name) }
     if try options.replacesEarlier(name, &files.warningList) { files.replace(file, named: name) }
   }
 
-  /// Every name that was asked for has to be there.
+  /// Throws if a requested name has no file.
   func requireNames(in files: MemFiles) throws(ArchiveError) {
     for name in scope.selection.requiredNames where files[name] == nil && files.error(for: name) == nil {
       if let entry = files.entries.last(where: { NameKey($0.name) == NameKey(name) }) {
@@ -136,7 +136,7 @@ private struct Expansion {
 }
 
 extension ArchiveError {
-  /// The error with its entry under the name that it has from outside `archive`.
+  /// The error with `archive` in front of its entry's name.
   package func inside(_ archive: String?) -> ArchiveError {
     guard let archive else { return self }
     return of(entry.map { EntryName.joined(archive, $0) } ?? archive)
@@ -144,7 +144,7 @@ extension ArchiveError {
 }
 
 extension ArchiveWarning {
-  /// The warning with its entry under the name that it has from outside `archive`.
+  /// The warning with `archive` in front of its entry's name.
   package func inside(_ archive: String?) -> ArchiveWarning {
     guard let archive, others == 0 else { return self }
     return ArchiveWarning(entry: entry.map { EntryName.joined(archive, $0) } ?? archive, text: text)

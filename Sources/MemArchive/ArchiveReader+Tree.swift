@@ -1,24 +1,23 @@
 extension ArchiveReader {
-  /// Extracts the selected entries into a file system in memory of their own, under their real names: directories, modes,
-  /// times, symbolic and hard links among them.
+  /// Extracts the selected entries into an in-memory file system of their own, under their real names, with directories,
+  /// modes, times, symbolic links and hard links.
   ///
-  /// Memory is that of the content, in whole pages, about 1 KiB for each name, and what is kept of its entry; it counts as
-  /// held (``Limits/heldBytes``). Set-user-ID, set-group-ID and sticky bits are taken away, the user owns everything and can
-  /// read it, and ``ExtractionOptions/executable`` has no part in it: the modes say what may be executed. Storage and fill
-  /// have no meaning here. All or nothing: when it throws, nothing is left. No process of the library's is left behind
-  /// either way: where this process may not mount itself, a helper makes the file system and has ended before the first
-  /// entry is read.
+  /// Memory use is the content in whole pages, about 1 KiB for each name, and the entry's metadata; it counts as
+  /// held (``Limits/heldBytes``). Set-user-ID, set-group-ID and sticky bits are cleared; the user owns everything and can
+  /// read it. ``ExtractionOptions/executable`` has no effect, because the modes say what may be executed, and neither do
+  /// storage and fill. All or nothing: when it throws, nothing is left. In either case no process is left running: if this
+  /// process may not mount, a helper process creates the file system and has ended before the first entry is read.
   ///
   /// - Parameters:
-  ///   - selection: Which entries; all by default. What selected links lead to comes along.
-  ///   - nested: With ``NestedArchives/expand``, a directory with its entries stands in each inner archive's place. A
-  ///     selection is then asked with long names, as in ``extract(_:nested:options:)-1worq``.
+  ///   - selection: Which entries; all by default. The targets of selected links are included.
+  ///   - nested: With ``NestedArchives/expand``, each inner archive is replaced by a directory with its entries. The
+  ///     selection is then applied to long names, as in ``extract(_:nested:options:)-1worq``.
   ///   - options: ``ExtractionOptions/insecureNames`` decides about names that lead out of the tree, and about symbolic
   ///     links that do: with `keep` they are left out and listed in ``MemTree/skipped``, with `reject` they throw.
-  ///     ``ExtractionOptions/duplicates`` decides which entry of one name is made.
+  ///     ``ExtractionOptions/duplicates`` decides which of several entries with one name is created.
   /// - Throws: ``ArchiveError`` as ``extract(_:options:)-6v0su``; ``ArchiveError/Code/treeUnavailable`` when the system refuses
   ///   such a file system; ``ArchiveError/Code/nameConflict`` when a file or a link is in the place of a directory, or the
-  ///   other way round; ``ArchiveError/Code/nameTooLong``.
+  ///   other way around; ``ArchiveError/Code/nameTooLong``.
   ///
   /// Calls clone(2), fsopen(2), fsmount(2), openat2(2), mount_setattr(2).
   public func tree(
@@ -38,7 +37,8 @@ extension ArchiveReader {
     return try MemTree(builder)
   }
 
-  /// Extracts the selected entries into a file system in memory on a thread of its own; otherwise as the synchronous form.
+  /// Extracts the selected entries into an in-memory file system on a thread of its own; otherwise like the synchronous
+  /// form.
   public func tree(
     _ selection: Selection = .all, nested: NestedArchives = .keep,
     options: ExtractionOptions = ExtractionOptions()
@@ -51,8 +51,8 @@ extension ArchiveReader {
 }
 
 extension MemFile {
-  /// Calls `body` with a path of this file whose last component is `name`, and keeps the file alive until `body` returns:
-  /// for code that goes by a file's extension.
+  /// Calls `body` with a path to this file whose last component is `name`, and keeps the file alive until `body` returns:
+  /// for code that looks at a file's extension.
   ///
   /// The path is that of a symbolic link in a ``MemTree`` of its own.
   ///
@@ -60,7 +60,7 @@ extension MemFile {
   ///   - name: One component, at most 255 bytes, such as "x.svg".
   ///   - body: Called with the path, which is valid until it returns.
   /// - Throws: What `body` throws; otherwise as ``MemTree/init(linking:)-(MemFiles)``, with
-  ///   ``ArchiveError/Code/insecureName`` for a name that is no single component.
+  ///   ``ArchiveError/Code/insecureName`` if the name is not a single component.
   public func withPath<Result: ~Copyable>(
     named name: String, _ body: (String) throws -> Result
   ) throws -> Result {

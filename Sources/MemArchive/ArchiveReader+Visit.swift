@@ -1,7 +1,7 @@
 extension ArchiveReader {
-  /// Goes through all entries, and extracts those that the visitor wants.
+  /// Reads all entries, and extracts those that the visitor wants.
   ///
-  /// - Returns: What held meanwhile, where a worker did it.
+  /// - Returns: The protection in effect, if a worker read the archive.
   @discardableResult package func visit(
     _ visitor: inout some EntryVisitor, in context: ExtractionContext
   ) throws(ArchiveError) -> Protection? {
@@ -22,7 +22,7 @@ extension ArchiveReader {
           isAtEnd = true
         }
       } catch {
-        // What is wrong with an earlier entry comes first.
+        // An earlier entry's error comes first.
         var drainingFailed: ArchiveError?
         do throws(ArchiveError) { try entries.drain(deliver) } catch { drainingFailed = error }
         failure.take(error, at: position, &visitor)
@@ -38,11 +38,11 @@ extension ArchiveReader {
     return entries.protection
   }
 
-  /// The entries as a worker reads them, or as this process does where no sandbox is wanted or none can be had.
+  /// The entries, read by a worker, or by this process if no sandbox is wanted or available.
   ///
   /// - Parameters:
-  ///   - prefetch: What a worker extracts before it is asked.
-  ///   - makeDestination: Makes what each thread puts content to; nil: files in memory.
+  ///   - prefetch: Entries that a worker extracts before they are requested.
+  ///   - makeDestination: Creates each thread's destination for content; nil: files in memory.
   func entries(
     in context: ExtractionContext, _ prefetch: Prefetch, to makeDestination: MakeDestination? = nil
   ) throws(ArchiveError) -> any EntrySource {
@@ -59,20 +59,20 @@ extension ArchiveReader {
   }
 }
 
-/// Who goes through an archive with ``ArchiveReader/visit(_:in:)``, and decides what of it is wanted.
+/// Decides which entries ``ArchiveReader/visit(_:in:)`` extracts, and receives them.
 package protocol EntryVisitor {
-  /// What a worker extracts before `wants` has said so.
+  /// Entries that a worker extracts before `wants` is called.
   var prefetch: Prefetch { get }
   /// Notes an entry; whether its content is to be extracted and then given to `add`.
   mutating func wants(_ entry: ArchiveEntry) throws(ArchiveError) -> Bool
-  /// Takes the content of an entry that was wanted, which stands at `position` among all; nil where a destination of the
+  /// Takes the content of a wanted entry, whose position among all entries is `position`; nil if a destination of the
   /// visitor's own has it.
   mutating func add(_ file: MemFile?, for entry: ArchiveEntry, position: Int)
-  /// Notes what is wrong with an entry; the reading goes on, unless that throws.
+  /// Notes an entry's error; reading continues unless this throws.
   mutating func note(_ error: ArchiveError) throws(ArchiveError)
-  /// The reading is over: at the end, or at an error in an entry; later ones may have been noted by then.
+  /// Called when reading is over, at the end or at an entry's error; later entries may have been noted by then.
   mutating func end(warnings: [ArchiveWarning], failedPosition: Int?)
-  /// Makes what each thread puts content to; nil: files in memory.
+  /// Creates each thread's destination for content; nil: files in memory.
   var destinations: MakeDestination? { get }
 }
 
@@ -81,15 +81,15 @@ extension EntryVisitor {
   package var destinations: MakeDestination? { nil }
 }
 
-/// What ends a visit: the first error after which it does not go on, in the archive's order.
+/// The error that ends a visit: the first fatal one in the archive's order.
 private struct VisitFailure {
   private let options: ExtractionOptions
-  /// With its entry's position.
+  /// The error and its entry's position.
   private(set) var first: (error: ArchiveError, position: Int)?
 
   init(_ options: ExtractionOptions) { self.options = options }
 
-  /// Tells a visitor what came of an entry, unless the visit has failed.
+  /// Passes an entry's outcome to the visitor, unless the visit has failed.
   mutating func take(
     _ outcome: Result<MemFile?, ArchiveError>, of entry: ArchiveEntry, at position: Int,
     _ visitor: inout some EntryVisitor
@@ -101,10 +101,10 @@ private struct VisitFailure {
     }
   }
 
-  /// Tells a visitor what is wrong with an entry, unless the visit has failed, or fails with that.
+  /// Passes an error to the visitor, unless the visit has failed, or fails with this error.
   mutating func take(_ error: ArchiveError, at position: Int, _ visitor: inout some EntryVisitor) {
     guard first == nil else { return }
-    guard options.goesOn(after: error) else { return first = (error, position) }
+    guard options.continues(after: error) else { return first = (error, position) }
     do throws(ArchiveError) { try visitor.note(error) } catch { first = (error, position) }
   }
 }

@@ -1,9 +1,9 @@
 public import SystemPackage
 
-/// An archive that can be read: where its bytes are, nothing more. It is opened by each call that reads it.
+/// An archive that can be read: only the location of its bytes. Each call that reads the archive opens it.
 ///
-/// Read without further ado: tar in all its dialects, zip, 7z, cpio, ar, and lone compressed files; around each of them
-/// gzip, bzip2, xz, lzma, lzip, zstd, lz4, compress (.Z), uuencode and rpm. Formats that are only read by running
+/// Supported by default: tar in all its dialects, zip, 7z, cpio, ar, and lone compressed files, each also inside
+/// gzip, bzip2, xz, lzma, lzip, zstd, lz4, compress (.Z), uuencode and rpm. Formats that can only be read by running
 /// another program are refused.
 ///
 /// ```swift
@@ -17,11 +17,11 @@ public struct ArchiveReader: Sendable {
     case descriptor(FileDescriptor)
     case bytes([UInt8])
     case file(MemFile)
-    /// What a worker was given.
+    /// The descriptors that a worker was given.
     case passed([PassedFile], name: String?)
   }
 
-  /// An open file or pipe that somebody else opened.
+  /// An open file or pipe, opened elsewhere.
   struct PassedFile: Sendable {
     let descriptor: FileDescriptor
     /// nil for a pipe.
@@ -45,17 +45,17 @@ public struct ArchiveReader: Sendable {
   /// An archive in a file.
   public init(path: String) { self.init(path: FilePath(path)) }
 
-  /// An archive that lies in several files, in this order: the volumes of a rar, the parts of a file that was split. Each
-  /// must be a regular file. Only one volume of several reads as a truncated archive.
+  /// An archive in several files, in this order: the volumes of a rar, the parts of a split file. Each must be a regular
+  /// file. One volume alone reads as a truncated archive.
   public init(paths: [FilePath]) {
     origin = .parts(paths)
     pipe = nil
   }
 
-  /// An archive behind a descriptor, which stays the caller's and must stay open while it is read.
+  /// An archive given as a descriptor, which stays the caller's and must stay open while the archive is read.
   ///
   /// A regular file or block device is read by position from its beginning (pread(2)); the descriptor's offset is
-  /// neither used nor moved. Anything else is read from where it stands, and only once.
+  /// neither used nor moved. Anything else is read from its current position, and only once.
   public init(descriptor: FileDescriptor) {
     origin = .descriptor(descriptor)
     pipe = PipeState()
@@ -67,7 +67,7 @@ public struct ArchiveReader: Sendable {
     pipe = nil
   }
 
-  /// An archive that was extracted itself, such as the data.tar.xz of a Debian package.
+  /// An archive that was itself extracted, such as the data.tar.xz of a Debian package.
   public init(_ file: MemFile) {
     origin = .file(file)
     pipe = nil
@@ -75,7 +75,7 @@ public struct ArchiveReader: Sendable {
 
   /// The entries, in the archive's order, without extracting any.
   ///
-  /// - Throws: ``ArchiveError``; all entries are read before it returns, so damage behind the first entry throws too.
+  /// - Throws: ``ArchiveError``; all entries are read before it returns, so damage after the first entry throws too.
   ///   To keep what is intact, use ``stream(options:)``.
   public func entries(options: ExtractionOptions = ExtractionOptions()) throws(ArchiveError) -> [ArchiveEntry]
   {
@@ -94,19 +94,70 @@ public struct ArchiveReader: Sendable {
     return entries
   }
 
-  /// Opens the archive to take its entries one at a time, each extracted or skipped.
+  /// Extracts the selected entries, each into its own sealed file in memory.
+  ///
+  /// All or nothing: when it throws, no file, descriptor or memory is left. When it returns, every checksum of the archive
+  /// and of the compression around it has been verified.
+  ///
+  /// - Parameters:
+  ///   - selection: Which entries; all of them by default.
+  ///   - options: Limits, passphrases, what to do with duplicates, how memory is filled.
+  /// - Returns: The files by name, each with a descriptor that closes with the file's last reference.
+  /// - Throws: ``ArchiveError``, with the codes of ``stream(options:)`` and ``ArchiveStream/extract()``;
+  ///   ``ArchiveError/Code/noSuchEntry`` when the archive lacks a selected name, and
+  ///   ``ArchiveError/Code/duplicateEntry``.
+  public func extract(
+    _ selection: Selection = .all, options: ExtractionOptions = ExtractionOptions()
+  ) throws(ArchiveError) -> MemFiles {
+    try extract(selection, in: ExtractionContext(options))
+  }
+
+  package func extract(
+    _ selection: Selection = .all, in context: ExtractionContext
+  ) throws(ArchiveError) -> MemFiles {
+    var collector = FileCollector(selection, in: context)
+    collector.setProtection(try visitFollowingLinks(&collector, in: context))
+    return try collector.finish(context.ledger)
+  }
+
+  /// Opens the archive to read its entries one at a time, each extracted or skipped.
   ///
   /// - Throws: ``ArchiveError`` with ``ArchiveError/Code/unrecognizedFormat`` or ``ArchiveError/Code/unsupportedFormat``
-  ///   when this is no archive, ``ArchiveError/Code/system`` when it cannot be opened, and all that reading its first bytes
-  ///   can lead to.
+  ///   when this is not an archive, ``ArchiveError/Code/system`` when it cannot be opened, and any error of reading its
+  ///   first bytes.
   public func stream(options: ExtractionOptions = ExtractionOptions()) throws(ArchiveError) -> ArchiveStream {
     try stream(in: ExtractionContext(options))
   }
 
-  /// - Parameter prefetch: What will be asked for: a worker does that beforehand.
+  /// - Parameter prefetch: Entries that a worker extracts before they are requested.
   package func stream(
     in context: ExtractionContext, _ prefetch: Prefetch = .eachInStep
   ) throws(ArchiveError) -> ArchiveStream {
     ArchiveStream(try entries(in: context, prefetch))
+  }
+}
+
+// However a reader is printed, a log shows where the archive is and never its bytes.
+extension ArchiveReader: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+  /// Where the archive is, such as "ArchiveReader(song.zip)"; its size if it is in memory.
+  public var description: String { "ArchiveReader(\(place))" }
+
+  /// The same as ``description``.
+  public var debugDescription: String { description }
+
+  /// The content of ``description``.
+  public var customMirror: Mirror { Mirror(self, children: ["archive": place], displayStyle: .struct) }
+
+  private var place: String {
+    let place =
+      switch origin {
+      case .path(let path): "\(path)"
+      case .parts(let paths): paths.map { "\($0)" }.joined(separator: ", ")
+      case .descriptor(let descriptor): "descriptor \(descriptor.rawValue)"
+      case .bytes(let bytes): "\(bytes.count) bytes in memory"
+      case .file(let file): "\(file.name), \(file.size) bytes in memory"
+      case .passed(let files, _): "\(files.count) descriptors of a worker"
+      }
+    return PlainText.escaped(place)
   }
 }

@@ -1,4 +1,4 @@
-/// The entries of an archive, one at a time: take the next header, then extract its content or go on.
+/// The entries of an archive, one at a time: read the next header, then extract its content or move on.
 ///
 /// ```swift
 /// var stream = try ArchiveReader(path: "linux.tar.xz").stream()
@@ -7,35 +7,35 @@
 /// }
 /// ```
 ///
-/// Only what you keep stays in memory. An entry whose checksum fails is never handed out; but a checksum *around* the
-/// archive (gzip's, say) is known only at the end, so entries count as verified once ``next()`` has returned `nil`.
+/// Only what you keep stays in memory. An entry whose checksum fails is never returned; but a checksum *around* the
+/// archive (gzip's, say) is checked only at the end, so entries count as verified once ``next()`` has returned `nil`.
 public struct ArchiveStream: ~Copyable {
   private let entries: any EntrySource
   private var current: ArchiveEntry?
 
   init(_ entries: any EntrySource) { self.entries = entries }
 
-  /// What was odd so far. Of many warnings the first 1,000 are kept, as far as they have 1 MiB together, and the last one
-  /// says how many more there were.
+  /// The warnings so far. The first 1,000 are kept, up to 1 MiB of them together; if there were more, the last warning says
+  /// how many.
   public var warnings: [ArchiveWarning] { entries.warnings.all }
 
-  /// What holds while the archive is read in a process of its own; `nil` where it is read in this one.
+  /// The protection in effect while a worker reads the archive; `nil` if it is read in this process.
   public var protection: Protection? { entries.protection }
 
-  /// The comment on the archive as a whole: of a zip whose headers agree with each other (APPNOTE 4.3.16).
+  /// The comment on the archive as a whole, for a zip whose headers agree with each other (APPNOTE 4.3.16).
   public var comment: String? { entries.comment }
 
-  /// The next entry, or `nil` at the end. What was left of the entry before is skipped.
+  /// The next entry, or `nil` at the end. The rest of the previous entry is skipped.
   ///
-  /// - Throws: ``ArchiveError``. After an error that concerns one entry the next call goes on behind it; after one that
-  ///   ends the reading it returns `nil`, so a loop that notes errors and goes on always ends.
+  /// - Throws: ``ArchiveError``. After an error that concerns one entry, the next call continues after it; after one that
+  ///   ends the reading, it returns `nil`. So a loop that notes errors and continues always ends.
   public mutating func next() throws(ArchiveError) -> ArchiveEntry? {
     current = nil
     current = try entries.next()
     return current
   }
 
-  /// The content of the entry that ``next()`` returned last, in a sealed file in memory. Once for each entry.
+  /// The content of the entry that ``next()`` returned last, in a sealed file in memory. May be called once per entry.
   ///
   /// - Throws: ``ArchiveError`` with ``ArchiveError/Code/notAFile`` when the entry has no content,
   ///   ``ArchiveError/Code/limitExceeded``, ``ArchiveError/Code/corrupt``, ``ArchiveError/Code/truncated``,
@@ -47,12 +47,11 @@ public struct ArchiveStream: ~Copyable {
   }
 
   /// Calls `body` with each block of the content of the entry that ``next()`` returned last, and the block's offset in
-  /// bytes, without keeping any: to hash or to copy what need not be a file. Bytes between blocks are zero.
+  /// bytes, without keeping any: to hash or copy content that need not be a file. Bytes between blocks are zero.
   ///
-  /// A block lives only while `body` runs, and a checksum is known to be right only
-  /// once this has returned.
+  /// A block is valid only while `body` runs, and the entry's checksum is verified only once this has returned.
   ///
-  /// - Returns: The exact size in bytes; a hole may reach from the last block to there.
+  /// - Returns: The exact size in bytes; a hole may follow the last block.
   /// - Throws: What `body` throws; otherwise as ``extract()``.
   public mutating func forEachBlock(
     _ body: (RawSpan, Int64) throws(ArchiveError) -> Void
@@ -78,8 +77,8 @@ extension ArchiveEntry {
 }
 
 extension MemFile {
-  /// Calls `body` with each block of the content: read and not mapped, because a hole that is read through a mapping takes
-  /// memory. Returns the size.
+  /// Calls `body` with each block of the content, which is read rather than mapped because reading a hole through a mapping
+  /// takes memory. Returns the size.
   func forEachBlock(
     _ body: (RawSpan, Int64) throws(ArchiveError) -> Void
   ) throws(ArchiveError) -> Int64 {

@@ -1,22 +1,22 @@
 /// Something odd in an archive that did not prevent its extraction.
 public struct ArchiveWarning: Hashable, Sendable {
-  /// The name of the entry it is about; `nil` for the archive as a whole.
+  /// The name of the entry concerned; `nil` for the archive as a whole.
   public let entry: String?
   /// What is odd.
   public let text: String
-  /// How many warnings that were not kept it stands for; 0 for one that says something itself.
+  /// The number of warnings that this one replaces; 0 for an ordinary warning.
   private(set) var others = 0
 
   init(entry: String?, text: String) { (self.entry, self.text) = (entry, text) }
 }
 
 extension ArchiveWarning: CustomStringConvertible {
-  /// The entry, where there is one, and what is odd; one line, escaped like ``ArchiveError/description``.
+  /// The entry, if there is one, and what is odd; one line, escaped like ``ArchiveError/description``.
   public var description: String { PlainText.escaped((entry.map { "entry \"\($0)\": " } ?? "") + text) }
 }
 
 extension ArchiveWarning {
-  /// The last one, where there were more than are kept.
+  /// The last warning, if there were more than are kept.
   static func others(_ count: Int) -> Self {
     var warning = Self(entry: nil, text: "\(count) further warning\(count == 1 ? "" : "s") not shown")
     warning.others = count
@@ -27,11 +27,11 @@ extension ArchiveWarning {
   private static var noSandboxPrefix: String { "there is no sandbox: " }
 
   static func weakSandbox(without part: String) -> Self {
-    Self(entry: nil, text: weakSandboxPrefix + part + ", which this system does not grant")
+    Self(entry: nil, text: weakSandboxPrefix + part + ", which this system does not provide")
   }
-  private static var weakSandboxPrefix: String { "the sandbox is without " }
+  private static var weakSandboxPrefix: String { "the sandbox lacks " }
 
-  /// Whether it says that the protection that was wanted could not be had, or not all of it.
+  /// Whether it says that all or part of the wanted protection is missing.
   package var concernsSandbox: Bool {
     text.hasPrefix(Self.noSandboxPrefix) || text.hasPrefix(Self.weakSandboxPrefix)
   }
@@ -40,7 +40,7 @@ extension ArchiveWarning {
     Self(entry: link, text: ArchiveError.unavailablePrefix + why)
   }
 
-  /// Why a link leads to no file, if that is what it says.
+  /// The reason that a link leads to no file, if the warning is about that.
   var unavailability: String? {
     text.hasPrefix(ArchiveError.unavailablePrefix)
       ? String(text.dropFirst(ArchiveError.unavailablePrefix.count)) : nil

@@ -5,7 +5,7 @@ public import SystemPackage
 public struct ExtractionOptions: Sendable {
   /// How a region of memory is filled.
   public enum Fill: Hashable, Sendable, CaseIterable {
-    /// Whatever measures fastest.
+    /// The fastest way by measurement.
     case automatic
     /// ftruncate(2), mmap(2), stream into the mapping, munmap(2), seal.
     case mapped
@@ -15,73 +15,76 @@ public struct ExtractionOptions: Sendable {
 
   /// Where the content of each entry is kept.
   public enum Storage: Hashable, Sendable, CaseIterable {
-    /// In a memory file of its own while descriptors are to be had (``ExtractionOptions/descriptorBudget``), packed from
-    /// there on: no archive fails because it has many files.
+    /// In a memory file of its own while descriptors last (``ExtractionOptions/descriptorBudget``), packed after
+    /// that: no archive fails because it has many files.
     case automatic
-    /// In a sealed memory file of its own: a descriptor each.
+    /// In a sealed memory file of its own, with a descriptor each.
     case dedicated
-    /// With others in a sealed memory file of up to 16 MiB, a slab, which has no descriptor; content of more than 1 MiB
-    /// has one to itself. Three to eight times as fast for small files. A file gets a memory file of its own when it is
-    /// first asked for its descriptor or path; a slab lives as long as any file in it, see ``MemFiles/compact()``.
+    /// Packed with others into a sealed memory file of up to 16 MiB, a slab, which keeps no descriptor open; content of
+    /// more than 1 MiB has a slab to itself. Three to eight times as fast for small files. A file gets a memory file of its
+    /// own when its descriptor or path is first requested; a slab lives as long as any file in it, see
+    /// ``MemFiles/compact()``.
     case packed
   }
 
-  /// What to do when two entries share a name. Each entry that gives way is in ``MemFiles/warnings``.
+  /// What to do when two entries share a name. ``MemFiles/warnings`` names each entry that loses.
   public enum Duplicates: Hashable, Sendable, CaseIterable {
     /// The later entry wins, as it would when unpacking to disk.
     case last
     /// The earlier entry wins.
     case first
-    /// ``ArchiveError/Code/duplicateEntry``.
+    /// Throw ``ArchiveError/Code/duplicateEntry``.
     case reject
   }
 
   /// What to do when something is wrong with an entry.
   public enum ErrorPolicy: Hashable, Sendable {
-    /// Throw; nothing is handed out.
+    /// Throw; nothing is returned.
     case stop
-    /// Hand out what is intact, with the errors in ``MemFiles/errors``. Limits, and what is wrong with the system and not
-    /// with the archive, still throw.
+    /// Return what is intact, with the errors in ``MemFiles/errors``. Exceeded limits and failures of the system, rather than
+    /// of the archive, still throw.
     case keepGoing
   }
 
-  /// What to do with names that would lead out of the directory they are unpacked in, see
+  /// What to do with names that would lead out of the directory they are unpacked into, see
   /// ``ArchiveEntry/isSafeRelative``. As keys of a dictionary they are harmless.
   public enum InsecureNames: Hashable, Sendable {
-    /// Hand the entry out under its name.
+    /// Return the entry under its name.
     case keep
-    /// ``ArchiveError/Code/insecureName``.
+    /// Throw ``ArchiveError/Code/insecureName``.
     case reject
   }
 
-  /// Where the archive is read: a process can be lost, the host's cannot.
+  /// Where the archive is read: a worker may crash, the host process must not.
   public enum Sandbox: Hashable, Sendable, CaseIterable {
     /// In this process.
     case off
-    /// In a worker with whatever protection can be had, and in this process where no worker can be started: then
-    /// ``MemFiles/warnings`` says why.
+    /// In a worker with as much protection as the system provides, and in this process if no worker can be started;
+    /// ``MemFiles/warnings`` then says why.
     case bestEffort
-    /// In a worker that can reach nothing, or not at all (``ArchiveError/Code/sandboxUnavailable``).
+    /// In a fully protected worker, or not at all (``ArchiveError/Code/sandboxUnavailable``).
     case required
   }
 
   /// What the archive may cost.
   public var limits: Limits
-  /// The formats that may be read. One alone pins it, for files that are valid in several.
+  /// The formats that may be read. Allow a single one for a file that is valid in several.
   public var formats: ArchiveFormats
   /// How memory is filled. Slabs are filled in huge folios with `automatic`, and otherwise written.
   public var fill: Fill
-  /// Whether files have memory of their own or share it.
+  /// Whether files have memory of their own or share slabs.
   public var storage: Storage
-  /// How many descriptors the files of one extraction may have with ``Storage/automatic``. `nil`: as many as
-  /// RLIMIT_NOFILE's soft limit leaves, less 64 for everybody else. Descriptors of paths that are asked for later come on top.
+  /// The number of descriptors that the files of one extraction may have with ``Storage/automatic``. `nil`: as many as the
+  /// soft limit RLIMIT_NOFILE leaves, less 64 for the rest of the process. Descriptors for paths that are requested later
+  /// are additional.
   public var descriptorBudget: Int?
-  /// How many threads may work on one extraction, the calling one among them; 1 starts none. `nil`: as many as the process
-  /// has processors (sched_getaffinity(2)). With ``Limits/ratio`` it is one. Entries, errors and limits are the same.
+  /// The number of threads that may work on one extraction, including the calling one; 1 starts none. `nil`: as many as the
+  /// process has processors (sched_getaffinity(2)). With ``Limits/ratio`` it is always one. Entries, errors and limits do
+  /// not depend on it.
   public var parallelism: Int?
-  /// Which of two entries with one name wins.
+  /// Which of two entries with the same name wins.
   public var duplicates: Duplicates
-  /// Whether the files may be executed (execve(2)); without it they carry F_SEAL_EXEC from Linux 6.3 on. A shared
+  /// Whether the files may be executed (execve(2)); if not, they carry F_SEAL_EXEC on Linux 6.3 and later. A shared
   /// object can be loaded by dlopen(3) either way.
   public var executable: Bool
   /// Whether a link that leads out of the archive, leads nowhere or is circular is an error
@@ -96,27 +99,28 @@ public struct ExtractionOptions: Sendable {
   /// The character set of names that are not UTF-8, as iconv(3) calls it: "CP437", "SHIFT_JIS", "GBK". `nil` keeps
   /// their bytes, see ``ArchiveEntry/name``.
   public var encoding: String?
-  /// Whether the archive is read by a worker, a process of its own that cannot open, send or execute anything and hands
-  /// over sealed files; see <doc:TheSandbox>. Off by default. A pipe that is no pipe(7), a socket say, is copied to memory first.
+  /// Whether the archive is read by a worker, a process of its own that cannot open, send or execute anything and returns
+  /// sealed files; see <doc:TheSandbox>. Off by default. A stream other than a pipe(7), such as a socket, is copied to memory
+  /// first.
   public var sandbox: Sandbox
-  /// The program to be started as worker; `nil` looks for it, see <doc:TheSandbox>.
+  /// The worker program; `nil` searches for it, see <doc:TheSandbox>.
   public var worker: FilePath?
-  /// How long reading may take, in all, with archives inside the archive and with what is done when all is read;
-  /// ``ArchiveError/Code/timedOut`` ends it then. A worker is killed, whatever it is doing. Without a sandbox the time is
-  /// looked at whenever the archive is read on, between blocks and in every loop of the library's own; a loop inside
-  /// libarchive that reads nothing, to which some archives lead, goes on. `nil`: as long as it takes.
+  /// The time that the extraction may take in all, including archives inside the archive and the work after reading;
+  /// then it ends with ``ArchiveError/Code/timedOut``. A worker is killed, whatever it is doing. Without a sandbox the
+  /// deadline is checked whenever more of the archive is read, between blocks and in every loop of this library; it cannot
+  /// interrupt a loop inside libarchive that reads nothing, which some archives cause. `nil`: no time limit.
   public var timeout: Duration?
   /// Called while an archive is read, at most ten times a second, on the thread that reads.
   public var onProgress: (@Sendable (ExtractionProgress) -> Void)?
 
-  /// The threads that may work.
+  /// Upper bound of threads, including the calling one.
   var threads: Int { max(1, parallelism ?? SystemCalls.processorCount()) }
 
-  /// Whether what is intact is still wanted.
-  func goesOn(after error: ArchiveError) -> Bool { onError == .keepGoing && error.concernsArchive }
+  /// Whether extraction continues after an entry's error.
+  func continues(after error: ArchiveError) -> Bool { onError == .keepGoing && error.concernsArchive }
 
-  /// The defaults: the limits' defaults, the standard formats, the fastest fill, the last of two duplicates, not
-  /// executable, nothing handed out when something is wrong.
+  /// The defaults: default limits, the standard formats, the fastest fill, the last of two duplicates, not
+  /// executable, nothing returned when something is wrong.
   public init(
     limits: Limits = Limits(), formats: ArchiveFormats = .standard, fill: Fill = .automatic,
     storage: Storage = .automatic, descriptorBudget: Int? = nil, parallelism: Int? = nil,
@@ -147,14 +151,43 @@ public struct ExtractionOptions: Sendable {
   }
 }
 
-/// How far an extraction has come.
+// What a log may hold: passphrases are counted, never shown, whichever way options are written out.
+extension ExtractionOptions: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+  /// The options in one line; of passphrases only how many there are.
+  public var description: String {
+    "ExtractionOptions(" + shown.map { "\($0.label): \($0.value)" }.joined(separator: ", ") + ")"
+  }
+
+  /// The same as ``description``.
+  public var debugDescription: String { description }
+
+  /// What ``description`` shows.
+  public var customMirror: Mirror {
+    Mirror(self, children: shown.map { (label: $0.label, value: $0.value) }, displayStyle: .struct)
+  }
+
+  private var shown: [(label: String, value: String)] {
+    func text<Value>(_ value: Value?) -> String { value.map { "\($0)" } ?? "nil" }
+    let shown = [
+      ("limits", "\(limits)"), ("formats", "[\(formats)]"), ("fill", "\(fill)"), ("storage", "\(storage)"),
+      ("descriptorBudget", text(descriptorBudget)), ("parallelism", text(parallelism)),
+      ("duplicates", "\(duplicates)"), ("executable", "\(executable)"), ("strictLinks", "\(strictLinks)"),
+      ("insecureNames", "\(insecureNames)"), ("passphrases", "\(passphrases.count), not shown"),
+      ("onError", "\(onError)"), ("encoding", text(encoding)), ("sandbox", "\(sandbox)"),
+      ("worker", text(worker)), ("timeout", text(timeout)), ("onProgress", onProgress == nil ? "nil" : "set"),
+    ]
+    return shown.map { (label: $0.0, value: PlainText.escaped($0.1)) }
+  }
+}
+
+/// The progress of an extraction.
 public struct ExtractionProgress: Hashable, Sendable {
   /// Bytes of the archive read so far.
   public let bytesRead: Int64
   /// Bytes of the archive in all; `nil` for a pipe.
   public let bytesTotal: Int64?
-  /// Entries met so far.
+  /// Entries read so far.
   public let entries: Int
-  /// The name of the entry at hand.
+  /// The name of the current entry.
   public let entry: String
 }

@@ -1,31 +1,32 @@
-/// What an archive may cost: counted on the bytes that really come, before memory is committed for them.
+/// What an archive may cost, counted on the bytes actually read and before memory is committed for them.
 ///
-/// A declared size is believed only to refuse early, never to allocate. A sparse entry counts with its
-/// logical size, because reading a hole through a mapping allocates it. What an entry costs besides its content, and what
-/// counts when, is in <doc:WhatAnArchiveMayCost>.
+/// A declared size is used only to refuse early, never to allocate. A sparse entry counts with its
+/// logical size, because reading a hole through a mapping allocates memory. <doc:WhatAnArchiveMayCost> explains what an entry
+/// costs besides its content, and what counts when.
 public struct Limits: Hashable, Sendable {
-  /// Bytes of content that one extraction may produce in all, whether kept or not. `nil`: any number.
+  /// Bytes of content that one extraction may produce in all, whether kept or not. `nil`: no limit.
   public var totalBytes: Int64?
-  /// Bytes that may be held at once: content that is alive, and what is kept of entries, their names, links and attributes
-  /// among it, of warnings and of errors. `nil` stands for three quarters of what the control groups of the process and
-  /// MemAvailable leave when the extraction starts, and for no more than ``totalBytes`` and 64 MiB.
+  /// Bytes that may be held at once: content in memory, entries with their names, links and attributes, warnings and
+  /// errors. `nil`: three quarters of what the process's control groups and MemAvailable leave when the extraction starts,
+  /// and no more than ``totalBytes`` plus 64 MiB.
   public var heldBytes: Int64?
-  /// Bytes of content of one entry. `nil`: any number.
+  /// Bytes of content of one entry. `nil`: no limit.
   public var entryBytes: Int64?
   /// Entries of every kind, extracted or skipped.
   public var entries: Int
-  /// Bytes of one entry's name, as ``ArchiveEntry/name`` and as it stands in the archive, and of its link's target.
+  /// Bytes of one entry's name, both as ``ArchiveEntry/name`` and as it is in the archive, and of its link target.
   public var nameBytes: Int
-  /// Bytes of one entry's extended attributes, with 96 more for each, its access control list, its comment and the names of
-  /// its owner and group, together.
+  /// Bytes of one entry's extended attributes, plus 96 for each of them, its access control list, its comment and the names
+  /// of its owner and group, taken together.
   public var attributeBytes: Int
-  /// Bytes of content for each byte of the archive, above the first 16 MiB of content. `nil`: any number. Deflate reaches
+  /// Bytes of content for each byte of the archive, beyond the first 16 MiB of content. `nil`: no limit. Deflate reaches
   /// 1,030, so a ratio says little about intent.
   public var ratio: Double?
   /// Layers of compression around the archive (gzip in gzip counts two).
   public var depth: Int
 
-  /// The defaults: memory is bounded by what the machine has, 10,000,000 entries, names of 64 KiB, attributes of 1 MiB, 4 layers.
+  /// The defaults: memory bounded by what the machine has, 10,000,000 entries, names of 64 KiB, attributes of 1 MiB,
+  /// 4 layers.
   public init(
     totalBytes: Int64? = nil, heldBytes: Int64? = nil, entryBytes: Int64? = nil, entries: Int = 10_000_000,
     nameBytes: Int = 65_536, attributeBytes: Int = 1 << 20, ratio: Double? = nil, depth: Int = 4
@@ -40,7 +41,7 @@ public struct Limits: Hashable, Sendable {
     self.depth = depth
   }
 
-  /// For archives from strangers: 512 MiB in all, 10,000 entries.
+  /// Limits for untrusted archives: 512 MiB in all, 10,000 entries.
   public static var strict: Self {
     Self(totalBytes: 512 << 20, heldBytes: 512 << 20, entryBytes: 512 << 20, entries: 10_000)
   }

@@ -1,14 +1,14 @@
 public import Glibc
 internal import SealedMemory
-internal import SystemPackage
+public import SystemPackage
 
 extension MemFile {
   /// Calls `body` with a path that opens this file, and keeps the file alive until `body` returns.
   ///
-  /// The path is `/proc/self/fd/N`: it means this file in this process and its threads, and only while the
-  /// closure runs. A library that opens it later, or again later, needs the `MemFile` held for as long.
+  /// The path is `/proc/self/fd/N`: it refers to this file only in this process, and only while the
+  /// closure runs. For a library that opens it later, or again later, hold the `MemFile` as long.
   ///
-  /// - Returns: What `body` returns.
+  /// - Returns: The result of `body`.
   /// - Throws: What `body` throws; otherwise as ``path``.
   public func withPath<Result: ~Copyable>(_ body: (String) throws -> Result) throws -> Result {
     let path = try path
@@ -19,7 +19,7 @@ extension MemFile {
   ///
   /// The stream has an offset of its own, so that several can read at once.
   ///
-  /// - Returns: What `body` returns.
+  /// - Returns: The result of `body`.
   /// - Throws: What `body` throws; otherwise as ``reopen()``.
   ///
   /// Calls open(2), fdopen(3).
@@ -40,11 +40,11 @@ extension MemFile {
 
   /// A path that opens this file: `/proc/self/fd/N`.
   ///
-  /// It is valid **only while this object is alive**, and an optimised build may release the object right after
-  /// this call: `open(try file.path, O_RDONLY)` as the last use of `file` can open a closed descriptor, or another
+  /// It is valid **only while this object is alive**, and an optimized build may release the object right after
+  /// this call: `open(try file.path, O_RDONLY)` as the last use of `file` can find the descriptor closed, or another
   /// file under the same number. Use ``withPath(_:)``, or hold the object with `withExtendedLifetime`.
   ///
-  /// A child process has another /proc/self: give it the descriptor (``duplicate(closeOnExec:)``) first.
+  /// In a child process, /proc/self is another directory: pass it the descriptor (``duplicate(closeOnExec:)``) first.
   ///
   /// - Throws: ``ArchiveError`` with ``ArchiveError/Code/pathUnavailable`` when /proc is not mounted; for a packed file
   ///   also as ``fileDescriptor``.
@@ -58,6 +58,20 @@ extension MemFile {
       } catch {
         throw .noProc(path, error, file: name)
       }
+    }
+  }
+
+  /// Opens the file again, read-only, with close-on-exec and an offset of its own that starts at 0: the descriptor
+  /// **belongs to the caller**, who closes it, and stays valid after this object is gone.
+  ///
+  /// - Throws: ``ArchiveError`` with ``ArchiveError/Code/pathUnavailable`` when /proc is not mounted, or
+  ///   ``ArchiveError/Code/descriptorLimit``.
+  ///
+  /// Calls open(2) on /proc/self/fd/N.
+  public func reopen() throws(ArchiveError) -> FileDescriptor {
+    let path = try path
+    do { return try SystemCalls.openReadOnly(FilePath(path)) } catch {
+      throw .system("open", error, doing: "reopening a file in memory", entry: name)
     }
   }
 }

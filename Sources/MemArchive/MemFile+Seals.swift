@@ -2,7 +2,7 @@ internal import CLinux
 internal import SealedMemory
 
 extension MemFile {
-  /// The seals of a file in memory: what nobody can do to it any more. fcntl(2), "File sealing".
+  /// The seals of a file in memory: operations that are permanently ruled out. fcntl(2), "File sealing".
   public struct Seals: OptionSet, Hashable, Sendable {
     /// The bits of F_GET_SEALS.
     public let rawValue: Int32
@@ -17,12 +17,12 @@ extension MemFile {
     public static var grow: Self { Self(rawValue: Int32(CLINUX_F_SEAL_GROW)) }
     /// F_SEAL_WRITE: the content cannot be changed.
     public static var write: Self { Self(rawValue: Int32(CLINUX_F_SEAL_WRITE)) }
-    /// F_SEAL_FUTURE_WRITE: as ``write``, but for mappings that exist already. Never set by this library.
+    /// F_SEAL_FUTURE_WRITE: like ``write``, except that existing mappings can still write. Never set by this library.
     public static var futureWrite: Self { Self(rawValue: Int32(CLINUX_F_SEAL_FUTURE_WRITE)) }
-    /// F_SEAL_EXEC: the execute permission cannot be given. Linux 6.3; compare by mask, for it may be missing.
+    /// F_SEAL_EXEC: the execute permission cannot be added. Linux 6.3; compare by mask, because it may be missing.
     public static var exec: Self { Self(rawValue: Int32(CLINUX_F_SEAL_EXEC)) }
 
-    /// What every MemFile carries: seal, shrink, grow, write.
+    /// The seals that every MemFile has: seal, shrink, grow, write.
     public static var final: Self { [.seal, .shrink, .grow, .write] }
   }
 }

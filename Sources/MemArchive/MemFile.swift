@@ -2,20 +2,20 @@ internal import SealedMemory
 internal import Synchronization
 public import SystemPackage
 
-/// The finished content of one regular entry: a sealed, read-only file that lives in memory and has a path.
+/// The complete content of one regular entry: a sealed, read-only file that lives in memory and has a path.
 ///
 /// Its bytes can never change again (see ``seals``), by this process or any other. The memory is freed when the
 /// last reference is released and no duplicate of the descriptor, mapping or open stream is left.
 ///
-/// An optimised build releases a `MemFile` after its *last use in the program text*, which may be before a C
+/// An optimized build releases a `MemFile` after its *last use in the program text*, which may be before a C
 /// library has opened its path. ``withPath(_:)``, ``withFILE(_:)`` and ``withBytes(_:)`` keep it alive while
 /// their closure runs and are the forms to use; see <doc:HowLongAPathLives>.
 public final class MemFile: Sendable {
-  /// The name it was given: the entry's name, or that of ``init(name:bytes:executable:)-(_,RawSpan,_)``.
+  /// The file's name: the entry's, or the one given to ``init(name:bytes:executable:)-(_,RawSpan,_)``.
   public let name: String
-  /// The size in bytes, exactly.
+  /// The exact size in bytes.
   public let size: Int
-  /// The entry whose content this is; `nil` when it was made from bytes.
+  /// The entry whose content this is; `nil` if it was made from bytes.
   public let entry: ArchiveEntry?
 
   let memory: FileMemory
@@ -40,8 +40,8 @@ public final class MemFile: Sendable {
   /// Calls memfd_create(2), pwrite(2), fcntl(2) with F_ADD_SEALS.
   public convenience init(name: String, bytes: RawSpan, executable: Bool = false) throws(ArchiveError) {
     let options = ExtractionOptions(storage: .dedicated, executable: executable)
-    let store = MemFileFactory(options, ledger: Ledger(Limits(heldBytes: .max)))
-    var region = try Region.create(store, name: name, declaredSize: Int64(bytes.byteCount))
+    let factory = MemFileFactory(options, ledger: Ledger(Limits(heldBytes: .max)))
+    var region = try Region.create(factory, name: name, declaredSize: Int64(bytes.byteCount))
     try region.write(bytes, at: 0)
     self.init(try region.seal(size: Int64(bytes.byteCount)), name: name, entry: nil)
   }
@@ -51,20 +51,21 @@ public final class MemFile: Sendable {
     try unsafe self.init(name: name, bytes: bytes.span.bytes, executable: executable)
   }
 
-  /// Makes a sealed file in memory from all that a descriptor still gives: a pipe whose content is wanted more than once.
+  /// Makes a sealed file in memory from the rest of a descriptor's content: for a pipe that is to be read more than once.
   ///
   /// - Parameters:
-  ///   - name: As in the other initialisers.
+  ///   - name: As in the other initializers.
   ///   - descriptor: Read to its end with read(2); it stays the caller's.
   ///   - limits: `entryBytes` and `heldBytes` bound what is read.
-  /// - Throws: ``ArchiveError`` with ``ArchiveError/Code/limitExceeded``, otherwise as the other initialisers.
+  /// - Throws: ``ArchiveError`` with ``ArchiveError/Code/limitExceeded``; otherwise as the other initializers.
   public convenience init(
     name: String, reading descriptor: FileDescriptor, limits: Limits = Limits()
   ) throws(ArchiveError) {
     try self.init(name: name, reading: descriptor, limits, Cancellation())
   }
 
-  /// An archive for an extraction that has begun, whose deadline counts. It is no entry, and bounded by memory alone.
+  /// Reads an archive for an extraction in progress, whose deadline applies. It is not an entry, so only `heldBytes` bounds
+  /// it.
   package convenience init(
     name: String, readingArchive descriptor: FileDescriptor, in context: ExtractionContext
   ) throws(ArchiveError) {
@@ -79,7 +80,7 @@ public final class MemFile: Sendable {
     self.init(try Spool.memory(source, name: name, ledger: Ledger(limits)), name: name, entry: nil)
   }
 
-  /// Whether the content lies in a slab that other files share: until somebody asks for a descriptor or a path.
+  /// Whether the content is in a slab shared with other files, as it is until a descriptor or a path is requested.
   public var isPacked: Bool {
     switch memory {
     case .own: false
@@ -88,10 +89,11 @@ public final class MemFile: Sendable {
   }
 
   /// The descriptor, **borrowed**: this object closes it. It is valid only while a reference to this object is
-  /// held beyond the last use of the descriptor (`withExtendedLifetime`); for one of your own, ``duplicate(closeOnExec:)``.
+  /// held beyond the last use of the descriptor (`withExtendedLifetime`); for one of your own, use
+  /// ``duplicate(closeOnExec:)``.
   ///
-  /// Its file offset is shared by everybody who uses it, so read by position (pread(2)). A packed file gets a sealed
-  /// memory file of its own when it is asked for one first, by whatever thread, and keeps it.
+  /// Its file offset is shared by all users, so read by position (pread(2)). A packed file gets a sealed
+  /// memory file of its own on the first request, by whatever thread, and keeps it.
   ///
   /// - Throws: ``ArchiveError``, for a packed file only, with ``ArchiveError/Code/descriptorLimit``,
   ///   ``ArchiveError/Code/limitExceeded`` when its copy exceeds ``Limits/heldBytes``, or ``ArchiveError/Code/outOfMemory``.
@@ -104,7 +106,21 @@ public final class MemFile: Sendable {
     }
   }
 
-  /// The seals, as the kernel confirmed them after sealing: of the file, or of the slab that it is packed into.
+  /// Another descriptor for the same open file: it **belongs to the caller**, who closes it, and stays valid after
+  /// this object is gone. The file offset is shared with ``fileDescriptor``.
+  ///
+  /// - Parameter closeOnExec: `false` lets an executed program inherit it.
+  /// - Throws: ``ArchiveError`` with ``ArchiveError/Code/descriptorLimit``.
+  ///
+  /// Calls fcntl(2) with F_DUPFD_CLOEXEC or F_DUPFD.
+  public func duplicate(closeOnExec: Bool = true) throws(ArchiveError) -> FileDescriptor {
+    let descriptor = try fileDescriptor
+    do { return try SystemCalls.duplicate(descriptor, closeOnExec: closeOnExec) } catch {
+      throw .system("fcntl", error, doing: "duplicating a descriptor", entry: name)
+    }
+  }
+
+  /// The seals of the file, or of the slab that it is packed into, as the kernel confirmed them after sealing.
   ///
   /// - Throws: ``ArchiveError``, for a packed file only, when its slab could not be sealed.
   public var seals: Seals {
@@ -116,6 +132,20 @@ public final class MemFile: Sendable {
         return Seals(rawValue: try slab.sealed().seals)
       }
     }
+  }
+
+  /// Calls `body` with the content, which is mapped into memory on first use and stays mapped until the file is released.
+  ///
+  /// Nothing is copied: the content of a packed file is in its slab, which is sealed first. The bytes cannot change,
+  /// whatever other process holds the file.
+  ///
+  /// - Returns: The result of `body`.
+  /// - Throws: What `body` throws; ``ArchiveError`` with ``ArchiveError/Code/outOfMemory`` when the address space or
+  ///   the number of mappings (vm.max_map_count) is used up.
+  ///
+  /// Calls mmap(2).
+  public func withBytes<Result: ~Copyable>(_ body: (RawSpan) throws -> Result) throws -> Result {
+    try withContent(body).get()
   }
 
   /// Calls `body` with the content.

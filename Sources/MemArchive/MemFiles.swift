@@ -1,17 +1,17 @@
 /// The extracted files by name, in the archive's order: a dictionary whose keys are compared byte by byte.
 ///
-/// A hard link, and a symbolic link that ends at a regular entry, is a further name for its target's file.
+/// A hard link, or a symbolic link that ends at a regular entry, is another name for its target's file.
 ///
-/// Many files are let go on several threads when the last copy goes, unless ``ExtractionOptions/parallelism`` was 1: to close
-/// one takes the kernel 3 to 6 µs.
+/// When the last copy goes, large numbers of files are released on several threads, unless ``ExtractionOptions/parallelism``
+/// was 1: closing one file takes the kernel 3 to 6 µs.
 public struct MemFiles: Sendable {
   private typealias Named = (name: String, file: MemFile)
 
-  /// What copies share until one is changed.
+  /// Storage that copies share until one is changed.
   private final class Contents: @unchecked Sendable {
-    // Changed only while one MemFiles has it.
+    // Changed only while uniquely referenced.
     var files: [Named] = []
-    /// Where a name stands among the files; -1 where an entry has that name and there is no file.
+    /// The index of each name's file; -1 for an entry without a file.
     var positions: [NameKey: Int] = [:]
     let threads: Int
 
@@ -35,7 +35,7 @@ public struct MemFiles: Sendable {
   private var contents: Contents
   private var files: [Named] { contents.files }
 
-  /// The contents, to be changed.
+  /// The contents, uniquely referenced so that they can be changed.
   private var own: Contents {
     mutating get {
       if !isKnownUniquelyReferenced(&contents) { contents = Contents(copying: contents) }
@@ -45,17 +45,16 @@ public struct MemFiles: Sendable {
 
   /// All entries of the archive, of every kind, extracted or not, in its order.
   public internal(set) var entries: [ArchiveEntry] = []
-  /// What could not be extracted and why, when ``ExtractionOptions/ErrorPolicy/keepGoing`` was asked for.
+  /// What could not be extracted and why, with ``ExtractionOptions/ErrorPolicy/keepGoing``.
   public internal(set) var errors: [ArchiveError] = []
-  /// What was odd and did not prevent the extraction. Of many warnings the first 1,000 are kept, as far as they have 1 MiB
-  /// together, and the last one says how many more there were. Names of more than 4,000 bytes are not looked through for those
-  /// that are canonically equivalent.
+  /// What was odd and did not prevent the extraction. The first 1,000 warnings are kept, up to 1 MiB of them together; if
+  /// there were more, the last one says how many. Names of more than 4,000 bytes are not checked for canonical equivalence.
   public var warnings: [ArchiveWarning] { warningList.all }
   var warningList = WarningList()
-  /// What the entries, errors and warnings are charged to.
+  /// The accounts that the entries, errors and warnings are charged to.
   private var accounts: [EntryAccount] = []
 
-  /// What held while the archive was read in a process of its own; `nil` where it was read in this one.
+  /// The protection in effect while a worker read the archive; `nil` if it was read in this process.
   public internal(set) var protection: Protection?
 
   /// - Parameters:
@@ -67,17 +66,17 @@ public struct MemFiles: Sendable {
     accounts = [account].compactMap { $0 }
   }
 
-  /// Keeps charged what was taken over from `other`.
+  /// Keeps the charges for entries taken over from `other`.
   mutating func keepCharges(of other: MemFiles) { accounts += other.accounts }
 
-  /// The file of this name; `nil` when there is none. Names are compared byte by byte: NFC and NFD are two names.
+  /// The file with this name; `nil` when there is none. Names are compared byte by byte: NFC and NFD are two names.
   public subscript(name: String) -> MemFile? { contents.position(of: name).map { files[$0].file } }
 
   /// The names, in order.
   public var names: [String] { files.map(\.name) }
 
   /// A plain dictionary. Two names that are canonically equivalent (NFC and NFD) become one key in it, with the later
-  /// file; ``warnings`` tells which.
+  /// file; ``warnings`` says which.
   public var dictionary: [String: MemFile] {
     Dictionary(files.map { ($0.name, $0.file) }, uniquingKeysWith: { _, later in later })
   }
@@ -110,12 +109,12 @@ public struct MemFiles: Sendable {
     own.files.append((name, file))
   }
 
-  /// Notes the names, as long as paths may be, that Swift takes for one and the archive does not.
+  /// Warns about names, up to the length of a path, that Swift considers equal and the archive does not.
   mutating func warnAboutEquivalentNames(_ cancellation: Cancellation) throws(ArchiveError) {
     var seen: Set<String> = []
     for (name, _) in files {
       var bytes = name.utf8Span
-      // A character of many marks takes the square of their number to be hashed.
+      // Hashing a character takes quadratic time in the number of its combining marks.
       if bytes.checkForASCII() || bytes.count > EntryPath.longest { continue }
       try cancellation.check()
       if seen.insert(name).inserted { continue }
@@ -134,18 +133,18 @@ public struct MemFiles: Sendable {
       own.files.indices.map { (NameKey(own.files[$0].name), $0) }, uniquingKeysWith: { _, later in later })
   }
 
-  /// Lets go of all files; ``entries``, ``errors`` and ``warnings`` stay. What somebody else holds stays open.
+  /// Releases all files; ``entries``, ``errors`` and ``warnings`` stay. Files that are held elsewhere stay open.
   public mutating func removeAll() { contents = Contents(threads: contents.threads) }
 
-  /// Copies packed files into new slabs, so that those whose other files were released can go.
+  /// Copies packed files into new slabs, so that slabs whose other files were released can be freed.
   ///
-  /// A file that is copied is another object afterwards: paths and descriptors of the one before end with it, and whoever
-  /// still holds that keeps its slab. Takes as much further memory as one slab at a time, if nobody does.
+  /// The copy is a new object: paths and descriptors of the old one end with it, and whoever still holds the old one keeps
+  /// its slab alive. If nobody does, this takes the memory of one more slab at a time.
   ///
   /// - Throws: ``ArchiveError`` with ``ArchiveError/Code/limitExceeded`` or ``ArchiveError/Code/outOfMemory``; each file is
-  ///   then the old or the new one.
+  ///   then either the old or the new one.
   public mutating func compact() throws(ArchiveError) {
-    var stores: [ObjectIdentifier: MemFileFactory] = [:]
+    var factories: [ObjectIdentifier: MemFileFactory] = [:]
     var copies: [ObjectIdentifier: MemFile] = [:]
     let own = own
     for index in own.files.indices {
@@ -156,16 +155,16 @@ public struct MemFiles: Sendable {
         continue
       }
       let options = ExtractionOptions(storage: .packed, executable: slab.executable)
-      let store = stores[ObjectIdentifier(slab.ledger)] ?? MemFileFactory(options, ledger: slab.ledger)
-      stores[ObjectIdentifier(slab.ledger)] = store
-      let copy = try file.copy(in: store)
+      let factory = factories[ObjectIdentifier(slab.ledger)] ?? MemFileFactory(options, ledger: slab.ledger)
+      factories[ObjectIdentifier(slab.ledger)] = factory
+      let copy = try file.copy(in: factory)
       copies[ObjectIdentifier(file)] = copy
       own.files[index].file = copy
     }
-    for store in stores.values { try store.finish() }
+    for factory in factories.values { try factory.finish() }
   }
 
-  /// Puts another file under a name that exists.
+  /// Replaces the file of an existing name.
   mutating func replace(_ file: MemFile, named name: String) {
     let own = own
     if let position = own.position(of: name) { own.files[position].file = file }
@@ -182,8 +181,8 @@ extension MemFiles: RandomAccessCollection {
 }
 
 extension MemFiles {
-  /// Why those of these names have no file that have none, unless it is among ``errors``: links that lead to none, what is
-  /// no file, and names that are not there.
+  /// An error for each of these names that has no file, unless ``errors`` has it: broken links, entries without content and
+  /// names that do not exist.
   package func missing(_ names: [String]) -> [ArchiveError] {
     let names = names.filter { self[$0] == nil }
     guard !names.isEmpty else { return [] }
@@ -194,7 +193,7 @@ extension MemFiles {
       if let entry = warning.entry, let why = warning.unavailability { reasons[NameKey(entry)] = why }
     }
     return names.filter {
-      // The error of a link's target says it all.
+      // The error of the link's target is enough.
       !known.contains(NameKey($0)) && reasons[NameKey($0)]?.hasSuffix(ArchiveError.targetFailedSuffix) != true
     }.map { name in
       reasons[NameKey(name)].map { .unavailable(name, $0) } ?? entries[NameKey(name)].map { .notAFile($0) }

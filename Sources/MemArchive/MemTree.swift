@@ -4,34 +4,34 @@ public import SystemPackage
 /// An archive's entries under their real names, in a read-only file system in memory that has no mount point: for code
 /// that looks at a file's extension, opens its siblings or lists its directory.
 ///
-/// It is a tmpfs that this process alone can reach, through one descriptor for any number of files. ``path`` opens its top
-/// directory, and below that everything has the name that the archive gives it. It vanishes with the last reference to
-/// this object, if no file in it is open or mapped then.
+/// It is a tmpfs that only this process can reach, through one descriptor for any number of files. ``path`` is the path of
+/// its top directory, below which everything has its name from the archive. It disappears with the last reference to
+/// this object, unless a file in it is still open or mapped.
 ///
 /// ```swift
 /// let tree = try ArchiveReader(path: "map.zip").tree()
 /// let features = try tree.withPath(of: "roads.shp") { path in read(path) }  // finds roads.dbf beside it
 /// ```
 ///
-/// As with ``MemFile``, an optimised build releases the object after its last use in the program text:
-/// ``withPath(of:_:)`` and ``withPath(_:)`` keep it alive. Paths in it have no place in the file system that the process
-/// sees: getcwd(3) and realpath(3) fail there. A command that needs them gets a real mount by `memarchive run --tree`.
+/// As with ``MemFile``, an optimized build releases the object after its last use in the program text:
+/// ``withPath(of:_:)`` and ``withPath(_:)`` keep it alive. The tree is not part of the directory hierarchy that the process
+/// sees, so getcwd(3) and realpath(3) fail in it. For a command that needs them, `memarchive run --tree` makes a real mount.
 public final class MemTree: Sendable {
-  /// All entries of the archive, of every kind, made or not, in its order. Empty for a tree of links.
+  /// All entries of the archive, of every kind, created or not, in its order. Empty for a tree of links.
   public let entries: [ArchiveEntry]
   /// What was left out of the tree, each with the reason: names and links that lead out of it, links that
   /// no path is long enough for, devices, pipes.
   public let skipped: [ArchiveWarning]
-  /// What was odd and did not prevent the extraction; of many the first ones, as ``MemFiles/warnings``.
+  /// What was odd and did not prevent the extraction; bounded like ``MemFiles/warnings``.
   public let warnings: [ArchiveWarning]
-  /// What could not be extracted and why, when ``ExtractionOptions/ErrorPolicy/keepGoing`` was asked for.
+  /// What could not be extracted and why, with ``ExtractionOptions/ErrorPolicy/keepGoing``.
   public let errors: [ArchiveError]
 
   private let mount: OwnedDescriptor
   private let topName: String
-  /// Gives memory back to the ledger when the tree goes.
+  /// Gives its charge back to the ledger when the tree is released.
   private let account: TreeAccount
-  /// What links lead to.
+  /// The targets of links.
   private let files: [MemFile]
 
   init(_ builder: TreeBuilder) throws(ArchiveError) {
@@ -45,13 +45,13 @@ public final class MemTree: Sendable {
 
   /// A tree of symbolic links: the names of `files`, each leading to its sealed file.
   ///
-  /// For code that needs names and for content that nobody, not even this process, may ever change. Each file takes a
-  /// descriptor of its own, which a packed one gets now, and is held by this object. What resolves links finds a name like
-  /// `/memfd:x (deleted)`.
+  /// For code that needs names, with content that nobody, not even this process, can ever change. Each file needs a
+  /// descriptor of its own, which a packed file gets now, and is held by this object. Code that resolves links sees a name
+  /// like `/memfd:x (deleted)`.
   ///
   /// - Throws: ``ArchiveError`` with ``ArchiveError/Code/treeUnavailable``, ``ArchiveError/Code/pathUnavailable``,
   ///   ``ArchiveError/Code/descriptorLimit``, ``ArchiveError/Code/nameConflict`` or ``ArchiveError/Code/nameTooLong``.
-  ///   Names that lead out of a directory are left out and listed in ``skipped``.
+  ///   Names that lead out of the tree are left out and listed in ``skipped``.
   public convenience init(linking files: MemFiles) throws(ArchiveError) {
     try self.init(linking: files.map { ($0.name, $0.file) })
   }
@@ -73,14 +73,14 @@ public final class MemTree: Sendable {
     (entries, skipped, warnings, errors) = ([], writer.skipped, writer.warnings.all, [])
   }
 
-  /// The descriptor of the mount, **borrowed**: this object closes it. It opens nothing but paths below it (O_PATH), of
-  /// which the first component is the last one of ``path``.
+  /// The descriptor of the mount, **borrowed**: this object closes it. It can only be used to open paths below it (O_PATH),
+  /// whose first component is the last one of ``path``.
   public var fileDescriptor: FileDescriptor { mount.descriptor }
 
   /// The path of the top directory: `/proc/self/fd/N/` and a random name, valid **only while this object is alive**; see
   /// ``withPath(_:)``.
   ///
-  /// Nobody else's `/proc/self` has it: a child process needs the descriptor, or ``externalPath``.
+  /// It is valid in this process alone: a child process needs the descriptor, or ``externalPath``.
   ///
   /// - Throws: ``ArchiveError`` with ``ArchiveError/Code/pathUnavailable`` when /proc is not mounted.
   public var path: String {
@@ -97,7 +97,7 @@ public final class MemTree: Sendable {
   }
 
   /// The path of the top directory for other processes of the same user: `/proc/PID/fd/N/` and a random name, valid while
-  /// this object and this process are alive. proc(5) lets those in that may trace this process.
+  /// this object and this process are alive. It opens for processes that may trace this one (proc(5)).
   ///
   /// - Throws: As ``path``.
   public var externalPath: String {
@@ -109,8 +109,8 @@ public final class MemTree: Sendable {
 
   /// The path of an entry, below ``path`` and valid as long as that is.
   ///
-  /// - Parameter name: The entry's name; "./", doubled slashes and one at the end make no difference. Directories that an
-  ///   entry lies in have paths too, and "." is the top.
+  /// - Parameter name: The entry's name; "./", doubled slashes and a trailing one make no difference. The directories that
+  ///   contain an entry have paths too, and "." is the top.
   /// - Throws: ``ArchiveError`` with ``ArchiveError/Code/noSuchEntry`` when the tree has no such name; otherwise as ``path``.
   public func path(of name: String) throws(ArchiveError) -> FilePath {
     guard let path = EntryPath(name), path.fits else { throw .noSuchEntry(name) }
@@ -136,14 +136,14 @@ public final class MemTree: Sendable {
   /// Calls `body` with the path of an entry, and keeps the tree alive until `body` returns.
   ///
   /// - Throws: What `body` throws; otherwise as ``path(of:)``, and ``ArchiveError/Code/pathUnavailable`` for a name that is
-  ///   not UTF-8, which only ``path(of:)`` can express.
+  ///   not UTF-8, which only ``path(of:)`` can return.
   public func withPath<Result: ~Copyable>(
     of name: String, _ body: (String) throws -> Result
   ) throws -> Result {
     let path = try path(of: name)
     guard let text = String(validating: path) else {
       throw ArchiveError(
-        .pathUnavailable, entry: name, "the name is not UTF-8, and a String can only hold what is",
+        .pathUnavailable, entry: name, "the name is not UTF-8, and a String holds nothing else",
         advice: "Use path(of:), whose FilePath holds any bytes.")
     }
     return try withExtendedLifetime(self) { try body(text) }

@@ -2,18 +2,18 @@ internal import CLinux
 internal import Glibc
 internal import SealedMemory
 
-/// What this process runs on: versions and kernel features, for a bug report and for a decision before an extraction.
+/// Versions and kernel features, for a bug report or for a decision before an extraction.
 public struct PlatformReport: Sendable {
   /// The version of MemArchive.
   public static let version = "0.1.0"
 
   /// A feature of the kernel, and what it means for this library.
   public struct Feature: Hashable, Sendable {
-    /// Its name, as man pages have it.
+    /// Its name, as in the man pages.
     public let name: String
-    /// Whether it is there; `nil` where that cannot be told.
+    /// Whether the kernel has it; `nil` if that is unknown.
     public let isAvailable: Bool?
-    /// What follows.
+    /// The consequence for this library.
     public let meaning: String
   }
 
@@ -24,8 +24,8 @@ public struct PlatformReport: Sendable {
   /// The kernel's features.
   public let features: [Feature]
 
-  /// Asks the libraries and the kernel. Starts one short-lived child process (for user namespaces), unseen by the
-  /// host's SIGCHLD.
+  /// Queries the libraries and the kernel. Starts one short-lived child process (to probe user namespaces), for which the
+  /// host receives no SIGCHLD.
   public init() {
     let always = [
       ArchiveHandle.libraryVersion, GzipDecoder.libraryVersion, BZip2Decoder.libraryVersion,

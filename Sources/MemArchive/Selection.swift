@@ -1,10 +1,10 @@
 internal import Glibc
 
-/// Which entries are to be extracted.
+/// The entries to be extracted.
 public struct Selection: Sendable {
   enum Rule: Sendable {
     case all
-    /// Those in order have to be there.
+    /// The names in `inOrder` must exist.
     case names(Set<NameKey>, inOrder: [String])
     case globs([Glob])
     case matching(@Sendable (ArchiveEntry) -> Bool)
@@ -12,25 +12,25 @@ public struct Selection: Sendable {
 
   let rule: Rule
 
-  /// The names that have to be there.
+  /// The names that must exist.
   var requiredNames: [String] { if case .names(_, let names) = rule { names } else { [] } }
 
   /// Every entry.
   public static var all: Self { Self(rule: .all) }
 
-  /// The entries with exactly these names, and what they link to. A name that the archive does not hold throws
+  /// The entries with exactly these names, and their link targets. A name that the archive does not have throws
   /// ``ArchiveError/Code/noSuchEntry``.
   public static func names(_ names: some Sequence<String>) -> Self {
     let names = Array(names)
     return Self(rule: .names(Set(names.map { NameKey($0) }), inOrder: names))
   }
 
-  /// The entries with these names, as far as there are any, and what they link to.
+  /// The entries with these names, if they exist, and their link targets.
   package static func anyNamed(_ names: [String]) -> Self {
     Self(rule: .names(Set(names.map { NameKey($0) }), inOrder: []))
   }
 
-  /// The entries for which `predicate` answers `true`. A link for which it does comes with its target's content.
+  /// The entries for which `predicate` returns `true`. A selected link comes with its target's content.
   public static func matching(_ predicate: @escaping @Sendable (ArchiveEntry) -> Bool) -> Self {
     Self(rule: .matching(predicate))
   }
@@ -42,9 +42,9 @@ public struct Selection: Sendable {
   }
 }
 
-/// A pattern of fnmatch(3).
+/// An fnmatch(3) pattern.
 package struct Glob: Sendable {
-  /// As it was given.
+  /// The pattern's text.
   package let text: String
   private let pattern: [CChar]
 
@@ -53,19 +53,19 @@ package struct Glob: Sendable {
     self.pattern = Self.cString(pattern)
   }
 
-  /// Whether it matches a name that `cString` gave.
+  /// Whether it matches a name converted by `cString`.
   package func matches(_ name: [CChar]) -> Bool { unsafe fnmatch(pattern, name, 0) == 0 }
 
-  /// Whether some of `include` match, or there are none, and none of `exclude` does.
+  /// Whether one of `include` matches, or there are none, and none of `exclude` does.
   package static func admits(_ entry: ArchiveEntry, include: [Glob], exclude: [Glob]) -> Bool {
-    // Most often everything is wanted, and a name costs something to convert.
+    // Usually everything is wanted, and converting a name has a cost.
     guard !include.isEmpty || !exclude.isEmpty else { return true }
     let name = cString(entry.name)
     return (include.isEmpty || include.contains { $0.matches(name) })
       && !exclude.contains { $0.matches(name) }
   }
 
-  /// The raw bytes of a key, with the zero that C wants.
+  /// The raw bytes of a name, zero-terminated.
   package static func cString(_ key: String) -> [CChar] {
     EntryName.raw(key).map { CChar(bitPattern: $0) } + [0]
   }

@@ -2,17 +2,17 @@ import Glibc
 import MemArchive
 import SystemPackage
 
-/// An archive named on the command line, and how each subcommand walks through it.
+/// An archive named on the command line, with the ways in which subcommands read it.
 struct Archive {
   let argument: String
   let reader: ArchiveReader
-  /// How it is read, by a deadline that every reading of it has, and everything in it.
+  /// The options for every reading of it and of archives in it, with one deadline for all.
   let context: ExtractionContext
 
-  /// Named twice on one command line, standard input is still one pipe.
+  /// Shared because standard input is one pipe even if it is named twice on the command line.
   private static let standardInput = ArchiveReader(descriptor: .standardInput)
 
-  /// The time of --timeout runs from here on.
+  /// The time of --timeout starts here.
   init(_ argument: String, _ options: ReadingOptions) throws {
     self.argument = argument
     context = try options.context()
@@ -34,7 +34,7 @@ struct Archive {
     do throws(Errno) {
       descriptor = isInput ? .standardInput : try Self.open(argument)
     } catch {
-      // The reader says what is wrong, in its own words.
+      // The reader reports the error.
       return self
     }
     defer { if !isInput { try? descriptor.close() } }
@@ -53,7 +53,7 @@ struct Archive {
   }
 
   private static func path(_ argument: String) -> FilePath {
-    MemoryText.path(ArchiveEntry.rawName(of: argument))
+    RawText.path(ArchiveEntry.rawName(of: argument))
   }
 
   private static func open(_ argument: String) throws(Errno) -> FileDescriptor {
@@ -62,7 +62,7 @@ struct Archive {
     }
   }
 
-  /// Takes the content of the entry that is visited, once.
+  /// Extracts the content of the visited entry; may be called once.
   typealias Content = () throws(ArchiveError) -> MemFile
 
   /// Calls `visit` for each entry that the options admit, one after another, under the name that it has from outside, with
@@ -70,7 +70,7 @@ struct Archive {
   /// unless --keep-going says otherwise.
   ///
   /// - Parameters:
-  ///   - prefetch: What `visit` will ask for.
+  ///   - prefetch: The content that `visit` will request.
   func walk(
     _ options: WalkOptions, _ prefetch: Prefetch = .eachInStep,
     storage: ExtractionOptions.Storage = .automatic,
@@ -82,8 +82,8 @@ struct Archive {
   }
 
   /// - Parameters:
-  ///   - outer: The name of the archive that this one is an entry of, in full.
-  ///   - level: How many archives this one lies in.
+  ///   - outer: The full name of the archive that contains this one.
+  ///   - level: The number of archives around this one.
   private func walk(
     _ options: WalkOptions, _ prefetch: Prefetch, _ reader: ArchiveReader, _ context: ExtractionContext,
     inside outer: String?, level: Int, _ visit: (ArchiveEntry, _ inside: String?, Content) throws -> Void
@@ -125,10 +125,10 @@ struct Archive {
     return status
   }
 
-  /// Extracts the entries that the options admit, on several threads where the format allows, and tells how many these
-  /// are, up to the one that ended it.
+  /// Extracts the entries that the options admit, on several threads if the format allows, and returns their number up to
+  /// the one whose error ended the walk.
   ///
-  /// - Parameter account: What the entries are charged to, where they are kept.
+  /// - Parameter account: Charged for the entries if they are kept.
   func visit(
     _ options: WalkOptions, storage: ExtractionOptions.Storage, _ account: EntryAccount?,
     take: @escaping (MemFile) -> Void
@@ -145,16 +145,16 @@ struct Archive {
     return (visitor.status, visitor.entries)
   }
 
-  /// Says what it meets in the command line's words.
+  /// Reports entries and errors on standard error.
   private struct Visitor: EntryVisitor {
     let archive: Archive
-    // Taken out of the options, whose every reading goes through ArgumentParser.
+    // Copied because each access to the options goes through ArgumentParser.
     private let isVerbose: Bool
     private let include: [Glob]
     private let exclude: [Glob]
     private let account: EntryAccount?
     let take: (MemFile) -> Void
-    /// Whether each entry so far was admitted.
+    /// For each entry so far, whether it was admitted.
     private var admitted: [Bool] = []
     var entries: Int { admitted.count { $0 } }
     var status = ExitStatus.done
@@ -186,8 +186,8 @@ struct Archive {
     }
   }
 
-  /// Calls `body` with the content that each of these links leads to, fetched in a second reading; what cannot be had is
-  /// reported, and the others are tried. All are fetched at once as long as the limits allow that.
+  /// Calls `body` with the content of each of these links, extracted in a second reading; links without content are
+  /// reported and skipped. All are extracted together if the limits allow that.
   func forEachLink(
     _ names: [String], _ options: WalkOptions, _ body: (String, MemFile) throws -> Void
   ) throws -> ExitStatus {
@@ -212,7 +212,7 @@ struct Archive {
     return status
   }
 
-  /// Says what was odd, unless nobody wants to hear it.
+  /// Reports warnings, unless --quiet is given.
   func report(_ warnings: [ArchiveWarning], _ options: ReadingOptions) {
     ProgressBar.clear()
     guard !options.quiet else { return }
@@ -225,20 +225,20 @@ struct Archive {
     }
   }
 
-  /// Says what protected the extraction.
+  /// Reports the protection of the extraction with --verbose.
   func report(_ protection: Protection?, _ options: ReadingOptions) {
     guard options.verbose, !options.quiet else { return }
     Diagnostics.report(
       "\(argument): read by \(protection.map { "\($0)" } ?? "this process, without a sandbox")")
   }
 
-  /// Says what is wrong with the archive, once, and what that means for the exit status.
+  /// Reports an error once, and returns its exit status.
   func report(_ error: ArchiveError) -> ExitStatus {
     Diagnostics.reportOnce("\(argument): " + Self.inOptions("\(error)"))
     return ExitStatus(error)
   }
 
-  /// The library's advice in the command line's words.
+  /// The library's advice with options in place of API names.
   private static func inOptions(_ text: String) -> String {
     let words = [
       ("Raise Limits.totalBytes", "Raise --max-total"), ("Raise Limits.entryBytes", "Raise --max-entry"),
@@ -268,7 +268,8 @@ struct Archive {
       ),
       ("List the names with entries(); they are compared byte by byte.", "See memarchive list."),
     ]
-    // By bytes: a name in it may be a character of thousands of marks, whose comparison takes their square.
+    // Compared as bytes: a name may contain a character with thousands of combining marks, which takes quadratic time to
+    // compare.
     let bytes = words.reduce(Array(text.utf8)) { $0.replacing(Array($1.0.utf8), with: Array($1.1.utf8)) }
     return String(decoding: bytes, as: UTF8.self)
   }

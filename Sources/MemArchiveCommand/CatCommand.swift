@@ -13,7 +13,7 @@ struct CatCommand: ParsableCommand {
   @Argument(
     help: ArgumentHelp("The archive, or - for standard input.", valueName: "archive"), completion: .file())
   var archive: String
-  @Argument(help: ArgumentHelp("The entries' names.", valueName: "name"))
+  @Argument(help: ArgumentHelp("The names of the entries.", valueName: "name"))
   var names: [String]
   @OptionGroup var options: WalkOptions
 

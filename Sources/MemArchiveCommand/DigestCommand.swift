@@ -8,17 +8,17 @@ struct DigestCommand: ParsableCommand {
     commandName: "digest",
     abstract: "Print the SHA-256 of every regular entry and hard link, as sha256sum does.",
     discussion: """
-      Every entry is shown as it stands in the archive, duplicates too. One entry at a time is in memory, but for \
-      those that links lead to and that were not selected. With --json, one \
-      object a line: {"name", "kind", "size", "sha256"} and, where the name is not UTF-8, "raw": its bytes in base64.
+      Every entry is shown, including duplicates. Only one entry at a time is in memory, except for link targets that \
+      were not selected. With --json, prints one object per line: {"name", "kind", "size", "sha256"} and, if the name \
+      is not UTF-8, "raw": its bytes in base64.
       """)
 
   @Argument(
     help: ArgumentHelp("The archive, or - for standard input.", valueName: "archive"), completion: .file())
   var archive: String
-  @Argument(help: ArgumentHelp("Only the entries of these names.", valueName: "name"))
+  @Argument(help: ArgumentHelp("Only the entries with these names.", valueName: "name"))
   var names: [String] = []
-  @Flag(name: .long, help: "One JSON object a line.")
+  @Flag(name: .long, help: "Print one JSON object per line.")
   var json = false
   @OptionGroup var options: WalkOptions
 
@@ -45,7 +45,7 @@ struct DigestCommand: ParsableCommand {
       case .symlink where names.isEmpty:
         try lines.note(symlink: entry.name)
       default:
-        // Throws, and says that the entry has no content.
+        // Throws an error that the entry has no content.
         if isWanted, !names.isEmpty { _ = try content() }
       }
     }
@@ -64,9 +64,9 @@ struct DigestCommand: ParsableCommand {
   }
 }
 
-/// The lines of `digest`, in the archive's order although the content of a hard link may come before or after it.
+/// The lines of `digest`, in the archive's order even though a hard link's content may come before or after it.
 struct DigestLines {
-  /// What a line says of the content.
+  /// The part of a line about the content.
   struct Content {
     let size: Int
     let digest: [UInt8]
@@ -99,7 +99,7 @@ struct DigestLines {
   /// Contents by path, for the hard links that may follow.
   private var contents: [NameKey: Content] = [:]
 
-  /// The symbolic links so far: a hard link to one is another of its kind, and no file.
+  /// The symbolic links so far: a hard link to one is a symbolic link too, not a file.
   private var symlinks: Set<NameKey> = []
 
   init(json: Bool, _ account: EntryAccount) {
@@ -188,7 +188,7 @@ struct DigestLines {
     }
   }
 
-  /// Writes all lines that have a content.
+  /// Writes all lines that have content.
   mutating func finish() throws {
     for number in first..<end {
       if let line = lines[number], let content = line.content { try write(line.entry, content) }

@@ -1,9 +1,10 @@
 import CLinux
 import Glibc
 import MemArchive
+import Synchronization
 import SystemPackage
 
-/// The end of this program: the command takes its place.
+/// Replaces this program with the command.
 enum Execution {
   /// errno of the last call that failed.
   static var lastError: Int32 { Glibc.errno }
@@ -17,7 +18,7 @@ enum Execution {
     }
   }
 
-  /// Executes a program that is in memory, by its descriptor: returns only when it fails.
+  /// Executes a program in memory by its descriptor; returns only when that fails.
   static func entry(_ file: MemFile, _ arguments: [[UInt8]]) throws(ArchiveError) -> ExitStatus {
     let descriptor = try file.fileDescriptor.rawValue
     return unsafe withStrings(arguments) { pointers in
@@ -26,10 +27,10 @@ enum Execution {
     }
   }
 
-  /// Executes a file by a path, which a script's interpreter can open too: returns only when it fails.
+  /// Executes a file by a path that a script's interpreter can open too; returns only when that fails.
   static func script(_ name: String, at path: [UInt8], _ arguments: [[UInt8]]) -> ExitStatus {
     unsafe withStrings(arguments) { pointers in
-      // What the kernel takes for no program goes to the shell.
+      // execvp passes a file that the kernel does not recognize to the shell.
       unsafe _ = execvp(path.map { CChar(bitPattern: $0) } + [0], pointers)
       return failure(of: name)
     }
@@ -59,12 +60,32 @@ enum Execution {
 }
 
 extension MemFile {
-  /// Whether the kernel executes this file by itself. Anything else is opened by an interpreter.
+  /// Whether the kernel executes this file directly. Anything else is opened by an interpreter.
   var isMachineProgram: Bool {
     get throws {
       try withBytes { bytes in
         unsafe bytes.withUnsafeBytes { unsafe $0.starts(with: [0x7F] + Array("ELF".utf8)) }
       }
     }
+  }
+}
+
+/// The soft limit on descriptors: raised while extracting, restored for an executed command.
+enum DescriptorLimit {
+  private static let original = Mutex<rlimit?>(nil)
+
+  /// Raises the soft limit to the hard one.
+  static func raise() {
+    var limit = rlimit()
+    guard unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
+    original.withLock { $0 = $0 ?? limit }
+    limit.rlim_cur = limit.rlim_max
+    unsafe setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+  }
+
+  /// Restores the user's soft limit.
+  static func restore() {
+    guard var limit = original.withLock({ $0 }) else { return }
+    unsafe setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
   }
 }

@@ -2,7 +2,7 @@ import ArgumentParser
 import Glibc
 import MemArchive
 
-/// What the program tells the shell; thrown once everything has been said.
+/// The program's exit status; thrown once everything has been reported.
 struct ExitStatus: Error, Equatable {
   let code: Int32
 
@@ -15,7 +15,7 @@ struct ExitStatus: Error, Equatable {
   static let beforeCommand = Self(code: 125)
   static let commandNotExecutable = Self(code: 126)
   static let commandNotFound = Self(code: 127)
-  /// What a shell sees of a program that SIGPIPE has ended.
+  /// What a shell sees of a program ended by SIGPIPE.
   static let readerGone = Self(code: 128 + SIGPIPE)
 
   /// The status for an error of the library.
@@ -34,11 +34,11 @@ struct ExitStatus: Error, Equatable {
 
   private init(code: Int32) { self.code = code }
 
-  /// The graver of two, when several archives were looked at.
+  /// The worse of two.
   func and(_ other: Self) -> Self { code >= other.code ? self : other }
 }
 
-/// Leaves the process; the memory files go with it.
+/// Exits; the memory files go with the process.
 func leave(_ status: ExitStatus) -> Never {
   if status == .readerGone {
     BrokenPipe.restore()

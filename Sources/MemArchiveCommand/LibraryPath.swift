@@ -2,9 +2,9 @@ import Glibc
 import MemArchive
 import SystemPackage
 
-/// `run --library-path`: a directory of the archive in front of LD_LIBRARY_PATH, ld.so(8).
+/// `run --library-path`: puts a directory of the archive first in LD_LIBRARY_PATH, ld.so(8).
 enum LibraryPath {
-  /// Whether the loader takes it for one directory.
+  /// Whether the loader reads it as one directory.
   static func isUsable(_ directory: String) -> Bool {
     !directory.isEmpty && !directory.utf8.contains { $0 == UInt8(ascii: ":") || $0 == UInt8(ascii: ";") }
   }
@@ -13,14 +13,14 @@ enum LibraryPath {
     let old = unsafe getenv("LD_LIBRARY_PATH").map {
       unsafe [UInt8](UnsafeRawBufferPointer(start: $0, count: strlen($0)))
     }
-    let new = MemoryText.bytes(directory) + (old.map { [UInt8(ascii: ":")] + $0 } ?? [])
+    let new = RawText.bytes(directory) + (old.map { [UInt8(ascii: ":")] + $0 } ?? [])
     guard unsafe setenv("LD_LIBRARY_PATH", new.map { CChar(bitPattern: $0) } + [0], 1) == 0 else {
       Diagnostics.report("LD_LIBRARY_PATH: \(Errno(rawValue: Glibc.errno))")
       throw ExitStatus.beforeCommand
     }
   }
 
-  /// Lets the command inherit a tree of what lies in the directory.
+  /// Lets the command inherit a tree with the content of the directory.
   static func pass(
     _ directory: String, of archive: Archive, nested: NestedArchives
   ) throws {
@@ -31,11 +31,11 @@ enum LibraryPath {
     let tree = try archive.reader.tree(
       .matching { components($0.name).starts(with: wanted) }, nested: nested,
       in: archive.context.withOwnAccount)
-    let path = MemoryText.bytes(try tree.path(of: directory))
+    let path = RawText.bytes(try tree.path(of: directory))
     let own = Array("/proc/self/fd/\(tree.fileDescriptor.rawValue)".utf8)
     let inherited = try tree.fileDescriptor.duplicate()
     try prepend(
-      MemoryText.path(Array("/proc/self/fd/\(inherited.rawValue)".utf8) + path.dropFirst(own.count)))
+      RawText.path(Array("/proc/self/fd/\(inherited.rawValue)".utf8) + path.dropFirst(own.count)))
     withExtendedLifetime(tree) {}
   }
 }

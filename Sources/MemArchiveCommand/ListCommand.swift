@@ -8,15 +8,16 @@ struct ListCommand: ParsableCommand {
     commandName: "list",
     abstract: "List the entries: kind, size in bytes, time (UTC), name.",
     discussion: """
-      With --json, one object a line: {"name", "kind", "size", "mtime", "mode", "link"}. kind is file, directory, \
-      symlink, hardlink, fifo, socket, character or block; size is bytes; mtime is seconds since 1970; mode is octal \
-      text; what the archive does not say is left out. A byte b of a name that is not UTF-8 stands as U+F700+b.
+      With --json, prints one object per line: {"name", "kind", "size", "mtime", "mode", "link"}. kind is file, \
+      directory, symlink, hardlink, fifo, socket, character or block; size is in bytes; mtime is seconds since 1970; \
+      mode is octal text; fields that the archive does not have are left out. A byte b of a name that is not UTF-8 is \
+      represented as U+F700+b.
       """)
 
   @Argument(
     help: ArgumentHelp("The archive, or - for standard input.", valueName: "archive"), completion: .file())
   var archive: String
-  @Flag(name: .long, help: "One JSON object a line.")
+  @Flag(name: .long, help: "Print one JSON object per line.")
   var json = false
   @OptionGroup var options: WalkOptions
 
@@ -67,7 +68,7 @@ struct ListCommand: ParsableCommand {
     return bytes + [0x0A]
   }
 
-  /// As date(1) tells it, in any century.
+  /// As date(1) prints it, in any century.
   private func time(_ time: ArchiveEntry.Time) -> String {
     var seconds = time_t(time.seconds)
     var parts = unsafe tm()

@@ -1,26 +1,26 @@
 import ArgumentParser
 import MemArchive
 
-/// The command line `memarchive`: what a shell gets of the library.
+/// The program `memarchive`: the library for the shell.
 @main
 struct MemArchiveCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "memarchive",
-    abstract: "Unpack archives into sealed memory, and hand what is in them to programs as paths.",
+    abstract: "Unpack archives into sealed memory, and give their files to programs as paths.",
     discussion: """
       Reads tar, zip, 7z, cpio, ar and lone compressed files, each also inside gzip, bzip2, xz, lzma, lzip, zstd, lz4, \
-      compress, uuencode or rpm. Nothing is ever written to a disk. Archives are read in a sandbox, a process that can \
-      open, send and execute nothing, and there in all formats: rar, cab, lha, iso, xar and warc too.
+      compress, uuencode or rpm. Nothing is ever written to a disk. Archives are read in a sandbox, a process that \
+      cannot open, send or execute anything; in the sandbox, rar, cab, lha, iso, xar and warc are read too.
 
-      ARCHIVE may be - for standard input. Names are raw bytes, escaped as sha256sum does it. What a terminal \
-      would obey, or what turns text around, stands as \\u{1B} or \\x9B there, and on standard error wherever that goes.
+      ARCHIVE may be - for standard input. Names are raw bytes, escaped as sha256sum does. On a terminal, and always on \
+      standard error, characters that control a terminal or reverse text are shown as \\u{1B} or \\x9B.
 
-      Exit status: 0 done; 1 the archive is damaged or refused; 2 wrong usage or no such entry; 3 a limit was \
-      reached; 4 the system failed.
+      Exit status: 0 success; 1 the archive is damaged or refused; 2 usage error or no such entry; 3 a limit was \
+      reached; 4 a system error.
       """,
     subcommands: [ListCommand.self, DigestCommand.self, CatCommand.self, TestCommand.self, RunCommand.self])
 
-  @Flag(name: .long, help: "Show the versions of the program, its libraries and the kernel's features.")
+  @Flag(name: .long, help: "Show the versions of the program and its libraries, and the kernel's features.")
   var version = false
 
   func run() throws {
@@ -29,16 +29,16 @@ struct MemArchiveCommand: ParsableCommand {
   }
 
   static func main() {
-    // Started as worker, it does not return.
+    // Does not return in a worker.
     MemArchiveWorker.runIfRequested()
     QuitSignal.restore()
     BrokenPipe.outlive()
-    var status = run(RawArguments.keys())
+    var status = run(RawText.arguments())
     do throws(ExitStatus) { try Output.flush() } catch { status = error }
     leave(Output.failure ?? status)
   }
 
-  /// Runs the command that these arguments are, and says what is wrong with them.
+  /// Parses the arguments and runs the command, or reports a usage error.
   private static func run(_ arguments: [String]) -> ExitStatus {
     do {
       // As a flag of this command it would be taken from the subcommands, which say more with it.
@@ -56,5 +56,23 @@ struct MemArchiveCommand: ParsableCommand {
       do throws(ExitStatus) { try Output.write(text + "\n") } catch { return error }
       return .done
     }
+  }
+}
+
+/// The output of `--version`, for bug reports.
+struct SystemReport: CustomStringConvertible {
+  private let platform = PlatformReport()
+
+  var description: String {
+    var text = "memarchive \(PlatformReport.version)\n"
+    for library in platform.libraries { text += "  \(library)\n" }
+    text += "kernel: \(platform.kernel)\n"
+    let width = platform.features.map(\.name.count).max() ?? 0
+    for feature in platform.features {
+      let answer = feature.isAvailable.map { $0 ? "yes" : "no " } ?? "?  "
+      let space = String(repeating: " ", count: width - feature.name.count)
+      text += "  \(feature.name)\(space)  \(answer)  \(feature.meaning)\n"
+    }
+    return text
   }
 }

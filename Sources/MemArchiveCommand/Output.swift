@@ -3,15 +3,15 @@ import MemArchive
 import Synchronization
 import SystemPackage
 
-/// Standard output, written in large pieces. A failed write ends the program, since nothing it says would arrive: by an error,
-/// so that no worker is left at work.
+/// Standard output, written in large pieces. A failed write ends the program, because no output would arrive any more. It
+/// does so by an error, so that no worker is left running.
 enum Output {
   private static let pending = Mutex<[UInt8]>([])
   private static let failed = Mutex<ExitStatus?>(nil)
-  /// Whether a person reads it as it comes.
+  /// Whether standard output is a terminal.
   static let isTerminal = isatty(STDOUT_FILENO) == 1
 
-  /// How the program ends once something could not be written.
+  /// The exit status after a failed write.
   static var failure: ExitStatus? { failed.withLock { $0 } }
 
   static func write(_ text: String) throws(ExitStatus) { try write(Array(text.utf8)) }
@@ -24,7 +24,7 @@ enum Output {
     if isFull { try flush() }
   }
 
-  /// Writes a file's content past the buffer.
+  /// Writes a file's content, bypassing the buffer.
   static func write(_ file: MemFile) throws {
     try flush()
     try unsafe file.forEachChunk { try unsafe writeAll($0) }
@@ -47,7 +47,7 @@ enum Output {
     }
   }
 
-  /// Notes that somebody cannot be reached any more; a reader who went away is told nothing.
+  /// Notes a failed write and reports it, unless the reader has gone away.
   fileprivate static func fail(_ error: any Error, _ text: String?) -> ExitStatus {
     let isGone = error as? Errno == .brokenPipe && BrokenPipe.endsProgram
     let status = isGone ? ExitStatus.readerGone : .system
@@ -57,17 +57,17 @@ enum Output {
   }
 }
 
-/// What is said to a person, on standard error.
+/// Messages on standard error.
 enum Diagnostics {
   private static let reported = Mutex<Set<Int>>([])
   private static let mostRemembered = 10_000
 
-  /// One line; a name with a newline in it must not begin another.
+  /// Writes one line: newlines in names are escaped.
   static func report(_ text: String) { write("memarchive: " + PlainText.escaped(text)) }
 
-  /// As `report`, unless the same was said before: one damage can be met on several ways.
+  /// Like `report`, but once for each text: the same damage can be found in several ways.
   static func reportOnce(_ text: String) {
-    // Their hashes are enough, and of millions of errors nobody keeps all.
+    // Keeps hashes, and a bounded number of them: there may be millions of errors.
     let hash = text.hashValue
     let isNew = reported.withLock { reported in
       reported.count < mostRemembered ? reported.insert(hash).inserted : !reported.contains(hash)
@@ -76,16 +76,16 @@ enum Diagnostics {
   }
 
   static func write(_ text: String) {
-    // Where that fails, the next one who writes there hears of it.
+    // If that fails, the next write to standard output throws.
     try? Output.flush()
     tell(text)
   }
 
-  /// As `write`, and what waits for standard output goes on waiting.
+  /// Like `write`, without flushing standard output.
   fileprivate static func tell(_ text: String) {
     ProgressBar.clear()
-    // Names appear in errors and may be anything: their bytes, but nothing that a terminal would obey. What goes to a file
-    // is looked at on one later.
+    // Names in errors may contain anything: their bytes are written as they are, but control characters are escaped, even
+    // in a file, because it may be shown on a terminal later.
     let lines = text.unicodeScalars.split(separator: "\n", omittingEmptySubsequences: false)
     let plain = lines.map { PlainText.escaped(String($0)) }.joined(separator: "\n")
     do {
@@ -93,7 +93,40 @@ enum Diagnostics {
     } catch  where error as? Errno == .brokenPipe && BrokenPipe.endsProgram {
       _ = Output.fail(error, nil)
     } catch {
-      // Nothing is left to say where standard error itself fails.
+      // There is nowhere to report that standard error fails.
     }
   }
+}
+
+extension MemFile {
+  /// Calls `body` with the content, piece by piece. It is read rather than mapped because reading a hole through a mapping
+  /// takes memory, and some archives contain little else. A packed file is mapped already.
+  func forEachChunk(_ body: (UnsafeRawBufferPointer) throws -> Void) throws {
+    if isPacked { return try withBytes { bytes in try unsafe bytes.withUnsafeBytes { try unsafe body($0) } } }
+    let descriptor = try fileDescriptor
+    try withExtendedLifetime(self) {
+      var buffer = [UInt8](repeating: 0, count: min(256 << 10, max(size, 1)))
+      var offset: Int64 = 0
+      while offset < size {
+        let count = try unsafe buffer.withUnsafeMutableBytes {
+          try unsafe descriptor.read(fromAbsoluteOffset: offset, into: $0)
+        }
+        guard count > 0 else { break }
+        try unsafe buffer.withUnsafeBytes { try unsafe body(UnsafeRawBufferPointer(rebasing: $0[..<count])) }
+        offset += Int64(count)
+      }
+    }
+  }
+}
+
+/// SIGPIPE: when its reader goes away this program ends like others do, but not before its worker has ended.
+enum BrokenPipe {
+  /// Whether the program was started with the signal's default action; reading this makes the signal ignored.
+  static let endsProgram = signal(SIGPIPE, SIG_IGN) == nil
+
+  /// Ignores the signal from here on.
+  static func outlive() { _ = endsProgram }
+
+  /// Restores the original action, for an executed command or before the end.
+  static func restore() { if endsProgram { _ = signal(SIGPIPE, SIG_DFL) } }
 }

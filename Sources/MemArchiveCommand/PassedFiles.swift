@@ -2,12 +2,12 @@ import CLinux
 import MemArchive
 import SystemPackage
 
-/// Entries that a command is to find under paths.
+/// Entries that are passed to a command as paths.
 struct PassedFiles {
-  /// The path of each name, as the command sees it.
+  /// The path of each name, as seen by the command.
   private(set) var paths: [NameKey: [UInt8]] = [:]
 
-  /// - Parameter held: Whether a process of its own keeps the files; otherwise the command inherits them.
+  /// - Parameter held: Whether a separate process keeps the files open; otherwise the command inherits them.
   init(_ names: [String], of files: MemFiles, held: Bool) throws(ArchiveError) {
     var wanted: [(key: NameKey, file: MemFile)] = []
     for name in names {
@@ -29,7 +29,7 @@ struct PassedFiles {
     }
   }
 
-  /// The process id of a process that keeps the files open until this one has ended, whatever it executes.
+  /// Starts a process that keeps the files open until this one has ended, whatever it executes; returns its process ID.
   private static func hold(_ files: [MemFile]) throws(ArchiveError) -> Int32 {
     var numbers: [Int32] = []
     for file in files {
@@ -41,7 +41,7 @@ struct PassedFiles {
       throw ArchiveError(
         .system, "no process could be started to keep the files", call: "clone",
         errno: Errno(rawValue: Execution.lastError),
-        advice: "Leave out --hold, or raise the limit on processes (ulimit -u)."
+        advice: "Omit --hold, or raise the limit on processes (ulimit -u)."
       )
     }
     return holder

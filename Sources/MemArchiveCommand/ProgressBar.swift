@@ -2,16 +2,16 @@ import Glibc
 import MemArchive
 import Synchronization
 
-/// One line on a terminal's standard error that shows how far the reading is; nothing elsewhere.
+/// A progress line on standard error, if that is a terminal.
 enum ProgressBar {
   private static let isShown = Mutex(false)
 
-  /// What draws the bar, or nil when nobody would see it.
+  /// A function that draws the bar, or nil if standard error is not a terminal.
   static func forTerminal() -> (@Sendable (ExtractionProgress) -> Void)? {
     guard isatty(STDERR_FILENO) == 1 else { return nil }
     let start = ContinuousClock.now
     return { progress in
-      // What is done at once needs no bar.
+      // Short operations need no bar.
       let elapsed = (ContinuousClock.now - start) / .seconds(1)
       guard elapsed > 0.3 else { return }
       draw(line(progress, elapsed: elapsed))
@@ -39,7 +39,7 @@ enum ProgressBar {
     return line
   }
 
-  /// Takes the bar away, so that a line can be written.
+  /// Removes the bar, so that a line can be written.
   static func clear() {
     isShown.withLock { shown in
       if shown { write("\r\u{1B}[K") }

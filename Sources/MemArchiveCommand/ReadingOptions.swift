@@ -1,42 +1,42 @@
 import ArgumentParser
 import MemArchive
 
-/// The options of every subcommand: what an archive may cost, what opens it, what is said.
+/// The options of every subcommand: limits, formats, passphrases, sandbox and verbosity.
 struct ReadingOptions: ParsableArguments {
   @Option(
     name: .long,
     help: ArgumentHelp(
       """
-      The formats that may be read, with commas between them: \(ArchiveFormats.names.joined(separator: ", ")). By default all in a sandbox, and \
-      standard without.
+      The formats that may be read, separated by commas: \(ArchiveFormats.names.joined(separator: ", ")). The default is all in a sandbox \
+      and standard without one.
       """,
       valueName: "list"))
   var formats: FormatList?
 
   @Option(
     name: .long,
-    help: ArgumentHelp("A file with one passphrase a line, each tried in turn.", valueName: "file"),
+    help: ArgumentHelp("A file with one passphrase per line; each is tried in turn.", valueName: "file"),
     completion: .file())
   var passphraseFile: String?
 
   @Option(
     name: .long,
-    help: ArgumentHelp("Bytes that all entries may have together (512M, 2GiB).", valueName: "size"))
+    help: ArgumentHelp("Maximum size of all entries together (512M, 2GiB).", valueName: "size"))
   var maxTotal: ByteCount?
 
-  @Option(name: .long, help: ArgumentHelp("Bytes that one entry may have.", valueName: "size"))
+  @Option(name: .long, help: ArgumentHelp("Maximum size of one entry.", valueName: "size"))
   var maxEntry: ByteCount?
 
-  @Option(name: .long, help: ArgumentHelp("Entries that the archive may have.", valueName: "number"))
+  @Option(name: .long, help: ArgumentHelp("Maximum number of entries.", valueName: "number"))
   var maxEntries: Int?
 
-  @Flag(name: .long, help: "Refuse names that lead out of the directory they are unpacked in.")
+  @Flag(name: .long, help: "Refuse names that lead out of the directory they are unpacked into.")
   var rejectInsecureNames = false
 
   @Option(
     name: .long,
     help: ArgumentHelp(
-      "Whether archives are read in a sandbox; auto: where one can be had, with a warning otherwise.",
+      "Whether to read archives in a sandbox; auto: if possible, with a warning otherwise.",
       valueName: "when"))
   var sandbox = SandboxChoice.auto
 
@@ -44,25 +44,25 @@ struct ReadingOptions: ParsableArguments {
     name: .long,
     help: ArgumentHelp(
       """
-      Give up on an archive that takes longer to read, with all that lies in it. Without a sandbox the time is looked at \
-      between entries and blocks: a loop inside libarchive goes on.
+      Give up on an archive that takes longer to read, including archives in it. Without a sandbox the time is checked \
+      only between entries and blocks, so a loop inside libarchive is not interrupted.
       """, valueName: "seconds"))
   var timeout: Double?
 
-  @Flag(name: .shortAndLong, help: "No warnings and no progress bar.")
+  @Flag(name: .shortAndLong, help: "Show no warnings and no progress bar.")
   var quiet = false
 
-  @Flag(name: .shortAndLong, help: "Say more about what is done.")
+  @Flag(name: .shortAndLong, help: "Show each entry and how the archive is read.")
   var verbose = false
 
   func validate() throws {
     if let maxEntries, maxEntries < 0 { throw ValidationError("--max-entries must not be negative.") }
     if let timeout, !(timeout > 0 && timeout <= 1e9) {
-      throw ValidationError("--timeout must be a time to come.")
+      throw ValidationError("--timeout must be greater than 0, and at most 1e9.")
     }
   }
 
-  /// A reading that begins now, by these options.
+  /// A context for a reading that begins now.
   func context() throws -> ExtractionContext {
     var limits = Limits()
     limits.totalBytes = maxTotal?.bytes
@@ -80,7 +80,7 @@ struct ReadingOptions: ParsableArguments {
   private func passphrases() throws -> [String] {
     guard let passphraseFile else { return [] }
     do {
-      let text = try MemoryText.read(ArchiveEntry.rawName(of: passphraseFile))
+      let text = try RawText.read(ArchiveEntry.rawName(of: passphraseFile))
       return text.split { $0.isNewline }.map { String($0) }
     } catch {
       Diagnostics.report("cannot read the passphrase file \"\(passphraseFile)\": \(error)")
@@ -99,5 +99,15 @@ enum SandboxChoice: String, CaseIterable, ExpressibleByArgument {
     case .required: .required
     case .off: .off
     }
+  }
+}
+
+/// The value of --formats.
+struct FormatList: ExpressibleByArgument {
+  let formats: ArchiveFormats
+
+  init?(argument: String) {
+    guard let formats = ArchiveFormats(argument), !formats.isEmpty else { return nil }
+    self.formats = formats
   }
 }

@@ -11,15 +11,17 @@ struct RunCommand: ParsableCommand {
       NAME for a brace of the name. The command takes the place of this process: same process id, and its exit status is its own. It inherits one descriptor for \
       each entry that is named, besides those that this program was started with.
 
-      With --exec, the command itself is an entry, a program or a script. With --hold, a process of its own keeps the files, \
-      until the command ends, and {NAME} becomes a path into that one: for commands that close what they inherited.
+      With --exec, the command itself is an entry, a program or a script. With --hold, a separate process keeps the files \
+      open until the command ends, and {NAME} becomes a path into that process: for commands that close inherited \
+      descriptors.
 
       With --tree, all entries are files at real paths, under their own names, in a read-only file system that only the \
-      command sees: {NAME} becomes such a path, and the variable MEMARCHIVE_ROOT the directory's. Names and links that \
-      lead out of it are left out. With --also, each archive is a directory of its own there: {a.zip/entry}. Without root, users other than yourself show as 65534 in the command, and groups as nogroup.
+      command sees: {NAME} becomes such a path, and the variable MEMARCHIVE_ROOT holds the directory's. Names and links \
+      that lead out of the tree are left out. With --also, each archive has a directory of its own there: {a.zip/entry}. \
+      Without root, users other than yourself appear as 65534 to the command, and groups as nogroup.
 
       Exit status before the command runs: 2 no such entry; 125 the archive could not be read; 126 the command cannot be \
-      executed; 127 it was not found.
+      executed; 127 the command was not found.
       """)
 
   @Argument(
@@ -32,20 +34,20 @@ struct RunCommand: ParsableCommand {
   var recursive = false
   @Flag(
     help: """
-      Keep the files in a process of their own until the command ends; nothing is inherited, and {NAME} becomes \
+      Keep the files open in a separate process until the command ends; nothing is inherited, and {NAME} becomes \
       /proc/PID/fd/N.
       """)
   var hold = false
   @Option(
     name: .customLong("exec"),
     help: ArgumentHelp(
-      "Execute this entry, a program or a script; what stands behind -- are its arguments.", valueName: "name"
+      "Execute this entry, a program or a script; everything after -- is its arguments.", valueName: "name"
     ))
   var program: String?
   @Option(
     help: ArgumentHelp(
       """
-      A directory of the archive in which the loader looks for shared libraries first (LD_LIBRARY_PATH).
+      A directory of the archive where the loader looks for shared libraries first (LD_LIBRARY_PATH).
       """, valueName: "directory"))
   var libraryPath: String?
   @OptionGroup var tree: RunTreeOptions
@@ -53,8 +55,8 @@ struct RunCommand: ParsableCommand {
 
   func validate() throws {
     try tree.validate(archive)
-    if hold, tree.isWanted { throw ValidationError("--hold has no meaning with --tree, whose paths stay.") }
-    if command.isEmpty, program == nil { throw ValidationError("Give the command behind --, or --exec.") }
+    if hold, tree.isWanted { throw ValidationError("--hold has no meaning with --tree, whose paths last.") }
+    if command.isEmpty, program == nil { throw ValidationError("Give the command after --, or use --exec.") }
     if let libraryPath, !LibraryPath.isUsable(libraryPath) {
       throw ValidationError("--library-path takes one directory, without a colon in its name.")
     }
@@ -73,7 +75,7 @@ struct RunCommand: ParsableCommand {
         self.archive, isSelected: !names.isEmpty || libraryPath != nil, options)
       files = try extract(names, from: archive)
     } catch let status as ExitStatus {
-      // What a command says of itself must not be mistaken for what went wrong before it.
+      // A failure before the command must not look like the command's own exit status.
       throw status == .usage ? status : .beforeCommand
     }
     do {
@@ -105,7 +107,7 @@ struct RunCommand: ParsableCommand {
 
   /// The files that the arguments name, and only those.
   private func extract(_ names: [String], from archive: Archive) throws -> MemFiles {
-    // Only a program that lies in the archive itself has to be executable.
+    // The files have to be executable only if the command is an entry.
     let isExecutable =
       try program != nil || command.first.map { try !PathTemplate($0).names.isEmpty } ?? false
     let context = archive.context.executable(isExecutable)
@@ -116,7 +118,7 @@ struct RunCommand: ParsableCommand {
       archive.report(files.warnings, self.options)
       return files
     } catch  where error.code == .noSuchEntry {
-      // Nothing is kept; the entries of all archives that could be gone into are told.
+      // Reads the names again, with those in inner archives, to suggest similar ones.
       let nothing = Selection.matching { _ in false }
       let known = try? archive.reader.extract(nothing, nested: nested, in: context.withOwnAccount)
         .entries.map(\.name)
@@ -129,37 +131,37 @@ struct RunCommand: ParsableCommand {
   }
 }
 
-/// An argument with {NAME} in it.
+/// An argument that may contain {NAME}.
 struct PathTemplate {
-  private enum Part {
+  private enum Segment {
     case text(String)
     case name(String)
   }
-  private var parts: [Part] = []
+  private var segments: [Segment] = []
 
-  /// The entries it names.
-  var names: [String] { parts.compactMap { if case .name(let name) = $0 { name } else { nil } } }
+  /// The names of entries in it.
+  var names: [String] { segments.compactMap { if case .name(let name) = $0 { name } else { nil } } }
 
   init(_ argument: String) throws {
     var rest = Substring(argument)
     while let brace = rest.utf8.firstIndex(of: UInt8(ascii: "{")) {
-      parts.append(.text(String(rest[..<brace])))
+      segments.append(.text(String(rest[..<brace])))
       rest = rest[rest.utf8.index(after: brace)...]
       if rest.utf8.first == UInt8(ascii: "{") {
-        parts.append(.text("{"))
+        segments.append(.text("{"))
         rest = rest[rest.utf8.index(after: rest.startIndex)...]
         continue
       }
       guard let (name, after) = Self.name(rest) else {
-        throw ValidationError("\"\(argument)\" opens a brace and does not close it; write {{ for a brace.")
+        throw ValidationError("\"\(argument)\" has a brace that is not closed; write {{ for a literal brace.")
       }
       guard !name.isEmpty else {
-        throw ValidationError("\"\(argument)\" names no entry between its braces; write {{ for a brace.")
+        throw ValidationError("\"\(argument)\" has no name between its braces; write {{ for a literal brace.")
       }
-      parts.append(.name(name))
+      segments.append(.name(name))
       rest = after
     }
-    parts.append(.text(String(rest)))
+    segments.append(.text(String(rest)))
   }
 
   /// The name up to the brace that closes it, and what follows. A doubled brace is one of the name; where none but doubled
@@ -182,7 +184,7 @@ struct PathTemplate {
   static func advice(_ command: [String]) -> String {
     let hasBrace = command.lazy.compactMap { try? Self($0) }.contains { template in
       !template.names.isEmpty
-        && template.parts.contains {
+        && template.segments.contains {
           switch $0 {
           case .text(let text): text.utf8.contains(UInt8(ascii: "}"))
           case .name(let name): name.utf8.contains { $0 == UInt8(ascii: "{") || $0 == UInt8(ascii: "}") }
@@ -194,8 +196,8 @@ struct PathTemplate {
 
   /// The argument's bytes with each name's path in its place.
   func filled(with paths: [NameKey: [UInt8]]) -> [UInt8] {
-    parts.flatMap { part in
-      switch part {
+    segments.flatMap { segment in
+      switch segment {
       case .text(let text): ArchiveEntry.rawName(of: text)
       case .name(let name): paths[.init(name)] ?? []
       }

@@ -5,19 +5,19 @@ import SystemPackage
 
 /// The options of `run --tree`.
 struct RunTreeOptions: ParsableArguments {
-  @Flag(name: .customLong("tree"), help: "Give the command all entries at real paths, in a mount of its own.")
+  @Flag(name: .customLong("tree"), help: "Show all entries to the command at real paths, in a private mount.")
   var isWanted = false
 
   @Option(
     name: .customLong("also"), parsing: .singleValue,
-    help: ArgumentHelp("One more archive for the tree. May be repeated.", valueName: "archive"),
+    help: ArgumentHelp("Another archive for the tree. May be repeated.", valueName: "archive"),
     completion: .file())
   var others: [String] = []
 
   @Option(
     name: .customLong("at"),
     help: ArgumentHelp(
-      "The directory that the tree covers. By default the first of /mnt, /media and /srv that is empty.",
+      "The directory to mount the tree on. By default the first empty one of /mnt, /media and /srv.",
       valueName: "directory"),
     completion: .directory)
   var place: String?
@@ -39,17 +39,17 @@ struct RunTreeOptions: ParsableArguments {
     if !others.isEmpty { throw ValidationError("--also needs --tree.") }
   }
 
-  /// The name of an archive's directory where there are several archives.
+  /// The name of an archive's directory if there are several archives.
   static func directoryName(_ archive: String) -> String {
     if archive == "-" { return "stdin" }
     return archive.utf8.split(separator: UInt8(ascii: "/")).last.map { String(Substring($0)) } ?? archive
   }
 
-  /// Where the tree is going to be, an absolute path without links.
+  /// The tree's mount point, an absolute path without links.
   func resolvedPlace() throws -> FilePath {
     if let place {
       do throws(Errno) {
-        let resolved = try Self.directory(MemoryText.path(ArchiveEntry.rawName(of: place)))
+        let resolved = try Self.directory(RawText.path(ArchiveEntry.rawName(of: place)))
         guard resolved != "/" else { throw .resourceBusy }
         return resolved
       } catch {
@@ -62,7 +62,7 @@ struct RunTreeOptions: ParsableArguments {
       return resolved
     }
     Diagnostics.report(
-      "none of /mnt, /media and /srv is an empty directory: say with --at where the tree goes.")
+      "none of /mnt, /media and /srv is an empty directory: choose a directory for the tree with --at.")
     throw ExitStatus.beforeCommand
   }
 
@@ -89,12 +89,12 @@ struct RunTreeOptions: ParsableArguments {
 }
 
 extension RunCommand {
-  /// Executes the command with all entries in a mount that it alone sees.
+  /// Executes the command with all entries in a mount that only the command sees.
   func runInTree(_ arguments: [PathTemplate]) throws {
     let place = try tree.resolvedPlace()
     let first = try Archive(archive, options)
     do {
-      // A user namespace can be entered by a process with one thread only.
+      // Only a process with a single thread can enter a user namespace.
       try MountedTree.enterNamespace()
       var mounted = try MountedTree(
         at: place, nested: recursive ? .expand : .keep, in: first.context)
@@ -123,7 +123,7 @@ extension RunCommand {
     var paths: [NameKey: [UInt8]] = [:]
     let names = [program].compactMap { $0 } + arguments.flatMap(\.names)
     for name in names {
-      paths[.init(name)] = mounted.path(of: name).map { MemoryText.bytes($0) }
+      paths[.init(name)] = mounted.path(of: name).map { RawText.bytes($0) }
     }
     guard names.allSatisfy({ paths[.init($0)] != nil }) else {
       var wanted = WantedNames(names)
@@ -143,7 +143,7 @@ extension RunCommand {
     }
     if let libraryPath {
       try LibraryPath.prepend(
-        mounted.place.appending(MemoryText.path(ArchiveEntry.rawName(of: libraryPath)).string))
+        mounted.place.appending(RawText.path(ArchiveEntry.rawName(of: libraryPath)).string))
     }
     let filled = arguments.map { $0.filled(with: paths) }
     guard let program, let path = paths[.init(program)] else {

@@ -4,26 +4,26 @@ import MemArchive
 struct TestCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "test",
-    abstract: "Extract everything into sealed memory, verify it, and print one line an archive.")
+    abstract: "Extract everything into sealed memory, verify it, and print one line per archive.")
 
   @Argument(
     help: ArgumentHelp("The archives, or - for standard input.", valueName: "archive"), completion: .file())
   var archives: [String]
   @Flag(name: .long, help: "Keep all entries of all archives in memory until the end.")
   var hold = false
-  @Option(help: "Whether each entry has a descriptor of its own; automatic: as long as there are any.")
+  @Option(help: "Whether each entry gets a descriptor of its own; automatic: while descriptors last.")
   var storage = Storage.automatic
   @OptionGroup var options: WalkOptions
 
   func validate() throws {
-    if archives.isEmpty { throw ValidationError("Name at least one archive.") }
+    if archives.isEmpty { throw ValidationError("Give at least one archive.") }
   }
 
   func run() throws {
-    // Where packing is allowed, the limit that the user has set is the budget.
+    // With packing allowed, the user's own limit is the budget.
     if hold, storage == .dedicated { DescriptorLimit.raise() }
     var held: [MemFile] = []
-    /// What the entries of these files are charged to.
+    /// Charged for the entries of these files.
     var accounts: [EntryAccount] = []
     defer { withExtendedLifetime(accounts) {} }
     func keep(_ file: MemFile) { if hold { held.append(file) } }
@@ -58,7 +58,7 @@ struct TestCommand: ParsableCommand {
   }
 }
 
-/// What an archive turned out to hold.
+/// Counts of an archive's content.
 private struct Tally: CustomStringConvertible {
   var entries = 0
   private var files = 0

@@ -1,7 +1,7 @@
 import ArgumentParser
 import MemArchive
 
-/// The options of the subcommands that go through an archive entry by entry.
+/// The options of the subcommands that read an archive entry by entry.
 struct WalkOptions: ParsableArguments {
   @Option(
     name: .long, parsing: .singleValue,
@@ -12,28 +12,28 @@ struct WalkOptions: ParsableArguments {
 
   @Option(
     name: .long, parsing: .singleValue,
-    help: ArgumentHelp("Not the entries whose name matches. May be repeated.", valueName: "glob"))
+    help: ArgumentHelp("Skip entries whose name matches. May be repeated.", valueName: "glob"))
   var exclude: [Glob] = []
 
   @Flag(
     name: .shortAndLong,
-    help: "Go into archives inside the archive too; their entries are named inner.tar/entry.")
+    help: "Read archives inside the archive too; their entries are named inner.tar/entry.")
   var recursive = false
 
-  @Flag(name: .long, help: "Go on behind an entry that is damaged or refused.")
+  @Flag(name: .long, help: "Continue after an entry that is damaged or refused.")
   var keepGoing = false
 
   @OptionGroup var reading: ReadingOptions
 
-  /// Whether they name no entry.
+  /// Whether all entries are admitted.
   var admitsAll: Bool { include.isEmpty && exclude.isEmpty }
 
-  /// Whether --include and --exclude let the entry through.
+  /// Whether --include and --exclude admit the entry.
   func admits(_ entry: ArchiveEntry) -> Bool {
     Glob.admits(entry, include: include, exclude: exclude)
   }
 
-  /// Whether archives inside the archive are gone into.
+  /// Whether to read archives inside the archive.
   var nested: NestedArchives { recursive ? .expand : .keep }
 }
 

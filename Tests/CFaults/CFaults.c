@@ -192,10 +192,10 @@ int cfaults_run(const struct cfaults_plan *plan, void (*body)(void *), void *con
   while (run.listener >= 0) {
     struct pollfd request = {.fd = run.listener, .events = POLLIN};
     int ready = poll(&request, 1, 1000);
-    // Hung up: nobody is left who has the filter.
+    // Hung up: no process with the filter is left.
     if (ready > 0 && request.revents & POLLHUP) break;
     if (ready <= 0) {
-      // Ten seconds without a call after the body's end, or thirty anywhere: somebody hangs.
+      // Ten seconds without a call after the body's end, or thirty at any time, mean a hang.
       idle += ready == 0;
       int ended = pthread_tryjoin_np(thread, NULL) == 0;
       if (ended) thread = 0;

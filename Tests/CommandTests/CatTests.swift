@@ -8,12 +8,12 @@ struct CatTests {
     try Program.expect("cat", "zip-deflated.zip", "tree/empty", gives: .done())
   }
 
-  @Test func `Several entries come in the archive's order`() throws {
+  @Test func `Several entries are written in the archive's order`() throws {
     let outcome = try Program.run("cat", "zip-deflated.zip", "tree/run.sh", "tree/hello.txt")
     #expect(outcome == .done(Content.hello.bytes + Content.script.bytes))
   }
 
-  @Test func `Both entries of one name are written`() throws {
+  @Test func `Both entries with the same name are written`() throws {
     let outcome = try Program.run("cat", "tar-duplicate-name.tar", "twice.txt")
     #expect(outcome == .done(Content.hello.bytes + Content.poem.bytes))
   }
@@ -57,14 +57,14 @@ struct CatTests {
     try Program.expect("cat", "-", "binary", input: .pipe(archive), gives: .done(body))
   }
 
-  @Test func `A name is found by its bytes, and by nothing that looks like it`() throws {
+  @Test func `A name is found only by its exact bytes`() throws {
     let name = "caf" + [0xE9] + ".txt"
     try Program.expect("cat", "tar-latin1-name.tar", name, gives: .done(Content.hello.bytes))
     #expect(try Program.run("cat", "tar-latin1-name.tar", "caf\u{F7E9}.txt").end == .exit(2))
     try Program.expect("cat", "tar-odd-names.tar", "new\nline", gives: .done(Content.hello.bytes))
   }
 
-  @Test func `A name that is not there exits 2 with those that come near`() throws {
+  @Test func `An unknown name exits 2 with similar ones`() throws {
     let outcome = try Program.run("cat", "tar-all-kinds.tar", "all/file", "all/setui")
     let says: ByteString =
       "memarchive: tar-all-kinds.tar: there is no entry \"all/setui\". Did you mean \"all/setuid\"?\n"

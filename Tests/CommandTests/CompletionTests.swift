@@ -1,7 +1,7 @@
 import TestSupport
 import Testing
 
-/// The scripts by which shells complete command lines, as `make install` puts them in place.
+/// The completion scripts for shells, as `make install` installs them.
 struct CompletionTests {
   @Test(arguments: ["bash", "zsh", "fish"])
   func `A shell's script knows every subcommand and option`(shell: String) throws {

@@ -1,7 +1,7 @@
 import TestSupport
 import Testing
 
-/// Programs that take only a path, each with its part of the demonstration archive.
+/// Programs that take only a path, each with an entry of the demonstration archive.
 struct ConsumerTests {
   @Test func `python3 runs a script, which finds itself under its path`() throws {
     let outcome = try Program.run("run", "demo/demo.zip", "--", "python3", "{scripts/hello.py}", "a", "b")
@@ -32,7 +32,7 @@ struct ConsumerTests {
       """
     let outcome = try Program.run(
       "run", "demo/demo.zip", "--", "python3", "-c", script, "{lib/libgreet.so}")
-    // Adler-32 of "Wikipedia" is the example of that very encyclopaedia: 0x11E60398.
+    // Adler-32 of "Wikipedia" is that encyclopedia's own example: 0x11E60398.
     #expect(outcome == .done("56 Hello, archive, from a library that was never on a disk.\n300286872\n"))
   }
   #endif

@@ -1,9 +1,9 @@
 import TestSupport
 import Testing
 
-/// What is intact is shown, then comes the error, and the exit status is 1.
+/// Intact entries are shown, then the error is reported, and the exit status is 1.
 struct DamageTests {
-  @Test func `Behind an entry with a wrong checksum nothing is digested`() throws {
+  @Test func `Nothing after an entry with a wrong checksum is digested`() throws {
     let outcome = try Program.run("digest", "bad.zip", beside: ["bad.zip": Damage.storedZip()])
     #expect(outcome.end == .exit(1))
     #expect(outcome.output == Content.empty.line("tree/empty"))
@@ -22,7 +22,7 @@ struct DamageTests {
     #expect(outcome.errors.lines.count == 1 && outcome.errors.text.contains("\"tree/hello.txt\""))
   }
 
-  @Test func `With --keep-going entries behind one that cannot be inflated are digested`() throws {
+  @Test func `With --keep-going entries after one that cannot be inflated are digested`() throws {
     let outcome = try Program.run(
       "digest", "--keep-going", "bad.zip", beside: ["bad.zip": Damage.deflatedZip()])
     let intact =
@@ -50,7 +50,7 @@ struct DamageTests {
     #expect(outcome == .done(Content.script.bytes))
   }
 
-  @Test func `An entry whose name and symlink are asked for is reported once`() throws {
+  @Test func `An entry that is requested by name and by symlink is reported once`() throws {
     let outcome = try Program.run(
       "cat", "--keep-going", "bad.zip", "tree/hello.txt", "tree/link", beside: ["bad.zip": Damage.storedZip()]
     )
@@ -76,8 +76,8 @@ struct DamageTests {
     let start = "memarchive: hello.txt.gz: " + (command == "list" ? "" : "entry \"hello.txt\": ")
     let says = "the gzip stream is damaged: incorrect data check (inflate). Fetch the archive again, or ask "
     #expect(outcome.end == .exit(1))
-    #expect(outcome.errors.text == start + says + "whoever made it.\n")
-    // A list needs no content: the name stands in the stream's beginning.
+    #expect(outcome.errors.text == start + says + "its author.\n")
+    // A list needs no content: the name is at the beginning of the stream.
     #expect(outcome.output.lines.count == (command == "list" ? 1 : 0))
   }
 
@@ -96,10 +96,10 @@ struct DamageTests {
     #expect(outcome.errors.lines.filter { $0.text.contains("\"all/file\"") }.count == 1, "\(outcome.errors)")
   }
 
-  @Test func `Text is no archive`() throws {
+  @Test func `Text is not an archive`() throws {
     let outcome = try Program.run("list", "README.md")
     let says: ByteString = """
-      memarchive: README.md: this is no archive that MemArchive reads. Check that the file is complete and \
+      memarchive: README.md: this is not an archive that MemArchive reads. Check that the file is complete and \
       is not encrypted as a whole.
 
       """

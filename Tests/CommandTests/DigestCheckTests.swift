@@ -1,7 +1,7 @@
 import TestSupport
 import Testing
 
-/// The format of `digest` against the program that it is taken from.
+/// The format of `digest` against the original program's.
 struct DigestCheckTests {
   static let archives = [
     "tar-ustar.tar", "tar-odd-names.tar", "tar-latin1-name.tar", "tar-escape-twins.tar",

@@ -9,7 +9,7 @@ struct DigestTests {
     try Program.expect("digest", "tar-all-kinds.tar", gives: .done(expected))
   }
 
-  @Test func `Two entries of one name have a line each`() throws {
+  @Test func `Two entries with the same name have a line each`() throws {
     let expected =
       Content.hello.line("twice.txt") + Content.script.line("between.txt") + Content.poem.line("twice.txt")
     try Program.expect("digest", "tar-duplicate-name.tar", gives: .done(expected))
@@ -60,7 +60,7 @@ struct DigestTests {
     try Program.expect("digest", "tar-latin1-name.tar", name, gives: .done(Content.hello.line(name)))
   }
 
-  @Test func `Names that are not there exit 2 with those that come near`() throws {
+  @Test func `Unknown names exit 2 with similar ones`() throws {
     let outcome = try Program.run(
       "digest", "tar-all-kinds.tar", "all/fil", "all/last", "nowhere-near-anything")
     #expect(
@@ -83,7 +83,7 @@ struct DigestTests {
     #expect(outcome.errors.text.contains("fifo has no "), "\(outcome.errors)")
   }
 
-  @Test func `With --keep-going the entries behind one without content are digested`() throws {
+  @Test func `With --keep-going the entries after one without content are digested`() throws {
     let outcome = try Program.run("digest", "--keep-going", "tar-all-kinds.tar", "all/", "all/last")
     #expect(outcome.end == .exit(2))
     #expect(outcome.output == Content.hello.line("all/last"))
@@ -105,7 +105,7 @@ struct DigestTests {
     #expect(try JSONLines(outcome.output) == expected)
   }
 
-  @Test func `--json has the bytes of a name in base64 where they are not the name`() throws {
+  @Test func `--json has the bytes of a name in base64 if they are not UTF-8`() throws {
     let outcome = try Program.run("digest", "--json", "tar-latin1-name.tar")
     let (hello, script) = (Content.hello.sha256.text, Content.script.sha256.text)
     let expected = try JSONLines(

@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// No file is created, and none is opened for writing: seen by the kernel's own account, strace(1).
+/// No file is created or opened for writing, as strace(1) shows.
 @Suite(.enabled(if: Trace.isPossible, "strace cannot attach to a process here"))
 struct DiskTests {
   static let commands: [[ByteString]] = [
@@ -61,13 +61,13 @@ struct Trace {
     }
   }
 
-  /// The calls that change a file system: all but those known only to look.
+  /// The calls that change a file system: all except those known to be read-only.
   var changes: [String] {
     calls.filter { call in
       guard let name = call.firstMatch(of: #/^\d+ +(\w+)\(/#)?.1 else { return false }
       switch name {
       case "open", "openat", "openat2":
-        // What a worker gets as standard streams, and where it says that it is to go first: neither is on a disk.
+        // A worker's standard streams, and its oom_score_adj: neither is on a disk.
         if call.contains("\"/dev/null\"") || call.contains("\"/proc/self/oom_score_adj\"") { return false }
         return call.contains(#/O_WRONLY|O_RDWR|O_CREAT|O_TRUNC|O_APPEND|O_TMPFILE/#)
       case "execve", "execveat", "access", "faccessat", "faccessat2", "stat", "lstat", "newfstatat", "statx",
@@ -79,7 +79,7 @@ struct Trace {
     }
   }
 
-  /// Whether a process may be traced here: strace exits 1 where not. Where it is missing, the tests fail.
+  /// Whether a process may be traced here: if not, strace exits 1. Without strace, the tests fail.
   static let isPossible: Bool = {
     let outcome = try? Command("strace", "-f", "-qq", "-o", "/dev/null", "true").run()
     return outcome?.end != .exit(1)

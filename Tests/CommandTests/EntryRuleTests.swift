@@ -3,9 +3,9 @@ import MemArchive
 import TestSupport
 import Testing
 
-/// What holds for names and links, wherever an archive's entries go.
+/// The rules for names and links, wherever an archive's entries go.
 struct EntryRuleTests {
-  /// An archive, and what each of its names leads to: nil where that is no content.
+  /// An archive, and the content that each of its names leads to; nil for none.
   struct Row: Sendable, CustomTestStringConvertible {
     let testDescription: String
     let archive: ByteString
@@ -60,7 +60,7 @@ struct EntryRuleTests {
           return try read(name, in: try reader.tree(selection, nested: .expand, options: options))
         }
       } catch let error as ArchiveError {
-        // What leads nowhere cannot be asked for by its name.
+        // A link that leads nowhere cannot be requested by name.
         guard !takesAll, [.linkTargetUnavailable, .notAFile].contains(error.code) else { throw error }
         return nil
       }
@@ -95,7 +95,7 @@ struct EntryRuleTests {
     }
   }
 
-  /// Both write each of two entries with one name, and follow no policy.
+  /// Both write each of two entries with the same name, whatever the policy.
   @Test(arguments: rows.filter { !$0.testDescription.hasPrefix("duplicates") })
   func `cat and digest give it too`(_ row: Row) throws {
     for (name, content) in row.contents {

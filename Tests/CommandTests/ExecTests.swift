@@ -24,7 +24,7 @@ struct ExecTests {
     }
   }
 
-  @Test func `A machine program runs where no /proc is`() throws {
+  @Test func `A machine program runs without /proc`() throws {
     try withArchive { (run: Runner) throws in
       let outcome = try run(
         ["--exec", "bin/own", "--", "without"],
@@ -33,7 +33,7 @@ struct ExecTests {
     }
   }
 
-  /// `vm.memfd_noexec`, set for a process namespace of the test's own.
+  /// `vm.memfd_noexec`, set for the test's own pid namespace.
   @Test(.enabled(if: ExecPolicy.canBeSet, "vm.memfd_noexec cannot be set here"), arguments: [1, 2])
   func `Where the system forbids executable files in memory, all but executing works`(_ policy: Int) throws {
     for sandbox in ["required", "off"] as [ByteString] {
@@ -86,7 +86,7 @@ struct ExecTests {
     }
   }
 
-  @Test func `What is no program, is not there or has no interpreter is told`() throws {
+  @Test func `A file that is not a program, is missing or has no interpreter is reported`() throws {
     try withArchive { (run: Runner) throws in
       let missing = try run(["--exec", "bin/owm"])
       #expect(missing.end == .exit(2))
@@ -96,10 +96,10 @@ struct ExecTests {
     }
     let none = try Program.run("run", "tree.tar.gz")
     #expect(none.end == .exit(2))
-    #expect(none.errors.lines.first == "Error: Give the command behind --, or --exec.")
+    #expect(none.errors.lines.first == "Error: Give the command after --, or use --exec.")
   }
 
-  /// Calls `body` with a way to run the program on an archive of programs, behind a prefix.
+  /// Calls `body` with a function that runs the program on an archive of programs, after a command prefix.
   private func withArchive(_ body: (Runner) throws -> Void) throws {
     try withTemporaryDirectory { directory in
       let script: ByteString = """
@@ -129,7 +129,7 @@ struct ExecTests {
   }
 }
 
-/// What the system says of executable files in memory, memfd_create(2).
+/// The system's policy on executable files in memory, memfd_create(2).
 private enum ExecPolicy {
   static let canBeSet = (try? run(2, ["--help"]))?.end == .exit(0)
 

@@ -1,7 +1,7 @@
 import TestSupport
 import Testing
 
-/// Where the system says no: exit 4 and no crash.
+/// System errors: exit 4 and no crash.
 struct FailureTests {
   static let commands: [[ByteString]] = [["list"], ["digest"], ["cat"], ["test"]]
 
@@ -59,14 +59,14 @@ struct FailureTests {
     }
   }
 
-  @Test func `Where SIGPIPE is ignored, a reader who goes away is an error of writing`() throws {
+  @Test func `If SIGPIPE is ignored, a reader that goes away is a write error`() throws {
     var command = Command("env", "--ignore-signal=PIPE", Program.path, "cat", "zip-3mib.zip", "big.txt")
     command.output = .brokenPipe
     let says: ByteString = "memarchive: cannot write to standard output: Broken pipe\n"
     #expect(try command.run() == .failed(4, errors: says))
   }
 
-  @Test func `head takes what it wants of a large entry and all is well`() throws {
+  @Test func `head reads the beginning of a large entry without an error`() throws {
     let outcome = try Program.shell("$m cat zip-3mib.zip big.txt | head -c 20 | wc -c")
     #expect(outcome == .done("20\n"))
   }

@@ -8,9 +8,9 @@ struct FormatTests {
     ("cpio", "cpio-newc.cpio"), ("ar", "ar-package.deb"), ("file", "hello.txt.gz"), ("cpio", "rpm-xz.rpm"),
   ]
 
-  @Test func `The help names every format that there is, and each is taken`() throws {
+  @Test func `The help names every format, and each is accepted`() throws {
     let help = try Program.run("list", "--help").output.text.split(whereSeparator: \.isWhitespace)
-    let listed = help.joined(separator: " ").firstMatch(of: #/commas between them: ([a-z0-9, ]+)\./#)
+    let listed = help.joined(separator: " ").firstMatch(of: #/separated by commas: ([a-z0-9, ]+)\./#)
     let names = try #require(listed).1.split(separator: ", ").map { ByteString($0.utf8) }
     for name in ["standard", "all", "rar", "rar4", "rar5"] + Self.fixtures.map(\.format) {
       #expect(names.contains(name), "\(name)")
@@ -79,7 +79,7 @@ struct FormatTests {
   }
 
   @Test(arguments: ["", "nonsense", "tar,nonsense", "tar zip", ","])
-  func `What is no format is wrong usage`(list: String) throws {
+  func `An unknown format is wrong usage`(list: String) throws {
     let outcome = try Program.run("list", "--formats", "\(list)", "tar-ustar.tar")
     #expect(outcome.end == .exit(2))
     #expect(outcome.output == "")

@@ -20,7 +20,7 @@ struct HelpTests {
     try Program.expect(gives: .done(try expected("memarchive.txt")))
   }
 
-  @Test func `--version tells the versions, the kernel and its features`() throws {
+  @Test func `--version shows the versions, the kernel and its features`() throws {
     let outcome = try Program.run("--version")
     #expect(outcome.end == .exit(0))
     #expect(outcome.errors == "")

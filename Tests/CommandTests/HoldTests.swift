@@ -3,7 +3,7 @@ import Glibc
 import TestSupport
 import Testing
 
-/// `run --hold`: a process of its own keeps the files.
+/// `run --hold`: a separate process keeps the files.
 struct HoldTests {
   @Test func `A command that closes its descriptors, and its children, still find the files`() throws {
     let script: ByteString = """

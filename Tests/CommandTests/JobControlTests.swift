@@ -2,7 +2,7 @@ import Glibc
 import TestSupport
 import Testing
 
-/// A shell's job is the command itself, whatever keeps its files.
+/// A shell's job is the command itself, even if another process keeps its files.
 @Suite(.serialized)
 struct JobControlTests {
   static let ways: [[ByteString]] = [[], ["--hold"], ["--tree"]]
@@ -15,7 +15,7 @@ struct JobControlTests {
     ).start()
     var status: CInt = 0
     #expect(waitpid(running.pid, &status, WUNTRACED) == running.pid)
-    // wait(2): stopped, and by what.
+    // wait(2): stopped, and by which signal.
     #expect(status & 0xFF == 0x7F && status >> 8 & 0xFF == SIGSTOP)
     kill(running.pid, SIGCONT)
     let outcome = try running.wait()

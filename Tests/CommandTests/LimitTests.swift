@@ -2,7 +2,7 @@ import TestSupport
 import Testing
 
 struct LimitTests {
-  /// Arguments, the limit that they hit, and the entry and the words at which they do.
+  /// Arguments, the limit that they exceed, and the entry and the text of the error.
   struct Case: CustomTestStringConvertible {
     let arguments: [ByteString]
     let entry: String
@@ -59,7 +59,7 @@ struct LimitTests {
     #expect(outcome.errors.text.contains(option), "\(outcome.errors)")
   }
 
-  @Test func `What lies before the limit is shown`() throws {
+  @Test func `Entries before the limit are shown`() throws {
     let outcome = try Program.run("digest", "--max-total", "1KiB", "tar-all-kinds.tar")
     let shown =
       Content.hello.line("all/file") + Content.hello.line("all/hardlink") + Content.script.line("all/setuid")
@@ -95,7 +95,7 @@ struct LimitTests {
     #expect(outcome.errors.lines.count == 1)
   }
 
-  @Test func `An entry that nobody asked for costs nothing`() throws {
+  @Test func `An entry that was not requested costs nothing`() throws {
     let outcome = try Program.run("cat", "--max-total", "21", "tar-all-kinds.tar", "all/last")
     #expect(outcome == .done(Content.hello.bytes))
   }
@@ -103,7 +103,7 @@ struct LimitTests {
   @Test(arguments: [
     "", "K", "5X", "1.5M", "5MBB", "0x10", "5 M", "+5", "9223372036854775808", "8E", "9999999999G",
   ])
-  func `What is no size is wrong usage`(size: String) throws {
+  func `An invalid size is wrong usage`(size: String) throws {
     for option in ["--max-total", "--max-entry"] {
       let outcome = try Program.run("test", "\(option)", ByteString(size.utf8), "hello.txt.gz")
       #expect(outcome.end == .exit(2))
@@ -116,7 +116,7 @@ struct LimitTests {
     arguments: [
       "--max-total=-1", "--max-entry=-1K", "--max-entries=-1", "--max-entries=x", "--max-entries=1K",
     ])
-  func `A negative size and a number of entries that is none are wrong usage`(option: String) throws {
+  func `A negative size and an invalid number of entries are wrong usage`(option: String) throws {
     let outcome = try Program.run("test", "\(option)", "hello.txt.gz")
     #expect(outcome.end == .exit(2))
     #expect(outcome.output == "")

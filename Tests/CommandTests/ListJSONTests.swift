@@ -2,7 +2,7 @@ import TestSupport
 import Testing
 
 struct ListJSONTests {
-  @Test func `--json gives an object for each entry, with what the archive says of it`() throws {
+  @Test func `--json gives an object for each entry, with the archive's fields`() throws {
     let outcome = try Program.run("list", "--json", "tar-all-kinds.tar")
     let expected = try JSONLines(
       """
@@ -31,7 +31,7 @@ struct ListJSONTests {
     #expect(outcome.output.values.allSatisfy { $0 >= 0x20 || $0 == UInt8(ascii: "\n") })
   }
 
-  @Test func `A byte of a name that is not UTF-8 stands as U+F700 and the byte`() throws {
+  @Test func `A byte of a name that is not UTF-8 becomes U+F700 plus the byte`() throws {
     let outcome = try Program.run("list", "--json", "tar-latin1-name.tar")
     let objects = try JSONLines(outcome.output).objects
     #expect(
@@ -47,7 +47,7 @@ struct ListJSONTests {
       try JSONLines(outcome.output).objects.map { $0["mtime"] } == [.number(1_700_000_000), .number(-2)])
   }
 
-  @Test func `What an archive does not say is left out`() throws {
+  @Test func `Fields that an archive does not have are left out`() throws {
     let outcome = try Program.run("list", "--json", "hello.txt.gz")
     #expect(
       try JSONLines(outcome.output)

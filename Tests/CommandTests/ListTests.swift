@@ -69,7 +69,7 @@ struct ListTests {
     #expect(try command.run() == .done(expected))
   }
 
-  @Test func `What an archive does not say of a size is a dash`() throws {
+  @Test func `An unknown size is a dash`() throws {
     try Program.expect(
       "list", "hello.txt.gz", gives: .done("file                 -  2023-11-14T22:13:20Z  hello.txt\n"))
     try Program.expect(
@@ -82,7 +82,7 @@ struct ListTests {
     try Program.expect("list", "--json", ByteString(archive.utf8), gives: .done())
   }
 
-  @Test func `Times are told in UTC wherever the reader lives`() throws {
+  @Test func `Times are shown in UTC in every time zone`() throws {
     var command = Program.command("list", "tar-ustar.tar", "--include", "tree/")
     command.environment["TZ"] = "Asia/Kolkata"
     #expect(try command.run() == .done("directory            0  2023-11-14T22:13:20Z  tree/\n"))
@@ -91,7 +91,7 @@ struct ListTests {
   @Test(arguments: [
     0, -1, -2_208_988_800, 253_402_300_799, 253_402_300_800, -12_219_292_801, -62_135_596_801, 1 << 50,
   ])
-  func `A time is told as date(1) tells it, in any century`(seconds: Int64) throws {
+  func `A time is shown as by date(1), in any century`(seconds: Int64) throws {
     let date = try Command("date", "-u", "-d", "@\(seconds)", "+%Y-%m-%dT%H:%M:%SZ").run()
     try #require(date.end == .exit(0))
     let archive = ByteString.tar(ByteString.entry("when", modified: seconds))

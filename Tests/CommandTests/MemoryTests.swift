@@ -39,7 +39,7 @@ import Testing
     """
 
   private static let commands = [["list"], ["test"], ["digest"], ["run"], ["run", "--tree"]]
-  /// Programs that were not optimised take minutes to write such names, or to hash them.
+  /// Debug builds take minutes to write or hash such names.
   private static let cases =
     [("path", ["run"])] + ["SCHILY.xattr.user.a", "warnings"].flatMap { kind in commands.map { (kind, $0) } }
 
@@ -55,7 +55,7 @@ import Testing
         let outcome = try python.run()
         let numbers = outcome.output.text.split { " \n".contains($0) }.compactMap { Int($0) }
         try #require(numbers.count == 2, "\(outcome)")
-        // Done, over a limit, or the same before the command of `run`.
+        // Success, a limit, or either before the command of `run`.
         #expect([0, 3, 125].contains(numbers[0]), "\(outcome)")
         #expect(numbers[1] < 100 << 10, "\(command) \(sandbox): \(numbers[1]) KiB")
       }

@@ -2,7 +2,7 @@ import Glibc
 import TestSupport
 import Testing
 
-/// A process 1 that reaps no orphans, as in many a container, must not collect any of ours.
+/// A process 1 that reaps no orphans, as in many containers, must not accumulate this program's.
 @Suite(.enabled(if: PidNamespace.isPossible, "no pid namespace can be made here"))
 struct OrphanTests {
   @Test(

@@ -38,7 +38,7 @@ struct PassphraseTests {
     #expect(outcome.errors.text.contains("--passphrase-file"), "\(outcome.errors)")
   }
 
-  @Test func `A wrong passphrase is told from a missing one`() throws {
+  @Test func `A wrong passphrase is distinguished from a missing one`() throws {
     let outcome = try run(
       "cat", "secret.zip", "hello.txt", "--passphrase-file", "passphrases", passphrases: "wrong\n")
     #expect(outcome.end == .exit(1))

@@ -15,7 +15,7 @@ struct RecursiveTests {
     }
   }
 
-  @Test func `list shows inner entries behind their archive, under long names`() throws {
+  @Test func `list shows inner entries after their archive, under long names`() throws {
     let outcome = try Program.run(["list", "-r", "--json", "-"], input: Self.outer)
     #expect(outcome.end == .exit(0))
     #expect(
@@ -37,7 +37,7 @@ struct RecursiveTests {
     #expect(outcome == .done("hello\nworld\n"))
   }
 
-  @Test func `run names only what is nowhere, not what lies inside`() throws {
+  @Test func `run reports only names that exist nowhere, not those of inner entries`() throws {
     let outcome = try Program.run(
       ["run", "-r", "-", "--", "cat", "{in.tar/dir/in}", "{nope}"], input: Self.outer)
     #expect(outcome.end == .exit(2))
@@ -45,7 +45,7 @@ struct RecursiveTests {
     #expect(!outcome.errors.text.contains("no entry \"in.tar/dir/in\""))
   }
 
-  @Test func `test counts what lies inside too, and the limits hold for all of it`() throws {
+  @Test func `test counts inner entries too, and the limits apply to all of them`() throws {
     let outcome = try Program.run(["test", "-r", "-"], input: Self.outer)
     #expect(outcome.end == .exit(0))
     #expect(outcome.output.text == "-: OK, 4 entries, 3 with content, 2572 bytes\n")
@@ -55,7 +55,7 @@ struct RecursiveTests {
     #expect(try Program.run(["test", "-r", "--max-total", "2572", "-"], input: Self.outer).end == .exit(0))
   }
 
-  @Test func `Archives that lie too deep in each other are refused by name`() throws {
+  @Test func `Archives nested too deeply are refused by name`() throws {
     #expect(try Program.run(["test", "-r", "-"], input: .pipe(Self.nested(4))).end == .exit(0))
     let outcome = try Program.run(["test", "-r", "-"], input: .pipe(Self.nested(5)))
     #expect(outcome.end != .exit(0))

@@ -1,7 +1,7 @@
 import TestSupport
 import Testing
 
-/// Where `run` does not come to execute its command.
+/// Cases in which `run` does not execute its command.
 struct RunFailureTests {
   @Test func `A command that is not found exits 127`() throws {
     let outcome = try Program.run("run", "tar-ustar.tar", "--", "no-such-command-anywhere")
@@ -49,7 +49,7 @@ struct RunFailureTests {
     #expect(outcome == .failed(2, errors: says))
   }
 
-  @Test func `Of several names that are not there each is told, in their order`() throws {
+  @Test func `Each of several unknown names is reported, in order`() throws {
     let outcome = try Program.run(
       "run", "tar-all-kinds.tar", "--", "echo", "{zebra-crossing}", "{all/fil}", "{yellow-submarine}")
     let says: ByteString = """
@@ -62,7 +62,7 @@ struct RunFailureTests {
   }
 
   @Test(arguments: ["all/", "all/fifo"])
-  func `An entry without content is no file for a command`(name: String) throws {
+  func `An entry without content is not a file for a command`(name: String) throws {
     let outcome = try Program.run("run", "tar-all-kinds.tar", "--", "echo", "{\(name)}")
     #expect(outcome.end == .exit(2))
     #expect(outcome.output == "")
@@ -72,10 +72,10 @@ struct RunFailureTests {
 
   @Test(
     arguments: [
-      ("a{b", "\"a{b\" opens a brace and does not close it; write {{ for a brace."),
-      ("{", "\"{\" opens a brace and does not close it; write {{ for a brace."),
-      ("{{{", "\"{{{\" opens a brace and does not close it; write {{ for a brace."),
-      ("{}", "\"{}\" names no entry between its braces; write {{ for a brace."),
+      ("a{b", "\"a{b\" has a brace that is not closed; write {{ for a literal brace."),
+      ("{", "\"{\" has a brace that is not closed; write {{ for a literal brace."),
+      ("{{{", "\"{{{\" has a brace that is not closed; write {{ for a literal brace."),
+      ("{}", "\"{}\" has no name between its braces; write {{ for a literal brace."),
     ])
   func `A brace that does not close, or holds nothing, is wrong usage`(argument: String, says: String) throws
   {

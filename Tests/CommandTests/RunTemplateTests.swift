@@ -21,7 +21,7 @@ struct RunTemplateTests {
         == "\na b\n\\n\n*\n$HOME\nx" + [0xFF, 0xFE] + "\n")
   }
 
-  @Test func `A name becomes a path, wherever in the argument it stands`() throws {
+  @Test func `A name becomes a path anywhere in an argument`() throws {
     let output = try filled("{all/file}", "--in={all/file}", "{all/file}:{all/last}", "{{{all/file}}").text
     let paths = output.matches(of: #//proc/self/fd/\d+/#).map(\.output)
     try #require(paths.count == 5, "\(output)")
@@ -85,7 +85,7 @@ struct RunTemplateTests {
     try Program.expect("run", archive, "--", "cat", "{" + name + "}", gives: .done(content.bytes))
   }
 
-  @Test func `Of two entries of one name the last is taken, and that is said`() throws {
+  @Test func `Of two entries with the same name the last is used, with a warning`() throws {
     let outcome = try Program.run("run", "tar-duplicate-name.tar", "--", "cat", "{twice.txt}")
     let says: ByteString = """
       memarchive: tar-duplicate-name.tar: warning: entry "twice.txt": a later entry of the same name \
@@ -115,7 +115,7 @@ struct RunTemplateTests {
     }
   }
 
-  @Test func `Entries are executable only where the archive holds the command`() throws {
+  @Test func `Entries are executable only if the archive contains the command`() throws {
     let outcome = try Program.run(
       "run", "tree.tar.gz", "--", "sh", "-c", "exec \"$1\"", "sh", "{tree/run.sh}")
     #expect(outcome.end == .exit(126))

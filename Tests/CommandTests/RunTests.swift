@@ -1,7 +1,7 @@
 import TestSupport
 import Testing
 
-/// `run` becomes the command: its status, its process, its surroundings.
+/// `run` becomes the command: its status, its process, its environment.
 struct RunTests {
   @Test(arguments: [0, 1, 7, 125, 255] as [Int32])
   func `The command's exit status is the program's`(_ status: Int32) throws {
@@ -125,7 +125,7 @@ struct RunTests {
     #expect(outcome == .done("refused\n" * 4 + Content.hello.bytes))
   }
 
-  @Test func `What stands behind -- is the command's`() throws {
+  @Test func `Everything after -- belongs to the command`() throws {
     let outcome = try Program.run(
       "run", "-q", "tar-no-end-marker.tar", "-v", "--", "echo", "-q", "--help", "--")
     #expect(outcome == .done("-q --help --\n"))

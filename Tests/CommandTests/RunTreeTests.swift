@@ -102,7 +102,7 @@ struct RunTreeTests {
     }
   }
 
-  @Test func `What is not there, or not allowed, is said before the command runs`() throws {
+  @Test func `A missing or forbidden entry is reported before the command runs`() throws {
     let missing = try tree("tree.tar.gz", "--", "echo", "{tree/hello.tx}")
     #expect(missing.end == .exit(2))
     #expect(missing.output == "")
@@ -145,7 +145,7 @@ struct RunTreeTests {
     #expect(outcome.output.text.contains("libgreet.so"))
   }
 
-  // MARK: Other surroundings
+  // MARK: Other environments
 
   private let nobody: [ByteString] = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
   private var isRoot: Bool { (try? Command("id", "-u").run().output) == "0\n" }
@@ -189,7 +189,7 @@ struct RunTreeTests {
     #expect(outcome == .done("/srv/tree/hello.txt\n" + Content.hello.bytes))
   }
 
-  @Test func `Where user namespaces are forbidden the refused call is named`() throws {
+  @Test func `If user namespaces are forbidden, the refused call is named`() throws {
     let outcome = try bubblewrapped(
       ["--unshare-user", "--disable-userns", "--cap-drop", "ALL"], "run", "--tree", "tree.tar.gz", "--",
       "echo", "ran")
@@ -210,8 +210,8 @@ struct RunTreeTests {
     try expectRefusal(of: number, with: EPERM, says: "(\(name): ")
   }
 
-  /// A rename or a mount, anybody's, comes between each time.
-  @Test func `An openat2 that is to be asked again for ever is an error`() throws {
+  /// A rename or a mount by any process interferes each time.
+  @Test func `An openat2 that must be retried forever is an error`() throws {
     try expectRefusal(of: 437, with: EAGAIN, says: ": Resource temporarily unavailable)")
   }
 

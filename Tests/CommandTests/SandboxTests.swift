@@ -3,7 +3,7 @@ import Glibc
 import TestSupport
 import Testing
 
-/// --sandbox, --timeout, and what -v says of them.
+/// --sandbox, --timeout, and what -v reports about them.
 struct SandboxTests {
   private static let line = "zip-stored.zip: read by "
 
@@ -28,7 +28,7 @@ struct SandboxTests {
     }
   }
 
-  @Test func `Where there is none, auto warns in one line and required gives up`() throws {
+  @Test func `Without a sandbox, auto warns in one line and required gives up`() throws {
     let expected = try Program.run("digest", "--sandbox", "off", "tree.tar.gz")
     var command = Program.command("digest", "tree.tar.gz")
     command.environment["MEMARCHIVE_WORKER"] = "/nowhere"
@@ -45,7 +45,7 @@ struct SandboxTests {
     #expect(required.errors.text.contains("--sandbox off"), "\(required.errors)")
   }
 
-  /// A system that lacks one part, as strace(1) plays it.
+  /// A system that lacks one part, simulated by strace(1).
   @Test(
     .enabled(if: Trace.isPossible, "strace cannot attach to a process here"),
     arguments: [
@@ -69,7 +69,7 @@ struct SandboxTests {
     let automatic = try run("digest", "tree.tar.gz")
     #expect(automatic.end == .exit(0) && automatic.output == expected.output)
     #expect(
-      automatic.errors.text.hasPrefix("memarchive: warning: the sandbox is without \(part), "),
+      automatic.errors.text.hasPrefix("memarchive: warning: the sandbox lacks \(part), "),
       "\(automatic.errors)")
     #expect(automatic.errors.lines.count == 1)
     let listing = try run("list", "--sandbox", "auto", "tree.tar.gz")
@@ -92,7 +92,7 @@ struct SandboxTests {
   }
 
   @Test func `A worker ends with the program that it works for`() throws {
-    // The worker is the last that holds the reading end when the program is killed.
+    // When the program is killed, the worker is the last to hold the reading end.
     let ends = try PipeEnds()
     defer { close(ends.writing) }
     // Enough to begin with, and no end.
@@ -102,12 +102,12 @@ struct SandboxTests {
     command.input = .descriptor(ends.reading)
     let running = try command.start()
     close(ends.reading)
-    // The first line comes when the worker is at work.
+    // The first line appears once the worker is reading.
     var byte: UInt8 = 0
     let read = Glibc.read(running.errorDescriptor, &byte, 1)
     #expect(read == 1)
     kill(running.pid, SIGKILL)
-    // With no reader left, the writing end is in error, poll(2).
+    // Without a reader, the writing end reports an error, poll(2).
     var state = pollfd(fd: ends.writing, events: 0, revents: 0)
     #expect(poll(&state, 1, 30_000) == 1)
     #expect(state.revents & Int16(POLLERR) != 0)

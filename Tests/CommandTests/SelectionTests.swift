@@ -3,7 +3,7 @@ import Testing
 
 /// --include and --exclude.
 struct SelectionTests {
-  /// Options and the entries of tar-all-kinds.tar that are left.
+  /// Options and the entries of tar-all-kinds.tar that they select.
   static let cases: [([String], [String])] = [
     (["--include", "all/file"], ["all/file"]),
     (["--include", "*link"], ["all/symlink", "all/hardlink"]),
@@ -19,7 +19,7 @@ struct SelectionTests {
   ]
 
   @Test(arguments: cases)
-  func `Only entries are listed that a glob includes and none excludes`(options: [String], names: [String])
+  func `Only entries that a glob includes and none excludes are listed`(options: [String], names: [String])
     throws
   {
     let outcome = try Program.run(
@@ -29,7 +29,7 @@ struct SelectionTests {
     #expect(Set(try JSONLines(outcome.output).objects.map { $0["name"] }) == Set(names.map { .text($0) }))
   }
 
-  @Test func `digest and test keep to the globs as well`() throws {
+  @Test func `digest and test apply the globs as well`() throws {
     let outcome = try Program.run(
       "digest", "--include", "*hardlink", "--include", "*last", "tar-all-kinds.tar")
     #expect(outcome == .done(Content.hello.line("all/hardlink") + Content.hello.line("all/last")))

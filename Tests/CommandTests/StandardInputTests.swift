@@ -1,7 +1,7 @@
 import TestSupport
 import Testing
 
-/// `-` in place of an archive: a pipe, or a file that was redirected.
+/// `-` instead of an archive: a pipe, or a redirected file.
 struct StandardInputTests {
   static let archives = [
     "tar-all-kinds.tar", "zip-deflated.zip", "7z-lzma2.7z", "tree.tar.gz", "hello.txt.zst",
@@ -93,12 +93,12 @@ struct StandardInputTests {
     #expect(file.output == "")
   }
 
-  @Test func `What was redirected is read from its beginning and left where it stood`() throws {
+  @Test func `A redirected file is read from its beginning and its offset is kept`() throws {
     let outcome = try Program.shell("{ $m list - > /dev/null; wc -c; } < hello.txt.gz")
     #expect(outcome == .done("\(try Fixture.bytes("hello.txt.gz").count)\n"))
   }
 
-  @Test func `Without a standard input, that is said, with exit 4`() throws {
+  @Test func `A missing standard input is reported with exit 4`() throws {
     let outcome = try Program.run("list", "-", input: .closed)
     #expect(outcome.end == .exit(4))
     #expect(outcome.output == "")

@@ -56,7 +56,7 @@ extension Fixture {
     }
   }
 
-  /// All names of a file stand for the content that one of them carries; in cpio's newc that is the last.
+  /// All names of a file share the content that one of them carries; in cpio's newc that is the last.
   private func digest(of entry: Entry) -> String? {
     guard entry.kind == "file" || entry.kind == "hardlink" else { return nil }
     if entry.size > 0 { return entry.sha256 }

@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// What an archive says must not do anything to the terminal that shows it.
+/// An archive must not be able to control the terminal that shows its names.
 struct TerminalTests {
   /// A name in an archive, and how a terminal shows it.
   private static let names: [(name: ByteString, shown: ByteString)] = [
@@ -37,7 +37,7 @@ struct TerminalTests {
         && ($0.properties.generalCategory == .control || $0.properties.isBidiControl || $0 == "\u{2028}")
     }
     #expect(harmful.isEmpty, "\(bytes)", sourceLocation: sourceLocation)
-    // A byte of C1 that is part of no character.
+    // A C1 byte that is not part of a character.
     #expect(
       !EscapedBytes(bytes).stray.contains { (0x80..<0xA0).contains($0) }, "\(bytes)",
       sourceLocation: sourceLocation)
@@ -52,7 +52,7 @@ struct TerminalTests {
     #expect(shown == Self.names.map(\.shown) + ["lnk -> \\u{1B}[31mx\\ny"])
   }
 
-  @Test func `digest marks a name that it escapes for a terminal as sha256sum marks its own`() throws {
+  @Test func `digest marks a name escaped for a terminal as sha256sum marks its own`() throws {
     let output = try onTerminal("exec $m digest -q esc.tar")
     expectHarmless(output)
     let digest = try Program.run("digest", "-", input: .pipe(ByteString.tar(ByteString.entry("x", "x"))))
@@ -84,7 +84,7 @@ struct TerminalTests {
     #expect(names == expected + ["lnk -> \u{1B}[31mx\\ny"])
   }
 
-  @Test func `Standard error has an escape for each, wherever it goes`() throws {
+  @Test func `Standard error always has an escape for each`() throws {
     let outcome = try Program.run("list", "-v", "-", input: .pipe(Self.archive))
     expectHarmless(outcome.errors)
     for entry in Self.names where entry.name != "back\\u{1B}" {
@@ -99,7 +99,7 @@ struct TerminalTests {
     #expect(missing == .failed(2, errors: says))
   }
 
-  @Test func `JSON says the same by its own escapes`() throws {
+  @Test func `JSON uses its own escapes`() throws {
     let outcome = try Program.run("list", "--json", "-", input: .pipe(Self.archive))
     expectHarmless(outcome.output)
     let names = try JSONLines(outcome.output).objects.map { $0["name"] }

@@ -5,7 +5,7 @@ import Testing
 struct TimeoutTests {
   private static let count = 100
 
-  /// Archives in an archive, each of which takes some hundredths of a second, and all of them more than the timeout.
+  /// Archives in an archive, each of which takes a few hundredths of a second, and all together more than the timeout.
   private func withArchives(_ body: (String) throws -> Void) throws {
     try withTemporaryDirectory { directory in
       let made = try Program.shell(
@@ -43,14 +43,14 @@ struct TimeoutTests {
         #expect(outcome.end == .exit(status), "\(arguments) \(outcome)")
         #expect(outcome.errors.text.contains("longer than"), "\(arguments) \(outcome)")
         #expect(outcome.errors.lines.count == 1, "\(arguments) \(outcome)")
-        // One of them takes less.
+        // One alone takes less.
         command.arguments = command.arguments.map { $0 == "outer.tar" ? "one.tar" : $0 == "0.3" ? "60" : $0 }
         if arguments[0] == "test" { #expect(try command.run().end == .exit(0)) }
       }
     }
   }
 
-  @Test func `--keep-going does not go on behind it`() throws {
+  @Test func `--keep-going does not continue after it`() throws {
     try withArchives { directory in
       var command = Program.command("test", "-r", "--keep-going", "--timeout", "0.3", "outer.tar")
       command.directory = directory
@@ -60,7 +60,7 @@ struct TimeoutTests {
     }
   }
 
-  @Test func `It holds while a pipe is kept for a second reading`() throws {
+  @Test func `It applies while a pipe is copied for a second reading`() throws {
     let outcome = try Program.shell(
       "(cat tar-ustar.tar; exec sleep 30) | { $m cat --timeout 0.3 - tree/link; echo $? >&2; kill 0; }")
     #expect(outcome.errors.text.contains("--timeout"), "\(outcome.errors)")

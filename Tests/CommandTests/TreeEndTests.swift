@@ -3,9 +3,9 @@ import Glibc
 import TestSupport
 import Testing
 
-/// `run --tree` and kill -9: of whoever it strikes, nothing is left.
+/// `run --tree` and kill -9: whichever process is killed, nothing is left.
 ///
-/// As root: what entered a user namespace and executed nothing since may be looked at by nobody else, proc(5).
+/// As root: nobody else may inspect a process that has entered a user namespace and not executed a program since, proc(5).
 @Suite(.enabled(if: geteuid() == 0))
 struct TreeEndTests {
   /// Starts a command in a tree that waits for the end of its standard input, and then reads a file of the tree; with the
@@ -40,13 +40,14 @@ struct TreeEndTests {
     #expect(outcome.end == .signal(SIGKILL))
   }
 
-  @Test func `The process that frees the tree has nothing open but what tells the command's end`() throws {
+  @Test func `The process that frees the tree has only one descriptor, which shows the command's end`() throws
+  {
     let outcome = try withWaiting { running, _, others in
       let other = try #require(others.first).pid
       let open = try FileManager.default.contentsOfDirectory(atPath: "/proc/\(other)/fd")
         .map { try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(other)/fd/\($0)") }
       #expect(open.count == 1 && open[0].contains("pidfd"), "\(open)")
-      // Neither the command's child nor of its session: it waits for none, and its terminal is its own.
+      // Neither a child of the command nor in its session: the command waits for no such child, and its terminal is its own.
       let status = try String(contentsOfFile: "/proc/\(other)/status", encoding: .utf8)
       #expect(!status.contains("PPid:\t\(running.pid)\n"))
       #expect(getsid(other) == other)

@@ -1,7 +1,7 @@
 import TestSupport
 import Testing
 
-/// Archives that end too early: as many entries as GNU tar sees are shown, then the error.
+/// Archives that end too early: the entries that GNU tar sees are shown, then the error.
 struct TruncationTests {
   @Test(
     arguments: [
@@ -9,7 +9,7 @@ struct TruncationTests {
       ("tar-300-entries.tar.gz", 300), ("tar-300-entries.tar.gz", 1500), ("tar-300-entries.tar.gz", 2900),
       ("tar-ustar.tar", 512 * 5 + 100), ("tar-ustar.tar", 512 * 6 + 100),
     ])
-  func `The entries in front of a cut are listed, then the cut is reported`(fixture: String, length: Int)
+  func `The entries before a cut are listed, then the cut is reported`(fixture: String, length: Int)
     throws
   {
     try withTemporaryDirectory { directory in
@@ -57,7 +57,7 @@ struct TruncationTests {
     #expect(outcome == .failed(1, output: all.output, errors: says))
   }
 
-  @Test func `A zip without its directory shows what its local headers tell`() throws {
+  @Test func `A zip without its directory is listed by its local headers`() throws {
     let cut = try Damage.cutting("zip-stored.zip", to: 300)
     let outcome = try Program.run("cat", "-", "tree/hello.txt", "tree/run.sh", input: .pipe(cut))
     #expect(outcome.end == .exit(1))

@@ -2,7 +2,7 @@ import TestSupport
 import Testing
 
 struct UsageTests {
-  /// What is wrong, the arguments, and the first line of what is said about it.
+  /// Wrong arguments, and the first line of the error.
   struct Mistake: CustomTestStringConvertible {
     let arguments: [ByteString]
     let says: ByteString
@@ -26,9 +26,9 @@ struct UsageTests {
     Mistake("test", says: "Error: Missing expected argument '<archive> ...'"),
     Mistake("test", "--max-total", says: "Error: Missing value for '--max-total <size>'"),
     Mistake("run", says: "Error: Missing expected argument '<archive>'"),
-    Mistake("run", "tar-ustar.tar", says: "Error: Give the command behind --, or --exec."),
-    Mistake("run", "tar-ustar.tar", "--", says: "Error: Give the command behind --, or --exec."),
-    Mistake("run", "tar-ustar.tar", "true", says: "Error: Give the command behind --, or --exec."),
+    Mistake("run", "tar-ustar.tar", says: "Error: Give the command after --, or use --exec."),
+    Mistake("run", "tar-ustar.tar", "--", says: "Error: Give the command after --, or use --exec."),
+    Mistake("run", "tar-ustar.tar", "true", says: "Error: Give the command after --, or use --exec."),
     Mistake("run", "--", "true", says: "Error: Missing expected argument '<archive>'"),
   ]
 
@@ -45,21 +45,21 @@ struct UsageTests {
       outcome.errors.lines.contains { $0.text.hasPrefix(usage) }, "a line that begins with \"\(usage)\"")
   }
 
-  @Test func `Wrong usage is told with its error, the usage and where help is`() throws {
+  @Test func `Wrong usage is reported with the error, the usage and where to find help`() throws {
     let outcome = try Program.run("run", "tar-ustar.tar")
     #expect(
       outcome
         == .failed(
           2,
           errors: """
-            Error: Give the command behind --, or --exec.
+            Error: Give the command after --, or use --exec.
             Usage: memarchive run <archive> [<options>] -- <command> [<arg> ...]
               See 'memarchive run --help' for more information.
 
             """))
   }
 
-  @Test func `A name that begins with a dash is taken behind --`() throws {
+  @Test func `A name that begins with a dash can be given after --`() throws {
     try Program.expect("cat", "tar-odd-names.tar", "--", "-rf", gives: .done(Content.hello.bytes))
   }
 }

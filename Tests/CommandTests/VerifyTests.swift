@@ -40,7 +40,9 @@ struct VerifyTests {
     #expect(try Program.shell(script) == .done(expected))
   }
 
-  @Test func `When descriptors run out and each entry is to have one, that is said with exit 4`() throws {
+  @Test func `When descriptors run out and each entry must have one, the error is reported with exit 4`()
+    throws
+  {
     let outcome = try Program.shell(
       "ulimit -n 64; exec $m test --hold --storage dedicated tar-300-entries.tar.gz")
     #expect(outcome.end == .exit(4))
@@ -59,7 +61,7 @@ struct VerifyTests {
     #expect(outcome.output.values.count >= 60)
   }
 
-  @Test func `An archive that fails has its line too, and the gravest status wins`() throws {
+  @Test func `An archive that fails has its line too, and the worst status wins`() throws {
     try withTemporaryDirectory { directory in
       try Damage.loneGzip().write(to: directory + "/bad.gz")
       let good = ByteString((Fixture.directory + "/tar-ustar.tar").utf8)
@@ -90,7 +92,7 @@ struct VerifyTests {
     try Program.expect("test", "-q", "tar-no-end-marker.tar", gives: .done(line))
   }
 
-  @Test func `-v says each entry on standard error`() throws {
+  @Test func `-v reports each entry on standard error`() throws {
     let outcome = try Program.run("test", "-v", "cpio-newc-hardlink.cpio")
     let says: ByteString = """
       memarchive: cpio-newc-hardlink.cpio: file between
@@ -101,7 +103,7 @@ struct VerifyTests {
       """
     #expect(outcome.end == .exit(0))
     #expect(outcome.output == "cpio-newc-hardlink.cpio: OK, 4 entries, 3 with content, 1499 bytes\n")
-    // One more line says what protected the extraction.
+    // Another line reports the protection of the extraction.
     #expect(outcome.errors.text.hasPrefix(says.text), "\(outcome.errors)")
     #expect(outcome.errors.lines.count == 5)
   }

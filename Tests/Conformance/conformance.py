@@ -40,7 +40,7 @@ VERDICTS = ["agree", "stricter", "laxer", "wrong", "crash", "hang"]
 KINDS = {"files": "file", "dirs": "directory", "symlinks": "symlink", "hardlinks": "hardlink"}
 # 7z-only: 7z read it with the passphrase of the manifest, and libarchive could not.
 GOOD_ENDS = {"OK", "WARN", "7z-only"}
-NOT_ALLOWED = "is not among those that are allowed"
+NOT_ALLOWED = "is not among the allowed formats"
 
 
 class File(NamedTuple):

@@ -4,7 +4,7 @@ import Testing
 
 /// The archives of the matrix.
 enum Archives {
-  /// Where `make` put them, for a run that can write nowhere; otherwise they are made here, once, and taken away at the end.
+  /// Made by `make` for a run that cannot write anywhere; otherwise made here, once, and removed at the end.
   private static let made = Result { () throws -> String in
     if let given = ProcessInfo.processInfo.environment["MEMARCHIVE_CONSUMER_ARCHIVES"] { return given }
     let directory = FileManager.default.temporaryDirectory.appending(

@@ -13,7 +13,7 @@ enum Way: String, CaseIterable, Sendable {
   case mounted
 }
 
-/// A program that takes paths, and what it says when it finds what it wants: a row of the matrix.
+/// A program that takes paths, and its output when it finds its file: a row of the matrix.
 struct Consumer: CustomTestStringConvertible, Sendable {
   /// As in the article.
   let name: String
@@ -35,7 +35,7 @@ struct Consumer: CustomTestStringConvertible, Sendable {
 }
 
 extension Consumer {
-  /// Those that every run of the tests has.
+  /// The programs of every test run.
   static let always = [
     Consumer(
       "FluidSynth: a SoundFont and a tune", "demo",
@@ -46,16 +46,16 @@ extension Consumer {
       says: "MemArchive Pixel Regular"),
     Consumer(
       "libsndfile, by sndfile-info", "sndfile", ["sndfile-info", "{tone.wav}"], says: "Sample Rate : 8000"),
-    // file(1) tells what a link is, and not what it leads to.
+    // file(1) describes a link rather than its target.
     Consumer(
       "libmagic, by file", "magic", ["file", "-b", "{picture}"], says: magic, works: [.tree, .mounted]),
     Consumer("libmagic, by file -L", "magic", ["file", "-bL", "{picture}"], says: magic),
-    // It resolves links and opens what they are called.
+    // It resolves links and opens the resulting name.
     Consumer(
       "SQLite, by sqlite3", "sqlite", ["sqlite3", "-readonly", "{data.db}", "select sum(n) from t"],
       says: "42",
       works: [.mounted]),
-    // The DTD lies beside it.
+    // The DTD is beside it.
     Consumer(
       "libxml2, by xmllint --valid", "xml", ["xmllint", "--nonet", "--valid", "--noent", "{letter.xml}"],
       says: "<text>from the DTD beside it</text>", works: [.tree, .mounted]),
@@ -74,7 +74,7 @@ extension Consumer {
         "python3", "-c", "import ctypes, sys; print([ctypes.CDLL(name) for name in sys.argv[1:]][1].outer())",
         "{libinner.so}", "{libouter.so}",
       ], says: "43"),
-    // A script's directory is that of what its link leads to.
+    // A script's directory is that of its link's target.
     Consumer(
       "Python: a program with a package", "package", ["python3", "{app/__main__.py}"],
       says: "a package says hello to python", works: [.tree, .mounted]),
@@ -86,15 +86,15 @@ extension Consumer {
     Consumer(
       "librsvg: a drawing", "svg", ["sh", "-c", "rsvg-convert \"$1\" | file -b -", "sh", "{plain.svg}"],
       says: "PNG image data, 8 x 8"),
-    // It resolves the drawing's path and looks beside it; 90 bytes are the picture that stays empty.
+    // It resolves the drawing's path and looks beside it; an empty picture has 90 bytes.
     Consumer(
       "librsvg: a drawing with a picture beside it", "svg",
       ["sh", "-c", "rsvg-convert \"$1\" | wc -c", "sh", "{linked.svg}"], says: "95", works: [.mounted]),
   ]
 
-  /// Those of `make consumers`.
+  /// The programs of `make consumers`.
   static let more = [
-    // Its format has no mark of its own.
+    // Its format has no signature.
     Consumer(
       "ffprobe, by extension", "film",
       ["ffprobe", "-v", "error", "-show_entries", "format=format_name", "-of", "csv=p=0", "{raw.g722}"],
@@ -135,11 +135,11 @@ extension Consumer {
 
   private static let magic: ByteString = "PNG image data, 31 x 17, 8-bit/color RGB"
 
-  /// FluidSynth says the same of silence and of music: whether its samples are any.
+  /// FluidSynth prints the same for silence and for music, so the samples have to be examined.
   private static let loudness =
     #"fluidsynth -niq -T raw -O s16 -F /dev/stdout "$1" "$2" 2>/dev/null | "# + measure
 
-  /// A command that tells music from silence.
+  /// A command that distinguishes music from silence.
   static let measure = #"""
     python3 -c '
     import array, sys

@@ -4,7 +4,7 @@ import MemArchive
 import SystemPackage
 import Testing
 
-/// C libraries in this process, loaded by name as any program would, on the bytes and paths of files in memory.
+/// C libraries in this process, loaded by name as by any program, with the bytes and paths of files in memory.
 struct LibraryConsumerTests {
   /// SF_INFO of sndfile.h.
   private struct Info {
@@ -16,7 +16,7 @@ struct LibraryConsumerTests {
     var seekable: CInt = 0
   }
 
-  /// A C function of a library of the system, which stays loaded.
+  /// A C function of a system library, which stays loaded.
   private func function<Function>(_ name: String, _ library: String, as type: Function.Type) throws
     -> Function
   {
@@ -29,7 +29,7 @@ struct LibraryConsumerTests {
     return try #require(files[name])
   }
 
-  @Test func `SQLite takes a database's bytes, where no path will do`() throws {
+  @Test func `SQLite takes a database's bytes, because no path works`() throws {
     let library = "libsqlite3.so.0"
     typealias Pointer = OpaquePointer
     let open = try function(
@@ -104,7 +104,7 @@ struct LibraryConsumerTests {
       try check(sound, info)
     }
     info = Info()
-    // It closes the descriptor, which is its own.
+    // The library owns the descriptor and closes it.
     let sound = openDescriptor(try file.reopen().rawValue, 0x10, &info, 1)
     try check(sound, info)
   }
@@ -133,7 +133,7 @@ struct LibraryConsumerTests {
     #expect(try file.withPath { named(magic, $0).map { String(cString: $0) } } == "image/png")
   }
 
-  @Test func `A library that needs a second one opens behind it, and in a tree by itself`() throws {
+  @Test func `A library that needs another one opens after it, and in a tree by itself`() throws {
     typealias Outer = @convention(c) () -> CInt
     let files = try ArchiveReader(path: Archives.path("libraries")).extract()
     let outer = try #require(files["libouter.so"])
@@ -149,7 +149,7 @@ struct LibraryConsumerTests {
     }
   }
 
-  @Test func `A library that lacks the one it needs is told in the loader's words`() async {
+  @Test func `A library that lacks the one it needs is reported in the loader's words`() async {
     await #expect(processExitsWith: .success) {
       let files = try ArchiveReader(path: Archives.path("libraries")).extract()
       do { _ = try files["libouter.so"]!.openLibrary() } catch let error as ArchiveError {

@@ -4,14 +4,12 @@ import MemArchive
 import TestSupport
 import Testing
 
-/// Real programs on real content, in each of the four ways; also that which does not work is asserted, so that the article
-/// tells the truth.
+/// Real programs on real content, in each of the four ways. Failures are asserted too, so that the article stays true.
 struct MatrixTests {
   static let consumers = Consumer.always + (Archives.withMore ? Consumer.more : [])
 
   @Test(arguments: consumers, Way.allCases)
-  func `A program finds what it wants, or does not, as the article says`(consumer: Consumer, way: Way) throws
-  {
+  func `A program finds its file, or does not, as the article says`(consumer: Consumer, way: Way) throws {
     let outcome = try run(consumer, way)
     let works = outcome.output.text.contains(consumer.says.text)
     #expect(works == consumer.works.contains(way), "\(way): \(outcome)")
@@ -55,7 +53,7 @@ struct MatrixTests {
     }
   }
 
-  /// Calls `body` with a path of each file under its own name, as other processes see it.
+  /// Calls `body` with a path of each file under its own name, as seen by other processes.
   private func withNamedPaths<Result>(
     _ names: ArraySlice<String>, _ files: MemFiles, _ paths: [String: String],
     _ body: ([String: String]) throws -> Result
@@ -69,7 +67,7 @@ struct MatrixTests {
   }
 }
 
-/// `{NAME}` in an argument, as `memarchive run` has it.
+/// `{NAME}` in an argument, as in `memarchive run`.
 private struct Template {
   private let text: String
 

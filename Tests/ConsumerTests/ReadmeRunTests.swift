@@ -9,7 +9,7 @@ struct ReadmeRunTests {
     (try? Repository.text(of: "README.md"))?
     .split(separator: "\n").filter { $0.hasPrefix("memarchive run") }.map(String.init) ?? []
 
-  /// What a line is known by, and what comes out of it.
+  /// A part of each line, and its output.
   private static let outcomes: [(part: String, says: String)] = [
     ("fluidsynth", "loud"), ("ls -l", "libgreet.so"), ("sqlite3", "42"),
     ("--hold", "a package says hello to python"), ("--exec", "a program says hello"),
@@ -22,7 +22,7 @@ struct ReadmeRunTests {
     }
   }
 
-  /// Archives are made for it, which takes a place that can be written.
+  /// Making its archives needs a writable directory.
   @Test(.enabled(if: access(NSTemporaryDirectory(), W_OK) == 0), arguments: outcomes)
   func `The example works`(part: String, says: String) throws {
     let line = try #require(Self.lines.first { $0.contains(part) })
@@ -42,7 +42,7 @@ struct ReadmeRunTests {
     }
   }
 
-  /// The archives that the lines name.
+  /// The archives named by the lines.
   private static let making = """
     set -e
     cp "$0" demo.zip

@@ -23,7 +23,7 @@ def run(*command, cwd=None):
 
 
 def png(width, height, pixel):
-    """A PNG of one colour (ISO 15948): true colour, 8 bits."""
+    """A PNG of one color (ISO 15948): true color, 8 bits."""
     def chunk(kind, data):
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
     rows = (b"\0" + bytes(pixel) * width) * height

@@ -4,14 +4,14 @@ import MemArchiveFoundation
 import TestSupport
 import Testing
 
-/// What Foundation's types take from and give to sealed files.
+/// Conversions between Foundation's types and sealed files.
 struct FoundationTests {
   /// A zip of stored entries that others wrote.
   private let archive = Repository.url("Fixtures/demo/demo.zip")
   private let content = Array("hello, world".utf8)
 
   @Test func `Data refers to the file's own memory`() throws {
-    // Data keeps a few bytes in itself, whoever lends them.
+    // Data stores a few bytes inline, even with bytesNoCopy.
     let content = [UInt8](0..<200)
     let file = try MemFile(name: "x", bytes: content)
     let data = try file.data()
@@ -20,7 +20,7 @@ struct FoundationTests {
     #expect(data.withUnsafeBytes { UInt(bitPattern: $0.baseAddress) } == own)
   }
 
-  @Test func `Data keeps the file, and lets it go`() throws {
+  @Test func `Data keeps the file alive, and releases it`() throws {
     weak var released: MemFile?
     do {
       var file: MemFile? = try MemFile(name: "x", bytes: [UInt8](repeating: 7, count: 100_000))
@@ -76,7 +76,7 @@ struct FoundationTests {
     try handle.close()
   }
 
-  @Test func `A URL that is no file's is refused`() throws {
+  @Test func `A URL that is not a file URL is refused`() throws {
     let url = try #require(URL(string: "https://example.org/a.zip"))
     let error = #expect(throws: ArchiveError.self) { try ArchiveReader(url: url) }
     #expect(error?.code == .system)

@@ -1,6 +1,6 @@
 import MemArchive
 
-/// Anything at all: what is handed out keeps its promises.
+/// Any input: returned files keep their promises.
 enum ArchiveCheck {
   static func run(_ input: [UInt8]) {
     var options = ExtractionOptions.fuzzing

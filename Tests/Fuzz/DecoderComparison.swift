@@ -1,6 +1,6 @@
 import MemArchive
 
-/// A decoder may refuse what libarchive's filter lets pass, and never gives other bytes.
+/// A decoder may refuse content that libarchive's filter accepts, but never returns different bytes.
 enum DecoderComparison {
   private struct Result {
     var bytes: [UInt8] = []
@@ -10,13 +10,13 @@ enum DecoderComparison {
   static func run(_ input: [UInt8]) {
     let ours = decode(input, by: .own)
     let theirs = decode(input, by: .libarchive)
-    // Where both stop at an error, one may have given more of what came before it.
+    // If both stop at an error, one may have returned more of the content before it.
     let count = min(ours.bytes.count, theirs.bytes.count)
     guard ours.bytes[..<count] == theirs.bytes[..<count] else {
       report("the bytes differ within the first \(count)")
     }
     guard ours.error == nil, theirs.error == nil else { return }
-    // Behind zeros, libarchive takes a further gzip member for garbage, as gzip(1) does; Python reads it, and so do we.
+    // After zeros, libarchive considers another gzip member garbage, as gzip(1) does; Python reads it, and so does this library.
     let goesOnBehindZeros = input.starts(with: [0x1F, 0x8B]) && ours.bytes.count > theirs.bytes.count
     guard ours.bytes.count == theirs.bytes.count || goesOnBehindZeros else {
       report("\(ours.bytes.count) bytes, and by libarchive \(theirs.bytes.count)")

@@ -3,17 +3,17 @@ import MemArchive
 /// What libFuzzer calls with each input (https://llvm.org/docs/LibFuzzer.html). A target returns when the library
 /// behaves, and stops the process when it does not; so does every trap and every report of the address sanitizer.
 enum FuzzTarget: String, CaseIterable {
-  /// Zip: the own reader against libarchive.
+  /// Zip: `ZipReader` against libarchive.
   case zip
   /// One decoder each, against libarchive's filter.
   case gzip, xz, lzma, lzip, zstd, lz4
   /// Names and links, whatever bytes they are of.
   case names
-  /// What a worker says to its parent.
+  /// A worker's messages to its host.
   case worker
-  /// What is read of RAR without libarchive: its headers.
+  /// RAR headers, which are read without libarchive too.
   case rar
-  /// Everything that is read without further ado, with the archives inside it.
+  /// All formats that are read by default, with the archives inside them.
   case archive
 
   func run(_ input: [UInt8]) {
@@ -29,7 +29,7 @@ enum FuzzTarget: String, CaseIterable {
 }
 
 private let target: FuzzTarget = {
-  // libFuzzer passes over what begins with two dashes.
+  // libFuzzer ignores arguments that begin with two dashes.
   let word = CommandLine.arguments.last { $0.hasPrefix("--target=") }?.dropFirst("--target=".count)
   guard let target = FuzzTarget(rawValue: String(word ?? "")) else {
     fatalError("name a target: --target=\(FuzzTarget.allCases.map(\.rawValue).joined(separator: "|"))")
@@ -37,13 +37,13 @@ private let target: FuzzTarget = {
   return target
 }()
 
-/// One input; always 0, as libFuzzer wants it.
+/// Runs one input; always returns 0, as libFuzzer requires.
 @c(LLVMFuzzerTestOneInput) public func testOneInput(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
   unsafe target.run(Array(UnsafeBufferPointer(start: start, count: count)))
   return 0
 }
 
-/// Says what is wrong and ends the process, which makes libFuzzer keep the input.
+/// Reports a failure and ends the process, which makes libFuzzer keep the input.
 func report(_ what: String) -> Never { fatalError(what) }
 
 extension ExtractionOptions {

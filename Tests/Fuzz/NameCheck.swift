@@ -1,7 +1,7 @@
 import MemArchive
 
 /// A tar of entries whose names and link targets are the lines of the input, cut to what a header holds: each name's
-/// bytes are had back, each file is found under its name, and no two names become one.
+/// bytes can be recovered, each file is found under its name, and no two names become one.
 enum NameCheck {
   static func run(_ input: [UInt8]) {
     let encodings: [String?] = [nil, "CP437", "SHIFT_JIS", "UTF-16LE", "ISO-2022-JP"]
@@ -25,7 +25,7 @@ enum NameCheck {
     let raw = found.entries.map(\.rawName)
     guard raw == lines || !found.errors.isEmpty else { report("names became \(raw)") }
     guard options.encoding == nil, found.errors.isEmpty else { return }
-    // Of two entries with one name the later one wins, a link that leads nowhere too.
+    // The later of two entries with the same name wins, even if it is a link that leads nowhere.
     let links = Set(found.entries.filter { $0.kind != .file }.map(\.rawName))
     for name in files.subtracting(links) {
       guard let entry = found.entries.last(where: { $0.rawName == name && $0.kind == .file }) else {

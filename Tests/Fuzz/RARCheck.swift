@@ -1,7 +1,7 @@
 import MemArchive
 
-/// Any bytes are headers of RAR or none, as they are and behind either signature, which a fuzzer need not find; and there
-/// are no more files than headers have room for.
+/// Any bytes are RAR headers or an error, as they are and after either signature (which a fuzzer need not find then); and
+/// there are no more files than there is room for headers.
 enum RARCheck {
   private static let mark: [UInt8] = [0x52, 0x61, 0x72, 0x21, 0x1A, 0x07]
   /// The shortest header has 7 bytes in RAR 4, and in RAR 5 as many with its checksum and sizes.

@@ -1,6 +1,6 @@
 import MemArchive
 
-/// Any bytes are a message of a worker's or none; what was understood can be said again, and means the same; and how a
+/// Any bytes are a worker's message or an error; a decoded message encodes and decodes to itself; and how a
 /// packet's bytes are cut into pieces makes no difference.
 enum WorkerCheck {
   static func run(_ input: [UInt8]) {

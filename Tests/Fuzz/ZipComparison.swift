@@ -1,6 +1,6 @@
 import MemArchive
 
-/// Whatever both readers hand out under one name has the same bytes: both have verified the checksum.
+/// Files that both readers return under one name have the same bytes: both have verified the checksum.
 enum ZipComparison {
   static func run(_ input: [UInt8]) {
     let found = files(input, by: .own)
@@ -16,7 +16,7 @@ enum ZipComparison {
       }
     }
     guard let theirs = files(input, by: .libarchive) else { return }
-    // Where headers contradict each other, the own reader has left the archive to libarchive.
+    // If headers contradict each other, `ZipReader` has left the archive to libarchive.
     for (name, file) in ours {
       guard let other = theirs[name], other.entry?.size == file.entry?.size else { continue }
       guard file.content == other.content else { report("\"\(name)\" differs") }

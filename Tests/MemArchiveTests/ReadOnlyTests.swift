@@ -4,8 +4,8 @@ import MemArchive
 import TestSupport
 import Testing
 
-/// The library where no file system can be written. `make test` runs these once more inside bubblewrap with every
-/// file system read-only; in an ordinary run they show that the library asks for nothing else.
+/// The library without a writable file system. `make test` runs these again inside bubblewrap with every
+/// file system read-only; in an ordinary run they show that the library needs nothing else.
 struct ReadOnlyTests {
   /// Whether nothing can be written here.
   private static let isReadOnly = ["/tmp", "/dev/shm", "/var/tmp", "."].allSatisfy { (directory: String) in

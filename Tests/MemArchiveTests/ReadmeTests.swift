@@ -30,7 +30,7 @@ struct ReadmeTests {
   }
 
   #if arch(x86_64)
-  /// In a process of its own, for the working directory is everybody's.
+  /// In a process of its own, because the working directory is shared.
   @Test func `The example calls a library that is only in an archive`() async {
     await #expect(processExitsWith: .success) {
       guard chdir(Repository.path("")) == 0 else { exit(1) }

@@ -1,7 +1,7 @@
 import MemArchive
 import TestSupport
 
-/// What was read of an archive beside what its own tool unpacked.
+/// Compares an archive's entries with what its own tool unpacked.
 struct Comparison {
   private let rules: Rules
   private let files: MemFiles
@@ -22,7 +22,7 @@ struct Comparison {
     }
   }
 
-  /// What differs, each in one line.
+  /// The differences, one per line.
   func differences() throws -> [String] {
     if rules.isLone { return try lone() }
     var differences = files.warnings.map { "warning: \($0)" } + files.errors.map { "error: \($0)" }
@@ -62,7 +62,7 @@ struct Comparison {
     if expected.kind == "symlink" {
       expect(entry.link, expected.link, "link")
     } else if rules.modes {
-      // Linux has no modes of symbolic links.
+      // Linux has no modes for symbolic links.
       expect(entry.mode.map { String($0, radix: 8) }, String(expected.mode, radix: 8), "mode")
     }
     if rules.times.contains(expected.kind) {
@@ -72,7 +72,7 @@ struct Comparison {
     return differences
   }
 
-  /// Where the tool makes one file with several names, all but one of them are links to another.
+  /// If the tool makes one file with several names, all but one of them are links to another.
   private func hardLinks() -> [String] {
     let groups = Dictionary(grouping: unpacked.values.filter { $0.inode != nil }, by: \.inode)
     return groups.values.compactMap { group in

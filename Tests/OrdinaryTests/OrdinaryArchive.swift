@@ -3,25 +3,25 @@ import MemArchive
 import TestSupport
 import Testing
 
-/// An archive that a tool of the system made by its default flags, and what the tool itself unpacks it to.
+/// An archive that a system tool made with its default flags, and the result of unpacking it with that tool.
 struct OrdinaryArchive: Decodable, CustomTestStringConvertible {
   /// The name of its file.
   let archive: String
-  /// What it is compared by.
+  /// The rules for comparing it.
   let family: Rules.Family
-  /// Whether threads are started to read it: then one reading shows little.
+  /// Whether threads are started to read it, so that one reading proves little.
   let threads: Bool
-  /// Bytes of content that are packed in it.
+  /// Bytes of content in it.
   let size: Int
   /// Bytes of its file.
   let packed: Int
-  /// Why it could not be made, if so.
+  /// The reason that it could not be made, if any.
   let failure: String?
 
   var testDescription: String { archive }
   var path: String { Self.directory.appending(path: archive).path }
 
-  /// What the tool unpacked.
+  /// The files that the tool unpacked.
   var unpacked: [Unpacked] {
     get throws {
       try JSONDecoder().decode(
@@ -30,12 +30,12 @@ struct OrdinaryArchive: Decodable, CustomTestStringConvertible {
     }
   }
 
-  /// All of them; none where they cannot be made, which a test of its own tells.
+  /// All archives; none if they cannot be made, which a separate test reports.
   static let all = (try? made.get()) ?? []
 
   private struct Listing: Decodable { let entries: [Unpacked] }
 
-  /// Each is made once, and again where the script says to make it otherwise.
+  /// Each is made once, and again when the script's recipe for it changes.
   static let made = Result { () throws -> [OrdinaryArchive] in
     let process = Process()
     process.executableURL = URL(filePath: "/usr/bin/env")

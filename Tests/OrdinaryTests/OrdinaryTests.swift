@@ -1,7 +1,7 @@
 import MemArchive
 import Testing
 
-/// What people pack with the tools of their system, and with no flags but the usual ones, comes out as those tools unpack it.
+/// Archives made by the system's tools with their usual flags are read as those tools unpack them.
 struct OrdinaryTests {
   @Test func `The archives are there`() throws {
     #expect(try OrdinaryArchive.made.get().count >= 180)
@@ -20,16 +20,16 @@ struct OrdinaryTests {
       let files = try reading.extract(archive)
       let differences = try Comparison(files, with: unpacked, by: Rules.of(archive.family)).differences()
       #expect(differences.isEmpty, "run \(run): \(differences.prefix(10).joined(separator: "\n"))")
-      // Best effort must not have been none.
+      // Best effort must have been a sandbox.
       if reading.sandbox != .off, !archive.isNested { #expect(files.protection?.seccomp == true) }
     }
   }
 }
 
 extension OrdinaryArchive {
-  /// What goes wrong where threads are started does so now and then: it is tried twenty times.
+  /// Errors around starting threads are intermittent: everything is tried twenty times.
   fileprivate func runs(_ reading: Reading) -> Int {
-    // Less is decoded by the thread that asks for it.
+    // Smaller content is decoded by the requesting thread.
     guard threads, packed > 1 << 20 else { return 1 }
     // xz's blocks have threads of their own; large archives take their time, and start what smaller ones start.
     let isXZ = archive.hasSuffix("xz")

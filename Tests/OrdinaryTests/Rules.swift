@@ -1,7 +1,7 @@
 import MemArchive
 
-/// What of an archive has to equal what its own tool unpacks, beside names, contents, kinds, where links lead, and that there
-/// is no warning: what that tool restores. Times are compared to the nanosecond.
+/// The metadata that must equal what an archive's own tool restores, besides names, contents, kinds and link targets, and
+/// the absence of warnings. Times are compared to the nanosecond.
 struct Rules {
   enum Family: String, Decodable {
     case tar, zip, document, jar, cpio, ar, deb, rpm, iso
@@ -16,9 +16,9 @@ struct Rules {
   var modes = true
   /// The kinds whose times the tool sets, and leaves as they are when it unpacks further entries.
   var times: Set<String> = ["file", "directory", "symlink"]
-  /// For a tree that lies in an inner archive, how the name of that one begins.
+  /// For a tree in an inner archive, the prefix of that archive's name.
   var outer: String?
-  /// Whether it is content alone, without a name of its own.
+  /// Whether it is only content, without a name of its own.
   var isLone = false
   var formats = ArchiveFormats.standard
 
@@ -32,10 +32,10 @@ struct Rules {
     case .document: Self(hasDirectories: false)
     case .wheel: Self(hasDirectories: false, times: ["file"])
     case .jar: Self(modes: false, times: [])
-    // cpio sets the time of a directory before what lies in it is there.
+    // cpio sets the time of a directory before it creates the directory's content.
     case .cpio, .rpm: Self(times: ["file"])
     case .ar: Self()
-    // dpkg-deb packs symbolic links last: they change the directories that they lie in.
+    // dpkg-deb packs symbolic links last, which changes their directories.
     case .deb: Self(times: ["file", "symlink"], outer: "data.tar")
     case .lone: Self(modes: false, times: [], isLone: true)
     }

@@ -4,15 +4,17 @@ import MemArchive
 import TestSupport
 import Testing
 
-/// The sandbox's list of system calls against what the libraries call: a filter that reports what is not on it and goes on.
+/// The sandbox's list of system calls against the libraries' calls: a filter reports calls that are not on the list and allows them.
 struct SystemCallTests {
   @Test(arguments: [1, 2])
-  func `Whatever an ordinary archive makes libraries call, the list has it`(_ processors: Int) async {
+  func `All system calls that an ordinary archive makes libraries make are on the list`(_ processors: Int)
+    async
+  {
     await #expect(processExitsWith: .success) { [processors] in
       guard ctrying_use_processors(Int32(processors)) == 0 else { exit(1) }
       let worker = try NamedWorker(trying: "report")
       var options = ExtractionOptions(sandbox: .required, worker: worker.path)
-      // More threads than processors: these wait for each other in other places.
+      // More threads than processors, so that they wait for each other in other places.
       options.parallelism = 3
       for archive in OrdinaryArchive.all where archive.failure == nil && archive.size < 10 << 20 {
         options.formats = Rules.of(archive.family).formats
@@ -31,6 +33,6 @@ struct SystemCallTests {
 }
 
 extension OrdinaryArchive {
-  /// Threads meet in another way each time; of those whose blocks have threads of their own, more of them do.
+  /// Threads interleave differently each time, more so if blocks have threads of their own.
   fileprivate var runs: Int { !threads || size <= 1 << 20 ? 1 : archive.hasSuffix("xz") ? 20 : 3 }
 }

@@ -1,6 +1,6 @@
 import CTrying
 import MemArchive
 
-// A worker that is locked in as every other one, and then tries what the name says by which it was started.
+// A worker that is locked in like any other, and then tries the action given by the name it was started with.
 ctrying_prepare()
 MemArchiveWorker.runIfRequested()

@@ -1,6 +1,6 @@
 import MemArchive
 
-/// One archive, and what its files must contain, which is learnt without making any.
+/// One archive, and what its files must contain, which is found without making files.
 struct Input {
   let path: String
   /// The name, size and checksum of each file, in the archive's order.

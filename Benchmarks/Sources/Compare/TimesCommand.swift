@@ -45,7 +45,7 @@ struct TimesCommand: ParsableCommand {
   }
 
   /// Each round begins with another way, and every second one runs backwards: what a way leaves behind (cold caches,
-  /// work for the file system) then doesn't always fall on the same neighbour.
+  /// work for the file system) then doesn't always affect the same next one.
   private func order(_ round: Int) -> [Way] {
     let ways = ways
     let start = round * 5 % ways.count

@@ -4,7 +4,7 @@ internal import CISAL
 internal import CZlib
 #endif
 
-/// CRC-32 as gzip and zip have it (ISO 3309; RFC 1952, 8), by ISA-L or zlib.
+/// CRC-32 as in gzip and zip (ISO 3309; RFC 1952, 8), by ISA-L or zlib.
 struct CRC32 {
   private(set) var value: UInt32 = 0
 
@@ -19,7 +19,7 @@ struct CRC32 {
       })
   }
 
-  /// Throws where it is another than the archive says.
+  /// Throws if it differs from the archive's.
   func check(against wanted: UInt32) throws(ArchiveError) {
     guard value != wanted else { return }
     throw .corrupt(

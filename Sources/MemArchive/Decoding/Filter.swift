@@ -1,18 +1,18 @@
-/// The compressions and wrappings that can lie around an archive, each recognized by its first bytes.
+/// The compression and encoding layers around an archive, each recognized by its first bytes.
 enum Filter: String, CaseIterable, CustomStringConvertible {
   case gzip, bzip2, xz, lzma, lzip, zstd, lz4, compress, uu, rpm
 
   var description: String { rawValue }
 
-  /// What the first bytes of some content are.
+  /// The result of inspecting first bytes.
   enum Recognition: Equatable {
     case filter(Filter)
-    /// Known, and never read: libarchive decodes these by running a program from PATH.
+    /// Known and never read: libarchive decodes these by running a program from PATH.
     case refused(String)
     case none
   }
 
-  /// The number of first bytes that `recognize` wants to see.
+  /// The number of first bytes that `recognize` needs.
   static let headSize = 4096
 
   static func recognize(_ head: [UInt8]) -> Recognition {
@@ -95,7 +95,7 @@ enum Filter: String, CaseIterable, CustomStringConvertible {
     return dictionary == top || dictionary == top | top >> 1
   }
 
-  /// The name of what comes out of a file named `name`: without the suffix that this filter adds.
+  /// The name of the decoded content of a file named `name`: without the suffix that this filter adds.
   func inner(of name: String) -> String {
     let suffixes: [(String, String)] =
       switch self {

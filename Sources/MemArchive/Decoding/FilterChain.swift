@@ -1,12 +1,12 @@
-/// An archive with every layer of compression taken off.
+/// An archive with every layer of compression removed.
 struct FilterChain {
-  /// What lies beneath: seekable exactly when there was no layer and the archive itself is.
+  /// The content beneath: seekable exactly if there was no layer and the archive itself is seekable.
   let content: any ByteSource
   /// The first bytes of the content.
   let head: [UInt8]
-  /// The one format that they belong to; nil for what only a look further in could tell.
+  /// The format that they belong to; nil if only later bytes could tell.
   let format: ArchiveFormats?
-  /// Whether a layer was taken off.
+  /// Whether a layer was removed.
   var isCompressed: Bool { !filters.isEmpty }
 
   private let filters: [Filter]
@@ -33,7 +33,8 @@ struct FilterChain {
     while true {
       let buffered = BufferedSource(content)
       let head = try Self.head(of: buffered)
-      var recognition = isLoneFile && !filters.isEmpty ? .none : Filter.recognize(head)
+      var recognition =
+        isLoneFile && !filters.isEmpty && filters.last != .rpm ? .none : Filter.recognize(head)
       if !filters.isEmpty, case .filter(let filter) = recognition, filter.isGuess,
         try !Self.leadsToContainer(filter, try buffered.peek(Self.trialSize), engine)
       {
@@ -145,7 +146,7 @@ struct FilterChain {
   /// the suffixes of its chain.
   var contentName: String {
     if let stored = innermostGzip?.storedName {
-      // Only the last component: the header of a stranger must not choose a directory.
+      // Only the last component: a header must not choose a directory.
       let name = stored.split(separator: UInt8(ascii: "/")).last.map { EntryName.key($0) } ?? ""
       if !name.isEmpty { return name }
     }

@@ -25,14 +25,14 @@ final class GzipDecoder: ByteSource {
 
   var progress: SourceProgress { input.progress }
 
-  /// The file name in the first member's header (FNAME), known once its first bytes were read. Latin-1 by the RFC,
+  /// The file name in the first member's header (FNAME), known once the first bytes have been read. Latin-1 by the RFC,
   /// the raw bytes of the file system's name in practice.
   var storedName: [UInt8]? { first?.name }
 
   /// The comment in the first member's header (FCOMMENT).
   var storedComment: [UInt8]? { first?.comment }
 
-  /// The time in the first member's header (MTIME), seconds since 1970; nil where it has none.
+  /// The time in the first member's header (MTIME), seconds since 1970; nil if it has none.
   var storedTime: Int64? { first?.time }
 
   func read(into buffer: inout MutableRawSpan) throws(ArchiveError) -> Int {
@@ -66,7 +66,7 @@ final class GzipDecoder: ByteSource {
         throw .truncated("the gzip stream ends before its trailer", call: "inflate")
       }
     } catch {
-      // What came out before the damage is given first.
+      // Content that precedes the damage is returned first.
       guard step.produced > 0 else { throw error }
       state = .failed(error)
     }
@@ -87,8 +87,8 @@ final class GzipDecoder: ByteSource {
     input.drop(8)
   }
 
-  /// At first, and after a member: another one, zero padding (tapes), or something else, which gzip(1) ignores with a
-  /// warning.
+  /// Called at the start and after each member: another member, zero padding (tapes), or other data, which gzip(1) ignores
+  /// with a warning, may follow.
   private func enterNextMember() throws(ArchiveError) {
     if first != nil {
       while try input.has(1), input[0] == 0 { input.drop(1) }
@@ -107,7 +107,7 @@ final class GzipDecoder: ByteSource {
       }
     }
     let header = try GzipHeader(&input)
-    // Written once: others read it while further members are decoded on another thread.
+    // Written once, because other threads read it while further members are decoded.
     if first == nil { first = header }
     inflater.reset()
     checksum = CRC32()

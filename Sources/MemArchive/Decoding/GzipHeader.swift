@@ -1,18 +1,18 @@
 /// The header of a gzip member (RFC 1952, 2.3).
 struct GzipHeader {
-  /// FNAME, as it stands.
+  /// FNAME, unchanged.
   private(set) var name: [UInt8]?
-  /// FCOMMENT, as it stands.
+  /// FCOMMENT, unchanged.
   private(set) var comment: [UInt8]?
   /// MTIME, seconds since 1970.
   private(set) var time: Int64?
   private var checksum = CRC32()
 
   private static let fixedSize = 10
-  /// The bytes kept of a name or comment.
+  /// Upper bound of the bytes kept of a name or comment.
   private static let longestText = 4095
 
-  /// Reads the header and goes on after it.
+  /// Reads the header and advances past it.
   init(_ input: inout InputBuffer) throws(ArchiveError) {
     guard try input.has(Self.fixedSize) else { throw Self.cut }
     guard input[0] == 0x1F, input[1] == 0x8B else { throw Self.damaged("incorrect header check") }
@@ -40,7 +40,7 @@ struct GzipHeader {
     }
   }
 
-  /// Bytes up to a zero; nil where there are none.
+  /// Bytes up to a zero; nil if there are none.
   private mutating func text(_ input: inout InputBuffer) throws(ArchiveError) -> [UInt8]? {
     var text: [UInt8] = []
     while true {

@@ -1,11 +1,11 @@
-/// What a decoder has read ahead of its source.
+/// A decoder's buffer for bytes read from its source.
 struct InputBuffer {
   private let upstream: any ByteSource
   private var bytes: [UInt8]
   private var range = 0..<0
   private var isAtEnd = false
 
-  /// - Parameter kept: So many bytes that were dropped can be given back.
+  /// - Parameter kept: The number of dropped bytes that can be given back.
   init(_ upstream: any ByteSource, kept: Int = 0) {
     self.upstream = upstream
     self.kept = kept
@@ -15,20 +15,20 @@ struct InputBuffer {
   private let kept: Int
 
   var progress: SourceProgress { upstream.progress }
-  /// The number of bytes at hand.
+  /// The number of buffered bytes.
   var count: Int { range.count }
-  /// Whether nothing is at hand and nothing follows.
+  /// Whether nothing is buffered and nothing follows.
   var isUsedUp: Bool { range.isEmpty && isAtEnd }
 
-  /// A byte at hand.
+  /// A buffered byte.
   subscript(offset: Int) -> UInt8 { bytes[range.lowerBound + offset] }
 
-  /// A little-endian number at hand.
+  /// A buffered little-endian number.
   func little<Value: FixedWidthInteger & UnsignedInteger>(_ type: Value.Type, at offset: Int = 0) -> Value {
     bytes.little(type, at: range.lowerBound + offset)
   }
 
-  /// Calls `body` with the first bytes at hand, all of them by default.
+  /// Calls `body` with the first buffered bytes, all of them by default.
   func withBytes<Result, Failure: Error>(
     _ count: Int? = nil, _ body: (RawSpan) throws(Failure) -> Result
   ) throws(Failure) -> Result {
@@ -36,13 +36,13 @@ struct InputBuffer {
     return try unsafe body(bytes.span.bytes.extracting(range.lowerBound..<end))
   }
 
-  /// Drops the first bytes at hand; gives bytes back where the number is negative.
+  /// Drops the first buffered bytes; gives bytes back if the number is negative.
   mutating func drop(_ count: Int) { range = (range.lowerBound + count)..<range.upperBound }
 
-  /// Whether `count` bytes are at hand, reading more where needed.
+  /// Whether `count` bytes are buffered, after reading more if necessary.
   mutating func has(_ count: Int) throws(ArchiveError) -> Bool {
     if range.count < count, !isAtEnd {
-      // What is left moves to the front, so that the rest of the buffer can be filled after it.
+      // Moves the rest to the front to make room after it.
       let front = max(0, range.lowerBound - kept)
       let rest = Array(bytes[front..<range.upperBound])
       bytes.replaceSubrange(0..<rest.count, with: rest)

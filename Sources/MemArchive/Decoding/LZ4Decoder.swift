@@ -1,8 +1,8 @@
 internal import CLZ4
 internal import SystemPackage
 
-/// Decodes LZ4 frames (LZ4 frame format 1.6.4) by liblz4, which verifies every checksum and size in them; libarchive (to
-/// 3.8.9) verifies no size, and says nothing of what follows the last frame.
+/// Decodes LZ4 frames (LZ4 frame format 1.6.4) by liblz4, which verifies every checksum and size in them; libarchive (up to
+/// 3.8.9) verifies no size, and does not report data after the last frame.
 ///
 /// Frames that depend on each other's blocks, legacy frames, skippable frames and any number of frames in a row are read;
 /// dictionaries are not.
@@ -22,7 +22,7 @@ internal import SystemPackage
   private var state = State.betweenFrames
   private var isFirstFrame = true
   private var failure: ArchiveError?
-  /// The latest block of a legacy frame, and what of it has not been read yet.
+  /// The latest block of a legacy frame, and its unread range.
   private var legacyBlock: [UInt8] = []
   private var unread = 0..<0
 
@@ -65,7 +65,7 @@ internal import SystemPackage
         if count > 0 { return count }
       }
     } catch {
-      // After an error liblz4's context is good for nothing.
+      // After an error liblz4's context is unusable.
       failure = error
       throw error
     }
@@ -84,7 +84,7 @@ internal import SystemPackage
     switch input.little(UInt32.self) {
     case Self.magic: state = .inFrame(wanted: try readHeader())
     case Self.skippableMagics:
-      // liblz4 passes over these itself; they say nothing of what follows.
+      // liblz4 skips these itself; anything may follow.
       return state = .inFrame(wanted: Int(LZ4F_HEADER_SIZE_MAX))
     case Self.legacyMagic:
       input.drop(4)
@@ -138,7 +138,7 @@ internal import SystemPackage
     return wanted
   }
 
-  /// Decodes at most one block at a time: an error takes with it what the same call has decoded before.
+  /// Decodes at most one block at a time, because an error discards what the same call has decoded.
   private func decode(_ wanted: Int, into buffer: inout MutableRawSpan) throws(ArchiveError) -> Int {
     let hasInput = wanted == 0 ? true : try input.has(1)
     let (capacity, header) = (buffer.byteCount, Int(LZ4F_BLOCK_HEADER_SIZE))
@@ -198,7 +198,7 @@ internal import SystemPackage
 
   private func cut() -> ArchiveError { .truncated("the lz4 stream ends inside a frame") }
 
-  /// Throws where `result` is an error of liblz4's.
+  /// Throws if `result` is an error of liblz4.
   private func check(_ result: Int, _ call: String) throws(ArchiveError) {
     guard LZ4F_isError(result) != 0 else { return }
     let name = unsafe String(cString: LZ4F_getErrorName(result))

@@ -93,7 +93,7 @@ internal import SystemPackage
 }
 
 extension ArchiveError {
-  /// What liblzma says of a stream.
+  /// The error for a status of liblzma.
   static func lzma(_ status: lzma_ret, _ filter: Filter) -> Self {
     switch status {
     case LZMA_MEM_ERROR: .system("lzma_code", .noMemory, doing: "decoding \(filter)")

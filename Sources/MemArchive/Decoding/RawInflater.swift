@@ -22,7 +22,7 @@ internal import CISAL
     #else
     unsafe stream = .allocate(capacity: 1)
     unsafe stream.initialize(to: z_stream())
-    // Minus 15: the largest window, and neither header nor trailer.
+    // -15: the largest window, and neither header nor trailer.
     guard unsafe inflateInit2_(stream, -15, ZLIB_VERSION, CInt(MemoryLayout<z_stream>.size)) == Z_OK else {
       throw .system("inflateInit2", .noMemory, doing: "starting a deflate decoder")
     }
@@ -54,17 +54,17 @@ internal import CISAL
     #endif
   }
 
-  /// What one step took and gave.
+  /// The input and output of one step.
   struct Step {
-    /// Negative, by less than `largestReturn`, where the stream ended in what an earlier step had taken.
+    /// Negative, by less than `largestReturn`, if the stream ended in the input of an earlier step.
     let used: Int
     let produced: Int
     let isLast: Bool
-    /// What is wrong with what follows the bytes that were produced.
+    /// The error after the bytes that were produced.
     var damage: String?
   }
 
-  /// So many bytes at most are given back at a stream's end.
+  /// Upper bound of the bytes given back at a stream's end.
   static let largestReturn = 8
 
   /// Decodes some of `input` to the front of `output`. Without progress, more input is needed.

@@ -1,15 +1,15 @@
-/// Runs a source, a decoder mostly, on a thread of its own, a few blocks ahead of who reads from it.
+/// Runs a source, usually a decoder, on a thread of its own, a few blocks ahead of its reader.
 final class ReadAheadSource: ByteSource {
   private let upstream: any ByteSource
   private let ring: BlockRing
   private let stop: Cancellation
-  /// So much is read without a thread: most archives are no larger.
+  /// The number of bytes read without a thread: most archives are no larger.
   private var directBytes = 256 << 10
   private var thread: JoinableThread?
   private var block: BlockRing.Block?
   private var taken = 0
 
-  /// - Parameter stop: Ends a read of `upstream` that waits, for a pipe say.
+  /// - Parameter stop: Ends a read of `upstream` that waits, such as for a pipe.
   init(_ upstream: any ByteSource, stop: Cancellation) {
     self.upstream = upstream
     self.stop = stop
@@ -46,7 +46,7 @@ final class ReadAheadSource: ByteSource {
     return unsafe block[taken..<block.count]
   }
 
-  /// Whether there is a thread now; without one it goes as if there were no ring.
+  /// Whether a thread is running; without one, reads go directly to the source.
   private func startThread() -> Bool {
     if thread == nil, directBytes <= 0 {
       let ring = ring
@@ -55,7 +55,7 @@ final class ReadAheadSource: ByteSource {
     return thread != nil
   }
 
-  /// Goes to the next block when all of this one has been taken; what was lent of it is over.
+  /// Advances to the next block when all of this one has been read; lent bytes become invalid.
   private func advance() throws(ArchiveError) {
     if let block {
       guard taken == block.count else { return }
@@ -67,9 +67,9 @@ final class ReadAheadSource: ByteSource {
   }
 }
 
-/// A few blocks between the thread that fills them and the one that takes them, in their order.
+/// A few blocks in order, between the thread that fills them and the one that reads them.
 private final class BlockRing: @unchecked Sendable {
-  /// One block; belongs to the ring, or to whoever took it.
+  /// One block, owned by the ring or by the thread that took it.
   @safe final class Block {
     private let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: 512 << 10, alignment: 4096)
     var count = 0
@@ -88,7 +88,7 @@ private final class BlockRing: @unchecked Sendable {
 
   private static let blockCount = 4
 
-  // The thread's alone, once it runs.
+  // Used only by the thread once it runs.
   private let upstream: any ByteSource
   private let monitor = ConditionLock()
   // All guarded by the monitor.
@@ -107,7 +107,7 @@ private final class BlockRing: @unchecked Sendable {
 
   var progress: SourceProgress { monitor.locked { lastProgress } }
 
-  /// Fills blocks until the source ends or fails, or nobody wants any.
+  /// Fills blocks until the source ends or fails, or the reader stops.
   func run() {
     while let block = nextFree() {
       do throws(ArchiveError) {
@@ -120,7 +120,7 @@ private final class BlockRing: @unchecked Sendable {
     }
   }
 
-  /// The next block; nil at the end. What came before a failure is given first.
+  /// The next block; nil at the end. Blocks that precede a failure are returned first.
   func next() throws(ArchiveError) -> Block? {
     if monitor.locked({ full.isEmpty }) { IdleHook.begin() }
     let result: Result<Block?, ArchiveError> = monitor.locked {

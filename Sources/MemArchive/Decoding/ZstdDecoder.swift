@@ -6,7 +6,7 @@ internal import SystemPackage
 @safe final class ZstdDecoder: ByteSource {
   private var input: InputBuffer
   private let context: OpaquePointer
-  /// Whether a frame has begun and not ended.
+  /// Whether the current position is inside a frame.
   private var isInFrame = false
   /// Upper bound of what libzstd is given next, in bytes: no more than a block, for an error takes with it what the same call
   /// has decoded before, and none as long as there may be more of the block before.
@@ -45,7 +45,7 @@ internal import SystemPackage
     }
   }
 
-  /// One step; a failure after what came out is kept for the next.
+  /// One step; a failure after some output is kept for the next call.
   private func decode(into buffer: inout MutableRawSpan) -> Int {
     let capacity = buffer.byteCount
     let (hint, used, produced) = unsafe buffer.withUnsafeMutableBytes { output in

@@ -1,11 +1,11 @@
-/// Some entries that one thread extracts, so that threads meet rarely.
+/// Entries that one thread extracts together, so that threads contend rarely.
 final class Batch: @unchecked Sendable {
-  // Belongs to the thread that has it: the queue hands it from one to the other.
+  // Owned by one thread at a time: the queue passes it on.
   private(set) var jobs: [EntryThreadPool.Job] = []
-  /// The content of the jobs that bring theirs with them.
+  /// The content of jobs that carry their own.
   private(set) var copies: [UInt8] = []
   private var outcomes: [EntryThreadPool.Outcome] = []
-  /// What there is to do, in bytes.
+  /// The amount of work, in bytes.
   private(set) var weight: UInt64 = 0
 
   var isEmpty: Bool { jobs.isEmpty }
@@ -17,10 +17,10 @@ final class Batch: @unchecked Sendable {
     weight += job.weight
   }
 
-  /// Writes a block of content behind the first `start` copied bytes, at `offset`; zeros fill what is between.
+  /// Writes a block of content at `offset` after the first `start` copied bytes; zeros fill the gap.
   func copy(_ block: RawSpan, at offset: Int, from start: Int) {
     copies.grow(to: start + offset)
-    // A block that goes back overwrites what is there.
+    // A block at an earlier offset overwrites what is there.
     let overlap = min(block.byteCount, copies.count - (start + offset))
     unsafe block.withUnsafeBytes { bytes in
       for index in 0..<overlap { copies[start + offset + index] = unsafe bytes[index] }
@@ -28,7 +28,7 @@ final class Batch: @unchecked Sendable {
     }
   }
 
-  /// Sets where the copied content ends; zeros fill what is missing.
+  /// Sets the end of the copied content; zeros fill the gap.
   func endCopies(at count: Int) {
     copies.grow(to: count)
     copies.removeSubrange(count...)
@@ -39,7 +39,7 @@ final class Batch: @unchecked Sendable {
     for job in jobs { outcomes.append(body(job, copies)) }
   }
 
-  /// Hands out what became of the jobs, and is empty afterwards; its memory serves again.
+  /// Delivers the jobs' outcomes and empties the batch, whose memory is reused.
   func deliver(_ body: EntryDelivery) {
     for (job, outcome) in zip(jobs, outcomes) { body(job.entry, job.position, outcome) }
     jobs.removeAll(keepingCapacity: true)
@@ -49,21 +49,21 @@ final class Batch: @unchecked Sendable {
   }
 }
 
-/// Batches in their order: waiting, then being worked on, then done.
+/// Batches in order: waiting, then running, then done.
 final class BatchQueue: @unchecked Sendable {
   private enum State { case waiting, running, done }
 
-  /// Tells those who work to stop in the middle of an entry.
+  /// Makes threads stop in the middle of an entry.
   let stop = Cancellation()
   private let monitor = ConditionLock()
   // All guarded by the monitor.
   private var batches: [(batch: Batch, state: State)] = []
   private var isEnded = false
 
-  /// The batches that were not removed yet.
+  /// The number of batches not yet removed.
   var count: Int { monitor.locked { batches.count } }
 
-  /// Adds a batch and returns how many there are.
+  /// Adds a batch and returns the new count.
   func append(_ batch: Batch) -> Int {
     monitor.locked {
       batches.append((batch, .waiting))
@@ -72,7 +72,7 @@ final class BatchQueue: @unchecked Sendable {
     }
   }
 
-  /// The next batch to work on; nil where all are taken.
+  /// The next batch to work on; nil if all are taken.
   func nextWaiting() -> Batch? { monitor.locked { takeWaiting() } }
 
   /// The next batch to work on, as soon as there is one; nil when the queue has ended.
@@ -104,7 +104,7 @@ final class BatchQueue: @unchecked Sendable {
     }
   }
 
-  /// Lets those who wait for work go, and those who work stop.
+  /// Wakes threads that wait for work, and stops those that work.
   func end() {
     stop.cancel()
     monitor.locked {
@@ -113,7 +113,7 @@ final class BatchQueue: @unchecked Sendable {
     }
   }
 
-  /// To be called when nobody works any more: the jobs that nobody took.
+  /// The jobs that no thread took; to be called when no thread works any more.
   func removeAll() -> [EntryThreadPool.Job] {
     monitor.locked {
       defer { batches = [] }
@@ -121,10 +121,10 @@ final class BatchQueue: @unchecked Sendable {
     }
   }
 
-  /// From this weight on an entry at the end would keep one thread busy while the others have nothing to do any more.
+  /// The weight from which an entry at the end of an archive would keep one thread busy while the others idle.
   private static let heavy: UInt64 = 2 << 20
 
-  /// The heaviest one where it is heavy, and the first one otherwise.
+  /// The heaviest waiting batch if it is heavy, otherwise the first.
   private func takeWaiting() -> Batch? {
     guard !isEnded, var index = batches.firstIndex(where: { $0.state == .waiting }) else { return nil }
     var weight = Self.heavy

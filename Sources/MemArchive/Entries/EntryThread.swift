@@ -1,8 +1,8 @@
 /// Extracts entries on one thread, to a destination of its own.
 final class EntryThread: @unchecked Sendable {
-  // Used by one thread at a time: the one that works, and after its end the one that seals.
+  // Used by one thread at a time: this one, and after its end the one that seals.
   let destination: any EntryDestination
-  /// For zip content; nil where there is none.
+  /// For zip content; nil for other formats.
   private let reader: ZipContentReader?
   private let cancellation: Cancellation
   private let stop: Cancellation
@@ -25,7 +25,7 @@ final class EntryThread: @unchecked Sendable {
     }
   }
 
-  /// What the ledger was charged with for an entry; gives it back when it goes.
+  /// The ledger's charge for an entry, given back when the value is destroyed.
   static func charge(_ job: EntryThreadPool.Job, _ ledger: Ledger) -> Charge {
     Charge(ledger, entry: job.entry.name, job.reservation)
   }

@@ -1,11 +1,11 @@
-/// Extracts entries on several threads, and gives the files in the entries' order: those whose content can be read by
-/// itself, and small ones whose content was read already, so that only a file is left to be made of it, here or by a
-/// worker.
+/// Extracts entries on several threads, and delivers the files in the entries' order: entries whose content can be read
+/// independently, and small ones whose content has already been read, by this process or a worker, so that only the file
+/// has to be made.
 ///
-/// The thread that submits takes part: it works while it would have to wait, so that one processor more is busy and an
-/// archive with little in it starts no thread at all.
+/// The submitting thread takes part: it works when it would otherwise wait, which uses one more processor, and an
+/// archive with little content starts no thread at all.
 final class EntryThreadPool {
-  /// One entry to be extracted; a class, because it is large to be copied.
+  /// One entry to be extracted; a class because copying it would be expensive.
   final class Job {
     enum Content {
       case zip(ZipContent)
@@ -14,17 +14,17 @@ final class EntryThreadPool {
       /// To be copied.
       case file(MemFile)
 
-      /// So many batches may wait for each thread. Content that is in the archive yet costs no memory, and far ahead
-      /// there may be a heavy entry.
+      /// Upper bound of queued batches per thread. Content that is still in the archive takes no memory, and looking far
+      /// ahead may find a heavy entry.
       var ahead: Int { if case .zip = self { 64 } else { 8 } }
     }
 
     let entry: ArchiveEntry
     let position: Int
     let content: Content
-    /// What the ledger was charged with for it.
+    /// The ledger's charge for it.
     let reservation: Reservation
-    /// What the entry itself takes, in bytes.
+    /// Bytes of the entry itself.
     let cost: UInt64
 
     init(entry: ArchiveEntry, position: Int, content: Content, reservation: Reservation) {
@@ -32,7 +32,7 @@ final class EntryThreadPool {
       cost = UInt64(clamping: entry.cost)
     }
 
-    /// What there is to do for it, and what it takes, in bytes.
+    /// The amount of work and memory, in bytes.
     var weight: UInt64 {
       let work =
         switch content {
@@ -49,36 +49,36 @@ final class EntryThreadPool {
   private let size: Int
   private let ledger: Ledger
   private let queue: BatchQueue
-  private let makeWorker: (any EntryDestination) -> EntryThread
+  private let makeThread: (any EntryDestination) -> EntryThread
   private let makeDestination: () -> any EntryDestination
   private let own: EntryThread
-  private var workers: [EntryThread] = []
+  private var others: [EntryThread] = []
   private var threads = ThreadGroup()
   private var pending = Batch()
-  /// The entries taken so far.
+  /// The number of entries submitted so far.
   private var count = 0
-  /// Those among them that were not delivered: each may have a descriptor.
+  /// The number of them not yet delivered: each may have a descriptor.
   private var undelivered = 0
   private let mostUndelivered: Int
-  /// What waits in a worker for a slow entry before it has a descriptor each, whatever the host may have: where a worker
-  /// has several threads, it may have 4096 at least.
+  /// Upper bound of entries, each with a descriptor, that wait in a worker for a slow one. A worker with several threads may
+  /// have at least 4096 descriptors, whatever the host's limit.
   private static let mostForHost = 3072
-  /// What they take besides content, in bytes.
+  /// Bytes of the undelivered entries besides content.
   private var cost: UInt64 = 0
   private static let mostCost: UInt64 = 8 << 20
-  /// Batches that were delivered.
+  /// Delivered batches, to be reused.
   private var spare: [Batch] = []
 
-  /// So many entries that more are to be expected.
+  /// From this number of entries on, many more are expected.
   static let many = 256
 
-  /// The largest content that is copied: making a file of it takes as long as the copying at least.
+  /// The largest content that is copied: up to this size, making the file takes at least as long as copying.
   static let largestCopy: Int64 = 128 << 10
 
   /// - Parameters:
-  ///   - source: What zip content is read from.
-  ///   - destination: That of the thread that submits.
-  ///   - makeDestination: Makes that of another thread.
+  ///   - source: The source of zip content.
+  ///   - destination: The destination of the submitting thread.
+  ///   - makeDestination: Creates the destination of another thread.
   init(
     _ source: SharedSource?, _ destination: any EntryDestination, in context: ExtractionContext,
     _ makeDestination: @escaping MakeDestination
@@ -89,20 +89,20 @@ final class EntryThreadPool {
     let queue = BatchQueue()
     self.queue = queue
     self.makeDestination = { makeDestination(context) }
-    makeWorker = { EntryThread(source, $0, context.cancellation, stop: queue.stop) }
-    own = makeWorker(destination)
+    makeThread = { EntryThread(source, $0, context.cancellation, stop: queue.stop) }
+    own = makeThread(destination)
   }
 
   deinit { stop() }
 
-  /// Takes an entry on whose content can be read by itself. `deliver` is called for earlier ones that are ready.
+  /// Queues an entry whose content can be read independently. `deliver` is called for earlier entries that are ready.
   func submit(
     _ entry: ArchiveEntry, _ content: ZipContent, position: Int, _ deliver: EntryDelivery
   ) throws(ArchiveError) {
     try submit(entry, position: position, .zip(content), size: Int64(content.size), deliver)
   }
 
-  /// Takes an entry on whose content is in a file already, and is to be copied.
+  /// Queues an entry whose content is already in a file, to be copied.
   func submit(
     _ entry: ArchiveEntry, _ file: MemFile, position: Int, _ deliver: EntryDelivery
   ) throws(ArchiveError) {
@@ -113,12 +113,12 @@ final class EntryThreadPool {
     _ entry: ArchiveEntry, position: Int, _ content: Job.Content, size: Int64, _ deliver: EntryDelivery
   ) throws(ArchiveError) {
     var charge = Charge(ledger, entry: entry.name)
-    // Charged here, in the archive's order, so that the limits strike at the same entry as with one thread.
+    // Charged here, in the archive's order, so that limits apply at the same entry as with one thread.
     try retryingDrained(deliver) { () throws(ArchiveError) in try charge.grow(to: size) }
     submit(entry, position: position, content, charge, deliver)
   }
 
-  /// Calls `account` once more where it throws: what was charged for others may not be held any more when they are delivered.
+  /// Calls `account` again if it throws, after earlier entries were delivered and their charges may have been given back.
   private func retryingDrained(
     _ deliver: EntryDelivery, _ account: () throws(ArchiveError) -> Void
   ) throws(ArchiveError) {
@@ -128,7 +128,7 @@ final class EntryThreadPool {
     }
   }
 
-  /// Takes an entry on whose content `read` hands over in blocks with their offsets, before it returns its size.
+  /// Queues an entry whose content `read` passes on in blocks with their offsets before it returns the size.
   func submit(
     _ entry: ArchiveEntry, position: Int, _ deliver: EntryDelivery,
     read: ((RawSpan, Int64) throws(ArchiveError) -> Void) throws(ArchiveError) -> Int64
@@ -140,7 +140,7 @@ final class EntryThreadPool {
     let start = pending.copies.count
     let size: Int64
     do throws(ArchiveError) {
-      // No block reaches beyond the declared size, nor is the size returned another.
+      // `read` ensures that no block extends beyond the declared size and that it returns that size.
       size = try read { (block, offset) throws(ArchiveError) in
         try charge.grow(to: offset + Int64(block.byteCount))
         pending.copy(block, at: Int(offset), from: start)
@@ -171,10 +171,10 @@ final class EntryThreadPool {
     while queue.count > content.ahead * size || (isFarAhead && queue.count > 0) { advance(deliver) }
   }
 
-  /// Whether what waits for the first entry has many descriptors, or much memory besides content.
+  /// Whether the entries waiting for the first one hold many descriptors, or much memory besides content.
   private var isFarAhead: Bool { undelivered > mostUndelivered || cost > Self.mostCost }
 
-  /// Waits for all entries, working on them meanwhile.
+  /// Delivers all entries, working on them in the meantime.
   func drain(_ deliver: EntryDelivery) {
     if !pending.isEmpty { _ = queue.append(take()) }
     while queue.count > 0 { advance(deliver) }
@@ -183,10 +183,10 @@ final class EntryThreadPool {
   /// To be called after `drain`: ends the threads and seals everything.
   func finish() throws(ArchiveError) {
     stop()
-    for worker in workers + [own] { try worker.destination.finish() }
+    for thread in others + [own] { try thread.destination.finish() }
   }
 
-  /// Ends the threads at once; what was not extracted by then is not.
+  /// Ends the threads at once and drops all entries not yet extracted.
   func stop() {
     queue.end()
     threads.join()
@@ -218,20 +218,20 @@ final class EntryThreadPool {
     spare.append(batch)
   }
 
-  /// As many as the pool may have; fewer where the system refuses.
+  /// Starts as many threads as the pool may have; fewer if the system refuses.
   private func startThreads() {
-    while workers.count + 1 < size {
-      let worker = makeWorker(makeDestination())
+    while others.count + 1 < size {
+      let thread = makeThread(makeDestination())
       let queue = queue
       guard
         (try? threads.start {
           while let batch = queue.waitForWaiting() {
-            worker.run(batch)
+            thread.run(batch)
             queue.finish(batch)
           }
         }) != nil
       else { return }
-      workers.append(worker)
+      others.append(thread)
     }
   }
 }

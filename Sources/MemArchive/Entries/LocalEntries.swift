@@ -5,13 +5,13 @@ final class LocalEntries: EntrySource {
   private let log: WarningLog
   private let factory: MemFileFactory
   private let destination: any EntryDestination
-  /// nil where one thread works.
+  /// nil for one thread.
   private let threadPool: EntryThreadPool?
   private var position = -1
 
   /// - Parameters:
-  ///   - inStep: Whether each entry's content is asked for before the next entry: then one thread extracts.
-  ///   - makeDestination: Makes what each thread puts content to; nil: files in memory.
+  ///   - inStep: Whether each entry's content is requested before the next entry: then one thread extracts.
+  ///   - makeDestination: Creates each thread's destination for content; nil: files in memory.
   init(
     _ archive: ArchiveReader, in context: ExtractionContext, inStep: Bool,
     to makeDestination: MakeDestination? = nil
@@ -33,7 +33,7 @@ final class LocalEntries: EntrySource {
   }
 
   var warnings: WarningList { log.list }
-  /// Differs where `warnings` does.
+  /// Changes whenever `warnings` does.
   var warningCount: Int { log.count }
   var comment: String? { reader.comment }
   var protection: Protection? { nil }
@@ -62,7 +62,7 @@ final class LocalEntries: EntrySource {
 
   func submit(_ entry: ArchiveEntry, _ deliver: EntryDelivery) throws(ArchiveError) {
     if let threadPool {
-      // A ratio is asked of what was read and produced so far: by one thread.
+      // Limits.ratio compares bytes read and produced so far, which takes a single thread.
       if context.options.limits.ratio == nil, let content = reader.detachedContent {
         return try threadPool.submit(entry, content, position: position, deliver)
       }

@@ -1,5 +1,4 @@
-/// One archive's entries as its format lays them out. What has to be said at its end, and of what does not hold together, is
-/// the parser's as well.
+/// Reads one archive's entries in its format, and reports what is inconsistent or missing at its end.
 protocol EntryParser: AnyObject {
   /// The next entry's header, or nil at the archive's end.
   func nextHeader() throws(ArchiveError) -> Header?
@@ -10,14 +9,14 @@ protocol EntryParser: AnyObject {
     declared: Int64?, _ body: (RawSpan, Int64) throws(ArchiveError) -> Void
   ) throws(ArchiveError) -> Int64
 
-  /// The current entry's content, where it can be read without this parser, on any thread.
+  /// The current entry's content, if it can be read without this parser, on any thread.
   var detachedContent: ZipContent? { get }
-  /// What detached content is read from; nil where none can be detached.
+  /// The source of detached content; nil if none can be detached.
   var sharedContent: SharedSource? { get }
 
-  /// The comment on the archive as a whole, where the format has one and it can be had.
+  /// The comment on the archive as a whole, if the format has one and it can be read.
   var comment: [UInt8]? { get }
-  /// Whether reading cannot go on after the last error.
+  /// Whether reading cannot continue after the last error.
   var isExhausted: Bool { get }
 }
 
@@ -27,11 +26,11 @@ extension EntryParser {
   var comment: [UInt8]? { nil }
 }
 
-/// One entry's header as it stands in the archive: names are raw bytes.
+/// One entry's header as it is in the archive: names are raw bytes.
 struct Header {
-  /// The name's bytes; nil where they cannot be had.
+  /// The name's bytes; nil if they are unavailable.
   var name: [UInt8]?
-  /// The name of what has none in an archive, in place of bytes that are to be decoded.
+  /// The name of an entry that has none in the archive, used instead of decoding bytes.
   var ownName: String?
   var kind: ArchiveEntry.Kind
   var size: Int64?
@@ -44,21 +43,21 @@ struct Header {
   var comment: [UInt8]?
   /// A note on what is odd about it.
   var warning: String?
-  /// A note for whoever has read its content.
+  /// A note to be given once its content has been read.
   var noteWhenRead: String?
 }
 
-/// Holds content to the size that its header declares.
+/// Checks content against the size that its header declares.
 struct DeclaredSize {
   let size: Int64?
 
-  /// Throws where a block reaches beyond it.
+  /// Throws if a block extends beyond it.
   func check(blockEnd end: Int64) throws(ArchiveError) {
     guard let size, end > size else { return }
     throw .corrupt("the entry holds more than the \(size) bytes that its header declares")
   }
 
-  /// Throws where all of the content is less.
+  /// Throws if the whole content is shorter.
   func check(total: Int64) throws(ArchiveError) {
     guard let size, total != size else { return }
     throw .corrupt("the entry holds \(total) bytes, and its header declares \(size)")

@@ -1,4 +1,4 @@
-/// The entries of one archive, in their order, each with its content: source, filters and format as one.
+/// The entries of one archive in order, each with its content: combines source, filters and format.
 final class EntryReader {
   private let parser: any EntryParser
   private let content: any ByteSource
@@ -10,9 +10,9 @@ final class EntryReader {
   private let cancellation: Cancellation
   private var meter: ProgressMeter
   private var failures = 0
-  /// What is to be said of the current entry once its content has been read.
+  /// A note on the current entry, to be given once its content has been read.
   private var noteWhenRead: String?
-  /// Those of the last entry that had any.
+  /// The details of the last entry that had any.
   private var lastDetails: ArchiveEntry.Shared<ArchiveEntry.Details>?
   private(set) var isFinished = false
 
@@ -48,7 +48,7 @@ final class EntryReader {
   /// The comment on the archive as a whole.
   var comment: String? { parser.comment.map { names.decode($0).name } }
 
-  /// Zip is read by ourselves wherever its headers agree with each other, everything else by libarchive.
+  /// A zip whose headers agree with each other is read by `ZipReader`, everything else by libarchive.
   private static func parser(
     of content: any ByteSource, _ chain: FilterChain, _ choice: FormatChoice, in context: ExtractionContext,
     warnings: WarningLog
@@ -56,7 +56,7 @@ final class EntryReader {
     if choice.formats == .loneFile { return LoneFileReader(chain) }
     if context.hooks.engine == .own, choice.formats.contains(.zip), let content = content.seekable {
       do throws(ZipDirectory.Refusal) {
-        // What might be anything, such as a program, is a zip if there is something in it.
+        // Content without a known signature, such as a program, is a zip if it has a zip's end with entries.
         let directory = try ZipDirectory(
           content, threads: context.threads, ledger: context.ledger, cancellation: context.cancellation)
         if let directory,
@@ -75,9 +75,9 @@ final class EntryReader {
       content, chain, formats: choice.formats, in: context, warnings: warnings)
   }
 
-  /// The next entry, or nil at the end, where also all checksums of the layers around the archive have been verified.
+  /// The next entry, or nil at the end, when all checksums of the layers around the archive have been verified too.
   ///
-  /// After an error that concerns one entry, the next call goes on after it; after any other, it returns nil.
+  /// After an error that concerns one entry, the next call continues after it; after any other, it returns nil.
   func next() throws(ArchiveError) -> ArchiveEntry? {
     guard !isFinished else { return nil }
     do throws(ArchiveError) {
@@ -128,10 +128,10 @@ final class EntryReader {
     }
   }
 
-  /// The content of the current entry, where it can be read on another thread.
+  /// The content of the current entry, if it can be read on another thread.
   var detachedContent: ZipContent? { parser.detachedContent }
 
-  /// What detached content is read from; nil where none can be detached.
+  /// The source of detached content; nil if none can be detached.
   var sharedContent: SharedSource? { parser.sharedContent }
 
   private func entry(of header: Header) throws(ArchiveError) -> ArchiveEntry {
@@ -155,7 +155,7 @@ final class EntryReader {
         details: details.map { shared($0) }))
   }
 
-  /// The name as it is shown, and its bytes where it was converted.
+  /// The name as users see it, and its bytes if it was converted.
   private func name(of header: Header) throws(ArchiveError) -> (String, convertedFrom: [UInt8]?) {
     if let name = header.ownName { return (name, nil) }
     guard let bytes = header.name else {
@@ -166,7 +166,7 @@ final class EntryReader {
     return (name, isConverted ? bytes : nil)
   }
 
-  /// Most entries of an archive have the same owner and group, and nothing else: one object serves them all.
+  /// Most entries of an archive have only an owner and a group, the same for all: they share one object.
   private func shared(_ details: ArchiveEntry.Details) -> ArchiveEntry.Shared<ArchiveEntry.Details> {
     if let lastDetails, lastDetails.value == details { return lastDetails }
     let shared = ArchiveEntry.Shared(details)
@@ -174,7 +174,7 @@ final class EntryReader {
     return shared
   }
 
-  /// Formats end before their file does: what is left holds the checksums of the layers around the archive.
+  /// Reads to the end of the file, which is beyond the format's end: the rest holds the checksums of the layers around it.
   private func drain() throws(ArchiveError) {
     guard isCompressed else { return }
     var scratch = [UInt8](repeating: 0, count: 64 << 10)
@@ -183,11 +183,11 @@ final class EntryReader {
 }
 
 extension ArchiveError {
-  /// Whether nobody wants to hear more of the archive.
+  /// Whether the error ends the reading.
   fileprivate var endsReading: Bool { code == .cancelled || code == .timedOut }
 }
 
-/// Tells a caller how far an extraction is, at most ten times a second.
+/// Reports progress, at most ten times a second.
 private struct ProgressMeter {
   private let report: (@Sendable (ExtractionProgress) -> Void)?
   private var lastReport: ContinuousClock.Instant?
@@ -196,7 +196,7 @@ private struct ProgressMeter {
 
   init(_ report: (@Sendable (ExtractionProgress) -> Void)?) { self.report = report }
 
-  /// A new entry begins.
+  /// Called when a new entry begins.
   mutating func enter(_ name: String, _ source: @autoclosure () -> SourceProgress) {
     guard report != nil else { return }
     entries += 1
@@ -204,7 +204,7 @@ private struct ProgressMeter {
     tick(source())
   }
 
-  /// A block was read.
+  /// Called when a block has been read.
   mutating func tick(_ source: @autoclosure () -> SourceProgress) {
     guard report != nil else { return }
     let now = ContinuousClock.now
@@ -213,7 +213,7 @@ private struct ProgressMeter {
     tell(source())
   }
 
-  /// All is read: the last report comes whatever the time.
+  /// Called at the end: the last report is always made.
   func finish(_ source: @autoclosure () -> SourceProgress) {
     if report != nil { tell(source()) }
   }

@@ -1,11 +1,11 @@
-/// Which formats content is offered to: the one that its first bytes belong to, if it is allowed, or all that are.
+/// The formats to try: the one that the first bytes belong to if it is allowed, or all allowed ones.
 struct FormatChoice {
   let formats: ArchiveFormats
   /// Whether the end of the content has to be read before its beginning.
   let needsSeeking: Bool
-  /// Whether the first bytes are nothing known.
+  /// Whether the first bytes are unknown.
   let isGuess: Bool
-  /// The format that the first bytes belong to, if it is not allowed.
+  /// The format that the first bytes belong to, if that is not allowed.
   private(set) var disallowed: ArchiveFormats?
 
   init(_ chain: FilterChain, allowed: ArchiveFormats) throws(ArchiveError) {
@@ -14,18 +14,18 @@ struct FormatChoice {
         self.init(formats: format)
         return
       }
-      // Content that begins like another format may still be one that was pinned, such as a zip after a tar.
+      // Content that begins like another format may still be the single allowed one, such as a zip after a tar.
       guard !chain.isCompressed, !allowed.intersection([.zip, .sevenZip]).isEmpty,
         format.isDisjoint(with: .risky)
       else { throw .disallowed(format) }
     }
     if chain.isCompressed {
-      // An empty tar is zeros; so may be a file, which only its name can tell apart.
+      // An empty tar consists of zeros, and so may a file: only the name tells which it is.
       if Self.beginsWithZeros(chain.head), chain.contentName.hasSuffix(".tar"), allowed.contains(.tar) {
         self.init(formats: .tar)
         return
       }
-      // What is no container is a file that somebody compressed.
+      // Content that is not a container is a compressed file.
       guard allowed.contains(.loneFile) else { throw .disallowed(.loneFile) }
       self.init(formats: .loneFile)
       return
@@ -37,17 +37,17 @@ struct FormatChoice {
   private init(formats: ArchiveFormats, isGuess: Bool = false) {
     self.formats = formats
     self.isGuess = isGuess
-    // zip from a stream cannot be right: only the central directory says what is a symlink and what was deleted.
+    // Zip cannot be read correctly from a stream: only the central directory says what is a symlink and what was deleted.
     needsSeeking = isGuess || !formats.isDisjoint(with: [.zip, .sevenZip, .iso9660, .cab, .rar, .rar5])
   }
 
-  /// Whether these first bytes are zeros, and enough of them for a tar header.
+  /// Whether these first bytes are zeros, at least as many as a tar header has.
   static func beginsWithZeros(_ head: [UInt8]) -> Bool {
     head.count >= 512 && head[..<512].allSatisfy { $0 == 0 }
   }
 
-  /// libarchive takes everything that begins with a block of zeros for a tar without entries; a disk image that is no
-  /// archive at all would silently be an empty one.
+  /// libarchive considers everything that begins with a block of zeros a tar without entries: a disk image would silently
+  /// be an empty archive.
   static func refuseDiskImage(_ content: any ByteSource, _ head: [UInt8]) throws(ArchiveError) {
     guard beginsWithZeros(head), let content = content.seekable else { return }
     guard try content.isZero(from: 0) else { throw .unrecognized() }
@@ -55,6 +55,6 @@ struct FormatChoice {
 }
 
 extension ArchiveFormats {
-  /// The formats that are allowed on request only.
+  /// The formats that are allowed only on request.
   fileprivate static var risky: Self { all.subtracting(.standard) }
 }

@@ -1,7 +1,7 @@
-/// The first bytes of each format. They decide what content is, and not whichever of libarchive's readers bids most further
-/// in (for a zip stored in a rar, say).
+/// The signature of each format. It decides the format, rather than the highest bid of libarchive's readers, which look
+/// further into the content (and find a zip stored in a rar, say).
 enum FormatSignature {
-  /// The bytes that `recognize` looks at: an ISO 9660 image says what it is after 32 KiB of anything.
+  /// The number of bytes that `recognize` needs: an ISO 9660 image has its signature after 32 KiB of anything.
   static let headSize = 32_774
 
   /// The one format that these first bytes belong to; nil for what only a look further in could tell.
@@ -47,7 +47,7 @@ enum FormatSignature {
     }
   }
 
-  /// Sixteen-bit words in either order: the magic alone is too short to decide, so the name has to end where its
+  /// Sixteen-bit words in either byte order: the magic alone is too short to decide, so the name has to end where its
   /// length says (cpio(5), "Old Binary Format").
   private static func isBinaryCpio(_ head: [UInt8]) -> Bool {
     guard head.count >= 26 else { return false }
@@ -61,7 +61,7 @@ enum FormatSignature {
     return head[25 + nameSize] == 0 && !head[26..<(25 + nameSize)].contains(0)
   }
 
-  /// "-lh5-" and its kin in the first header.
+  /// "-lh5-" or a similar method in the first header.
   private static func isLHA(_ head: [UInt8]) -> Bool {
     guard head.count >= 22, head[2] == 0x2D, head[6] == 0x2D, head[3] == 0x6C || head[3] == 0x70 else {
       return false

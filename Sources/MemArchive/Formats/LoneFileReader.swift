@@ -1,4 +1,4 @@
-/// The only entry of what is no archive: a file that somebody compressed.
+/// The only entry of a compressed file that is not an archive.
 final class LoneFileReader: EntryParser {
   private let content: any ByteSource
   private let header: Header
@@ -40,7 +40,7 @@ final class LoneFileReader: EntryParser {
     }
   }
 
-  /// After an error of the source's there is nothing left to read.
+  /// After an error of the source there is nothing left to read.
   private func reading<Result>(_ body: () throws(ArchiveError) -> Result) throws(ArchiveError) -> Result {
     do throws(ArchiveError) { return try body() } catch {
       isExhausted = true

@@ -1,29 +1,43 @@
 internal import Synchronization
 
-/// Whether a running extraction is to stop; looked at between blocks, and while a pipe gives nothing.
+/// Whether a running extraction is to stop; checked between blocks, and while a pipe is empty.
 final class Cancellation: Sendable {
   private let isRequested = Atomic<Bool>(false)
   private let checks = Atomic<UInt>(0)
-  /// When it stops by itself.
+  /// The time at which it stops by itself.
   private let deadline: (instant: ContinuousClock.Instant, timeout: Duration)?
 
-  /// - Parameter timeout: Stops it so long from now.
+  /// - Parameter timeout: Stops it after this time from now.
   init(timeout: Duration? = nil) { deadline = timeout.map { (.now + $0, $0) } }
 
-  /// What is left of the time; nil where there is no end to it.
+  /// The remaining time; nil without a deadline.
   var remaining: Duration? { deadline.map { max(.zero, $0.instant - .now) } }
 
   func cancel() { isRequested.store(true, ordering: .relaxed) }
 
-  /// How often `check` was called: whether anything goes on.
+  /// How often `check` was called, which shows progress.
   var count: UInt { checks.load(ordering: .relaxed) }
 
-  /// Throws once `cancel` was called, or the time has passed.
+  /// Throws once `cancel` has been called, or the deadline has passed.
   func check() throws(ArchiveError) {
     checks.wrappingAdd(1, ordering: .relaxed)
     if isRequested.load(ordering: .relaxed) { throw .cancelled() }
     if let deadline, deadline.instant < .now {
       throw .timedOut("the extraction took longer than \(deadline.timeout)")
     }
+  }
+}
+
+/// Checks for cancellation on every 256th step of a loop whose length an archive decides.
+struct PeriodicCheck {
+  private let cancellation: Cancellation
+  private var steps = 0
+
+  init(_ cancellation: Cancellation) { self.cancellation = cancellation }
+
+  /// To be called for each step of about ten nanoseconds or more.
+  mutating func step() throws(ArchiveError) {
+    if steps.isMultiple(of: 256) { try cancellation.check() }
+    steps &+= 1
   }
 }

@@ -1,10 +1,11 @@
 internal import Synchronization
 
-/// Charges a ledger for what an extraction keeps besides content: entries, warnings, errors. Released with its last reference.
+/// Charges a ledger for the entries, warnings and errors that an extraction keeps. The charge is released with the last
+/// reference.
 package final class EntryAccount: Sendable {
   private struct State: ~Copyable {
     var charge: Charge
-    /// Those of the entry that was counted last: the next one may have the same.
+    /// The details of the entry counted last, which the next one may share.
     var details: ArchiveEntry.Shared<ArchiveEntry.Details>?
   }
 
@@ -12,7 +13,7 @@ package final class EntryAccount: Sendable {
 
   package init(_ ledger: Ledger) { state = Mutex(State(charge: Charge(ledger, entry: "entries"))) }
 
-  /// Counts an entry that is kept from here on.
+  /// Counts an entry that is kept from now on.
   package func add(_ entry: ArchiveEntry) throws(ArchiveError) {
     try hold(entry.ownCost, entry: entry.name, entry.fields.value.details)
   }
@@ -27,11 +28,11 @@ package final class EntryAccount: Sendable {
 
   func add(_ error: ArchiveError) throws(ArchiveError) { try hold(error.cost, entry: error.entry) }
 
-  /// Counts memory that is no content, or throws and counts nothing.
+  /// Counts memory other than content, or throws and counts nothing.
   func hold(
     _ bytes: Int64, entry: String?, _ details: ArchiveEntry.Shared<ArchiveEntry.Details>? = nil
   ) throws(ArchiveError) {
-    // The result is handed out of the closure: it cannot throw a type of its own.
+    // The closure returns a result because it cannot throw a typed error.
     let failure: ArchiveError? = state.withLock { state in
       let added = details.map { $0 === state.details ? 0 : $0.cost } ?? 0
       do throws(ArchiveError) {
@@ -47,21 +48,21 @@ package final class EntryAccount: Sendable {
 }
 
 extension ArchiveEntry {
-  /// Bytes of memory that it takes while it is kept, in the list of entries and under its name. The fixed part was measured:
+  /// Bytes of memory for keeping it, in the list of entries and under its name. The fixed part was measured:
   /// see <doc:WhatAnArchiveMayCost>.
   var cost: Int64 { ownCost + (fields.value.details?.cost ?? 0) }
 
-  /// Those that it shares with no other.
+  /// The part not shared with other entries.
   fileprivate var ownCost: Int64 { Self.fixedCost + Int64(fields.textSize) }
 
   private static let fixedCost: Int64 = 640
 
-  /// Bytes of what ``Limits/attributeBytes`` bounds.
+  /// Bytes that count against ``Limits/attributeBytes``.
   var attributeBytes: Int { fields.value.details?.textSize ?? 0 }
 }
 
 extension ArchiveEntry.Shared<ArchiveEntry.Details> {
-  /// Bytes of memory that they take.
+  /// Bytes of memory for keeping them.
   fileprivate var cost: Int64 { 256 + Int64(textSize) }
 }
 
@@ -75,18 +76,18 @@ extension ArchiveEntry.Details {
     return attributes.reduce(texts) { $0 + Self.attributeCost + $1.name.utf8.count + $1.value.count }
   }
 
-  /// Bytes that an attribute takes without its name and value.
+  /// Bytes for an attribute besides its name and value.
   private static let attributeCost = 96
 }
 
 extension ArchiveError {
-  /// Bytes of memory that it takes while it is kept.
+  /// Bytes of memory for keeping it.
   var cost: Int64 {
     [entry ?? "", reason, call ?? "", advice].reduce(256) { $0 + Int64($1.utf8.count) }
   }
 }
 
 extension ArchiveWarning {
-  /// Bytes of memory that it takes while it is kept.
+  /// Bytes of memory for keeping it.
   var cost: Int64 { 128 + Int64((entry?.utf8.count ?? 0) + text.utf8.count) }
 }

@@ -1,16 +1,16 @@
-/// What lies at a path, component by component: "./", doubled slashes and one at the end make no difference. A step from one
-/// component to the next costs as much as it is long, however long the path is.
+/// The entry at a path, looked up component by component: "./", doubled slashes and a trailing one make no difference. A step
+/// to the next component costs as much as the component is long, however long the path is.
 struct EntryIndex {
-  /// A path that need not be in the index: the part of it that is, and how many components follow.
+  /// A path that need not be in the index: the part that is, and the number of components that follow.
   struct Place: Equatable {
     fileprivate(set) var node = 0
     fileprivate(set) var beyond = 0
   }
 
-  /// A path that is an entry's, or leads to one.
+  /// A path of an entry, or of a directory above one.
   private struct Node {
     let parent: Int32
-    /// Where the last component stands among all.
+    /// The position of the last component.
     let start: Int
     let count: Int32
     var entry: Int32 = -1
@@ -27,19 +27,19 @@ struct EntryIndex {
 
   init() {}
 
-  /// The paths of an archive's entries; its memory is counted as held.
+  /// An index of an archive's entries; its memory counts as held.
   ///
   /// - Parameters:
-  ///   - isNamed: Whether the name of the entry at a position counts; told with the index of those before it.
-  ///   - gives: Whether, of two entries with one path, the first gives way to the second.
+  ///   - isNamed: Whether the entry at a position is indexed by its name; called with the index of the entries before it.
+  ///   - gives: Whether the first of two entries with the same path gives way to the second.
   init(
     of entries: [ArchiveEntry], _ charge: inout Charge, _ cancellation: Cancellation,
     where isNamed: (Int, EntryIndex) -> Bool, replacing gives: (Int, Int) -> Bool
   ) throws(ArchiveError) {
-    var pace = Pace(cancellation)
+    var check = PeriodicCheck(cancellation)
     var counted = 0
     for (position, entry) in entries.enumerated() where isNamed(position, self) {
-      try pace.step()
+      try check.step()
       let node = add(entry.name.utf8Span.span)
       if size - counted >= 1 << 20 {
         try charge.hold(Int64(size - counted), entry: entry.name)
@@ -51,7 +51,7 @@ struct EntryIndex {
     try charge.hold(Int64(size - counted), entry: entries.last?.name ?? "")
   }
 
-  /// What it takes of memory, in bytes.
+  /// Its memory, in bytes.
   private var size: Int {
     nodes.count * MemoryLayout<Node>.stride + slots.count * MemoryLayout<Int32>.stride + components.count
   }
@@ -89,7 +89,7 @@ struct EntryIndex {
     return true
   }
 
-  /// The component that begins at an offset, or after slashes and dots there; nil where there is none.
+  /// The component that begins at an offset, or after slashes and dots there; nil if there is none.
   static func component(of path: Span<UInt8>, from offset: inout Int) -> Range<Int>? {
     while true {
       while offset < path.count, path[offset] == slash { offset += 1 }
@@ -103,7 +103,7 @@ struct EntryIndex {
 
   // MARK: Places
 
-  /// Goes one component on from a place.
+  /// Advances a place by one component.
   func enter(_ component: Span<UInt8>, from place: inout Place) {
     if place.beyond == 0, let next = node(component, below: place.node) {
       place.node = next
@@ -112,7 +112,7 @@ struct EntryIndex {
     }
   }
 
-  /// Goes one component back; false at the top.
+  /// Moves a place up by one component; false at the top.
   func leave(_ place: inout Place) -> Bool {
     if place.beyond > 0 {
       place.beyond -= 1
@@ -123,7 +123,7 @@ struct EntryIndex {
     return true
   }
 
-  /// The place of a path, ".." in it being a name like any other, or of the directory that it lies in.
+  /// The place of a path, in which ".." is a name like any other, or of the directory that contains it.
   func place(of path: Span<UInt8>, isDirectory: Bool = false) -> Place {
     var (place, before) = (Place(), Place())
     var offset = 0
@@ -163,7 +163,7 @@ struct EntryIndex {
 
   private func node(in slot: Int) -> Int? { slots[slot] < 0 ? nil : Int(slots[slot]) }
 
-  /// The slot of a node, or the one that it is to have.
+  /// The slot of a node, or the free slot for it.
   private func slot(of component: Span<UInt8>, below parent: Int) -> Int {
     var slot = Self.hash(component, parent) & (slots.count - 1)
     while slots[slot] >= 0, !isNode(Int(slots[slot]), component, below: parent) {
@@ -179,7 +179,7 @@ struct EntryIndex {
     return true
   }
 
-  /// Seeded, so that nobody can choose names that share a slot.
+  /// Seeded, so that an archive cannot contain names chosen to collide.
   private static func hash(_ component: Span<UInt8>, _ parent: Int) -> Int {
     var hasher = Hasher()
     hasher.combine(parent)

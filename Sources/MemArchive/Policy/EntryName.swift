@@ -2,7 +2,7 @@ internal import Glibc
 
 /// The reversible encoding between an archive's raw names and the strings that users see.
 ///
-/// Valid UTF-8 is itself; every other byte b becomes U+F700+b, and bytes that would encode U+F780…U+F7FF are
+/// Valid UTF-8 is kept as is; every other byte b becomes U+F700+b, and bytes that would encode U+F780…U+F7FF are
 /// escaped the same way, so that decoding is exact and no two raw names share a key.
 enum EntryName {
   /// The key of a raw name.
@@ -41,19 +41,19 @@ enum EntryName {
     return raw
   }
 
-  /// The name of an entry for somebody who looks into `archive` from outside.
+  /// The name of an entry with that of the archive that contains it in front.
   static func joined(_ archive: String, _ name: String) -> String {
     archive + "/" + (String(Substring(withoutDot(name.utf8[...]))))
   }
 
-  /// A name without a leading "./", which tar writers put there and nobody would type after an archive's name.
+  /// A name without the leading "./" of tar writers, which makes no sense after an archive's name.
   static func withoutDot<Name: Collection>(_ name: Name) -> Name.SubSequence where Name.Element == UInt8 {
     var rest = name[...]
     while rest.count > 2, rest.starts(with: "./".utf8) { rest = rest.dropFirst(2) }
     return rest
   }
 
-  /// Whether a raw name stays below the directory that it would be unpacked in.
+  /// Whether a raw name stays inside the directory that it would be unpacked into.
   static func isSafeRelative(_ raw: [UInt8]) -> Bool {
     guard let first = raw.first, !isSeparator(first) else { return false }
     var length = 0
@@ -83,7 +83,7 @@ enum EntryName {
   }
 }
 
-/// A name that is compared byte by byte: Swift's strings take NFC and NFD for equal, archives do not.
+/// A name that is compared byte by byte: for Swift's strings NFC and NFD are equal, for archives they are not.
 package struct NameKey: Hashable, Sendable {
   package let name: String
 

@@ -1,9 +1,9 @@
-/// A path from the top of an archive or a tree: a name without ".", doubled slashes and one at the end.
+/// A path from the top of an archive or a tree: a name without ".", doubled slashes and a trailing one.
 struct EntryPath: Hashable, Sendable {
   /// The components with a slash between them; empty for the top.
   let bytes: [UInt8]
 
-  /// NAME_MAX: the most bytes between two slashes.
+  /// NAME_MAX: upper bound of a component's bytes.
   static let longestComponent = 255
   /// PATH_MAX (4,096 bytes) less /proc/self/fd/N and the top directory in front.
   static let longest = 4000
@@ -14,7 +14,7 @@ struct EntryPath: Hashable, Sendable {
 
   private init(bytes: [UInt8]) { self.bytes = bytes }
 
-  /// The path of a name; nil where that leads out (``ArchiveEntry/isSafeRelative``).
+  /// The path of a name; nil if that leads out (``ArchiveEntry/isSafeRelative``).
   init?(_ name: String) {
     let raw = EntryName.raw(name)
     guard EntryName.isSafeRelative(raw) else { return nil }
@@ -31,7 +31,7 @@ struct EntryPath: Hashable, Sendable {
     }
   }
 
-  /// Whether a name is a path as it is, as most are.
+  /// Whether a name is already a normal path, as most are.
   static func isNormal(_ name: Span<UInt8>) -> Bool {
     var length = 0
     var isDot = false
@@ -54,14 +54,14 @@ struct EntryPath: Hashable, Sendable {
   var parent: Self { Self(bytes: Array(bytes[..<(lastSlash ?? 0)])) }
   private var lastSlash: Int? { bytes.lastIndex(of: Self.slash) }
 
-  /// Whether a file system takes it.
+  /// Whether a file system accepts it.
   var fits: Bool {
     bytes.count <= Self.longest
       && (bytes.count <= Self.longestComponent
         || bytes.split(separator: Self.slash).allSatisfy { $0.count <= Self.longestComponent })
   }
 
-  /// Whether this is the directory that `other` lies in.
+  /// Whether this is the directory that contains `other`.
   func isParent(of other: Self) -> Bool {
     other.lastSlash ?? 0 == bytes.count && !other.isTop && other.bytes.starts(with: bytes)
   }

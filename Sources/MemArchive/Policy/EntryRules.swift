@@ -1,6 +1,6 @@
-/// The rules that hold wherever entries go: into a dictionary, into a tree, or out of an archive inside another.
+/// The rules for all destinations of entries: a dictionary, a tree, or an archive inside another.
 extension ExtractionOptions {
-  /// Whether a later entry takes the name of an earlier one; a warning tells either way.
+  /// Whether a later entry takes the name of an earlier one; adds a warning either way.
   func replacesEarlier(_ name: String, _ warnings: inout WarningList) throws(ArchiveError) -> Bool {
     switch duplicates {
     case .reject: throw .duplicate(name)
@@ -10,9 +10,9 @@ extension ExtractionOptions {
     return duplicates == .last
   }
 
-  /// Notes that a link leads to no content, or throws where it has to lead to some.
+  /// Notes that a link leads to no content, or throws if it has to lead to some.
   ///
-  /// - Parameter isRequired: Whether it was asked for by its name.
+  /// - Parameter isRequired: Whether it was requested by name.
   func unavailable(
     _ link: String, _ why: String, isRequired: Bool = false, _ warnings: inout WarningList
   ) throws(ArchiveError) {
@@ -22,27 +22,27 @@ extension ExtractionOptions {
 }
 
 extension ArchiveEntry {
-  /// Whether it is a link to its own name, as some writers give a file with several names: nothing comes of it.
+  /// Whether it is a link to its own name, as some writers make for a file with several names; such a link is ignored.
   var isLinkToItself: Bool {
     guard kind == .hardlink, !hasContent, let link else { return false }
     return NameKey(link) == NameKey(name)
       || EntryPath(raw: EntryName.raw(link)) == EntryPath(raw: EntryName.raw(name))
   }
 
-  /// Whether the content of a file with several names may come with a later one, as cpio gives it with the last.
+  /// Whether the content of a file with several names may come with a later one, as in cpio with the last.
   package var mayGetContentLater: Bool { kind == .file && linkCount > 1 && size == 0 }
 }
 
 extension ArchiveError {
-  /// Whether content that was tried as an archive turned out to be none that may be read.
+  /// Whether the error means that the content is not an archive that may be read.
   package var saysNoArchive: Bool { code == .unrecognizedFormat || code == .unsupportedFormat }
 }
 
-/// A selection that reaches into inner archives, by names as they are seen from outside.
+/// A selection that extends into inner archives, by long names.
 struct NestedSelection {
   let selection: Selection
   let goesInside: Bool
-  /// The names that wanted ones begin with, up to a slash.
+  /// The prefixes of wanted names, up to a slash.
   private let ways: Set<NameKey>
 
   init(_ selection: Selection, nested: NestedArchives) {
@@ -64,7 +64,7 @@ struct NestedSelection {
 
   func wants(_ entry: ArchiveEntry) -> Bool { selection.includes(entry) }
 
-  /// Whether a wanted entry may lie inside this one, if it is an archive.
+  /// Whether this entry may contain a wanted one, if it is an archive.
   func mayHold(_ entry: ArchiveEntry) -> Bool {
     guard goesInside, entry.kind == .file else { return false }
     return if case .names = selection.rule { ways.contains(NameKey(entry.name)) } else { true }

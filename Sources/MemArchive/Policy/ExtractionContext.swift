@@ -1,7 +1,7 @@
 internal import SystemPackage
 
-/// One extraction: what it was told, what it has spent and when it must end. Made once where a public call begins, and
-/// passed on as it is, into archives inside the archive too.
+/// One extraction: its options, ledger and deadline. Made once where a public call begins, and passed on as it is, into
+/// archives inside the archive too.
 package struct ExtractionContext: Sendable {
   /// Where extracted files go.
   enum Recipient: Sendable {
@@ -11,21 +11,21 @@ package struct ExtractionContext: Sendable {
     case host(copiesContent: Bool)
   }
 
-  /// What tests and the command line replace.
+  /// Settings for tests and the command line.
   package struct Hooks: Sendable {
-    /// Who does what libarchive can do too: tests compare the two.
+    /// This library's code or libarchive's, which tests compare.
     package enum Engine: CaseIterable, Sendable { case own, libarchive }
-    /// Who makes a tree's file system: tests compare the two.
+    /// The process that makes a tree's file system: tests compare this one and the helper.
     package enum MountMethod: Sendable { case automatic, own, helper }
 
-    /// Who reads zip.
+    /// The reader of zip.
     var engine: Engine
-    /// Who takes compression off.
+    /// The decoder of compression.
     var decoding: Engine
     var mountMethod: MountMethod
-    /// Milliseconds for which a worker may show no sign of life: it shows one a second while anything goes on.
+    /// Milliseconds that a worker may go without a sign of life: it sends one per second while it makes progress.
     var longestSilence: Int
-    /// The formats that may be read where a sandbox was wanted and cannot be had; `nil`: the same.
+    /// The formats that may be read if a wanted sandbox is unavailable; `nil`: the same.
     var formatsOutsideSandbox: ArchiveFormats?
 
     package init(
@@ -40,13 +40,13 @@ package struct ExtractionContext: Sendable {
   package private(set) var options: ExtractionOptions
   package let ledger: Ledger
   package let hooks: Hooks
-  /// Holds the deadline, too.
+  /// Has the deadline, too.
   let cancellation: Cancellation
   let recipient: Recipient
-  /// Why the archive is read without the sandbox that was wanted.
+  /// The reason that the archive is read without the wanted sandbox.
   private(set) var missingSandbox: String?
 
-  /// An extraction that begins now: the timeout runs.
+  /// An extraction that begins now: the timeout starts.
   ///
   /// - Parameter ledger: By default one with the options' limits.
   package init(_ options: ExtractionOptions, ledger: Ledger? = nil, hooks: Hooks = Hooks()) {
@@ -66,18 +66,18 @@ package struct ExtractionContext: Sendable {
     self.recipient = recipient
   }
 
-  /// The threads that may work.
+  /// Upper bound of threads.
   var threads: Int { options.threads }
 
-  /// Whether there is time left to go on.
+  /// Whether there is time left to continue.
   package var hasTimeLeft: Bool { cancellation.remaining != .zero }
 
-  /// Whether the rest is wanted without an inner archive that this is wrong with.
-  func goesOnAfterInner(_ error: ArchiveError) -> Bool {
-    options.onError == .keepGoing && (error.concernsArchive || error.code == .tooManyLayers)
+  /// Whether extraction continues after an error that ended the reading of an inner archive.
+  func continues(afterInnerArchive error: ArchiveError) -> Bool {
+    options.continues(after: error) || (options.onError == .keepGoing && error.code == .tooManyLayers)
   }
 
-  /// The same by the same deadline, with an account of its own: for a reading whose files are nobody else's.
+  /// The same with a ledger of its own, for a separate reading, and with the same deadline.
   package var withOwnAccount: Self {
     var context = Self(options, Ledger(options.limits), cancellation, hooks: hooks, recipient: recipient)
     context.missingSandbox = missingSandbox
@@ -90,19 +90,19 @@ package struct ExtractionContext: Sendable {
   /// The same for another kind of storage.
   package func storing(_ storage: ExtractionOptions.Storage) -> Self { changed { $0.storage = storage } }
 
-  /// The same going on after damage, or not.
+  /// The same with another error policy.
   package func onError(_ policy: ExtractionOptions.ErrorPolicy) -> Self { changed { $0.onError = policy } }
 
-  /// Checks that an archive may lie in so many others.
+  /// Checks that an archive may be nested this deeply.
   package func check(level: Int) throws(ArchiveError) {
     guard level < options.limits.depth else { throw .tooManyLayers(options.limits.depth) }
   }
 
-  /// The same for an archive inside the archive: compressed content that is no archive is a file that somebody compressed,
-  /// while the outermost one was asked for.
+  /// The same for an archive inside the archive, where compressed content that is not an archive stays a file; only the
+  /// outermost file is read as a lone compressed file.
   package var inside: Self { changed { $0.formats.subtract(.loneFile) } }
 
-  /// The same for reading in this process, because the worker that was wanted cannot be had.
+  /// The same for reading in this process, because the wanted worker is unavailable.
   func withoutSandbox(_ reason: String) -> Self {
     var context = changed {
       $0.sandbox = .off

@@ -1,11 +1,11 @@
-/// Gathers extracted files under their names: selection, duplicates and links are decided here.
+/// Collects extracted files by name, and decides selection, duplicates and links.
 struct FileCollector: LinkFollowing {
   /// The state of an entry.
   enum Content {
     case file(MemFile)
     /// A regular entry whose content was not taken.
     case unread
-    /// A hard link whose target was not taken, or has not come; with the entry that had the target's name then.
+    /// A hard link whose target was not taken, or has not arrived; with the entry that had the target's name at the time.
     case hardlink(String, at: Int?)
     case symlink(String)
     case other
@@ -14,9 +14,9 @@ struct FileCollector: LinkFollowing {
   struct Node {
     var content = Content.other
     var isSelected = false
-    /// Whether its name leads to it, and to no other entry.
+    /// Whether its name leads to it rather than to another entry.
     var isNamed = false
-    /// Whether a hard link leads to it, whoever has its name later.
+    /// Whether a hard link leads to it, even if another entry takes its name later.
     var isLinked = false
   }
 
@@ -24,11 +24,11 @@ struct FileCollector: LinkFollowing {
   private let options: ExtractionOptions
   private let cancellation: Cancellation
   private var files: MemFiles
-  /// Charged for what is kept.
+  /// Charged for kept entries.
   private let account: EntryAccount
-  /// Those that are told after what the archive's reader says.
+  /// Warnings that follow those of the archive's reader.
   private var warnings: WarningList
-  /// One for each entry, in their order.
+  /// One for each entry, in order.
   private var nodes: [Node] = []
   /// The entry that a name leads to.
   private var positions: [NameKey: Int] = [:]
@@ -43,7 +43,7 @@ struct FileCollector: LinkFollowing {
     files = MemFiles(threads: options.threads, account)
   }
 
-  /// Where the first of two names stays, a damaged second one must not be looked at.
+  /// If the first of two entries with the same name wins, the second must not be read, because it may be damaged.
   var prefetch: Prefetch {
     guard options.duplicates == .last || (options.duplicates == .reject && options.onError == .stop) else {
       return .onDemand
@@ -59,14 +59,14 @@ struct FileCollector: LinkFollowing {
   var entries: [ArchiveEntry] { files.entries }
   var errors: [ArchiveError] { files.errors }
 
-  /// Notes an entry; whether its content is to be extracted and then given to `add`.
+  /// Notes an entry, and returns whether its content is to be extracted and passed to `add`.
   mutating func wants(_ entry: ArchiveEntry) throws(ArchiveError) -> Bool {
     let position = nodes.count
     try account.add(entry)
     files.entries.append(entry)
     nodes.append(Node())
     let key = NameKey(entry.name)
-    // Most links lead elsewhere, and have names of their own: looked up first, which costs less.
+    // Looks up the link's own name first, which is cheaper: most links have one and lead elsewhere.
     if entry.kind == .hardlink, positions[key] != nil, entry.isLinkToItself { return false }
     guard try takesName(key, entry, position) else { return false }
     let isSelected = selection.includes(entry)
@@ -77,7 +77,7 @@ struct FileCollector: LinkFollowing {
       return isSelected
     case .hardlink:
       let target = NameKey(entry.link ?? "")
-      // The target is the entry that has the name now: a later one of that name is another file.
+      // The target is the entry that has the name now: a later entry with that name is another file.
       let found = positions[target]
       nodes[position].content = .hardlink(target.name, at: found)
       if let found {
@@ -96,17 +96,17 @@ struct FileCollector: LinkFollowing {
     }
   }
 
-  /// Takes the content of an entry that was wanted.
+  /// Takes the content of a wanted entry.
   mutating func add(_ file: MemFile?, for entry: ArchiveEntry, position: Int) {
     guard let file else { return }
-    // Another entry of the same name may have come meanwhile.
+    // Another entry with the same name may have arrived since.
     if nodes[position].isNamed || nodes[position].isLinked || groups[of: position] != nil {
       nodes[position].content = .file(file)
     }
     groups.fill(by: position)
   }
 
-  /// Notes what could not be extracted.
+  /// Notes an entry that could not be extracted.
   mutating func note(_ error: ArchiveError) throws(ArchiveError) {
     try account.add(error)
     files.errors.append(error)
@@ -123,9 +123,9 @@ struct FileCollector: LinkFollowing {
 
   mutating func setProtection(_ protection: Protection?) { files.protection = protection }
 
-  /// The entries, by position, whose content selected links lead to and that were not taken.
+  /// The positions of entries that selected links lead to and that were not taken.
   func missing(_ ledger: Ledger) throws(ArchiveError) -> Set<Int> {
-    // Most often everything was.
+    // Usually everything was taken.
     guard nodes.contains(where: { if case .unread = $0.content { true } else { false } }) else { return [] }
     var resolver = LinkResolver(files.entries, nodes, positions, ledger, cancellation)
     var missing: Set<Int> = []
@@ -142,12 +142,12 @@ struct FileCollector: LinkFollowing {
   /// The files under their names, in the archive's order.
   mutating func finish(_ ledger: Ledger) throws(ArchiveError) -> MemFiles {
     var resolver = LinkResolver(files.entries, nodes, positions, ledger, cancellation)
-    var pace = Pace(cancellation)
+    var check = PeriodicCheck(cancellation)
     let failed = Set(files.errors.compactMap { $0.entry.map { NameKey($0) } })
     var found: [MemFile?] = []
     found.reserveCapacity(nodes.count)
     for (position, node) in nodes.enumerated() {
-      try pace.step()
+      try check.step()
       found.append(try file(at: position, node, &resolver, failed))
     }
     files.setFiles(found, positions)
@@ -159,7 +159,7 @@ struct FileCollector: LinkFollowing {
     return files
   }
 
-  /// The file that an entry's name is to lead to, through links.
+  /// The file that an entry's name leads to, through links.
   private mutating func file(
     at position: Int, _ node: Node, _ resolver: inout LinkResolver, _ failed: Set<NameKey>
   ) throws(ArchiveError) -> MemFile? {
@@ -191,25 +191,25 @@ struct FileCollector: LinkFollowing {
   }
 
   private func requireFile(_ position: Int) throws(ArchiveError) {
-    // What could not be read is among the errors already.
+    // An entry that could not be read is already among the errors.
     guard selection.isByName, case .other = nodes[position].content else { return }
     throw .notAFile(files.entries[position])
   }
 
-  /// Whether an entry takes its name, which another entry may have already.
+  /// Whether an entry takes its name, which an earlier entry may have.
   private mutating func takesName(
     _ key: NameKey, _ entry: ArchiveEntry, _ position: Int
   ) throws(ArchiveError) -> Bool {
     guard let earlier = positions.updateValue(position, forKey: key) else { return true }
-    // A directory is repeated by many writers, and nothing is lost.
+    // Many writers repeat directories, which loses nothing.
     if entry.kind != .directory || files.entries[earlier].kind != .directory {
-      // Put back, unless the later entry keeps the name.
+      // Restored, unless the later entry keeps the name.
       positions[key] = earlier
       guard try options.replacesEarlier(entry.name, &warnings) else { return false }
       positions[key] = position
     }
     nodes[earlier].isNamed = false
-    // Its file, if there is one, goes.
+    // Releases its file, if there is one.
     if !nodes[earlier].isLinked, groups[of: earlier] == nil { nodes[earlier] = Node() }
     return true
   }
@@ -227,7 +227,7 @@ extension FileCollector.Node {
 extension Selection {
   fileprivate var isByName: Bool { !requiredNames.isEmpty }
 
-  /// Whether an entry is selected by itself.
+  /// Whether an entry itself is selected.
   func includes(_ entry: ArchiveEntry) -> Bool {
     switch rule {
     case .all: true

@@ -1,6 +1,6 @@
 internal import Synchronization
 
-/// The account of one extraction: what it has produced and what of that is alive, against its limits.
+/// The account of one extraction: bytes produced and bytes held, against its limits.
 package final class Ledger: Sendable {
   private struct Account {
     var produced: Int64 = 0
@@ -10,11 +10,11 @@ package final class Ledger: Sendable {
   }
 
   private let limits: Limits
-  /// What may be alive at once, in bytes.
+  /// Upper bound of bytes held at once.
   let heldLimit: Int64
   private let account = Mutex(Account())
 
-  /// What may be held besides all content that may be produced, where no number says what may be held.
+  /// Bytes that may be held in addition to all content that may be produced, if there is no explicit limit.
   private static let heldBesides: Int64 = 64 << 20
 
   package init(_ limits: Limits) {
@@ -22,14 +22,14 @@ package final class Ledger: Sendable {
     heldLimit = limits.heldBytes ?? min(MemoryBudget.default(), Self.heldWithin(limits))
   }
 
-  /// What is kept of entries is bounded where their content is.
+  /// If content is bounded, kept entries are too.
   private static func heldWithin(_ limits: Limits) -> Int64 {
     guard let total = limits.totalBytes else { return .max }
     let (sum, overflow) = total.addingReportingOverflow(heldBesides)
     return overflow ? .max : sum
   }
 
-  /// The account of a process, for the ledger of another that works for it.
+  /// The state of a ledger, for the ledger of a worker.
   struct Snapshot: Equatable {
     var limits = Limits()
     var heldLimit: Int64 = 0
@@ -59,7 +59,7 @@ package final class Ledger: Sendable {
     }
   }
 
-  /// Notes what others hold more, or less: files that were handed over to another process.
+  /// Adds to, or subtracts from, the amounts held by another process, to which files were sent.
   func adjust(held: Int64, descriptors: Int64) {
     account.withLock { account in
       account.held += held
@@ -67,7 +67,7 @@ package final class Ledger: Sendable {
     }
   }
 
-  /// Counts one more entry of any kind.
+  /// Counts another entry of any kind.
   func count(_ entry: ArchiveEntry) throws(ArchiveError) {
     let name = entry.name
     let converted = entry.fields.value.convertedFrom?.count ?? 0
@@ -86,7 +86,7 @@ package final class Ledger: Sendable {
     guard count <= limits.entries else { throw tooManyEntries(name) }
   }
 
-  /// Refuses a number of entries that an archive states of itself, before any of them is read.
+  /// Throws if an archive's stated number of entries exceeds the limit, before any is read.
   func check(stated count: UInt64) throws(ArchiveError) {
     let left = account.withLock { limits.entries - $0.entries }
     guard count <= UInt64(max(0, left)) else { throw tooManyEntries(nil) }
@@ -96,7 +96,7 @@ package final class Ledger: Sendable {
     .limit("entries", Int64(limits.entries), entry: entry, "the number of entries")
   }
 
-  /// Refuses content that is out of proportion to the archive bytes that it was made from.
+  /// Throws if content is out of proportion to the archive bytes that it was decoded from.
   func checkRatio(of source: @autoclosure () -> SourceProgress, entry: String) throws(ArchiveError) {
     guard let ratio = limits.ratio else { return }
     let produced = account.withLock { $0.produced }
@@ -105,12 +105,12 @@ package final class Ledger: Sendable {
     }
   }
 
-  /// Forgets so many entries: the same archive is read once more.
+  /// Uncounts entries, because the same archive is read again.
   func uncount(_ entries: Int) {
     account.withLock { $0.entries -= entries }
   }
 
-  /// Refuses a declared size that cannot pass, before any work is done for it.
+  /// Throws if a declared size exceeds a limit, before any work is done for it.
   func check(declared size: Int64, entry: String) throws(ArchiveError) {
     if let refusal = account.withLock({ refusal(of: size, to: $0, end: size, entry: entry) }) {
       throw refusal
@@ -134,7 +134,7 @@ package final class Ledger: Sendable {
     release(count)
   }
 
-  /// Adds memory that is no content, such as a file system's own, or throws and adds nothing.
+  /// Adds memory other than content, such as a file system's own, or throws and adds nothing.
   fileprivate func hold(_ count: Int64, entry: String?) throws(ArchiveError) {
     let fits = account.withLock { account in
       guard count <= heldLimit - account.held else { return false }
@@ -153,7 +153,7 @@ package final class Ledger: Sendable {
       "totalBytes", total, entry: entry, "\(what), less \(Self.heldBesides >> 20) MiB for entries,")
   }
 
-  /// How many descriptors of extracted files are open.
+  /// The number of open descriptors of extracted files.
   var descriptors: Int { account.withLock { $0.descriptors } }
 
   fileprivate func release(_ count: Int64, descriptors: Int = 0) {
@@ -184,23 +184,23 @@ package final class Ledger: Sendable {
   }
 }
 
-/// What a ledger has counted for an entry, on the way from one thread to another.
+/// A ledger's charge for an entry, in transit from one thread to another.
 package struct Reservation {
   /// Bytes of content.
   var bytes: Int64 = 0
-  /// Whether a descriptor; nil where that was not decided.
+  /// Whether it includes a descriptor; nil if undecided.
   var descriptor: Bool?
 }
 
-/// The bytes, and the descriptor, that one entry or slab holds of its ledger; given back when its owner goes.
+/// The bytes, and the descriptor, charged to a ledger for one entry or slab; given back when the value is destroyed.
 package struct Charge: ~Copyable {
   let ledger: Ledger
   private let entry: String
   private var bytes: Int64
-  /// Whether a descriptor is counted; nil as long as nobody asked for one.
+  /// Whether a descriptor is counted; nil if undecided.
   private var hasDescriptor: Bool?
 
-  /// - Parameter reservation: What was counted for the entry before.
+  /// - Parameter reservation: The charge that was counted for the entry before.
   init(_ ledger: Ledger, entry: String, _ reservation: Reservation = Reservation()) {
     self.ledger = ledger
     self.entry = entry
@@ -208,7 +208,7 @@ package struct Charge: ~Copyable {
     hasDescriptor = reservation.descriptor
   }
 
-  /// Counts a descriptor unless as many as the budget are counted already; decided once.
+  /// Counts a descriptor unless the budget is used up; decided once.
   @discardableResult mutating func addDescriptor(within budget: Int = .max) -> Bool {
     if let hasDescriptor { return hasDescriptor }
     let isCounted = ledger.addDescriptor(within: budget)
@@ -223,19 +223,19 @@ package struct Charge: ~Copyable {
     bytes = end
   }
 
-  /// Adds a whole entry's content, which is in memory already.
+  /// Adds a whole entry's content, which is already in memory.
   mutating func add(_ count: Int64, of entry: String) throws(ArchiveError) {
     try ledger.add(count, end: count, entry: entry)
     bytes += count
   }
 
-  /// Gives what is counted to whoever makes a charge of it.
+  /// Transfers the charge to a reservation, from which another charge is made.
   consuming func handOver() -> Reservation {
     defer { (bytes, hasDescriptor) = (0, false) }
     return Reservation(bytes: bytes, descriptor: hasDescriptor)
   }
 
-  /// Adds memory that is no content.
+  /// Adds memory other than content.
   mutating func hold(_ count: Int64, entry: String?) throws(ArchiveError) {
     try ledger.hold(count, entry: entry)
     bytes += count
@@ -247,7 +247,7 @@ package struct Charge: ~Copyable {
     bytes -= count
   }
 
-  /// Hands all bytes over to `other`, which is of the same ledger.
+  /// Transfers all bytes to `other`, which has the same ledger.
   mutating func move(to other: inout Charge) {
     other.bytes += bytes
     bytes = 0

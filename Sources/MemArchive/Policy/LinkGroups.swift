@@ -1,4 +1,4 @@
-/// Names that share one content: those of hard links, and of the entry that they link to. cpio gives it with the last of them.
+/// Names that share one content: hard links and the entry that they link to. In cpio the last of them carries the content.
 ///
 /// A name is a `NameKey` in a dictionary, an `EntryPath` in a tree.
 struct LinkGroups<Name: Hashable> {
@@ -6,9 +6,9 @@ struct LinkGroups<Name: Hashable> {
     /// The entry that had the name when the first link to it came.
     fileprivate(set) var target: Int?
     fileprivate(set) var links: [Int] = []
-    /// Whether somebody wants one of them.
+    /// Whether one of them is wanted.
     fileprivate(set) var isWanted: Bool
-    /// The last link that content has come with: it is that of all.
+    /// The last link that carried content, which all of them share.
     fileprivate(set) var content: Int?
   }
 
@@ -16,11 +16,11 @@ struct LinkGroups<Name: Hashable> {
   private var byName: [Name: Int] = [:]
   private var byLink: [Int: Int] = [:]
 
-  /// Adds a link; its group.
+  /// Adds a link, and returns its group.
   ///
   /// - Parameters:
   ///   - target: The entry that has the name now.
-  ///   - hasLinks: Whether that says that it has several names: then it is not another file's link that this one is.
+  ///   - hasLinks: Whether the target says that it has several names, so that this link belongs to it.
   @discardableResult mutating func add(
     _ link: Int, to name: Name, _ target: Int?, hasLinks: Bool, isWanted: Bool = true
   ) -> Group {
@@ -39,10 +39,10 @@ struct LinkGroups<Name: Hashable> {
     return all[number]
   }
 
-  /// The group of a link; nil for what is none.
+  /// The group of a link; nil if it is not one.
   subscript(of position: Int) -> Group? { byLink[position].map { all[$0] } }
 
-  /// Notes that the content of an entry has come.
+  /// Notes that the content of an entry has arrived.
   mutating func fill(by position: Int) {
     guard let number = byLink[position] else { return }
     all[number].content = max(position, all[number].content ?? position)

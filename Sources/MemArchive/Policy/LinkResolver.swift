@@ -1,4 +1,4 @@
-/// Follows links inside an archive, and only there; links that lead out of it, nowhere or in a circle are told apart.
+/// Follows links, only inside an archive; distinguishes links that lead out of it, lead nowhere or are circular.
 struct LinkResolver: ~Copyable {
   /// Where a link ends.
   enum End {
@@ -11,12 +11,12 @@ struct LinkResolver: ~Copyable {
   private let nodes: [FileCollector.Node]
   private let positions: [NameKey: Int]
   private let cancellation: Cancellation
-  /// Made when a link needs it: each name is looked at.
+  /// Made when a link needs it, because it takes time for each name.
   private var walker: SymlinkWalker?
   /// For the walker's memory.
   private var charge: Charge
   private var ends: [Int: End] = [:]
-  private var pace: Pace
+  private var check: PeriodicCheck
 
   init(
     _ entries: [ArchiveEntry], _ nodes: [FileCollector.Node], _ positions: [NameKey: Int], _ ledger: Ledger,
@@ -25,21 +25,21 @@ struct LinkResolver: ~Copyable {
     (self.entries, self.nodes, self.positions) = (entries, nodes, positions)
     self.cancellation = cancellation
     charge = Charge(ledger, entry: "links")
-    pace = Pace(cancellation)
+    check = PeriodicCheck(cancellation)
   }
 
-  /// Follows the link at `position` to an entry that is no link.
+  /// Follows the link at `position` to an entry that is not a link.
   mutating func resolve(_ position: Int) throws(ArchiveError) -> End {
     var position = position
     var passed: [Int] = []
     var end = ends[position]
     while end == nil {
-      try pace.step()
+      try check.step()
       guard nodes[position].isLink else {
         end = .entry(position)
         break
       }
-      // Coming back here before the end is known means a circle.
+      // Coming back here before the end is known means that the link is circular.
       ends[position] = .nowhere(SymlinkWalker.circle)
       passed.append(position)
       switch try next(position) {
@@ -52,7 +52,7 @@ struct LinkResolver: ~Copyable {
     return found
   }
 
-  /// What a link leads to, which may be a hard link again.
+  /// The target of a link, which may again be a hard link.
   private mutating func next(_ position: Int) throws(ArchiveError) -> End {
     switch nodes[position].content {
     case .file, .unread, .other: return .entry(position)
@@ -67,7 +67,7 @@ struct LinkResolver: ~Copyable {
       switch try walker?.follow(position) {
       case .place(let place, let links)?:
         if let entry = walker?.index.entry(at: place) { return .entry(entry) }
-        // Beyond another link the path is that one's to say.
+        // The other link decides where the rest of the path leads.
         let path = links == 1 ? Self.path(from: entries[position].name, to: target) : target
         return .nowhere("the archive has no entry \"\(path)\"")
       case .nowhere(let why)?: return .nowhere(why)
@@ -76,7 +76,7 @@ struct LinkResolver: ~Copyable {
     }
   }
 
-  /// The entry that a hard link names; some writers put "./" before one of the two names only.
+  /// The entry named by a hard link; some writers put "./" before only one of the two names.
   private mutating func entry(named name: String) throws(ArchiveError) -> Int? {
     if let position = positions[NameKey(name)] { return position }
     try prepareWalker()
@@ -86,7 +86,7 @@ struct LinkResolver: ~Copyable {
   private mutating func prepareWalker() throws(ArchiveError) {
     guard walker == nil else { return }
     let (entries, nodes) = (entries, nodes)
-    // Of several spellings of a path, the path itself is meant, or the first.
+    // Among several spellings of a path, the normal one is meant, or the first.
     let index = try EntryIndex(
       of: entries, &charge, cancellation, where: { position, _ in nodes[position].isNamed },
       replacing: { Self.oddity(of: entries[$0].name) > Self.oddity(of: entries[$1].name) })
@@ -95,7 +95,7 @@ struct LinkResolver: ~Copyable {
     }
   }
 
-  /// How a name differs from the path that it is: not, by a slash at its end, or more.
+  /// How a name differs from its normal path: not at all, by a trailing slash, or more.
   private static func oddity(of name: String) -> Int {
     let bytes = name.utf8Span.span
     if EntryPath.isNormal(bytes) { return 0 }

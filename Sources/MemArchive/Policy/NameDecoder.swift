@@ -1,18 +1,18 @@
 internal import Glibc
 internal import SystemPackage
 
-/// Turns raw names into the strings that users see; those that are not UTF-8 by iconv(3) when a character set was named.
+/// Converts raw names to the strings that users see; names that are not UTF-8 by iconv(3) if a character set is given.
 @safe final class NameDecoder {
   private let converter: iconv_t?
 
-  /// - Parameter encoding: a name that iconv_open(3) knows; nil keeps bytes that are not UTF-8 as they are.
+  /// - Parameter encoding: A name for iconv_open(3); nil keeps bytes that are not UTF-8 as they are.
   init(encoding: String?) throws(ArchiveError) {
     guard let encoding else {
       unsafe converter = nil
       return
     }
     let converter = unsafe iconv_open("UTF-8", encoding)
-    // iconv_open's failure is the pointer of all ones.
+    // iconv_open reports failure by a pointer of all ones.
     guard Int(bitPattern: converter) != -1 else {
       throw ArchiveError(
         .unsupportedFeature, "names cannot be converted from \"\(encoding)\"", call: "iconv_open",
@@ -26,7 +26,7 @@ internal import SystemPackage
     if let converter = unsafe converter { unsafe _ = iconv_close(converter) }
   }
 
-  /// A name, and whether its bytes were converted and are no longer to be had from it.
+  /// A name, and whether its bytes were converted and can no longer be recovered from it.
   func decode(_ raw: [UInt8]) -> (name: String, isConverted: Bool) {
     guard unsafe converter != nil, String(validating: raw, as: UTF8.self) == nil, let utf8 = convert(raw)
     else {
@@ -38,12 +38,12 @@ internal import SystemPackage
   /// (size_t)-1
   private static let failure = -1
 
-  /// The bytes in UTF-8; nil where they are not valid in the character set.
+  /// The bytes in UTF-8; nil if they are not valid in the character set.
   private func convert(_ raw: [UInt8]) -> [UInt8]? {
     guard let converter = unsafe converter else { return nil }
     unsafe _ = iconv(converter, nil, nil, nil, nil)
     var input = raw
-    // No character of any set that iconv knows takes more than four bytes for one of its own, except combined ones.
+    // Except for combined characters, no byte of any of iconv's character sets takes more than four bytes.
     var output = [UInt8](repeating: 0, count: raw.count * 8 + 16)
     let written: Int? = unsafe input.withUnsafeMutableBytes { input in
       unsafe output.withUnsafeMutableBytes { output in

@@ -1,8 +1,8 @@
-/// A stranger's text where a terminal may show it or a line of a log end with it.
+/// Untrusted text for a terminal or a log.
 package enum PlainText {
-  /// The text with an escape in place of each character that would do something there or turn what stands beside it around:
-  /// `\n`, `\r`, `\t`, `\u{1B}`, and `\x9B` for a byte of a name that is not UTF-8. A backslash of its own stays one, so that
-  /// what was escaped once stays as it is.
+  /// The text with an escape in place of each character that controls a terminal or reverses adjacent text:
+  /// `\n`, `\r`, `\t`, `\u{1B}`, and `\x9B` for a byte of a name that is not UTF-8. Backslashes stay as they are, so that
+  /// escaping twice changes nothing.
   package static func escaped(_ text: String) -> String {
     guard text.utf8.contains(where: { $0 < 0x20 || $0 >= 0x7F }) else { return text }
     var escaped = String.UnicodeScalarView()
@@ -27,7 +27,7 @@ package enum PlainText {
     }
   }
 
-  /// Whether a character controls a terminal (C0, DEL, C1), begins another line, or turns text around (Unicode's
+  /// Whether a character controls a terminal (C0, DEL, C1), begins another line, or reverses text (Unicode's
   /// Bidi_Control).
   package static func isUnsafe(_ scalar: Unicode.Scalar) -> Bool {
     switch scalar.value {
@@ -36,7 +36,7 @@ package enum PlainText {
     }
   }
 
-  /// The bytes 0x80 to 0x9F as names hold them where they are no UTF-8; a terminal of 8 bits takes them for C1.
+  /// The bytes 0x80 to 0x9F as represented in names that are not UTF-8; an 8-bit terminal interprets them as C1.
   private static let rawControls: ClosedRange<Unicode.Scalar> = "\u{F780}"..."\u{F79F}"
 
   private static func hexadecimal(_ number: UInt32) -> String { String(number, radix: 16, uppercase: true) }

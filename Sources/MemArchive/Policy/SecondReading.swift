@@ -1,16 +1,16 @@
-/// A visitor of whose entries some turn out, at the end, to be needed by links, and have gone by without being taken.
+/// A visitor that finds out at the end that links need entries which have passed without being taken.
 protocol LinkFollowing: EntryVisitor {
-  /// All entries that it was asked about.
+  /// All entries so far.
   var entries: [ArchiveEntry] { get }
   var errors: [ArchiveError] { get }
-  /// The positions of the entries that are needed still.
+  /// The positions of the entries that are still needed.
   mutating func missing(_ ledger: Ledger) throws(ArchiveError) -> Set<Int>
-  /// As `wants`, of one of these.
+  /// Like `wants`, for one of these.
   mutating func wantsMissing(_ entry: ArchiveEntry, _ position: Int) throws(ArchiveError) -> Bool
 }
 
 extension ArchiveReader {
-  /// Goes through all entries, and once more for those that links need, unless the archive is a pipe.
+  /// Reads all entries, and again those that links need, unless the archive is a pipe.
   func visitFollowingLinks(
     _ visitor: inout some LinkFollowing, in context: ExtractionContext
   ) throws(ArchiveError) -> Protection? {
@@ -25,7 +25,7 @@ extension ArchiveReader {
   }
 }
 
-/// Goes through an archive again, for some of its entries.
+/// Reads an archive again, for some of its entries.
 private struct SecondReading<Visitor: LinkFollowing>: EntryVisitor {
   var visitor: Visitor
   private let missing: Set<Int>
@@ -52,7 +52,7 @@ private struct SecondReading<Visitor: LinkFollowing>: EntryVisitor {
     visitor.add(file, for: entry, position: position)
   }
 
-  // What is damaged elsewhere was noted when it was met first.
+  // Damage elsewhere was noted in the first reading.
   mutating func note(_ error: ArchiveError) throws(ArchiveError) {
     guard let entry = error.entry, names.contains(NameKey(entry)), !visitor.errors.contains(error) else {
       return

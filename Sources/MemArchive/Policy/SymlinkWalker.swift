@@ -1,11 +1,10 @@
-/// Follows symbolic links from path to path, inside an archive and only there: each of them once, however many others lead
-/// over it.
+/// Follows symbolic links from path to path, only inside an archive: each of them once, however many others lead through it.
 ///
-/// A link's target is gone through component by component, because a directory on the way may be a symbolic link itself.
+/// A link's target is resolved component by component, because a directory in it may itself be a symbolic link.
 struct SymlinkWalker {
   /// Where a link leads to.
   enum Way {
-    /// Over so many links, itself among them.
+    /// Through this many links, including itself.
     case place(EntryIndex.Place, links: Int)
     case nowhere(String)
   }
@@ -14,20 +13,20 @@ struct SymlinkWalker {
   private struct Walk {
     let position: Int
     let target: String
-    /// How far in the target.
+    /// The offset in the target.
     var offset = 0
     var place: EntryIndex.Place
     var links = 1
-    /// A link on the way, which is to be followed first.
+    /// Another link in the path, to be followed first.
     var awaited: Int?
   }
 
   let index: EntryIndex
   private let entries: [ArchiveEntry]
-  /// The target of the entry at a position, where that is a symbolic link.
+  /// The target of the entry at a position, if that is a symbolic link.
   private let target: (Int) -> String?
   private var ways: [Int: Way] = [:]
-  private var pace: Pace
+  private var check: PeriodicCheck
 
   /// The number that Linux follows before ELOOP.
   private static let mostLinks = 40
@@ -40,10 +39,10 @@ struct SymlinkWalker {
     target: @escaping (Int) -> String?
   ) {
     (self.index, self.entries, self.target) = (index, entries, target)
-    pace = Pace(cancellation)
+    check = PeriodicCheck(cancellation)
   }
 
-  /// Follows the link at a position. `met` is called for each entry on the way, its end among them, unless it was before.
+  /// Follows the link at a position. `met` is called once for each entry on the path, including its end.
   mutating func follow(
     _ position: Int, met: (Int) -> Void = { _ in }
   ) throws(ArchiveError) -> Way {
@@ -63,19 +62,19 @@ struct SymlinkWalker {
 
   private mutating func begin(_ position: Int, _ walks: inout [Walk]) {
     guard let target = target(position) else { return }
-    // Coming back here before the end is known means a circle.
+    // Coming back here before the end is known means that the link is circular.
     ways[position] = .nowhere(Self.circle)
     let place = index.place(of: entries[position].name.utf8Span.span, isDirectory: true)
     walks.append(Walk(position: position, target: target, place: place))
   }
 
-  /// Where a walk leads to; nil where a link on its way is to be followed first.
+  /// Where a walk leads; nil if another link in its path is to be followed first.
   private mutating func go(on walk: inout Walk, _ met: (Int) -> Void) throws(ArchiveError) -> Way? {
     let bytes = walk.target.utf8Span.span
     if let why = Self.tooLong(walk.target) { return .nowhere(why) }
     guard bytes.isEmpty || bytes[0] != UInt8(ascii: "/") else { return Self.out(walk.target) }
     while true {
-      try pace.step()
+      try check.step()
       if let link = walk.awaited {
         switch ways[link] {
         case .place(let place, let links)?:

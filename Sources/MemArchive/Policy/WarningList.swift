@@ -1,21 +1,21 @@
 internal import Synchronization
 
-/// Warnings in their order: the first ones are kept, and the others counted, for an archive may give cause for millions.
+/// Warnings in order: the first ones are kept and the others counted, because an archive may cause millions.
 struct WarningList: Sendable {
   private(set) var kept: [ArchiveWarning] = []
-  /// Those that are not kept.
+  /// The number of warnings that are not kept.
   private(set) var others = 0
   private var bytes: Int64 = 0
   private let account: EntryAccount?
 
-  /// The most warnings that are kept, and the most bytes of them.
+  /// Upper bounds of kept warnings, and of their bytes.
   static let mostKept = 1000
   static let mostBytes: Int64 = 1 << 20
 
-  /// - Parameter account: Charged for the warnings that are kept; once it is used up, further ones are only counted.
+  /// - Parameter account: Charged for kept warnings; once it is used up, further ones are only counted.
   init(_ account: EntryAccount? = nil) { self.account = account }
 
-  /// Those that are kept, and how many others there were.
+  /// The kept warnings, and the number of others.
   var all: [ArchiveWarning] { others == 0 ? kept : kept + [.others(others)] }
 
   mutating func add(_ warning: ArchiveWarning) {
@@ -52,7 +52,7 @@ final class WarningLog: Sendable {
     added.wrappingAdd(1, ordering: .releasing)
   }
 
-  /// How often one was added: asked after each entry, where a lock would be felt.
+  /// The number of warnings ever added: read after each entry, where a lock would cost too much.
   var count: Int { added.load(ordering: .acquiring) }
 
   var list: WarningList { warnings.withLock { $0 } }

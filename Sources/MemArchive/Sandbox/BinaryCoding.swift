@@ -1,12 +1,12 @@
 typealias WireNumber = FixedWidthInteger & BitwiseCopyable
 
-/// Bytes that are not what they must be.
+/// The error of decoding malformed bytes.
 struct Malformed: Error {}
 
-/// Writes numbers, texts and lists one behind the other, little-endian.
+/// Writes numbers, texts and lists one after another, little-endian.
 struct BinaryEncoder {
   private(set) var bytes: [UInt8] = []
-  /// Those that were written last; the same are not written again.
+  /// The details written last, which are not repeated.
   var details: ArchiveEntry.Shared<ArchiveEntry.Details>?
 
   mutating func removeAll() { bytes.removeAll(keepingCapacity: true) }
@@ -16,7 +16,7 @@ struct BinaryEncoder {
     unsafe withUnsafeBytes(of: &value) { unsafe bytes.append(contentsOf: $0) }
   }
 
-  /// Numbers in one piece, for a process of the same build: as they are in memory, without padding.
+  /// A structure of numbers without padding, as it is in memory, for a process of the same build.
   mutating func put<Value: BitwiseCopyable>(piece: Value) {
     unsafe withUnsafeBytes(of: piece) { unsafe bytes.append(contentsOf: $0) }
   }
@@ -50,7 +50,7 @@ struct BinaryEncoder {
     for value in values { write(&self, value) }
   }
 
-  /// One of a few; decoded by the same program, or one of the same version.
+  /// The index of an enumeration's case; the decoder is a program of the same version.
   mutating func put<Value: CaseIterable & Equatable>(choice value: Value) {
     put(UInt8(clamping: Array(Value.allCases).firstIndex(of: value) ?? 0))
   }
@@ -70,7 +70,7 @@ struct BinaryDecoder {
   private let bytes: [UInt8]
   private var position: Int
   private let end: Int
-  /// Those that were read last, by this reader or the one before it.
+  /// The details read last, by this decoder or the previous one.
   var details: ArchiveEntry.Shared<ArchiveEntry.Details>?
 
   init(_ bytes: [UInt8], _ range: Range<Int>? = nil) {
@@ -93,7 +93,7 @@ struct BinaryDecoder {
       littleEndian: bytes.span.bytes.unsafeLoadUnaligned(fromByteOffset: start, as: Value.self))
   }
 
-  /// A type of numbers alone, which any bytes are a value of.
+  /// A structure of numbers without padding, for which any bytes are valid.
   mutating func piece<Value: BitwiseCopyable>(_: Value.Type) throws(Malformed) -> Value {
     let start = try take(MemoryLayout<Value>.size)
     return unsafe bytes.span.bytes.unsafeLoadUnaligned(fromByteOffset: start, as: Value.self)
@@ -145,31 +145,31 @@ struct BinaryDecoder {
     return values[index]
   }
 
-  /// A list; memory is taken only for what is there.
+  /// A list; takes memory only for elements that are there.
   mutating func all<Value>(
     _ read: (inout BinaryDecoder) throws(Malformed) -> Value
   ) throws(Malformed) -> [Value] {
     let count = try Int(number(UInt32.self))
-    // Each element takes a byte at least.
+    // Each element takes at least one byte.
     guard count <= rest else { throw Malformed() }
     var values: [Value] = []
     for _ in 0..<count { values.append(try read(&self)) }
     return values
   }
 
-  /// Everything has to be read.
+  /// Throws unless everything was read.
   func finish() throws(Malformed) { if rest != 0 { throw Malformed() } }
 }
 
-/// Takes records, each with its length in front, out of bytes that come in pieces.
+/// Splits bytes that arrive in pieces into records, each with its length in front.
 struct RecordBuffer {
-  /// No record is longer, in bytes.
+  /// Upper bound of a record's length, in bytes.
   let largest: Int
   private var bytes: [UInt8] = []
   private var position = 0
 
-  /// Room for what the limits allow of an entry's names and attributes; where that is little, for the error that says of what
-  /// there was too much.
+  /// Room for an entry with the names and attributes that the limits allow, and at least for an error that says which limit
+  /// was exceeded.
   init(_ limits: Limits = Limits()) {
     var size = 1 << 20
     for part in [limits.nameBytes, limits.nameBytes, limits.nameBytes, limits.attributeBytes] {
@@ -185,10 +185,10 @@ struct RecordBuffer {
     bytes += piece
   }
 
-  /// Whether nothing is left, not even a part of a record.
+  /// Whether nothing is left, not even part of a record.
   var isEmpty: Bool { position == bytes.count }
 
-  /// The next record; nil where it is not there as a whole.
+  /// The next record; nil if it is incomplete.
   mutating func next() throws(Malformed) -> BinaryDecoder? {
     var reader = BinaryDecoder(bytes, position..<bytes.count)
     guard reader.rest >= 4 else { return nil }

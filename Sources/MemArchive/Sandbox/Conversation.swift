@@ -1,15 +1,15 @@
 internal import SystemPackage
 
-/// What this process and the worker that reads an archive say to each other.
+/// The host's side of the exchange of messages with the worker that reads an archive.
 ///
-/// The worker decides nothing that counts: a file is taken only where this process wants the entry, within its own limits,
-/// and once. A value, because a class checks each access to each of its fields, and this has several for each message.
+/// The worker makes no decisions that matter: a file is taken only if this process wants the entry, within its own limits,
+/// and only once. A value type because a class checks exclusive access to its fields, and this accesses several per message.
 struct Conversation: ~Copyable {
   private let connection: HostConnection
   private let context: ExtractionContext
   private let prefetch: Prefetch
   private let plan: (ArchiveEntry) -> WorkerMessage.Answer
-  /// Copies content to where it goes, if it is not to stay in the files that come.
+  /// Copies content to its destination, if it is not to stay in the received files.
   private let threadPool: EntryThreadPool?
   private var files: ReceivedFiles
   private(set) var warnings: WarningList
@@ -21,21 +21,21 @@ struct Conversation: ~Copyable {
   private var queued: Charge
   /// The position of the entry that the worker waits for an answer about.
   private var asked: Int?
-  /// Whether the worker was told to deliver what it has, since it asked.
+  /// Whether the worker was told to deliver what it has since it asked.
   private var isDraining = false
-  /// Contents that were taken on and not delivered.
+  /// Number of entries submitted and not delivered.
   private var undelivered = 0
-  /// Whether the worker reported an error after which contents may be missing.
+  /// Whether the worker reported an error after which content may be missing.
   private var hasFailed = false
-  /// Whether the last message came.
+  /// Whether the last message has arrived.
   private var isAtEnd = false
   private var isFinished = false
-  /// Whether there is no worker any more.
+  /// Whether the worker is gone.
   private var isDead = false
 
   /// Starts a worker, which opens the archive.
   ///
-  /// - Throws: with `sandboxUnavailable` where no worker can be had.
+  /// - Throws: `sandboxUnavailable` if no worker can be started.
   static func open(
     _ archive: ArchiveReader, in context: ExtractionContext, _ prefetch: Prefetch,
     to makeDestination: MakeDestination?
@@ -43,10 +43,10 @@ struct Conversation: ~Copyable {
     let connection = try HostConnection.start(
       archive, in: context, prefetch, copiesContent: makeDestination != nil)
     var conversation = Self(connection, in: context, prefetch, to: makeDestination)
-    switch try conversation.newsless() {
+    switch try conversation.nextMessage() {
     case .opened(let comment): conversation.comment = comment
     case .failed(let error, position: nil): throw error
-    default: throw connection.violation("sent a message that has no place here")
+    default: throw connection.violation("sent an unexpected message")
     }
     return conversation
   }
@@ -63,7 +63,7 @@ struct Conversation: ~Copyable {
     queued = Charge(context.ledger, entry: "entries")
     warnings = WarningList(EntryAccount(context.ledger))
     warnings.add(connection.protection.warnings)
-    // Copies are charged when they are made; what has come and is not copied yet has an account of its own.
+    // Copies are charged when they are made; received files that are not copied yet have a ledger of their own.
     files = ReceivedFiles(
       connection,
       makeDestination == nil ? context.ledger : Ledger(Limits(heldBytes: context.ledger.heldLimit)),
@@ -96,7 +96,7 @@ struct Conversation: ~Copyable {
     }
   }
 
-  /// The content of the entry at hand is not wanted, where nobody has asked for it.
+  /// Declines the current entry's content unless it was requested.
   private mutating func leaveCurrent() throws(ArchiveError) {
     if let unanswered = pending.refuseCurrent() {
       giveBack(unanswered.cost)
@@ -112,7 +112,7 @@ struct Conversation: ~Copyable {
     try submit(entry) { result = $2 }
     try drain { result = $2 }
     guard let file = try result?.get() else {
-      throw connection.violation("left a file out that was asked for")
+      throw connection.violation("left out a requested file")
     }
     return file
   }
@@ -124,9 +124,9 @@ struct Conversation: ~Copyable {
       case .asks: try answer(true)
       case .no where prefetch.mode == .nothing:
         throw ArchiveError(
-          .noSuchEntry, entry: entry.name, "no content was to be read",
+          .noSuchEntry, entry: entry.name, "only entries were to be read, not their content",
           advice: "Open the archive as a stream.")
-      case .no, nil: throw connection.violation("left a file out that was asked for")
+      case .no, nil: throw connection.violation("left out a requested file")
       }
       undelivered += 1
       deliverContents(deliver)
@@ -144,13 +144,13 @@ struct Conversation: ~Copyable {
   mutating func drain(_ deliver: EntryDelivery) throws(ArchiveError) {
     defer { threadPool?.drain(deliver) }
     do throws(ArchiveError) {
-      // Of an entry at which something went wrong nothing is wanted.
+      // The content of an entry whose handling failed is not wanted.
       if pending.current == .yes { try leaveCurrent() }
       deliverContents(deliver)
       while undelivered > 0, !isDead {
         if isAtEnd {
           if hasFailed { break }
-          throw connection.violation("did not send a slab that it spoke of")
+          throw connection.violation("did not send a slab that it announced")
         }
         if asked != nil, !isDraining {
           isDraining = true
@@ -171,7 +171,7 @@ struct Conversation: ~Copyable {
     isDead = isDead || [.sandboxViolation, .workerFailed, .timedOut, .cancelled].contains(error.code)
   }
 
-  // MARK: Content that came
+  // MARK: Received content
 
   private mutating func deliverContents(_ deliver: EntryDelivery) {
     while let content = pending.nextContent() {
@@ -186,14 +186,14 @@ struct Conversation: ~Copyable {
           deliver(content.entry, content.position, .success(file))
         }
       } catch {
-        // What is wrong with an earlier entry comes first.
+        // An earlier entry's error comes first.
         threadPool?.drain(deliver)
         deliver(content.entry, content.position, .failure(error))
       }
     }
   }
 
-  /// Takes the next content; nil where the slab that it lies in has not come.
+  /// Takes the next content; nil if its slab has not arrived.
   private mutating func take(_ next: PendingEntries.Next) -> Result<MemFile, ArchiveError>? {
     let result: Result<MemFile, ArchiveError>
     switch next.content {
@@ -214,12 +214,12 @@ struct Conversation: ~Copyable {
 
   // MARK: Messages
 
-  /// Takes one message.
+  /// Handles one message.
   private mutating func receive() throws(ArchiveError) {
-    switch try newsless() {
+    switch try nextMessage() {
     case .entry(let entry, let answer):
       guard answer == plan(entry), asked == nil, !prefetch.inStep || undelivered == 0 else {
-        throw connection.violation("did not go by what it was told to extract")
+        throw connection.violation("did not extract what it was told to")
       }
       try hold(entry.cost, entry: entry.name)
       pending.append(entry, answer)
@@ -229,7 +229,7 @@ struct Conversation: ~Copyable {
       switch place {
       case .own: pending.fill(position, .file(try files.takeOwn(size: size, entry)))
       case .packed(let slab, let offset):
-        try files.claim(slab: slab, offset: offset, size: size, entry)
+        try files.announce(slab: slab, offset: offset, size: size, entry)
         pending.fill(position, .packed(slab: slab, offset: offset, size: size))
       }
     case .failed(let error, let position):
@@ -240,38 +240,38 @@ struct Conversation: ~Copyable {
         pending.fill(position, .failure(error))
       } else {
         guard !prefetch.inStep || undelivered == 0 else {
-          throw connection.violation("left a file out that was asked for")
+          throw connection.violation("left out a requested file")
         }
         headerErrors.append((pending.lastPosition, error))
       }
     case .slab(let number, let size): try files.add(slab: number, size: size)
     case .end:
       guard pending.awaitedCount == 0 || hasFailed else {
-        throw connection.violation("left files out that were asked for")
+        throw connection.violation("left out requested files")
       }
       isAtEnd = true
       try connection.finish()
-    default: throw connection.violation("sent a message that has no place here")
+    default: throw connection.violation("sent an unexpected message")
     }
   }
 
-  /// Charges what is pending.
+  /// Charges a pending entry or error.
   private mutating func hold(_ bytes: Int64, entry: String?) throws(ArchiveError) {
     if !prefetch.inStep { try queued.hold(bytes, entry: entry) }
   }
 
   private mutating func giveBack(_ bytes: Int64) { if !prefetch.inStep { queued.giveBack(bytes) } }
 
-  /// The entry whose content comes.
+  /// The entry whose content or error has arrived.
   private func awaited(_ position: Int64) throws(ArchiveError) -> ArchiveEntry {
     guard asked.map(Int64.init) != position, let entry = pending.awaited(position) else {
-      throw connection.violation("sent a file that nobody asked for")
+      throw connection.violation("sent a file that was not requested")
     }
     return entry
   }
 
-  /// The next message that is no news in passing.
-  private mutating func newsless() throws(ArchiveError) -> WorkerMessage {
+  /// The next message, after handling any warnings and progress reports before it.
+  private mutating func nextMessage() throws(ArchiveError) -> WorkerMessage {
     while true {
       switch try connection.next() {
       case .warning(let warning): warnings.add(warning)

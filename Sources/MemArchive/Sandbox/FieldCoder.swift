@@ -1,11 +1,11 @@
-/// Goes through the fields of a record one after another, and writes them or reads them into their places: one list of
-/// fields does both, so that none can be forgotten on one side. A writer never throws.
+/// Visits the fields of a record in order, writing them or reading them in place: one list of fields serves both
+/// directions, so none can be forgotten on one side. An encoder never throws.
 protocol FieldCoder {
   mutating func number<Value: WireNumber>(_ value: inout Value) throws(Malformed)
   mutating func flag(_ value: inout Bool) throws(Malformed)
   mutating func text(_ value: inout String) throws(Malformed)
   mutating func choice<Value: CaseIterable & Equatable>(_ value: inout Value) throws(Malformed)
-  /// - Parameter blank: What a value is read into that is there.
+  /// - Parameter blank: The value that decoding starts from.
   mutating func optional<Value>(
     _ value: inout Value?, _ blank: Value, _ code: (inout Self, inout Value) throws(Malformed) -> Void
   ) throws(Malformed)

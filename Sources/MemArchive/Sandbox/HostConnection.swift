@@ -2,32 +2,32 @@ internal import Glibc
 internal import SealedMemory
 internal import SystemPackage
 
-/// One archive that is read by a worker: what it says, checked as far as it can be, one message after another.
+/// The host's end of the socket to a worker that reads one archive: its messages in order, checked as far as possible.
 ///
-/// Dropping it kills the worker and closes everything that it had sent and nobody took.
+/// Releasing it kills the worker and closes all descriptors that were received and not taken.
 final class HostConnection {
   private let process: WorkerProcess
-  /// Stays open here too, so that its number is no file's: it may be that of a standard stream.
+  /// Kept open so that no file gets one of its descriptor numbers, which may be a standard stream's.
   private let source: WorkerSource
   private let ledger: Ledger
   private let cancellation: Cancellation
   private let longestSilence: Int
-  /// As many files as the worker may give descriptors of their own; nil where the caller has set it.
+  /// Upper bound of files with descriptors of their own; nil if the caller set it.
   private var descriptorBudget: Int?
   private let limits: Limits
   private var records: RecordBuffer
-  /// Those of the last entry that had its own.
+  /// The details received last, which later entries may share.
   private var details: ArchiveEntry.Shared<ArchiveEntry.Details>?
   private var descriptors: ArraySlice<HeldDescriptor> = []
   private var packetsTaken: UInt32 = 0
   private var packetsAcknowledged: UInt32 = 0
-  /// Whether it has said that it is a worker, and locked in.
+  /// Whether the program has said that it is a worker and locked in.
   private var isGreeted = false
   private(set) var protection = Protection(landlock: nil, seccomp: false, diesFirst: false)
 
   /// Starts a worker and waits until it is locked in.
   ///
-  /// - Throws: with `sandboxUnavailable` where none can be had.
+  /// - Throws: `sandboxUnavailable` if no worker can be started.
   static func start(
     _ archive: ArchiveReader, in context: ExtractionContext, _ prefetch: Prefetch, copiesContent: Bool
   ) throws(ArchiveError) -> HostConnection {
@@ -81,7 +81,7 @@ final class HostConnection {
     if options.storage == .automatic, options.descriptorBudget == nil {
       request.options.descriptorBudget = max(0, free - MemFileFactory.reserve) + ledger.descriptors
     }
-    // One batch has come when the next one does, and there is something else to be opened.
+    // Two packets may be in flight, and other descriptors have to be opened too.
     request.mostDescriptors = UInt32(max(1, min(PacketChannel.mostDescriptors, free / 3)))
     request.timeZone = WorkerLocator.environment("TZ") ?? ":/etc/localtime"
     request.wantsProgress = options.onProgress != nil
@@ -90,8 +90,8 @@ final class HostConnection {
     return request
   }
 
-  /// Seconds of processor time: as many as the timeout has; without one far more than decoding takes, as a bound on
-  /// what was taken over. The slowest decoder makes some MB a second, and of what comes a MiB seldom holds more than 1,000.
+  /// Seconds of processor time: the timeout, or without one far more than decoding takes, as a bound on a worker that was
+  /// taken over. The slowest decoder produces several MB a second, and 1 MiB of an archive rarely expands to more than 1,000.
   private static func processorSeconds(_ context: ExtractionContext, _ source: WorkerSource) -> UInt64 {
     if let left = context.cancellation.remaining, left < .seconds(1 << 30) {
       return UInt64(max(0, left.components.seconds) + 2) * UInt64(context.threads)
@@ -99,20 +99,20 @@ final class HostConnection {
     return source.packedSize.map { 600 + UInt64($0 >> 20) * 60 } ?? 100_000
   }
 
-  /// As many descriptors as the process may still open.
+  /// The number of descriptors that the process may still open.
   private static func freeDescriptors() -> Int {
-    // A new descriptor gets the lowest number that is free.
+    // A new descriptor gets the lowest free number.
     guard let probe = try? Memfd.create(name: "probe", executable: false) else { return 0 }
     return max(0, SystemCalls.descriptorLimit() - Int(probe.descriptor.rawValue))
   }
 
-  /// One that has ended is noticed when its next message is awaited, and asked for its end.
+  /// Ignores that the worker has ended: waiting for its next message finds out how.
   private func send(_ writer: BinaryEncoder, _ descriptors: [CInt] = []) throws(ArchiveError) {
     do throws(PacketChannel.SendFailure) {
       var waited = 0
       try process.channel.send(writer.bytes, descriptors, waits: false) { error throws(ArchiveError) in
         guard error == .tooManyReferences else { return try self.awaitRoom() }
-        // Others of this user take theirs meanwhile.
+        // Other processes of this user receive theirs in the meantime.
         guard waited < self.longestSilence else {
           throw .system("sendmsg", error, doing: "sending to the sandboxed worker")
         }
@@ -145,20 +145,20 @@ final class HostConnection {
     case .unavailable(_, let part, let reason, let errno):
       throw .exhausted(part, Errno(rawValue: errno), doing: "locking a sandboxed worker in")
         ?? .sandboxUnavailable(part, reason)
-    default: throw isNone("it sent a message that has no place here")
+    default: throw notAWorker("it sent an unexpected message")
     }
   }
 
-  /// A program that was started as worker and is none.
-  private func isNone(_ reason: String) -> ArchiveError {
+  /// The error for a program that was started as a worker and is not one.
+  private func notAWorker(_ reason: String) -> ArchiveError {
     _ = process.end()
-    return .sandboxUnavailable("the worker", "\(process.name) is none: \(reason)")
+    return .sandboxUnavailable("the worker", "\(process.name) is not a worker: \(reason)")
   }
 
-  /// Says whether the content that the worker asked about is wanted.
+  /// Answers whether the content that the worker asked about is wanted.
   func answer(_ isWanted: Bool) throws(ArchiveError) { try send(isWanted ? .wanted : .unwanted) }
 
-  /// Sends a message, with what was taken by now.
+  /// Sends a message that also acknowledges the packets taken so far.
   func send(_ kind: HostMessage.Kind) throws(ArchiveError) {
     packetsAcknowledged = packetsTaken
     let account = ledger.snapshot
@@ -169,7 +169,7 @@ final class HostConnection {
     try send(writer)
   }
 
-  /// The next message; waits for it. Takes packets in only when what came before was used.
+  /// Waits for the next message. Receives a packet only when all earlier messages have been used.
   func next() throws(ArchiveError) -> WorkerMessage {
     while true {
       let message: WorkerMessage?
@@ -192,38 +192,38 @@ final class HostConnection {
     return try WorkerMessage.decode(&reader)
   }
 
-  /// The descriptor that belongs to the message at hand.
+  /// The descriptor that belongs to the current message.
   func takeMemfd() throws(ArchiveError) -> Memfd {
     guard let descriptor = descriptors.popFirst()?.take() else {
-      throw violation("spoke of a file and sent none")
+      throw violation("announced a file and sent none")
     }
     return Memfd(adopting: descriptor)
   }
 
-  /// To be called after the last message: nothing may be left. The worker is ended.
+  /// Ends the worker; to be called after the last message, when nothing may be left.
   func finish() throws(ArchiveError) {
-    guard descriptors.isEmpty, records.isEmpty else { throw violation("sent more than it spoke of") }
+    guard descriptors.isEmpty, records.isEmpty else { throw violation("sent more than it announced") }
     _ = process.end()
   }
 
-  /// Ends the worker, and says why.
+  /// Ends the worker, and returns the error that says why.
   func violation(_ reason: String) -> ArchiveError {
-    guard isGreeted else { return isNone("it \(reason)") }
+    guard isGreeted else { return notAWorker("it \(reason)") }
     _ = process.end()
     descriptors = []
     return .sandboxViolation(reason)
   }
 
-  /// Ends the worker, which made a call that its filter refuses; nil where it could not say which.
-  private func refusedCall(_ call: UInt32?) -> ArchiveError {
+  /// Ends the worker, which made a system call that its filter refuses.
+  private func refusedCall(_ call: UInt32) -> ArchiveError {
     _ = process.end()
     descriptors = []
-    return .refusedCall(call.map { CallName.of($0) })
+    return .refusedCall(WorkerMessage.callName(call))
   }
 
   private func receive() throws(ArchiveError) {
     guard descriptors.count <= PacketChannel.mostDescriptors else {
-      throw violation("sent files and did not speak of them")
+      throw violation("sent files without announcing them")
     }
     if packetsTaken != packetsAcknowledged { try send(.taken) }
     try awaitPacket()
@@ -244,8 +244,8 @@ final class HostConnection {
     }
   }
 
-  /// All of the budget, where the process has come by so many others meanwhile that what is on its way may not find room:
-  /// what is extracted from then on shares descriptors.
+  /// The whole budget, if the process has since opened so many other descriptors that those in flight may not find room:
+  /// files extracted from then on are packed.
   private func spentDescriptors(_ count: Int64) -> Int64 {
     guard let descriptorBudget, count < Int64(descriptorBudget) else { return count }
     let room = MemFileFactory.reserve + 3 * PacketChannel.mostDescriptors
@@ -257,13 +257,13 @@ final class HostConnection {
     case .ended:
       descriptors = []
       switch process.endAfterSilence() {
-      // One that was refused a call with its signals blocked cannot say so.
+      // A worker that makes a forbidden call while its signals are blocked cannot report it.
       case .signal(SIGSYS): return .refusedCall(nil)
       case .signal(SIGXCPU):
-        return .timedOut("the sandboxed worker has used all processor time that it may (RLIMIT_CPU)")
-      // The loader's status where it finds no library, or no memory for one.
+        return .timedOut("the sandboxed worker has used up its processor time (RLIMIT_CPU)")
+      // 127: the loader found no library, or no memory for one.
       case .exit(let status) where !isGreeted && status != 127:
-        return isNone("it ended with status \(status)")
+        return notAWorker("it ended with status \(status)")
       case let end: return .workerFailed("\(end)")
       }
     case .violation(let reason): return violation(reason)
@@ -278,17 +278,17 @@ final class HostConnection {
 
   private func awaitPacket() throws(ArchiveError) {
     try wait(for: POLLIN) {
-      .timedOut("the sandboxed worker has done nothing for \(Double(longestSilence) / 1000) seconds")
+      .timedOut("the sandboxed worker has shown no sign of life for \(Double(longestSilence) / 1000) seconds")
     }
   }
 
-  /// A worker reads all the time, but for what it does between two blocks: one that does not was taken over.
+  /// A worker reads its socket between any two blocks: one that does not has been taken over.
   private func awaitRoom() throws(ArchiveError) {
     try wait(for: POLLOUT) { violation("did not read what was sent to it") }
   }
 
-  /// Waits for the worker, or its end; in pieces, so that whoever can cancel is heard. A process that was stopped meanwhile
-  /// counts one piece at most.
+  /// Waits for the worker, or its end, in short intervals so that cancellation takes effect. If this process was stopped
+  /// in the meantime, that counts as at most one interval.
   private func wait(for events: CInt, orElse refusal: () -> ArchiveError) throws(ArchiveError) {
     let socket = FileDescriptor(rawValue: process.channel.socket.rawValue)
     let piece = min(100, longestSilence)
@@ -297,7 +297,7 @@ final class HostConnection {
       try cancellation.check()
       do throws(Errno) {
         if try SystemCalls.wait(for: events, on: socket, milliseconds: CInt(piece)) { return }
-        // A pipe may give nothing for as long as its writer likes.
+        // An archive in a pipe may pause for as long as its writer likes.
         let givesNothing = try source.givesNothing
         if events == POLLOUT || !givesNothing { silence += piece }
       } catch {

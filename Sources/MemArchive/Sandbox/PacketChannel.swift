@@ -1,21 +1,21 @@
 internal import SealedMemory
 internal import SystemPackage
 
-/// One end of the socket between the two: packets of bytes and descriptors, each with its number and how many descriptors
-/// belong to it in front.
+/// One end of the socket between host and worker: packets of bytes and descriptors, each headed by its number and its number
+/// of descriptors.
 final class PacketChannel {
-  /// Bytes of a packet besides the header; several fit into the socket's buffer.
+  /// Bytes of a packet besides the header; several packets fit into the socket's buffer.
   static let largest = 48 << 10
-  /// As many descriptors as go with one packet.
+  /// Upper bound of the descriptors of one packet.
   static let mostDescriptors = 64
   private static let headerSize = 8
-  /// Numbers of packets that stand outside of the row: a sign of life, and the last words.
+  /// Packet numbers outside of the sequence: a sign of life, and the report of a refused system call.
   static let alive: UInt32 = .max - 1
   static let last: UInt32 = .max
 
   struct Packet {
     let number: UInt32
-    /// A part of the channel's buffer, which the next packet uses again if this one is gone by then.
+    /// A part of the channel's buffer, which the next packet reuses if this one has been released.
     let bytes: ArraySlice<UInt8>
     let descriptors: [HeldDescriptor]
   }
@@ -23,9 +23,9 @@ final class PacketChannel {
   enum Failure: Error {
     case system(Errno)
     case ended
-    /// The peer breaks the rules.
+    /// The peer broke the protocol.
     case violation(String)
-    /// Descriptors did not arrive, for want of room in this process's table or for another reason.
+    /// Descriptors did not arrive, because this process's table is full or for another reason.
     case descriptorsLost(isTableFull: Bool)
   }
 
@@ -43,12 +43,12 @@ final class PacketChannel {
     return writer.bytes
   }
 
-  /// Sends bytes, in several packets where they are many; the descriptors go with the first.
+  /// Sends bytes, in several packets if necessary; the descriptors go with the first.
   ///
   /// - Parameters:
-  ///   - waits: Whether to wait for room in the socket; otherwise `retry` hears of `wouldBlock`.
-  ///   - retry: Called before another try where the packet could not be sent now. `tooManyReferences`: as many descriptors
-  ///     are on their way, between whichever processes of the user, as a process may have (unix(7), ETOOMANYREFS).
+  ///   - waits: Whether to wait for room in the socket; otherwise `retry` is called with `wouldBlock`.
+  ///   - retry: Called before another attempt when the packet cannot be sent yet. `tooManyReferences`: the user's processes
+  ///     have as many descriptors in flight as one process may have open (unix(7), ETOOMANYREFS).
   func send(
     _ bytes: [UInt8], _ descriptors: [CInt] = [], waits: Bool, retry: (Errno) throws(ArchiveError) -> Void
   ) throws(SendFailure) {
@@ -73,7 +73,7 @@ final class PacketChannel {
 
   enum SendFailure: Error {
     case system(Errno)
-    /// What `retry` threw.
+    /// The error thrown by `retry`.
     case gaveUp(ArchiveError)
   }
 
@@ -85,7 +85,7 @@ final class PacketChannel {
       to: FileDescriptor(rawValue: socket), waits: waits)
   }
 
-  /// The next packet, whose descriptors all have owners before anything else is looked at; nil at the end.
+  /// The next packet, whose descriptors all have owners before anything else is examined; nil at the end.
   func receive() throws(Failure) -> Packet? {
     var received: SystemCalls.Received
     do throws(Errno) {
@@ -100,7 +100,7 @@ final class PacketChannel {
     var descriptors: [HeldDescriptor] = []
     while let memfd = received.descriptors.next() { descriptors.append(HeldDescriptor(memfd.release())) }
     if received.lostDescriptors {
-      // Asked while those that have arrived are still open.
+      // Probed while the descriptors that did arrive are still open.
       let probe = try? Memfd.create(name: "probe", executable: false).descriptor.rawValue
       withExtendedLifetime(descriptors) {}
       throw .descriptorsLost(isTableFull: probe == nil)
@@ -113,10 +113,10 @@ final class PacketChannel {
       throw .violation("sent a packet without a header")
     }
     guard Int(claimed) == count, count <= Self.mostDescriptors else {
-      throw .violation("sent \(count) descriptors with a packet that speaks of \(claimed)")
+      throw .violation("sent \(count) descriptors with a packet that claims \(claimed)")
     }
     if number < Self.alive {
-      guard number == taken else { throw .violation("sent packet \(number) in place of \(taken)") }
+      guard number == taken else { throw .violation("sent packet \(number) instead of \(taken)") }
       taken &+= 1
     } else if count > 0 {
       throw .violation("sent descriptors with a sign of life")

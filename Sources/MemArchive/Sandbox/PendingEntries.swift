@@ -1,7 +1,7 @@
-/// The entries that a worker has told of, each until it was passed on and nothing more of it is awaited.
+/// The entries that a worker has reported, each until it was passed on and its content has been dealt with.
 ///
-/// Headers come in the archive's order, and contents in any. A content is next once it is settled whether it is wanted: a
-/// large entry is extracted before smaller ones that precede it.
+/// Headers arrive in the archive's order, and contents in any order. A content is next once it is settled whether it is
+/// wanted: a large entry is extracted before smaller ones that precede it.
 struct PendingEntries {
   enum Content {
     case file(MemFile)
@@ -9,7 +9,7 @@ struct PendingEntries {
     case failure(ArchiveError)
   }
 
-  /// A content that came and is settled.
+  /// A content that has arrived and is settled.
   struct Next {
     let position: Int
     let entry: ArchiveEntry
@@ -26,17 +26,17 @@ struct PendingEntries {
   }
 
   private var slots = PositionQueue<Slot>()
-  /// The positions of contents, as they came.
+  /// The positions of contents in the order of their arrival.
   private var arrived: ArraySlice<Int> = []
-  /// Those that came before they were settled.
+  /// The positions of contents that arrived before they were settled.
   private var unsettled: Set<Int> = []
-  /// The next one.
+  /// The position of the next content.
   private var next: Int?
-  /// The entries whose content is to come.
+  /// The number of entries whose content has yet to arrive.
   private(set) var awaitedCount = 0
-  /// The position of the entry whose header came last.
+  /// The position of the entry whose header arrived last.
   private(set) var lastPosition = -1
-  /// That of the entry that was passed on last, and what the worker said of its content; nil once that is settled.
+  /// The position of the entry that was passed on last, and the worker's answer about its content; nil once that is settled.
   private(set) var position = -1
   private(set) var current: WorkerMessage.Answer?
 
@@ -46,20 +46,20 @@ struct PendingEntries {
     slots.append(Slot(entry: entry, answer: answer))
   }
 
-  /// The entry at a position, if its content is to come.
+  /// The entry at a position, if its content has yet to arrive.
   func awaited(_ position: Int64) -> ArchiveEntry? {
     guard let slot = slots[Int(position)], slot.answer != .no, slot.content == nil else { return nil }
     return slot.entry
   }
 
-  /// Notes the content of an entry that is awaited.
+  /// Notes the content of an awaited entry.
   mutating func fill(_ position: Int64, _ content: Content) {
     slots[Int(position)]?.content = content
     awaitedCount -= 1
     arrived.append(Int(position))
   }
 
-  /// The next entry; nil where none has come.
+  /// The next entry; nil if none has arrived.
   mutating func passOn() -> ArchiveEntry? {
     guard position < lastPosition, let slot = slots[position + 1] else { return nil }
     position += 1
@@ -68,11 +68,10 @@ struct PendingEntries {
     return slot.entry
   }
 
-  /// What the worker said of the content of the entry at hand, which is wanted.
+  /// Accepts the current entry's content, and returns the worker's answer about it.
   mutating func settleCurrent() -> WorkerMessage.Answer? { current.take() }
 
-  /// The content of the entry at hand is not wanted, unless that is settled; returns the entry where the worker awaits an
-  /// answer.
+  /// Declines the current entry's content, unless that is settled; returns the entry if the worker awaits an answer.
   mutating func refuseCurrent() -> ArchiveEntry? {
     switch current.take() {
     case .asks:
@@ -85,7 +84,7 @@ struct PendingEntries {
     return nil
   }
 
-  /// The next content that came and is settled.
+  /// The next content that has arrived and is settled.
   mutating func nextContent() -> Next? {
     if next == nil { findNext() }
     guard let next, let slot = slots[next], let content = slot.content else { return nil }
@@ -104,7 +103,7 @@ struct PendingEntries {
     }
   }
 
-  /// Removes what `nextContent` returned.
+  /// Removes the content that `nextContent` returned.
   mutating func removeNext() {
     if let position = next.take() { slots.remove(position) }
   }

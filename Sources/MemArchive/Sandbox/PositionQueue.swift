@@ -1,16 +1,16 @@
-/// Elements by their numbers, which are consecutive: appended in order and removed in any. The room of those that were removed
-/// in front goes to those that follow.
+/// Elements with consecutive numbers, appended in order and removed in any order. The room of elements removed from the
+/// front is reused.
 struct PositionQueue<Element> {
   private var elements: [Element?] = []
-  /// The index in `elements` of the first that may be there.
+  /// No element before this index is left.
   private var head = 0
-  /// The number of the first of `elements`.
+  /// The number of `elements[0]`.
   private var start = 0
 
   /// Gives the next number to an element.
   mutating func append(_ element: Element) { elements.append(element) }
 
-  /// The element of this number; nil where there is none. One that is not there cannot be set.
+  /// The element with this number; nil if there is none. Setting a missing element has no effect.
   subscript(number: Int) -> Element? {
     get { isIn(number) ? elements[number - start] : nil }
     _modify {
@@ -33,7 +33,7 @@ struct PositionQueue<Element> {
 
   private mutating func advance() {
     while head < elements.count, elements[head] == nil { head += 1 }
-    // Half of them at least, so that each is moved once at most.
+    // At least half of them, so that each element is moved at most once.
     guard head == elements.count || head >= max(1024, elements.count / 2) else { return }
     elements.removeFirst(head)
     start += head

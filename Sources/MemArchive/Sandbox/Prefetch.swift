@@ -1,35 +1,35 @@
-/// What a worker extracts before it is asked, entry by entry. It knows no duplicates and no links, and what it extracts is
-/// not wanted for that: the host decides, and drops what it refuses.
+/// The entries that a worker extracts before they are requested. It knows nothing of duplicates and links, and an extracted
+/// entry need not be wanted: the host decides, and drops what it refuses.
 package struct Prefetch: Equatable, Sendable {
   enum Mode: UInt8, CaseIterable, Sendable {
-    /// No content will be asked for.
+    /// No content will be requested.
     case nothing
-    /// The host is asked about each entry with content.
+    /// The worker asks the host about each entry with content.
     case asking
-    /// All content that matches the patterns, or has one of the names.
+    /// The content of entries that match the patterns, or have one of the names.
     case matching
   }
 
   var mode: Mode
-  /// Patterns of fnmatch(3); none admit every name.
+  /// fnmatch(3) patterns; an empty list admits every name.
   var include: [String] = []
   var exclude: [String] = []
-  /// These names alone.
+  /// Only these names.
   var names: [String]?
-  /// Whether names that lead out of the archive are left out.
+  /// Whether entries whose names lead out of the archive are left out.
   var safeOnly = false
-  /// Whether each content is asked for before the next entry: one slab for each, and little on its way.
+  /// Whether each entry's content is requested before the next entry: each has its own slab, and little is in flight.
   var inStep = false
 
   /// Nothing is extracted.
   package static var headers: Self { Self(mode: .nothing) }
-  /// The host is asked, and goes on while content is on its way.
+  /// The host is asked, and continues while content is in flight.
   package static var onDemand: Self { Self(mode: .asking) }
-  /// The host is asked, and takes the content at once.
+  /// The host is asked, and takes the content before it continues.
   package static var eachInStep: Self { Self(mode: .asking, inStep: true) }
-  /// Everything, for a host that takes one content after another.
+  /// Everything, for a host that takes the content of one entry after another.
   package static var allInStep: Self { Self(mode: .matching, inStep: true) }
-  /// Everything whose name matches one of `include`, or any where that is empty, and none of `exclude`.
+  /// Everything whose name matches one of `include`, or any name if that is empty, and none of `exclude`.
   package static func contents(include: [String] = [], exclude: [String] = []) -> Self {
     Self(mode: .matching, include: include, exclude: exclude)
   }
@@ -38,7 +38,7 @@ package struct Prefetch: Equatable, Sendable {
   /// Everything with one of these names.
   static func named(_ names: [String]) -> Self { Self(mode: .matching, names: names) }
 
-  /// Tells of each entry whether its content follows.
+  /// A function that decides for each entry whether its content follows.
   func makePlan() -> (ArchiveEntry) -> WorkerMessage.Answer {
     let (include, exclude) = (include.map { Glob($0) }, exclude.map { Glob($0) })
     let names = names.map { Set($0.map { NameKey($0) }) }
@@ -49,7 +49,7 @@ package struct Prefetch: Equatable, Sendable {
       if names?.contains(NameKey(entry.name)) ?? Glob.admits(entry, include: include, exclude: exclude) {
         return .yes
       }
-      // Its content may be that of others which are wanted (cpio).
+      // It may carry the content of other names, which are wanted (cpio).
       return entry.kind == .hardlink ? .asks : .no
     }
   }

@@ -1,11 +1,11 @@
-/// What held while an archive was read in a process of its own.
+/// The protection in effect while a worker read an archive.
 public struct Protection: Hashable, Sendable {
-  /// The version of Landlock that keeps the worker from every file, from TCP and from signals to others; `nil` where the
-  /// kernel has none.
+  /// The version of Landlock that denies the worker all files, TCP and signals to other processes; `nil` if the kernel has
+  /// none.
   public let landlock: Int?
   /// Whether seccomp ends the worker at the first system call that extraction does not need.
   public let seccomp: Bool
-  /// Whether the kernel takes the worker before any other process when memory runs out.
+  /// Whether the kernel kills the worker before any other process when memory runs out.
   public let diesFirst: Bool
 
   init(landlock: Int?, seccomp: Bool, diesFirst: Bool) {
@@ -14,7 +14,7 @@ public struct Protection: Hashable, Sendable {
     self.diesFirst = diesFirst
   }
 
-  /// What a caller who takes less than everything is told.
+  /// Warnings about missing parts, for a caller that accepts less than full protection.
   var warnings: [ArchiveWarning] {
     [landlock == nil ? "Landlock" : nil, seccomp ? nil : "seccomp"].compactMap {
       $0.map { .weakSandbox(without: $0) }

@@ -3,8 +3,8 @@ internal import SystemPackage
 
 /// The files that a worker has sent, verified and charged to the ledger of this process.
 struct ReceivedFiles {
-  /// A file that was said to lie in a slab that has not come.
-  private struct Claim {
+  /// A file in a slab that has not arrived.
+  private struct PendingFile {
     let offset: Int64
     let size: Int64
     let entry: ArchiveEntry
@@ -12,23 +12,23 @@ struct ReceivedFiles {
 
   private struct ReceivedSlab {
     let slab: Slab
-    /// Files that were said to lie in it and that nobody has taken.
+    /// Number of files in it that have not been taken.
     var untaken: Int
   }
 
   private let connection: HostConnection
   private let ledger: Ledger
   private let executable: Bool
-  private var claims: [UInt32: [Claim]] = [:]
-  /// Those with files that nobody has taken; the others live as long as their files do.
+  private var pending: [UInt32: [PendingFile]] = [:]
+  /// Slabs with files that have not been taken; other slabs live as long as their files.
   private var slabs: [UInt32: ReceivedSlab] = [:]
   private var slabBytes = 0
   private var packedBytes = 0
-  /// Files that had a descriptor of their own.
+  /// Number of files with a descriptor of their own.
   private var ownCount = 0
 
-  /// So much more than their files slabs may have without being charged for it: alignment, the rest of a folio, content
-  /// that turned out to be damaged.
+  /// Bytes by which slabs may exceed their files without being charged for it: alignment, the rest of a folio, damaged
+  /// content.
   private static let allowance = 64 << 20
 
   init(_ connection: HostConnection, _ ledger: Ledger, executable: Bool) {
@@ -48,40 +48,43 @@ struct ReceivedFiles {
     return MemFile(.own(ChargedMemory(memory, charge)), name: entry.name, entry: entry)
   }
 
-  /// Notes a file that lies in a slab, which has to come yet.
-  mutating func claim(slab: UInt32, offset: Int64, size: Int64, _ entry: ArchiveEntry) throws(ArchiveError) {
+  /// Notes a file in a slab that has yet to arrive.
+  mutating func announce(
+    slab: UInt32, offset: Int64, size: Int64, _ entry: ArchiveEntry
+  ) throws(ArchiveError) {
     guard !offset.addingReportingOverflow(size).overflow else {
-      throw connection.violation("spoke of a file that lies beyond its slab")
+      throw connection.violation("announced a file beyond the end of its slab")
     }
     guard slabs[slab] == nil else {
-      throw connection.violation("spoke of a file in a slab that was complete")
+      throw connection.violation("announced a file in a slab that was complete")
     }
-    claims[slab, default: []].append(Claim(offset: offset, size: size, entry: entry))
+    pending[slab, default: []].append(PendingFile(offset: offset, size: size, entry: entry))
   }
 
-  /// The next descriptor is a slab. All files in it are charged, whoever takes them when: that much memory is held now.
+  /// Takes the next descriptor, a slab. All files in it are charged now, whether or not they are ever taken, because their
+  /// memory is held from now on.
   mutating func add(slab number: UInt32, size: Int64) throws(ArchiveError) {
-    guard let claimed = claims.removeValue(forKey: number) else {
-      throw connection.violation("sent a slab that no file lies in")
+    guard let files = pending.removeValue(forKey: number) else {
+      throw connection.violation("sent a slab without files")
     }
     let memory = try verified(size)
     var charge = Charge(ledger, entry: SlabWriter.name)
-    for claim in claimed {
-      guard claim.size <= size, claim.offset <= size - claim.size else {
-        throw connection.violation("spoke of a file that lies beyond its slab")
+    for file in files {
+      guard file.size <= size, file.offset <= size - file.size else {
+        throw connection.violation("announced a file beyond the end of its slab")
       }
-      try charge.add(claim.size, of: claim.entry.name)
-      packedBytes &+= Int(claim.size)
+      try charge.add(file.size, of: file.entry.name)
+      packedBytes &+= Int(file.size)
     }
-    // Memory that no file stands for is charged too.
+    // Memory that belongs to no file is charged too.
     slabBytes &+= Int(size)
     let excess = slabBytes &- packedBytes &- packedBytes / 4 &- Self.allowance
     if excess > 0 { try charge.add(Int64(min(excess, Int(size))), of: SlabWriter.name) }
     let slab = try Slab(ChargedMemory(memory, charge), executable: executable)
-    slabs[number] = ReceivedSlab(slab: slab, untaken: claimed.count)
+    slabs[number] = ReceivedSlab(slab: slab, untaken: files.count)
   }
 
-  /// A file that was noted; nil where its slab has not come.
+  /// A file that was announced; nil if its slab has not arrived.
   mutating func takePacked(
     slab number: UInt32, offset: Int64, size: Int64, _ entry: ArchiveEntry
   ) -> MemFile? {

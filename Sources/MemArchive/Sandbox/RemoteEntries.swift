@@ -4,7 +4,7 @@ final class RemoteEntries: EntrySource {
 
   /// Starts a worker, which opens the archive.
   ///
-  /// - Throws: with `sandboxUnavailable` where no worker can be had.
+  /// - Throws: `sandboxUnavailable` if no worker can be started.
   init(
     _ archive: ArchiveReader, in context: ExtractionContext, _ prefetch: Prefetch,
     to makeDestination: MakeDestination?

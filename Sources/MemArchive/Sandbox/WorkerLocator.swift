@@ -4,26 +4,26 @@ internal import SealedMemory
 internal import Synchronization
 internal import SystemPackage
 
-/// Where the program is that serves as worker.
+/// Finds the worker program.
 enum WorkerLocator {
   static let programName = "memarchive-worker"
-  /// The one argument of a program that is started as worker.
+  /// The only argument of a worker.
   static let argument = "--memarchive-worker"
   /// Whether this program begins with `MemArchiveWorker.runIfRequested()`.
   static let isOwnWorker = Atomic<Bool>(false)
 
   private static let variable = "MEMARCHIVE_WORKER"
 
-  /// A program to be started as worker.
+  /// A worker program.
   struct Program {
     let path: String
-    /// What messages call it.
+    /// Its name in messages.
     let name: String
   }
 
-  /// The program that the caller names, whatever it is; otherwise the first that is found and that nobody else can change.
+  /// The program that the caller names, whatever it is; otherwise the first one found that other users cannot change.
   ///
-  /// - Throws: with `sandboxUnavailable` where there is none.
+  /// - Throws: `sandboxUnavailable` if there is none.
   static func program(_ options: ExtractionOptions) throws(ArchiveError) -> Program {
     if let worker = options.worker { return Program(path: worker.string, name: worker.string) }
     if let named = environment(variable) { return Program(path: named, name: "\(variable)=\(named)") }
@@ -31,7 +31,7 @@ enum WorkerLocator {
     return try first(of: candidates(options, own), running: own)
   }
 
-  /// - Parameter own: This program, which runs already, whoever can change it.
+  /// - Parameter own: This program, which is trusted because it is already running.
   static func first(of candidates: [String], running own: String?) throws(ArchiveError) -> Program {
     var passedOver: ArchiveError?
     for path in candidates {
@@ -55,8 +55,8 @@ enum WorkerLocator {
     [0, geteuid()].contains(status.userID.rawValue) && status.mode.rawValue & 0o022 == 0
   }
 
-  /// Programs to be tried in turn: beside this program; this program; libexec; and the directories of PATH where the best
-  /// effort is enough.
+  /// Programs to try in order: beside this program; this program; libexec; and, if best effort is enough, the directories
+  /// of PATH.
   private static func candidates(_ options: ExtractionOptions, _ own: String?) -> [String] {
     var candidates: [String] = []
     let directory = own.map { path in String(path[..<(path.lastIndex(of: "/") ?? path.startIndex)]) }
@@ -78,7 +78,7 @@ enum WorkerLocator {
     return text.isEmpty ? nil : text
   }
 
-  /// This program's path; without /proc the one that it was executed by.
+  /// This program's path; without /proc, the path it was executed by.
   private static func ownProgram() -> String? {
     var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
     let count = unsafe readlink("/proc/self/exe", &buffer, buffer.count)

@@ -1,4 +1,4 @@
-// An entry with all that its header says, as the worker sends it.
+// The encoding of an entry with all of its header's fields.
 
 extension ArchiveEntry.Kind {
   private static let inOrder: [Self] = [
@@ -13,7 +13,7 @@ extension ArchiveEntry.Kind {
   fileprivate var number: UInt8 { UInt8(clamping: Self.inOrder.firstIndex(of: self) ?? 0) }
 }
 
-/// What an entry's header says in numbers: one piece, because there may be a million of them. Without padding.
+/// The numbers of an entry's header, encoded in one piece because there may be a million of them. It has no padding.
 private struct EntryNumbers: BitwiseCopyable {
   var size: Int64
   var seconds: Int64
@@ -21,7 +21,7 @@ private struct EntryNumbers: BitwiseCopyable {
   var nanoseconds: UInt32
   var mode: UInt16
   var kind: UInt8
-  /// What there is of the optional parts.
+  /// Flags for the optional fields that are present.
   var parts: UInt8
 
   static let (converted, sized, dated, permitted, linked, encrypted) =
@@ -45,7 +45,7 @@ private struct EntryNumbers: BitwiseCopyable {
 
   func has(_ part: UInt8) -> Bool { parts & part != 0 }
 
-  /// Whether it is what some entry leads to.
+  /// Whether an entry can have these numbers.
   var isValid: Bool {
     size >= 0 && linkCount >= 0 && parts < 64
       && (has(Self.sized) || size == 0) && (has(Self.dated) || (seconds == 0 && nanoseconds == 0))
@@ -62,7 +62,7 @@ extension BinaryEncoder {
     put(entry.fields.value.details)
   }
 
-  /// 0 for none, 1 for these, 2 for those of an earlier entry.
+  /// 0 for none, 1 for new details, 2 for those of the previous entry that had some.
   private mutating func put(_ shared: ArchiveEntry.Shared<ArchiveEntry.Details>?) {
     guard let shared else { return put(UInt8(0)) }
     if shared === details { return put(UInt8(2)) }

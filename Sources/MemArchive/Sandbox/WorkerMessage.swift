@@ -1,14 +1,15 @@
+internal import CLinux
 internal import SystemPackage
 
-/// What a worker says. Decoding is total: any bytes are a message or `Malformed`, nothing in here traps, and no memory is
-/// taken that the bytes do not account for.
+/// A message from a worker. Decoding is total: any bytes are a message or `Malformed`, nothing in here traps, and no more
+/// memory is taken than the bytes account for.
 ///
-/// What comes once for each entry is small, and the rest is elsewhere in memory, so that passing one on costs little.
+/// Cases that occur once per entry are stored inline and the others are indirect, so that passing a message on is cheap.
 enum WorkerMessage: Equatable {
   /// Whether an entry's content will follow.
   enum Answer: UInt8 {
     case no, yes
-    /// The host is to say.
+    /// The host decides.
     case asks
   }
 
@@ -16,30 +17,36 @@ enum WorkerMessage: Equatable {
   enum Place: Equatable {
     /// In the next descriptor.
     case own
-    /// In a slab, which follows later: after the last file in it was spoken of.
+    /// In a slab, which follows after the last file in it has been announced.
     case packed(slab: UInt32, offset: Int64)
   }
 
-  /// It is locked in, and what holds.
+  /// The worker is locked in, with this protection.
   indirect case ready(version: String, Protection)
-  /// It could not be locked in, or is of another version.
+  /// The worker could not be locked in, or has another version.
   indirect case unavailable(version: String, part: String, reason: String, errno: Int32)
   case opened(comment: String?)
   case entry(ArchiveEntry, Answer)
   case file(position: Int64, size: Int64, Place)
   /// The next descriptor is a slab.
   case slab(UInt32, size: Int64)
-  /// What is wrong with the content of the entry at this position, or with the header that came next.
+  /// An error in the content of the entry at this position, or without a position in the next header.
   indirect case failed(ArchiveError, position: Int64?)
   indirect case warning(ArchiveWarning)
-  /// So many warnings are not sent.
+  /// The number of warnings that are not sent.
   case moreWarnings(Int)
   indirect case progress(ExtractionProgress)
   case end
-  /// The number of a system call that was refused: its last words.
+  /// The number of a system call that was refused: the worker's last message.
   case refused(call: UInt32)
 
   static let refusedKind: UInt8 = 12
+
+  /// The name of a system call, or its number if it has no name here.
+  static func callName(_ number: UInt32) -> String {
+    guard let name = unsafe clinux_call_name(number) else { return "number \(number)" }
+    return unsafe String(cString: name)
+  }
 
   /// Decodes one record.
   static func decode(_ bytes: [UInt8]) throws(Malformed) -> Self {
@@ -128,13 +135,13 @@ enum WorkerMessage: Equatable {
   }
 }
 
-/// What is said of a file. Without padding.
+/// The numbers of a `file` message. It has no padding.
 private struct FileNumbers: BitwiseCopyable {
   let position: Int64
   let size: Int64
   let offset: Int64
   let slab: UInt32
-  /// 1 where it lies in a slab.
+  /// 1 if the file is in a slab.
   let isPacked: UInt32
 
   init(_ position: Int64, _ size: Int64, _ place: WorkerMessage.Place) {
@@ -157,7 +164,7 @@ private struct FileNumbers: BitwiseCopyable {
 }
 
 extension BinaryDecoder {
-  /// A number that counts something.
+  /// A nonnegative number.
   mutating func size() throws(Malformed) -> Int64 {
     let size = try number(Int64.self)
     guard size >= 0 else { throw Malformed() }
@@ -189,10 +196,10 @@ extension BinaryEncoder {
   }
 }
 
-/// For a fuzzer: whether these bytes are something that a worker can say.
+/// For a fuzzer: whether these bytes are a worker's message.
 package func isWorkerMessage(_ bytes: [UInt8]) -> Bool { (try? WorkerMessage.decode(bytes)) != nil }
 
-/// For a fuzzer: what these bytes say, said again; nil where they are nothing that a worker can say.
+/// For a fuzzer: these bytes decoded and encoded again; nil if they are not a worker's message.
 package func workerMessageSaidAgain(_ bytes: [UInt8]) -> [UInt8]? {
   guard let message = try? WorkerMessage.decode(bytes) else { return nil }
   var writer = BinaryEncoder()
@@ -200,8 +207,8 @@ package func workerMessageSaidAgain(_ bytes: [UInt8]) -> [UInt8]? {
   return Array(writer.bytes.dropFirst(4))
 }
 
-/// For a fuzzer: the records of a packet's bytes that come in pieces of one size, as far as they make sense; nil where
-/// one of them is longer than any may be.
+/// For a fuzzer: the valid records at the start of a packet's bytes that arrive in pieces of one size; nil if a record is
+/// too long.
 package func workerMessages(_ bytes: [UInt8], inPiecesOf size: Int) -> [[UInt8]]? {
   var buffer = RecordBuffer()
   var found: [[UInt8]] = []

@@ -4,25 +4,25 @@ internal import Glibc
 internal import SealedMemory
 internal import SystemPackage
 
-/// A worker on its way; killed and reaped with its owner.
+/// A running worker; killed and reaped when this object is released.
 ///
-/// It is the child of a process between the two, which ends without a signal: neither SIGCHLD nor wait(2) tells the host
-/// of it, no other child of the host is touched, and a host that reaps everything does no harm.
+/// It is the child of an intermediate process that ends without a signal: the host gets no SIGCHLD and does not see it in
+/// wait(2), no other child of the host is touched, and a host that reaps all children does no harm.
 @safe final class WorkerProcess {
   let channel: PacketChannel
-  /// What messages call its program.
+  /// Its program's name in messages.
   let name: String
-  /// Nil once it was ended.
+  /// Nil once it has been ended.
   private var supervisor: OpaquePointer?
 
-  /// Starts the program with an empty environment but for what its own loader and runtime go by.
+  /// Starts the program with an environment that is empty except for variables of its loader and runtime.
   init(_ program: WorkerLocator.Program) throws(Errno) {
     name = program.name
     var ends: [CInt] = [-1, -1]
     _ = try SystemCalls.valueOrErrno { unsafe clinux_packet_sockets(&ends) }
     channel = PacketChannel(FileDescriptor(rawValue: ends[0]))
     let theirs = HeldDescriptor(FileDescriptor(rawValue: ends[1]))
-    // The runtime's handlers would execute another program after a crash.
+    // After a crash, the Swift runtime would execute its backtrace program.
     var environment = ["SWIFT_BACKTRACE=enable=no"]
     if let libraries = WorkerLocator.environment("LD_LIBRARY_PATH") {
       environment.append("LD_LIBRARY_PATH=\(libraries)")
@@ -41,11 +41,11 @@ internal import SystemPackage
 
   deinit { _ = end() }
 
-  /// How a process came to its end.
+  /// How a process ended.
   enum End: Equatable {
     case exit(CInt)
     case signal(CInt)
-    /// What waits for it was killed.
+    /// The process that waits for it was killed.
     case unknown
   }
 
@@ -62,7 +62,7 @@ internal import SystemPackage
     }
   }
 
-  /// How it ended after it has closed its socket: what crashes takes a moment, and what does not end is killed.
+  /// How it ended, after it has closed its socket: a crash takes a moment, and a worker that does not end is killed.
   func endAfterSilence() -> End {
     guard let supervisor = unsafe supervisor else { return .unknown }
     let process = FileDescriptor(rawValue: unsafe csupervisor_descriptor(supervisor))

@@ -1,4 +1,4 @@
-/// What the host wants of a worker: all that it needs to know, since it can look up nothing.
+/// The host's request to a worker: everything that it needs to know, because it cannot look anything up.
 struct WorkerRequest {
   /// One descriptor that comes with the request.
   enum Source: Equatable {
@@ -17,7 +17,7 @@ struct WorkerRequest {
   var account = Ledger.Snapshot()
   var options = ExtractionOptions()
   var hooks = ExtractionContext.Hooks()
-  /// Whether the host copies the content of what it gets: small files come in slabs, large ones by themselves.
+  /// Whether the host copies the content that it receives: small files then come in slabs, large ones by themselves.
   var copiesContent = false
   var timeZone = "UTC0"
   var wantsProgress = false
@@ -25,7 +25,7 @@ struct WorkerRequest {
   var mostDescriptors: UInt32 = 1
   /// Seconds of processor time.
   var processorSeconds: UInt64 = 1
-  /// Whether it is to go on where the kernel lacks some of the protection.
+  /// Whether to continue if the kernel lacks some of the protection.
   var isBestEffort = false
 
   init() {}
@@ -45,7 +45,7 @@ struct WorkerRequest {
     }
   }
 
-  /// The version alone, of a request of any version.
+  /// The version in a request of any version.
   static func version(_ reader: BinaryDecoder) -> String? {
     var reader = reader
     guard (try? reader.number(UInt8.self)) == kind else { return nil }
@@ -53,7 +53,7 @@ struct WorkerRequest {
   }
 
   private mutating func code(_ coder: inout some FieldCoder) throws(Malformed) {
-    // First, so that every version can be told.
+    // First, so that any version can read it.
     try coder.text(&version)
     try prefetch.code(&coder)
     try coder.list(&sources, .pipe) { coder, source throws(Malformed) in
@@ -96,7 +96,7 @@ extension Ledger.Snapshot {
 }
 
 extension ExtractionOptions {
-  /// Those that a worker goes by; the host does the rest.
+  /// The options that concern a worker; the host applies the others.
   fileprivate mutating func code(_ coder: inout some FieldCoder) throws(Malformed) {
     var rawFormats = Int64(formats.rawValue)
     try coder.number(&rawFormats)
@@ -118,21 +118,21 @@ extension ExtractionOptions {
   }
 }
 
-/// What the host says after its request, each time with what it has taken since.
+/// The host's messages after its request, each with an acknowledgement of the packets taken so far.
 struct HostMessage: Equatable {
   enum Kind: UInt8, CaseIterable {
-    /// No more than that.
+    /// Only the acknowledgement.
     case taken
-    /// Whether the content that was asked about is wanted.
+    /// Whether the content that the worker asked about is wanted.
     case wanted, unwanted
-    /// What was extracted so far is to be delivered, while the worker waits for an answer.
+    /// The worker, while it waits for an answer, is to deliver what it has extracted.
     case drain
   }
 
   var kind = Kind.taken
-  /// The number of packets with descriptors that were taken.
+  /// The number of packets with descriptors that the host has taken.
   var packets: UInt32 = 0
-  /// What the host's files amount to since.
+  /// The bytes and descriptors that the host holds.
   var held: Int64 = 0
   var descriptors: Int64 = 0
 

@@ -2,7 +2,7 @@ internal import CLinux
 internal import SealedMemory
 internal import SystemPackage
 
-/// The archive as a worker gets it: descriptors that can be read and nothing else, each with an offset of its own.
+/// The archive as it is passed to a worker: descriptors that can only be read, each with an offset of its own.
 struct WorkerSource {
   private(set) var descriptors: [CInt] = []
   private(set) var sources: [WorkerRequest.Source] = []
@@ -12,7 +12,7 @@ struct WorkerSource {
 
   private var hasPipe: Bool { sources.contains(.pipe) }
 
-  /// Whether a worker may have to wait for the archive: it is a pipe in which nothing is.
+  /// Whether a worker may have to wait for the archive: it is an empty pipe.
   var givesNothing: Bool {
     get throws(Errno) {
       guard hasPipe, let pipe = descriptors.first else { return false }
@@ -20,15 +20,15 @@ struct WorkerSource {
     }
   }
 
-  /// The bytes of all files; nil for a pipe.
+  /// The size of all files together; nil for a pipe.
   var packedSize: Int64? {
     var size: Int64 = 0
     for case .file(let part) in sources { size = size.addingReportingOverflow(part).partialValue }
     return hasPipe ? nil : size
   }
 
-  /// A file that is opened here is ours alone; what the caller had open before is opened anew by its path in /proc,
-  /// and what cannot be is copied into a sealed memory file first.
+  /// A file that is opened here is shared with nobody; a descriptor of the caller's is reopened by its path in /proc,
+  /// or copied into a sealed memory file if that fails.
   init(_ reader: ArchiveReader, in context: ExtractionContext) throws(ArchiveError) {
     switch reader.origin {
     case .bytes(let bytes): try add(MemFile(name: "the archive itself", bytes: bytes))
@@ -37,14 +37,14 @@ struct WorkerSource {
     case .parts(let paths):
       guard paths.count < PacketChannel.mostDescriptors else {
         throw .sandboxUnavailable(
-          "the archive", "it lies in more than \(PacketChannel.mostDescriptors - 1) files")
+          "the archive", "it has more than \(PacketChannel.mostDescriptors - 1) files")
       }
       for path in paths {
         try add(path, nil, context)
         if hasPipe { throw .open("\(path)", .illegalSeek) }
       }
     case .descriptor(let descriptor): try add(descriptor, reader.pipe, context)
-    case .passed: throw .sandboxUnavailable("the archive", "it is a worker's")
+    case .passed: throw .sandboxUnavailable("the archive", "a worker is already reading it")
     }
   }
 
@@ -74,7 +74,7 @@ struct WorkerSource {
     try add(descriptor, nil, name: "descriptor \(descriptor.rawValue)", pipe, context)
   }
 
-  /// - Parameter own: The same descriptor, where it was opened here and for reading.
+  /// - Parameter own: The same descriptor, if it was opened here, for reading.
   private mutating func add(
     _ descriptor: FileDescriptor, _ own: HeldDescriptor?, name: String, _ pipe: PipeState?,
     _ context: ExtractionContext
@@ -92,7 +92,7 @@ struct WorkerSource {
       if let file = own ?? Self.reopened(try? SystemCalls.openReadOnly(FilePath(path)), status) {
         return add(file, .file(size: size))
       }
-      // No /proc, or a file that may not be opened any more.
+      // There is no /proc, or the file may no longer be opened.
       return try add(Self.copy(of: FileSource(descriptor, size: size, isOwned: false), context.ledger))
     }
     guard pipe?.take() ?? true else { throw .consumed(name) }
@@ -102,7 +102,7 @@ struct WorkerSource {
         return add(file, .pipe)
       }
     }
-    // What can be read from a socket or a terminal can be written to as well.
+    // A worker that could read from a socket or a terminal could also write to it.
     let cancellations = [context.cancellation]
     try add(
       Self.copy(of: PipeSource(descriptor, isOwned: false, cancellations: cancellations), context.ledger))

@@ -3,12 +3,12 @@ internal import SealedMemory
 internal import Synchronization
 internal import SystemPackage
 
-/// Whether a pipe was read already, shared by all copies of its reader.
+/// Whether a pipe has been read, shared by all copies of its reader.
 final class PipeState: Sendable {
   private let taken = Mutex(false)
   var isTaken: Bool { taken.withLock { $0 } }
 
-  /// Whether nobody took it before.
+  /// Marks the pipe as read; false if it already was.
   func take() -> Bool {
     taken.withLock { taken in
       defer { taken = true }
@@ -18,7 +18,7 @@ final class PipeState: Sendable {
 }
 
 extension ArchiveReader {
-  /// The archive's own file name, where it has one.
+  /// The archive's own file name, if it has one.
   var fileName: String? {
     switch origin {
     case .path(let path): path.lastComponent.map { EntryName.key($0.bytes) }
@@ -29,7 +29,7 @@ extension ArchiveReader {
     }
   }
 
-  /// Begins to read from the first byte.
+  /// A source that reads the archive from its first byte.
   func open(_ cancellations: [Cancellation]) throws(ArchiveError) -> any ByteSource {
     switch origin {
     case .bytes(let bytes): return MemorySource(bytes, cancellations: cancellations)
@@ -66,7 +66,7 @@ extension ArchiveReader {
 
   /// The file at a path, opened for reading, which the caller owns.
   static func open(_ path: FilePath, _ pipe: PipeState?) throws(ArchiveError) -> FileDescriptor {
-    // Opening a named pipe again would wait for somebody to write to it, for ever.
+    // Opening a named pipe again would block until another process opens it for writing, perhaps forever.
     if pipe?.isTaken ?? false { throw .consumed("\"\(path)\"") }
     do { return try SystemCalls.openReadOnly(path) } catch { throw .open("\(path)", error) }
   }

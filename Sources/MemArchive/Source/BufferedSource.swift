@@ -1,4 +1,4 @@
-/// A source whose first bytes can be looked at before they are read.
+/// A source whose first bytes can be inspected before they are read.
 final class BufferedSource: ByteSource {
   private let upstream: any ByteSource
   private var head: [UInt8] = []
@@ -10,8 +10,8 @@ final class BufferedSource: ByteSource {
 
   var progress: SourceProgress { upstream.progress }
 
-  /// Up to `count` first bytes, fewer only where the source ends or fails: what came before a failure is read first. To
-  /// be called before the first `read`.
+  /// Up to `count` first bytes, fewer only if the source ends or fails: bytes before a failure are still read. Must be
+  /// called before the first `read`.
   func peek(_ count: Int) throws(ArchiveError) -> [UInt8] {
     while head.count < count, !atEnd, failure == nil {
       let start = head.count

@@ -1,16 +1,16 @@
-/// A stage that gives bytes one after another: the archive itself, or what a decoder makes of it.
+/// A stage that produces bytes in order: the archive itself, or a decoder of it.
 protocol ByteSource: AnyObject {
-  /// Fills the front of `buffer` and returns how many bytes; 0 only at the end. Never called with an empty buffer.
+  /// Fills the front of `buffer` and returns the number of bytes; 0 only at the end. Never called with an empty buffer.
   func read(into buffer: inout MutableRawSpan) throws(ArchiveError) -> Int
 
-  /// The next bytes where they lie in memory of the source's own, as many as there are; they stay what they are until it is
-  /// asked for more. Empty at the end; nil where `read` has to be called this time.
+  /// The next available bytes, in the source's own memory; valid until the next call. Empty at the end; nil if `read` has to
+  /// be called this time.
   func lend() throws(ArchiveError) -> UnsafeRawBufferPointer?
 
-  /// The source itself, where its next byte can be chosen.
+  /// The source itself, if it is seekable.
   var seekable: (any SeekableSource)? { get }
 
-  /// How far the archive itself has been read, whatever lies between it and this stage.
+  /// How far the archive itself has been read, whatever decoders are between it and this stage.
   var progress: SourceProgress { get }
 }
 
@@ -19,7 +19,7 @@ extension ByteSource {
 
   func lend() -> UnsafeRawBufferPointer? { nil }
 
-  /// Fills `array` from index `start` on and returns how many bytes; 0 only at the end.
+  /// Fills `array` from index `start` on and returns the number of bytes; 0 only at the end.
   func read(into array: inout [UInt8], from start: Int = 0) throws(ArchiveError) -> Int {
     var elements = array.mutableSpan
     var bytes = unsafe elements.mutableBytes
@@ -28,14 +28,14 @@ extension ByteSource {
   }
 }
 
-/// A source whose next byte can be chosen: zip and 7z begin at their end.
+/// A source that can be read at any offset: reading zip and 7z begins at their end.
 protocol SeekableSource: ByteSource {
   /// The number of bytes in all.
   var size: Int64 { get }
-  /// Where the next `read` begins; may lie beyond the end, where `read` returns 0.
+  /// Where the next `read` begins; may be beyond the end, where `read` returns 0.
   var position: Int64 { get set }
-  /// Fills the front of `buffer` from `offset` on and returns how many bytes; 0 only at the end and beyond. Several
-  /// threads may call it at once; reading goes on where it was.
+  /// Fills the front of `buffer` from `offset` on and returns the number of bytes; 0 only at the end and beyond. Several
+  /// threads may call it at once; `position` does not change.
   func read(at offset: Int64, into buffer: inout MutableRawSpan) throws(ArchiveError) -> Int
 }
 
@@ -48,8 +48,8 @@ extension SeekableSource {
     return count
   }
 
-  /// Fills the front of `array` with up to `count` bytes from `offset` on and returns how many, fewer only at the end.
-  /// Reading goes on where it was.
+  /// Fills the front of `array` with up to `count` bytes from `offset` on and returns their number, fewer only at the end.
+  /// `position` does not change.
   func read(into array: inout [UInt8], count: Int, at offset: Int64) throws(ArchiveError) -> Int {
     var filled = 0
     while filled < count {
@@ -63,7 +63,7 @@ extension SeekableSource {
     return filled
   }
 
-  /// `count` bytes from `offset` on, fewer only at the end. Reading goes on where it was.
+  /// `count` bytes from `offset` on, fewer only at the end. `position` does not change.
   func bytes(_ count: Int, at offset: Int64) throws(ArchiveError) -> [UInt8] {
     var bytes = [UInt8](repeating: 0, count: Int(max(0, min(Int64(count), size - offset))))
     let filled = try read(into: &bytes, count: bytes.count, at: offset)
@@ -71,12 +71,12 @@ extension SeekableSource {
     return bytes
   }
 
-  /// Whether there is no byte but zeros from `offset` on. Reading goes on where it was.
+  /// Whether all bytes from `offset` on are zero. `position` does not change.
   func isZero(from offset: Int64) throws(ArchiveError) -> Bool {
     var offset = offset
     while offset < size {
       let bytes = try bytes(64 << 10, at: offset)
-      // The source turned out to be shorter than it was.
+      // The source has become shorter.
       guard !bytes.isEmpty else { break }
       guard unsafe bytes.span.bytes.isZero else { return false }
       offset += Int64(bytes.count)
@@ -84,7 +84,7 @@ extension SeekableSource {
     return true
   }
 
-  /// The last `count` bytes, or all where there are fewer; nil when the source turns out to be shorter than it was.
+  /// The last `count` bytes, or all if there are fewer; nil if the source has become shorter.
   func tail(_ count: Int) throws(ArchiveError) -> [UInt8]? {
     let length = Int(min(size, Int64(count)))
     let tail = try bytes(length, at: size - Int64(length))
@@ -92,7 +92,7 @@ extension SeekableSource {
   }
 }
 
-/// A source as several threads may use it: by position alone.
+/// The part of a source that several threads may use: reading by position.
 struct SharedSource: @unchecked Sendable {
   private let source: any SeekableSource
 
@@ -109,7 +109,7 @@ struct SharedSource: @unchecked Sendable {
   }
 }
 
-/// Bytes of the archive taken so far, and in all where that is known.
+/// Bytes of the archive read so far, and in all if that is known.
 struct SourceProgress {
   var read: Int64
   var total: Int64?

@@ -1,7 +1,7 @@
 internal import Glibc
 
 extension [UInt8] {
-  /// The little-endian number at `offset`, which must lie inside.
+  /// The little-endian number at `offset`, which must be within the array.
   func little<Value: FixedWidthInteger & UnsignedInteger>(_: Value.Type, at offset: Int) -> Value {
     var value: Value = 0
     for index in stride(from: MemoryLayout<Value>.size - 1, through: 0, by: -1) {
@@ -10,17 +10,17 @@ extension [UInt8] {
     return value
   }
 
-  /// Appends zeros until there are `count` bytes, if there are fewer. As an array they come at once, also where nothing is
-  /// optimised: a repeated element is appended byte by byte then.
+  /// Appends zeros until there are `count` bytes. They are appended as an array because a debug build appends a repeated
+  /// element byte by byte.
   mutating func grow(to count: Int) {
     if self.count < count { append(contentsOf: Self(repeating: 0, count: count - self.count)) }
   }
 }
 
 extension RawSpan {
-  /// Whether there is no byte but zeros.
+  /// Whether all bytes are zero.
   var isZero: Bool {
-    // memcmp(3) of the bytes with their neighbours ends at the first that differs.
+    // memcmp(3) of the bytes with their neighbors ends at the first difference.
     unsafe withUnsafeBytes { bytes in
       guard let start = bytes.baseAddress, unsafe !bytes.isEmpty else { return true }
       return unsafe bytes[0] == 0 && memcmp(start, start + 1, bytes.count - 1) == 0

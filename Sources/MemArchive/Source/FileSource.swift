@@ -3,7 +3,7 @@ internal import Synchronization
 internal import SystemPackage
 
 /// A regular file or block device, read by position: the descriptor's own offset is neither used nor moved.
-/// It is never mapped, because somebody else may truncate it (SIGBUS).
+/// It is never mapped, because another process may truncate it (SIGBUS).
 final class FileSource: SeekableSource {
   private let descriptor: FileDescriptor
   private let isOwned: Bool
@@ -13,7 +13,7 @@ final class FileSource: SeekableSource {
   private let bytesRead = Atomic<Int64>(0)
 
   /// Takes over `descriptor` when `isOwned`.
-  /// - Parameter cancellations: Who can cancel is heard whenever something is read.
+  /// - Parameter cancellations: Checked on each read.
   init(_ descriptor: FileDescriptor, size: Int64, isOwned: Bool, cancellations: [Cancellation] = []) {
     self.descriptor = descriptor
     self.cancellations = cancellations
@@ -45,7 +45,7 @@ final class FileSource: SeekableSource {
   }
 }
 
-/// A pipe, socket or terminal: read once, from where it stands.
+/// A pipe, socket or terminal: read once, from its current position.
 final class PipeSource: ByteSource {
   private let descriptor: FileDescriptor
   private let isOwned: Bool
@@ -54,7 +54,7 @@ final class PipeSource: ByteSource {
   private var bytesRead: Int64 = 0
 
   /// Takes over `descriptor` when `isOwned`.
-  /// - Parameter waits: Whether it is waited for input with poll(2), which hears who cancels; otherwise with read(2).
+  /// - Parameter waits: Whether to wait for input with poll(2), so that cancellation takes effect; otherwise read(2) blocks.
   init(_ descriptor: FileDescriptor, isOwned: Bool, cancellations: [Cancellation], waits: Bool = true) {
     self.waits = waits
     self.descriptor = descriptor
@@ -78,7 +78,7 @@ final class PipeSource: ByteSource {
         bytesRead += Int64(count)
         return count
       } catch .wouldBlock where waits {
-        // Somebody else who reads it was quicker.
+        // Another reader was faster.
         continue
       } catch {
         throw .system("read", error, doing: "reading the archive")
@@ -86,12 +86,43 @@ final class PipeSource: ByteSource {
     }
   }
 
-  /// A pipe may stall for ever: whoever can cancel is heard ten times a second.
+  /// A pipe may stall forever, so cancellation is checked ten times a second.
   private func isReady() throws(ArchiveError) -> Bool {
     do throws(Errno) {
       return try SystemCalls.waitForInput(descriptor, milliseconds: cancellations.isEmpty ? -1 : 100)
     } catch {
       throw .system("poll", error, doing: "reading the archive")
     }
+  }
+}
+
+/// Several files read as one: the volumes of a rar, the parts of a split file.
+final class SplitSource: SeekableSource {
+  private let parts: [any SeekableSource]
+  /// Where each part begins.
+  private let starts: [Int64]
+  let size: Int64
+  var position: Int64 = 0
+
+  init(_ parts: [any SeekableSource]) {
+    self.parts = parts
+    var start: Int64 = 0
+    starts = parts.map { part in
+      defer { start += part.size }
+      return start
+    }
+    size = start
+  }
+
+  var progress: SourceProgress {
+    SourceProgress(read: min(size, parts.reduce(0) { $0 + $1.progress.read }), total: size)
+  }
+
+  func read(at offset: Int64, into buffer: inout MutableRawSpan) throws(ArchiveError) -> Int {
+    // Empty parts are skipped; a part that has shrunk ends the reading.
+    guard let index = parts.indices.last(where: { starts[$0] <= offset && parts[$0].size > 0 }),
+      offset < size
+    else { return 0 }
+    return try parts[index].read(at: offset - starts[index], into: &buffer)
   }
 }

@@ -1,6 +1,6 @@
 internal import Synchronization
 
-/// An archive that is in memory already: bytes of the caller, or a sealed MemFile, which alone may be mapped.
+/// An archive that is already in memory: the caller's bytes, or a sealed MemFile, the only kind of file that may be mapped.
 final class MemorySource: SeekableSource {
   private enum Storage {
     case bytes([UInt8])
@@ -13,7 +13,7 @@ final class MemorySource: SeekableSource {
   var position: Int64 = 0
   private let bytesRead = Atomic<Int64>(0)
 
-  /// - Parameter cancellations: Who can cancel is heard whenever something is read.
+  /// - Parameter cancellations: Checked on each read.
   init(_ bytes: [UInt8], cancellations: [Cancellation] = []) {
     storage = .bytes(bytes)
     self.cancellations = cancellations
@@ -45,7 +45,7 @@ final class MemorySource: SeekableSource {
   }
 }
 
-/// A zip or 7z from a pipe or out of a compression, kept whole in memory first: only the end of a zip says what is a
+/// A zip or 7z from a pipe or inside compression, read into memory as a whole first: only the end of a zip says what is a
 /// symlink, what was deleted and where the entries are.
 enum Spool {
   /// Reads all of `source` into a sealed file in memory, within the limits.
@@ -58,8 +58,8 @@ enum Spool {
   static func memory(
     _ source: any ByteSource, name: String, ledger: Ledger
   ) throws(ArchiveError) -> FileMemory {
-    let store = MemFileFactory(ExtractionOptions(storage: .dedicated), ledger: ledger)
-    var region = try Region.create(store, name: name, declaredSize: nil)
+    let factory = MemFileFactory(ExtractionOptions(storage: .dedicated), ledger: ledger)
+    var region = try Region.create(factory, name: name, declaredSize: nil)
     var size: Int64 = 0
     var buffer = [UInt8](repeating: 0, count: 256 << 10)
     while true {

@@ -1,6 +1,7 @@
 internal import Glibc
+internal import Synchronization
 
-/// A mutex with a condition that threads wait for (pthread_cond_wait(3)).
+/// A mutex with a condition variable (pthread_cond_wait(3)).
 @safe final class ConditionLock: @unchecked Sendable {
   private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
   private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
@@ -23,8 +24,30 @@ internal import Glibc
     return body()
   }
 
-  /// Inside `locked` only: lets others in until somebody calls `notifyAll`.
+  /// Only inside `locked`: releases the mutex until `notifyAll` is called.
   func wait() { unsafe _ = pthread_cond_wait(condition, mutex) }
 
   func notifyAll() { unsafe _ = pthread_cond_broadcast(condition) }
+}
+
+/// A hook that runs before a thread waits for input: a worker flushes its messages.
+enum IdleHook {
+  private struct Hook {
+    let thread: pthread_t
+    let body: @Sendable () -> Void
+  }
+
+  private static let hook = Mutex<Hook?>(nil)
+
+  /// Calls `body` whenever the current thread is about to wait.
+  static func set(_ body: @escaping @Sendable () -> Void) {
+    let thread = pthread_self()
+    hook.withLock { $0 = Hook(thread: thread, body: body) }
+  }
+
+  /// To be called before the thread may block for long.
+  static func begin() {
+    guard let hook = hook.withLock({ $0 }), pthread_equal(hook.thread, pthread_self()) != 0 else { return }
+    hook.body()
+  }
 }

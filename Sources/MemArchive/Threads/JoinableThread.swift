@@ -3,7 +3,7 @@ internal import Glibc
 internal import SealedMemory
 internal import SystemPackage
 
-/// A thread of the library's own, to be joined or detached once.
+/// A thread of this library, to be joined or detached once.
 struct JoinableThread: ~Copyable {
   private enum Kind {
     case own(pthread_t)
@@ -15,7 +15,7 @@ struct JoinableThread: ~Copyable {
   /// Shown in /proc/PID/task/TID/comm.
   static let name = "memarchive"
 
-  /// What a thread brings upon itself: blocked, it would end the process past whoever handles it.
+  /// Signals for a thread's own faults: if they were blocked, the kernel would kill the process without calling its handlers.
   private static let own = [SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SIGSEGV, SIGSYS]
 
   /// Runs `body` on a new thread. The host's signals are not delivered to it.
@@ -26,7 +26,7 @@ struct JoinableThread: ~Copyable {
       }
       return Self(kind: .borrowed(slot))
     }
-    // A process of one thread waits for nothing here.
+    // Growing the descriptor table takes no RCU grace period while the process has a single thread.
     if clinux_thread_count() == 1 { SystemCalls.growDescriptorTable() }
     var all = sigset_t()
     var before = sigset_t()
@@ -53,7 +53,7 @@ struct JoinableThread: ~Copyable {
 
   private init(kind: Kind) { self.kind = kind }
 
-  /// Waits until it has ended.
+  /// Waits until the thread has ended.
   consuming func join() {
     switch kind {
     case .own(let thread): pthread_join(thread, nil)
@@ -61,7 +61,7 @@ struct JoinableThread: ~Copyable {
     }
   }
 
-  /// Lets it end when it may.
+  /// Lets the thread end on its own.
   consuming func detach() {
     if case .own(let thread) = kind { pthread_detach(thread) }
   }
@@ -72,7 +72,7 @@ struct JoinableThread: ~Copyable {
   }
 }
 
-/// Threads that end together.
+/// Threads that are joined together.
 struct ThreadGroup: ~Copyable {
   private var handles: [Handle] = []
 

@@ -1,16 +1,16 @@
 internal import Synchronization
 
-/// Threads that were started beforehand, for a process that may start none any more: who wants a thread borrows one.
+/// Threads started in advance, to be borrowed in a process that may no longer start any.
 final class PrestartedThreads: Sendable {
   private static let supply = Mutex<PrestartedThreads?>(nil)
-  /// Whether threads have to be borrowed.
+  /// Non-nil if threads have to be borrowed.
   static var current: PrestartedThreads? { supply.withLock { $0 } }
 
   private let free: Mutex<[Slot]>
 
   private init(_ slots: [Slot]) { free = Mutex(slots) }
 
-  /// Starts so many threads, hears from each of them, and lends them from now on.
+  /// Starts `count` threads, waits until each of them runs, and lends them from now on.
   static func fill(_ count: Int) throws(ArchiveError) {
     var slots: [Slot] = []
     for _ in 0..<count {
@@ -23,7 +23,7 @@ final class PrestartedThreads: Sendable {
     supply.withLock { $0 = filled }
   }
 
-  /// A thread that runs `body`; nil where none is free.
+  /// A thread that runs `body`; nil if none is free.
   func borrow(_ body: @escaping @Sendable () -> Void) -> Slot? {
     guard let slot = free.withLock({ $0.popLast() }) else { return nil }
     slot.take(body)
@@ -32,7 +32,7 @@ final class PrestartedThreads: Sendable {
 
   fileprivate func giveBack(_ slot: Slot) { free.withLock { $0.append(slot) } }
 
-  /// One thread, which waits for something to do.
+  /// One thread, which waits for work.
   final class Slot: @unchecked Sendable {
     private let monitor = ConditionLock()
     // Both guarded by the monitor.
@@ -48,7 +48,7 @@ final class PrestartedThreads: Sendable {
       }
     }
 
-    /// Waits until what it does is done.
+    /// Waits until its work is done.
     func join() {
       monitor.locked { while body != nil { monitor.wait() } }
       PrestartedThreads.current?.giveBack(self)

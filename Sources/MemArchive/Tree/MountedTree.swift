@@ -2,23 +2,23 @@ internal import CLinux
 internal import SealedMemory
 package import SystemPackage
 
-/// A tree at a real path, in a mount namespace that this process and what it executes have to themselves.
+/// A tree at a real path, in a mount namespace used only by this process and the programs it executes.
 ///
-/// It goes with the last process in that namespace, however these end. One of them has nothing to do but to go a moment
-/// after this one.
+/// It disappears with the last process in that namespace, however these end. One of them exists only to end a moment after
+/// this one.
 package struct MountedTree: ~Copyable {
-  /// Where the tree is going to be: an absolute path with no link in it.
+  /// The mount point: an absolute path with no link in it.
   package let place: FilePath
   package private(set) var entries: [ArchiveEntry] = []
-  /// What was left out, and what was odd.
+  /// Warnings, including those about entries that were left out.
   package private(set) var warnings: [ArchiveWarning] = []
   private let space: TreeFileSystem
   private let context: ExtractionContext
   private let nested: NestedArchives
-  /// To be set when the tree is whole. Meanwhile there is none, so that files get their modes as they are made.
+  /// To be restored when the tree is complete. Until then it is 0, so that files get their modes when they are created.
   private let umask: UInt32
 
-  /// Enters the namespace, which works while the process has one thread; the user stays who he is.
+  /// Enters the namespace, which works while the process has a single thread; the user ID stays the same.
   ///
   /// - Throws: ``ArchiveError`` with ``ArchiveError/Code/treeUnavailable``.
   ///
@@ -31,11 +31,11 @@ package struct MountedTree: ~Copyable {
       throw .treeUnavailable(call: unsafe call.map { unsafe String(cString: $0) } ?? "unshare", error)
     }
     // The last process to leave the namespace frees all files in it, which takes a third of the time that making them does:
-    // let that be one that nobody waits for. Where none can be had, the command's end takes longer.
+    // that should be a process that nobody waits for. If it cannot be started, the command's end takes longer.
     _ = clinux_hold(nil, 0)
   }
 
-  /// An empty tree that is nowhere yet.
+  /// An empty tree that is not mounted yet.
   package init(
     at place: FilePath, nested: NestedArchives, in context: ExtractionContext
   ) throws(ArchiveError) {
@@ -46,7 +46,7 @@ package struct MountedTree: ~Copyable {
     space = try TreeFileSystem(context.ledger, mode: 0o755, method: .own, hasUmask: false)
   }
 
-  /// Puts an archive's entries in the tree's top directory, or in one of this name in it.
+  /// Puts an archive's entries in the tree's top directory, or in a subdirectory with this name.
   package mutating func add(_ reader: ArchiveReader, named name: String?) throws(ArchiveError) {
     var builder = TreeBuilder(space, .all, nested: nested)
     try builder.build(reader, in: context, below: try directory(name))
@@ -54,7 +54,7 @@ package struct MountedTree: ~Copyable {
     warnings += (builder.skipped.map(\.asLeftOut) + builder.warnings.all).map { $0.inside(name) }
   }
 
-  /// Ends the filling and puts the tree, read-only, over what is at its place.
+  /// Finishes the tree and mounts it, read-only, at its place.
   package func attach() throws(ArchiveError) {
     let mount = try space.finish()
     let (number, path, top) = (mount.descriptor.rawValue, SystemCalls.raw(place), space.topName)
@@ -68,7 +68,7 @@ package struct MountedTree: ~Copyable {
     _ = SystemCalls.setUmask(umask)
   }
 
-  /// Where an entry of this name is, if anything is there.
+  /// The path of the entry with this name, if there is one.
   package func path(of name: String) -> FilePath? {
     guard let components = EntryPath(name)?.components else { return nil }
     var path = place
@@ -100,6 +100,6 @@ package struct MountedTree: ~Copyable {
 }
 
 extension ArchiveWarning {
-  /// The warning about what was skipped.
+  /// The warning about a skipped entry.
   fileprivate var asLeftOut: Self { Self(entry: entry, text: "left out: " + text) }
 }

@@ -4,7 +4,7 @@ internal import SealedMemory
 internal import SystemPackage
 
 extension TreeBuilder {
-  /// Puts a directory with its entries in the place of each archive among an archive's files.
+  /// Replaces each archive among an archive's files by a directory with its entries.
   mutating func expand(
     _ writer: TreeWriter, in context: ExtractionContext, inside outer: String?, level: Int
   ) throws(ArchiveError) {
@@ -15,19 +15,19 @@ extension TreeBuilder {
       try context.cancellation.check()
       do throws(ArchiveError) {
         if try expand(entry, at: path, writer, in: context, level: level) {
-          // It is a directory now, whose mode and time are set.
+          // It is a directory now, with its own mode and time.
           writer.index.node(of: path.bytes.span).map { writer.index[$0] = nil }
         } else if !scope.wants(entry), !writer.needed.contains(position) {
           try remove(entry, at: path, writer)
         }
       } catch {
-        guard context.goesOnAfterInner(error) else { throw error.naming(entry.name) }
+        guard context.continues(afterInnerArchive: error) else { throw error.naming(entry.name) }
         errors.append(error.naming(entry.name))
       }
     }
   }
 
-  /// False where the file is no archive.
+  /// False if the file is not an archive.
   private mutating func expand(
     _ entry: ArchiveEntry, at path: EntryPath, _ writer: TreeWriter, in context: ExtractionContext, level: Int
   ) throws(ArchiveError) -> Bool {
@@ -54,8 +54,8 @@ extension TreeBuilder {
         ArchiveReader(descriptor: descriptor), in: context.inside, below: directory, inside: entry.name,
         level: level + 1)
     } catch {
-      // The rest of the tree may still be wanted, and nothing of this in it; otherwise all of it goes.
-      if error.saysNoArchive || context.goesOnAfterInner(error) {
+      // If the rest of the tree is still wanted, nothing of this archive may be left in it; otherwise the whole tree goes.
+      if error.saysNoArchive || context.continues(afterInnerArchive: error) {
         try reading(entry, "unlinkat") { () throws(Errno) in try space.removeFromStage(name) }
       }
       if error.saysNoArchive { return false }
@@ -71,7 +71,7 @@ extension TreeBuilder {
     return true
   }
 
-  /// Takes a file away, and its memory where no hard link needs it.
+  /// Removes a file, and its memory unless a hard link needs it.
   private func remove(_ entry: ArchiveEntry, at path: EntryPath, _ writer: TreeWriter) throws(ArchiveError) {
     let top = writer.area.top.descriptor
     let status = try reading(entry, "unlinkat") { () throws(Errno) in

@@ -1,7 +1,7 @@
 internal import SealedMemory
 internal import SystemPackage
 
-/// Fills a tree from an archive, and from those inside it.
+/// Fills a tree from an archive and the archives inside it.
 struct TreeBuilder {
   let space: TreeFileSystem
   let scope: NestedSelection
@@ -16,11 +16,11 @@ struct TreeBuilder {
     scope = NestedSelection(selection, nested: nested)
   }
 
-  /// Makes the archive's entries below a directory.
+  /// Creates the archive's entries below a directory.
   ///
   /// - Parameters:
-  ///   - outer: The name of the archive that this one is an entry of, in full.
-  ///   - level: How many archives this one lies in.
+  ///   - outer: The full name of the archive that contains this one.
+  ///   - level: The number of archives around this one.
   mutating func build(
     _ reader: ArchiveReader, in context: ExtractionContext, below top: consuming OwnedDescriptor,
     inside outer: String? = nil, level: Int = 0
@@ -39,7 +39,7 @@ struct TreeBuilder {
     }
     for entry in writer.entries {
       entries.append(entry.inside(outer))
-      // Under another name it is another.
+      // Under their long names they are copies, and charged as such.
       if let outer { try space.account.entries.hold(entry.cost + Int64(outer.utf8.count), entry: entry.name) }
     }
     skipped += outer == nil ? writer.skipped : writer.skipped.map { $0.inside(outer) }
@@ -49,7 +49,7 @@ struct TreeBuilder {
     try writer.close()
   }
 
-  /// Every name that was asked for has to be there.
+  /// Throws if a requested name is missing.
   func requireNames() throws(ArchiveError) {
     let names = scope.selection.requiredNames
     guard !names.isEmpty else { return }

@@ -4,11 +4,11 @@ internal import SealedMemory
 internal import Synchronization
 internal import SystemPackage
 
-/// A tree's file system while it is filled: one top directory with a name that nobody can guess, and a stage beside it
-/// for what gets its name later.
+/// A tree's file system while it is filled: one top directory with an unguessable name, and a staging directory beside it
+/// for files that get their names later.
 ///
-/// `/proc/self/fd/N` of a mount without a mount point reads as "/", so a path below it that a consumer resolves would
-/// name the *host's* file, if the tree did not begin one unguessable level further down.
+/// `/proc/self/fd/N` of a mount without a mount point reads as "/", so a resolved path below it would
+/// name a file of the *host's*, if the tree did not begin one unguessable level further down.
 final class TreeFileSystem: Sendable {
   let ledger: Ledger
   /// The name of the top directory.
@@ -22,15 +22,15 @@ final class TreeFileSystem: Sendable {
   private let stageCount = Atomic<Int>(0)
 
   /// - Parameters:
-  ///   - mode: Who may enter it besides the user.
-  ///   - hasUmask: False where the process's umask(2) is 0, and nobody changes it.
+  ///   - mode: The top directory's mode, which decides who else may enter it.
+  ///   - hasUmask: False if the process's umask(2) is 0 and does not change.
   init(
     _ ledger: Ledger, mode: UInt32 = 0o700, method: ExtractionContext.Hooks.MountMethod = .automatic,
     hasUmask: Bool = true
   ) throws(ArchiveError) {
     self.ledger = ledger
     self.hasUmask = hasUmask
-    // The ledger refuses before memory is committed; the kernel's own bound is for what it does not see. tmpfs(5)
+    // The ledger refuses before memory is committed; the kernel's own bound is for memory it does not see. tmpfs(5)
     let bytes = ledger.heldLimit == .max ? 0 : UInt64(max(1, ledger.heldLimit)) + (64 << 20)
     let inodes = UInt64(max(1, ledger.heldLimit)) / UInt64(TreeAccount.inodeSize) + 4096
     mount = try TreeMount.create(bytes: bytes, inodes: inodes, mode: mode, method: method)
@@ -58,7 +58,7 @@ final class TreeFileSystem: Sendable {
     }
   }
 
-  /// Ends the filling: nothing can be written any more, through whatever descriptor of this object's.
+  /// Finishes the tree: nothing can be written any more through any of this object's descriptors.
   ///
   /// - Returns: A descriptor of the mount.
   func finish() throws(ArchiveError) -> OwnedDescriptor {
@@ -71,23 +71,23 @@ final class TreeFileSystem: Sendable {
     return try mount.finish()
   }
 
-  /// Makes a directory that others may look into; it gets its own mode later, if it has one.
+  /// Creates a directory that others may read; it gets its own mode later, if it has one.
   func makeDirectory(_ name: RawPath, in directory: FileDescriptor) throws(Errno) -> OwnedDescriptor {
     try SystemCalls.makeDirectory(name, in: directory, mode: 0o755, hasUmask: hasUmask)
   }
 
-  /// A name on the stage that nothing has.
+  /// An unused name on the stage.
   func nextStageName() -> RawPath {
     EntryPath.cString(Array(String(stageCount.add(1, ordering: .relaxed).newValue).utf8))
   }
 
-  /// Removes a directory from the stage, with all that is in it. Directories in it are moved to the stage first, so that one
+  /// Removes a directory from the stage with its content. Its subdirectories are moved to the stage first, so that only one
   /// directory at a time is open.
   func removeFromStage(_ name: RawPath) throws(Errno) {
     let stage = stage.descriptor
     var waiting = [name]
     while let name = waiting.popLast() {
-      // A directory has its own mode by now, and may be closed to the user.
+      // A directory has its own mode by now, which may deny the user access.
       try SystemCalls.changeMode(name, in: stage, to: 0o700)
       let directory = try SystemCalls.open(beneath: stage, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
       for child in try SystemCalls.names(in: directory.descriptor) {
@@ -111,13 +111,13 @@ final class TreeFileSystem: Sendable {
   }
 }
 
-/// Charges a ledger for a tree's files, until the tree goes.
+/// Charges a ledger for a tree's files, until the tree is released.
 final class TreeAccount: Sendable {
-  /// An inode of a tmpfs with its directory entry takes about this much of the kernel's memory.
+  /// The kernel's memory for an inode of a tmpfs with its directory entry, approximately.
   static let inodeSize: Int64 = 1024
   /// Content takes whole pages.
   private static let pageSize: Int64 = 4096
-  /// For their entries, warnings and errors.
+  /// For the entries, warnings and errors.
   let entries: EntryAccount
   private let charge: Mutex<Charge>
 
@@ -126,16 +126,16 @@ final class TreeAccount: Sendable {
     charge = Mutex(Charge(ledger, entry: "tree"))
   }
 
-  /// Counts a further file, directory or link.
+  /// Counts another file, directory or link.
   func addInode(entry: String) throws(ArchiveError) { try entries.hold(Self.inodeSize, entry: entry) }
 
-  /// Takes over what a file of `size` bytes is charged with, and counts what its last page has too much.
+  /// Takes over the charge of a file of `size` bytes, and counts the unused part of its last page.
   func take(_ other: inout Charge, size: Int64, entry: String) throws(ArchiveError) {
     try other.hold(Self.rounded(size) - size, entry: entry)
     charge.withLock { other.move(to: &$0) }
   }
 
-  /// Gives back what a file of this size was charged with.
+  /// Gives back the charge of a file of this size.
   func giveBack(size: Int64) { charge.withLock { $0.giveBack(Self.rounded(size)) } }
 
   private static func rounded(_ size: Int64) -> Int64 {

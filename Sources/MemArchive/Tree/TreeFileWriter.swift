@@ -4,9 +4,9 @@ internal import SealedMemory
 internal import Synchronization
 internal import SystemPackage
 
-/// The directory that one archive's entries lie in, and where each of those lies whose content is on its way.
+/// The directory of one archive's entries, and the locations of those whose content is being extracted.
 final class TreeArea: Sendable {
-  /// Where content is put: at its path, or on the stage until an entry of the same name gives way to it.
+  /// Where content is put: at its path, or on the stage until an entry with the same name gives way to it.
   struct Target: Sendable {
     /// The directory below the area's top; nil for the stage.
     let directory: RawPath?
@@ -29,7 +29,7 @@ final class TreeArea: Sendable {
 
 /// Writes the content of entries into a tree, on one thread.
 ///
-/// A directory's path is walked by the kernel beneath the area's top (openat2(2)); every directory on it was made by the
+/// The kernel resolves a directory's path beneath the area's top (openat2(2)); every directory in it was made by the
 /// area's ``TreeWriter``.
 final class TreeFileWriter: EntryDestination {
   private final class Directory {
@@ -43,7 +43,7 @@ final class TreeFileWriter: EntryDestination {
   }
 
   private let area: TreeArea
-  /// That of the last file: entries of one directory follow each other.
+  /// The directory of the last file: entries of one directory usually follow each other.
   private var directory: Directory?
 
   init(_ area: TreeArea) { self.area = area }
@@ -72,7 +72,7 @@ final class TreeFileWriter: EntryDestination {
       try area.space.account.take(&charge, size: size, entry: entry.name)
       return nil
     } catch {
-      // Nothing is left of a file that is not whole; where even this fails the tree is not handed out.
+      // Removes an incomplete file; if even this fails, the tree is not returned.
       try? SystemCalls.remove(target.name, in: directory)
       throw error
     }
@@ -112,7 +112,7 @@ final class TreeFileWriter: EntryDestination {
       }
       try charge.grow(to: max(end, blockEnd))
       do throws(Errno) {
-        // Zeros must overwrite what is already there.
+        // Zeros must overwrite earlier content.
         let written =
           offset < end
           ? try SystemCalls.writeAll(block, to: file, at: offset)
@@ -124,7 +124,7 @@ final class TreeFileWriter: EntryDestination {
       end = max(end, blockEnd)
     }
     try charge.grow(to: size)
-    // A hole may reach to the end.
+    // The file may end in a hole.
     if size != length { try truncate(file, to: size, entry) }
     do throws(Errno) {
       if area.space.hasUmask { try SystemCalls.changeMode(file, to: entry.treeMode(or: 0o644)) }
@@ -153,8 +153,8 @@ extension SystemCalls {
     return offset + Int64(block.byteCount)
   }
 
-  /// Writes a block where nothing is yet, without its pages of zeros, and returns where the last byte ends that was written:
-  /// holes come as zeros from whoever copied the content or sent it from another process.
+  /// Writes a block at new offsets, without its pages of zeros, and returns the end of the last written byte:
+  /// holes arrive as zeros in content that was copied or sent by another process.
   fileprivate static func writePages(
     _ block: RawSpan, to file: FileDescriptor, at offset: Int64
   ) throws(Errno) -> Int64 {
@@ -178,8 +178,8 @@ extension SystemCalls {
 }
 
 extension ArchiveEntry {
-  /// The permissions that the entry gets in a tree: neither set-user-ID nor the sticky bit, and its owner, who is the
-  /// user, can always read it.
+  /// The entry's permissions in a tree: without set-user-ID, set-group-ID and sticky bits, and always readable by its owner,
+  /// the user.
   func treeMode(or other: UInt32) -> UInt32 {
     let own: UInt32 = kind == .directory ? 0o500 : 0o400
     return (mode.map { UInt32($0) } ?? other) & 0o777 | own

@@ -2,29 +2,29 @@ internal import CLinux
 internal import SealedMemory
 internal import SystemPackage
 
-/// A tmpfs without a mount point that is filled through one mount of it and read through another, which is read-only.
+/// A tmpfs without a mount point that is filled through one mount and read through another, read-only one.
 struct TreeMount: ~Copyable {
   /// For filling it.
   let writable: OwnedDescriptor
-  /// What readers get; nil where `writable` is made read-only at the end.
+  /// The readers' mount; nil if `writable` is made read-only at the end.
   private let readOnly: OwnedDescriptor?
 
   /// - Parameters:
-  ///   - bytes: The most it may hold: the kernel's own bound, beyond the ledger's.
-  ///   - inodes: How many files, directories and links.
-  ///   - method: By this process, which may mount, or by a helper where it may not.
+  ///   - bytes: Upper bound of its content: the kernel's own bound, beyond the ledger's.
+  ///   - inodes: Upper bound of files, directories and links.
+  ///   - method: By this process, or by a helper if it may not mount.
   static func create(
     bytes: UInt64, inodes: UInt64, mode: UInt32, method: ExtractionContext.Hooks.MountMethod
   ) throws(ArchiveError) -> Self {
     var options = clinux_tree_options(bytes: bytes, inodes: inodes, mode: mode)
     var tree = unsafe clinux_tree()
-    // The helper's two mounts come first: a mount of this process's own can be made read-only only while no child that
-    // the host forked meanwhile holds one of its files open for writing.
+    // The helper's two mounts are preferred: this process's own mount can be made read-only only while no child that the
+    // host has forked in the meantime holds one of its files open for writing.
     if method != .own { unsafe clinux_tree_make_in_helper(&options, &tree) }
     if unsafe method == .own || (method == .automatic && tree.call != nil) {
       var own = unsafe clinux_tree()
       unsafe clinux_tree_make(&options, &own)
-      // A process that may not mount is told what the helper was refused: that can be changed.
+      // A process that may not mount reports the helper's error, which can be fixed.
       if unsafe method == .own || own.call == nil { unsafe tree = own }
     }
     let writable = unsafe tree.writable < 0 ? nil : OwnedDescriptor(FileDescriptor(rawValue: tree.writable))
@@ -36,8 +36,8 @@ struct TreeMount: ~Copyable {
     return Self(writable: writable, readOnly: readOnly)
   }
 
-  /// A child between fork(2) and execve(2) has this process's files open too, those for writing among them; that ends soon,
-  /// but a bound is needed.
+  /// A child between fork(2) and execve(2) has this process's files open too, including those for writing; that ends soon,
+  /// but the wait needs a bound.
   private borrowing func makeReadOnly() throws(Errno) {
     for _ in 0..<10_000 {
       do throws(Errno) {
@@ -62,7 +62,7 @@ struct TreeMount: ~Copyable {
     self.readOnly = readOnly
   }
 
-  /// The mount that can only be read. Every file that was open for writing is closed by now.
+  /// The read-only mount. Every file that was open for writing has been closed.
   borrowing func finish() throws(ArchiveError) -> OwnedDescriptor {
     do throws(Errno) {
       if readOnlyNumber == nil {

@@ -4,8 +4,8 @@ internal import SealedMemory
 internal import SystemPackage
 
 extension TreeWriter {
-  /// To be called when all content has come: makes hard links, lets later entries take their names, and takes away the
-  /// symbolic links that lead out.
+  /// To be called when all content has arrived: makes hard links, gives later entries their names, and removes symbolic
+  /// links that lead out.
   func settle() throws(ArchiveError) {
     var waiting: [Int] = []
     for (position, step) in steps {
@@ -30,17 +30,17 @@ extension TreeWriter {
     try takeAwayLinksThatLeadOut()
   }
 
-  /// What a hard link that was made leads to.
+  /// The target of a hard link that was made.
   private func target(of position: Int) -> EntryPath {
     entries[position].link.flatMap { EntryPath($0) } ?? .top
   }
 
-  /// A hard link may stand in front of its target, even of another link that does: each is tried once more, and again
-  /// when its target is made. Returns those whose target is nowhere.
+  /// A hard link may precede its target, which may be another such link: each is tried once more, and again
+  /// when its target is made. Returns those without a target.
   private func linkWaiting(_ waiting: [Int]) throws(ArchiveError) -> [Int] {
     var byTarget = Dictionary(grouping: waiting) { target(of: $0) }
     var made: Set<Int> = []
-    // The last of several that have one name keeps it.
+    // The last of several with the same name keeps it.
     var owners: [EntryPath: Int] = [:]
     for position in waiting {
       var ready = [position]
@@ -58,7 +58,7 @@ extension TreeWriter {
     return waiting.filter { !made.contains($0) }
   }
 
-  /// To be called last: directories get their modes and times, which making their entries has changed.
+  /// To be called last: sets the modes and times of directories, which change while entries are created in them.
   func close() throws(ArchiveError) {
     for node in index.allNodes.reversed() {
       guard let position = index[node], entries[position].kind == .directory else { continue }
@@ -81,7 +81,7 @@ extension TreeWriter {
     }
   }
 
-  /// Makes a hard link, in place of what has its name; whether the target was there.
+  /// Makes a hard link, replacing an entry with its name; returns whether the target exists.
   private func link(_ position: Int) throws(ArchiveError) -> Bool {
     let target = target(of: position)
     do throws(Errno) {
@@ -93,7 +93,7 @@ extension TreeWriter {
       return true
     } catch {
       switch error {
-      // No such entry, or none that is reached without following a link.
+      // There is no such entry, or only through a link.
       case .noSuchFileOrDirectory, .tooManySymbolicLinkLevels, .notDirectory: return false
       default: throw failure("linkat", error, position)
       }
@@ -117,7 +117,7 @@ extension TreeWriter {
     for link in group.links where link <= position {
       try cancellation.check()
       let path = path(of: link)
-      // Not with a later entry of that name.
+      // Not with a later entry with that name.
       guard entry(at: path) == link else { continue }
       do throws(Errno) { try self.link(path, to: name, in: stage) } catch {
         throw failure("linkat", error, position)
@@ -128,7 +128,7 @@ extension TreeWriter {
     }
   }
 
-  /// Drops content that gives way to that of a later link to the same file.
+  /// Drops content that is replaced by that of a later link to the same file.
   private func giveUp(_ name: RawPath, _ position: Int) throws(ArchiveError) {
     let stage = area.space.stage.descriptor
     try attempting("unlinkat", Self.making, position) { () throws(Errno) in
@@ -138,16 +138,16 @@ extension TreeWriter {
     }
   }
 
-  /// Makes a further name of a file, in place of what has it.
+  /// Makes another name for a file, replacing an entry with that name.
   private func link(_ path: EntryPath, to name: RawPath, in directory: FileDescriptor) throws(Errno) {
     let (stage, further) = (area.space.stage.descriptor, area.space.nextStageName())
     try SystemCalls.link(further, in: stage, to: name, in: directory)
     try replace(path, by: further)
-    // rename(2) does nothing where both names are links to one file already.
+    // rename(2) does nothing if both names already are links to the same file.
     do throws(Errno) { try SystemCalls.remove(further, in: stage) } catch .noSuchFileOrDirectory {}
   }
 
-  /// Moves what is on the stage to its path.
+  /// Moves a staged file to its path.
   private func replace(_ path: EntryPath, by name: RawPath) throws(Errno) {
     let parent = try SystemCalls.openDirectory(path.parent, beneath: area.top.descriptor)
     try SystemCalls.rename(name, in: area.space.stage.descriptor, to: path.last, in: parent.descriptor)
@@ -169,8 +169,8 @@ extension TreeWriter {
 
   // MARK: Symbolic links
 
-  /// The kernel decides, with all links in place: what a link's text says is not where it leads when there are others on
-  /// its way (openat2(2), RESOLVE_BENEATH).
+  /// The kernel decides, with all links in place: other links in its path can change where a link leads
+  /// (openat2(2), RESOLVE_BENEATH).
   private func takeAwayLinksThatLeadOut() throws(ArchiveError) {
     var leadingOut: [Int] = []
     for position in links where entry(at: path(of: position)) == position {

@@ -3,13 +3,13 @@ extension TreeWriter: LinkFollowing {
     try make(entry, position)
   }
 
-  /// Notes the entries that links in the tree lead to or over, and those that the content of what is in the tree comes with;
+  /// Notes the entries that links in the tree lead to or through, and those that carry content of entries in the tree;
   /// returns the positions of those that were not selected themselves.
   func missing(_ ledger: Ledger) throws(ArchiveError) -> Set<Int> {
     if wantsAll { return [] }
     let entries = entries
     var charge = Charge(ledger, entry: "links")
-    // A hard link leads to the entry that had the name when it came.
+    // A hard link leads to the entry that had the name when the link was read.
     var targets: [Int: Int] = [:]
     var carriers: [Int: Int] = [:]
     let all = try EntryIndex(
@@ -28,7 +28,7 @@ extension TreeWriter: LinkFollowing {
     let made = Set(index.allNodes.compactMap { index[$0] })
     var waiting = Array(made)
     func add(_ position: Int) {
-      // Each is added once, so that circles end.
+      // Each is added once, so that circular links end.
       if needed.insert(position).inserted, !made.contains(position) { waiting.append(position) }
     }
     while let position = waiting.popLast() {

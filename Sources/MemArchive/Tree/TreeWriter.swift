@@ -1,18 +1,18 @@
 internal import SealedMemory
 internal import SystemPackage
 
-/// Makes the entries of one archive in a tree: what an entry is called and whether it may be there is decided here, in the
-/// archive's order; content is filled in by ``TreeFileWriter``, on whatever thread.
+/// Creates the entries of one archive in a tree: decides the name of an entry and whether it is allowed, in the
+/// archive's order; ``TreeFileWriter`` fills in content, on any thread.
 ///
-/// No link is ever followed while it is filled, and nothing that an archive says reaches beyond the area's top.
+/// No link is followed while the tree is filled, and nothing in an archive reaches beyond the area's top.
 final class TreeWriter: EntryVisitor {
-  /// Work that waits until all content is there.
+  /// Work deferred until all content is there.
   enum Step {
-    /// Gives what is on the stage its name, in place of what has it.
+    /// Gives a staged file its name, replacing an entry that has it.
     case place(RawPath)
     /// Makes a hard link.
     case link
-    /// Gives the content of a hard link, which is on the stage, to all who share it.
+    /// Gives a hard link's staged content to all names that share it.
     case share(RawPath)
   }
 
@@ -22,7 +22,7 @@ final class TreeWriter: EntryVisitor {
   let prefetch: Prefetch
   let wantsAll: Bool
   private let isWanted: (ArchiveEntry) -> Bool
-  /// The entries that were made, and their directories, which need no entry.
+  /// The entries that were created, and their directories, which need not be entries.
   var index = EntryIndex()
   private(set) var entries: [ArchiveEntry] = []
   private(set) var skipped: [ArchiveWarning] = []
@@ -37,10 +37,10 @@ final class TreeWriter: EntryVisitor {
   var needed: Set<Int> = []
   /// Content that was taken, by position.
   private(set) var filled: Set<Int> = []
-  /// The directory at hand.
+  /// The current directory.
   private var directory = (path: EntryPath.top, raw: EntryPath.top.cString, node: 0)
 
-  /// - Parameter wantsAll: Whether `isWanted` is true of every entry.
+  /// - Parameter wantsAll: Whether `isWanted` is true for every entry.
   init(
     _ area: TreeArea, in context: ExtractionContext, wantsAll: Bool,
     isWanted: @escaping (ArchiveEntry) -> Bool
@@ -49,7 +49,7 @@ final class TreeWriter: EntryVisitor {
     warnings = WarningList(area.space.account.entries)
     options = context.options
     cancellation = context.cancellation
-    // The first of two entries with one name stays: a damaged second one must not be looked at.
+    // If the first of two entries with the same name wins, the second must not be read, because it may be damaged.
     prefetch = wantsAll && options.duplicates != .first ? .safeContents : .onDemand
     self.wantsAll = wantsAll
     self.isWanted = isWanted
@@ -82,12 +82,12 @@ final class TreeWriter: EntryVisitor {
 
   func end(warnings: [ArchiveWarning], failedPosition _: Int?) { self.warnings.add(warnings) }
 
-  /// Notes what is left out, and why.
+  /// Notes an entry that is left out, and the reason.
   func skip(_ name: String, _ why: String) { skipped.append(ArchiveWarning(entry: name, text: why)) }
 
   // MARK: Names
 
-  /// The path of an entry that was made.
+  /// The path of a created entry.
   func path(of position: Int) -> EntryPath { EntryPath(entries[position].name) ?? .top }
 
   /// The entry that has a path in the tree.
@@ -95,7 +95,7 @@ final class TreeWriter: EntryVisitor {
 
   func isDirectory(_ node: Int) -> Bool { index[node].map { entries[$0].kind == .directory } ?? true }
 
-  /// Makes what an entry is; whether its content is to follow.
+  /// Creates an entry, and returns whether its content is to follow.
   func make(_ entry: ArchiveEntry, _ position: Int) throws(ArchiveError) -> Bool {
     guard let path = EntryPath(entry.name) else {
       skip(entry.name, "the name leads out of the tree")
@@ -132,7 +132,7 @@ final class TreeWriter: EntryVisitor {
   private func make(
     _ entry: ArchiveEntry, at path: EntryPath, to target: [UInt8], _ position: Int
   ) throws(ArchiveError) -> Bool {
-    // Entries of one directory follow each other.
+    // Entries of one directory usually follow each other.
     if !directory.path.isParent(of: path) { try enter(path.parent, for: entry) }
     let component = path.lastComponent
     let earlier = index.node(component.span, below: directory.node)
@@ -156,7 +156,7 @@ final class TreeWriter: EntryVisitor {
     return entry.kind == .file || entry.hasContent
   }
 
-  /// A place on the stage, and what is to be done with it at the end.
+  /// A name on the stage, and the work to be done with it at the end.
   private func stage(_ position: Int, _ step: (RawPath) -> Step) -> TreeArea.Target {
     let name = area.space.nextStageName()
     steps.append((position, step(name)))
@@ -203,7 +203,7 @@ final class TreeWriter: EntryVisitor {
 
   // MARK: Directories
 
-  /// Makes a directory the one at hand, with all those above it that are missing.
+  /// Makes a directory the current one, and creates it and missing ones above it.
   private func enter(_ path: EntryPath, for entry: ArchiveEntry) throws(ArchiveError) {
     if directory.path == path { return }
     let place = index.place(of: path.bytes.span)

@@ -70,7 +70,7 @@ struct cfaults_plan {
   int bits_argument;
   // Only calls whose path begins so; NULL: all.
   const char *path;
-  // Whether calls of other processes that were started meanwhile are changed too: they can only be failed, and not by path.
+  // Whether calls of processes started in the meantime are changed too: they can only be failed, and not by path.
   int children;
 };
 

@@ -1,7 +1,7 @@
 import Glibc
 import MemArchive
 
-// Extracts an archive, and all in it, by the library in a process that is its own worker, and prints what it has:
+// Extracts an archive, and those in it, by the library in a program that is its own worker, and prints the result:
 // `KernelHost off|auto|required ARCHIVE`.
 MemArchiveWorker.runIfRequested()
 

@@ -4,7 +4,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// The async forms: the same results, and an end that comes soon.
+/// The async forms: the same results, and prompt cancellation.
 struct AsyncTests {
   private let path = Fixture.path("tar-300-entries.tar.gz")
 
@@ -39,7 +39,7 @@ struct AsyncTests {
     #expect(try await iterator.next() == nil)
   }
 
-  @Test func `A cancelled task stops also while a pipe gives nothing, and leaves nothing`() async throws {
+  @Test func `A cancelled task stops even while a pipe gives nothing, and leaves nothing`() async throws {
     var ends: [Int32] = [0, 0]
     try #require(Glibc.pipe(&ends) == 0)
     let (reading, writing) = (ends[0], ends[1])
@@ -90,7 +90,7 @@ struct AsyncTests {
         _ = try await ArchiveReader(bytes: archive).extract()
         for try await _ in ArchiveReader(bytes: archive).files() { break }
       }
-      // A thread that was told to end needs its turn for it.
+      // A thread that was told to end needs to be scheduled first.
       for _ in 0..<10_000 where try threads() > before + 4 { sched_yield() }
       guard try threads() <= before + 4 else { exit(1) }
     }

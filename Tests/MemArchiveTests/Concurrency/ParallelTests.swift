@@ -4,7 +4,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// However many threads work, entries, bytes, errors and limits are the same.
+/// Entries, bytes, errors and limits are the same for any number of threads.
 struct ParallelTests {
   private static let words = Bytes("one two three four five six seven eight nine ten ".utf8)
 
@@ -51,7 +51,7 @@ struct ParallelTests {
   }
 
   @Test(arguments: Isolation.allCases)
-  func `What is damaged is left out, in the archive's order`(_ isolation: Isolation) throws {
+  func `Damaged entries are left out, in the archive's order`(_ isolation: Isolation) throws {
     let files = try extract(
       Self.archive(damaged: [0, 123, 399]), ExtractionOptions(onError: .keepGoing), 4, isolation)
     #expect(files.errors.map(\.entry) == ["entry-0", "entry-123", "entry-399"])
@@ -70,7 +70,7 @@ struct ParallelTests {
         #expect("\(try #require(error))" == "\(try #require(expected))")
       }
     }
-    // With what is kept of the entries.
+    // Including kept entries.
     let exact = ExtractionOptions(limits: Limits(totalBytes: total, heldBytes: total + 1 << 20))
     #expect(try extract(Self.whole, exact, 4, isolation).count == 400)
   }
@@ -87,7 +87,7 @@ struct ParallelTests {
     }
   }
 
-  /// In a process of its own: other tests have threads too.
+  /// In a process of its own, because other tests have threads too.
   @Test func `No thread is left, however an extraction ends`() async {
     await #expect(processExitsWith: .success) {
       func threads() throws -> Int {
@@ -109,7 +109,7 @@ struct ParallelTests {
           guard entry.name != "\(round)", (try? stream.extract()) != nil else { break }
         }
         _ = consume stream
-        // A thread that was joined is shown until the kernel has done away with it.
+        // A joined thread is visible until the kernel has removed it.
         var tries = 0
         while try threads() > 0, tries < 100_000 {
           sched_yield()
@@ -120,7 +120,7 @@ struct ParallelTests {
     }
   }
 
-  /// In this process alone: a worker hands over whole entries, and this one never comes.
+  /// Only in this process: a worker sends whole entries, and this one never ends.
   @Test func `A pipe that gives no more does not keep a dropped stream`() throws {
     let start = Gzip.member(Tar.archive(Tar.entry("first", Bytes(repeating: 9, count: 2_000_000)))).prefix(
       330_000)
@@ -138,7 +138,7 @@ struct ParallelTests {
     _ = consume stream
   }
 
-  @Test func `A cancelled extraction is whole or gone`() async throws {
+  @Test func `A cancelled extraction is complete or gone`() async throws {
     let path = try MemFile(name: "parallel-cancelled", bytes: Self.whole)
     for delay in 0..<20 {
       let task = Task { try await ArchiveReader(path).extract(options: ExtractionOptions(parallelism: 4)) }

@@ -3,7 +3,7 @@ import Glibc
 import MemArchive
 import SystemPackage
 
-/// One change to the system calls of an extraction, and the verdict that is owed.
+/// One change to the system calls of an extraction, and the expected verdict.
 struct Fault: CustomStringConvertible {
   enum Kind: Int32, CaseIterable {
     case memfdCreate, pwrite, pread, read, ftruncate, addSeals, getSeals, duplicate, mapFile, mapStack,
@@ -30,24 +30,24 @@ struct Fault: CustomStringConvertible {
 
   enum Change: Equatable {
     case fails(Errno)
-    /// Half of what was asked is read or written.
+    /// Half of the requested bytes are read or written.
     case half
     case oneByte
-    /// Nothing is done, and this is returned.
+    /// The call is skipped, and this is returned.
     case returns(Int32)
     case isDoneAndFails(Errno)
     case truncatesTheArchiveFirst
     case overwritesTheArchiveFirst
   }
 
-  /// What may come of it.
+  /// The expected outcome.
   enum Verdict {
-    /// Everything, as if nothing had happened.
+    /// Success, as without the fault.
     case success
     /// The error that belongs to the call and its number.
     case error
     case either
-    /// One of these codes, or everything.
+    /// One of these codes, or success.
     case successOr([ArchiveError.Code])
   }
 
@@ -59,7 +59,7 @@ struct Fault: CustomStringConvertible {
   var count = 1
   /// Only calls with this argument and bits.
   var bits: (argument: Int32, bits: UInt64)?
-  /// Only calls on paths that begin so.
+  /// Only calls on paths with this prefix.
   var path: String?
 
   init(
@@ -92,7 +92,7 @@ struct Fault: CustomStringConvertible {
   static func each(_ scenario: Scenario) -> [Fault] {
     let noDescriptor: Verdict = scenario.options.storage == .automatic ? .success : .error
     let noThread = scenario.lackOfThreads
-    // libarchive asks once more where it has only looked whether an archive is its own.
+    // libarchive reads again if the failed read was only for bidding.
     let noBytes: Verdict = scenario.name == "7z" ? .either : .error
     var faults: [Fault] = [
       Fault(.memfdCreate, .fails(.tooManyOpenFiles), noDescriptor),
@@ -100,7 +100,7 @@ struct Fault: CustomStringConvertible {
       Fault(.memfdCreate, .fails(.noMemory), .error), Fault(.memfdCreate, .fails(.noFunction), .error),
       Fault(.memfdCreate, .fails(.permissionDenied), .error),
       Fault(.memfdCreate, .fails(.interrupted), .success),
-      // What a kernel does not know was asked before.
+      // Missing kernel features were probed before.
       Fault(.memfdCreate, .fails(.invalidArgument), .error),
       Fault(.pwrite, .fails(.noSpace), .error), Fault(.pwrite, .fails(.noMemory), .error),
       Fault(.pwrite, .fails(.fileTooLarge), .error), Fault(.pwrite, .fails(.ioError), .error),
@@ -110,7 +110,7 @@ struct Fault: CustomStringConvertible {
       Fault(.pread, .fails(.ioError), noBytes), Fault(.pread, .fails(.noMemory), noBytes),
       Fault(.pread, .fails(.interrupted), .success), Fault(.pread, .half, .success),
       Fault(.pread, .oneByte, .success), Fault(.pread, .returns(0), .successOr([.truncated, .system])),
-      // The machine's memory and control groups, and the archive where it is a pipe.
+      // The machine's memory and control groups, and the archive if it is a pipe.
       Fault(.read, .fails(.ioError), .either), Fault(.read, .fails(.interrupted), .success),
       Fault(.read, .fails(.resourceTemporarilyUnavailable), .success), Fault(.read, .half, .success),
       Fault(.read, .oneByte, .success),
@@ -119,7 +119,7 @@ struct Fault: CustomStringConvertible {
       Fault(.addSeals, .fails(.resourceBusy), .success), Fault(.addSeals, .fails(.interrupted), .success),
       Fault(.addSeals, .fails(.notPermitted), .error), Fault(.addSeals, .fails(.invalidArgument), .error),
       Fault(.addSeals, .fails(.noFunction), .error),
-      // A kernel, or somebody between us and it, that says yes and does nothing.
+      // A kernel, or a layer in between, that reports success and does nothing.
       Fault(.addSeals, .returns(0), .successOr([.system])),
       Fault(.getSeals, .fails(.invalidArgument), .error),
       Fault(.getSeals, .returns(1), .successOr([.system])),
@@ -171,7 +171,7 @@ struct Fault: CustomStringConvertible {
       Fault(.collapse, .fails(.invalidArgument), .success), Fault(.mapReserve, .fails(.noMemory), .success),
       Fault(.punchHole, .fails(.noFunction), .success), Fault(.affinity, .fails(.noFunction), .success),
       Fault(.limit, .fails(.noFunction), .success),
-      // Nothing in /proc and /sys, and nothing of the locale.
+      // Nothing in /proc and /sys, and no locale files.
       Fault(.open, .fails(.noSuchFileOrDirectory), .success, path: "/proc"),
       Fault(.open, .fails(.permissionDenied), .success, path: "/proc"),
       Fault(.open, .fails(.noSuchFileOrDirectory), .success, path: "/sys"),

@@ -4,9 +4,9 @@ import MemArchive
 import SystemPackage
 import Testing
 
-/// An extraction for each system call that it makes and each way in which that call can fail: the error that is owed or
-/// everything, nothing left behind, and the next extraction works. Thousands of extractions: only where they are optimised.
-@Suite(.disabled(if: isDebug, "an optimised build runs them, see the Makefile"))
+/// An extraction for each system call that it makes and each way in which that call can fail: either the expected error or
+/// success, nothing left behind, and the next extraction works. Thousands of extractions, so only in an optimized build.
+@Suite(.disabled(if: isDebug, "an optimized build runs them, see the Makefile"))
 struct FaultTests {
   /// In a process of its own: descriptors and mappings are counted.
   @Test(.timeLimit(.minutes(10)), arguments: Scenario.all)
@@ -30,7 +30,7 @@ struct FaultTests {
       for fault in Fault.persistent(scenario) {
         for call in trial.calls(of: fault.kind).prefix(3) { try trial.run(fault.at(call)) }
       }
-      // No thread at all is no reason to fail.
+      // An extraction must not fail for lack of threads.
       try trial.run(
         Fault(.startThread, .fails(.resourceTemporarilyUnavailable), .success, count: Int(Int32.max)))
       trial.report()
@@ -44,7 +44,7 @@ private let isDebug = true
 private let isDebug = false
 #endif
 
-/// Runs one scenario under many faults, in a process that has nothing else to do.
+/// Runs one scenario under many faults, in a process of its own.
 final class Trial {
   private let scenario: Scenario
   private let rehearsal: Rehearsal
@@ -74,8 +74,8 @@ final class Trial {
     #expect(try rehearsal.contents() == expected)
   }
 
-  /// Which calls of a kind are to be changed: the first and the last ones of those that are made when nothing fails, and
-  /// those between them where they are not many.
+  /// The calls of a kind to be changed: the first and the last ones of those made without a fault, and those between
+  /// unless there are many.
   func calls(of kind: Fault.Kind) -> [Int] {
     let all = Array(0..<counts[Int(kind.rawValue)])
     return all.count <= 14 ? all : all.prefix(10) + all.suffix(4)
@@ -90,7 +90,7 @@ final class Trial {
   }
 
   func run(_ fault: Fault) throws {
-    // What the test library opens for itself, it opens once.
+    // The test library's own descriptors are opened once.
     if try !leavesNothing(fault), try !leavesNothing(fault) { Issue.record("\(fault): descriptors are left") }
   }
 
@@ -149,7 +149,7 @@ final class Trial {
     }
   }
 
-  /// So that a harness that changes nothing is found out.
+  /// Detects a harness that changes nothing.
   func report() {
     #expect(changed > runs / 4, "\(changed) calls were changed in \(runs) runs")
     print("\(scenario.name): \(runs) runs, \(changed) calls changed")

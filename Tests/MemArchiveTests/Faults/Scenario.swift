@@ -23,9 +23,9 @@ struct Scenario: CustomTestStringConvertible, Sendable, Codable {
 
   var testDescription: String { name }
   var hasArchiveFile: Bool { source != .pipe }
-  /// What is owed where a thread is refused: liblzma fails when it has begun with one.
+  /// The expected verdict if a thread is refused: liblzma fails once it has started one.
   var lackOfThreads: Fault.Verdict { name.hasPrefix("xz") ? .successOr([.outOfMemory]) : .success }
-  /// Whether content that was changed by somebody is found out.
+  /// Whether changed content is detected.
   var isChecked: Bool { !name.hasPrefix("tar ") }
 
   var options: ExtractionOptions {
@@ -35,7 +35,7 @@ struct Scenario: CustomTestStringConvertible, Sendable, Codable {
       case .dedicated: .dedicated
       case .packed: .packed
       }
-    // No number of the machine's decides.
+    // Independent of the machine's numbers.
     return ExtractionOptions(
       limits: Limits(), fill: isMapped ? .mapped : .automatic, storage: storage, parallelism: parallelism)
   }
@@ -107,7 +107,7 @@ final class Rehearsal {
     unlink(path)
   }
 
-  /// Makes the archive what it was, lets go of what was extracted before, and gets a pipe ready.
+  /// Restores the archive, releases the previous result, and prepares a pipe.
   func prepare() throws {
     result = nil
     if let pipe { close(pipe) }
@@ -116,7 +116,7 @@ final class Rehearsal {
     case .path: reader = ArchiveReader(path: path)
     case .descriptor: reader = ArchiveReader(descriptor: FileDescriptor(rawValue: file))
     case .pipe:
-      // Large enough for all of it: a thread that fills it would be one more to be failed.
+      // Large enough for all of it: a thread to fill it would be another source of system calls.
       var ends: [CInt] = [0, 0]
       guard Glibc.pipe(&ends) == 0 else { throw Errno(rawValue: errno) }
       defer { close(ends[1]) }
@@ -132,7 +132,7 @@ final class Rehearsal {
     else { throw Errno(rawValue: errno) }
   }
 
-  /// Extracts, under a plan or without one; what comes of it is in `result`.
+  /// Extracts, with or without a plan; the outcome is in `result`.
   func run() {
     guard let reader else { return }
     do throws(ArchiveError) {
@@ -144,7 +144,7 @@ final class Rehearsal {
     }
   }
 
-  /// The names, sizes and checksums of what was extracted.
+  /// The names, sizes and checksums of the extracted files.
   func contents() throws -> [String] {
     guard case .success(let files) = result else { return [] }
     return try files.map { name, file in

@@ -2,14 +2,14 @@ import CLibArchive
 import TestSupport
 import Testing
 
-/// What libarchive by itself does not see in an archive. A failure here says that something in Formats/LibArchive can go once
-/// no older version is to be run with.
+/// Defects of libarchive. A failure here means that a workaround in Formats/LibArchive can be removed once no older version
+/// is supported.
 struct LibArchiveFaultTests {
   struct Fault: CustomTestStringConvertible, Sendable {
     let testDescription: String
-    /// As archive_version_number(3) has it; nil where no release is known that has mended it (3.8.9 in August 2026).
+    /// As in archive_version_number(3); nil if no release is known to have fixed it (up to 3.8.9 in August 2026).
     let mendedIn: Int32?
-    /// Whether libarchive makes of the bytes what it should not.
+    /// Whether libarchive has the defect.
     let isSeen: @Sendable () throws -> Bool
 
     init(_ what: String, mendedIn: Int32? = nil, _ isSeen: @escaping @Sendable () throws -> Bool) {
@@ -23,7 +23,7 @@ struct LibArchiveFaultTests {
       self.init(what, mendedIn: mendedIn) { BareReading(try bytes()).problems.isEmpty }
     }
 
-    /// The same for what the table of attacks has.
+    /// The same for an archive from the table of attacks.
     init(attack what: String, mendedIn: Int32? = nil) {
       self.init(unnoticed: what, mendedIn: mendedIn) {
         try #require(Attack.all.first { $0.testDescription == what }).bytes()
@@ -42,10 +42,10 @@ struct LibArchiveFaultTests {
     Fault(attack: "rar 4: a changed byte"),
     Fault(attack: "rar 5: a changed byte"),
     // LibArchiveReader
-    Fault(attack: "7z: bytes behind its end"),
-    Fault(attack: "cpio: bytes behind its end"),
+    Fault(attack: "7z: bytes after its end"),
+    Fault(attack: "cpio: bytes after its end"),
     Fault(unnoticed: "tar: no end") { Tar.entry("a", Attack.hello) },
-    Fault(unnoticed: "tar: bytes behind its end") { Attack.tar + Attack.hello },
+    Fault(unnoticed: "tar: bytes after its end") { Attack.tar + Attack.hello },
     Fault(attack: "a tar with a zip at its end"),
     Fault(unnoticed: "zip: no end record") { Bytes(Zip.archive(.init("a", Attack.hello)).dropLast(22)) },
     Fault(attack: "zip: a directory that counts an entry and has none"),
@@ -85,7 +85,7 @@ struct LibArchiveFaultTests {
     Fault(attack: "gzip: wrong CRC"),
     Fault(attack: "lz4: more declared than there is"),
     Fault(attack: "lz4: less declared than there is"),
-    Fault(attack: "lz4: bytes behind it"),
+    Fault(attack: "lz4: bytes after it"),
   ]
 
   /// 64 KiB of the letter a, by lzip 1.23.
@@ -106,7 +106,7 @@ struct LibArchiveFaultTests {
       0x00,
     ]
 
-  @Test(arguments: faults) func `libarchive needs what mends it`(_ fault: Fault) throws {
+  @Test(arguments: faults) func `libarchive still has the defect`(_ fault: Fault) throws {
     let version = archive_version_number()
     let isMended = fault.mendedIn.map { version >= $0 } ?? false
     #expect(
@@ -116,7 +116,7 @@ struct LibArchiveFaultTests {
   }
 
   /// See ArchiveHandle.filter.
-  @Test func `The compress filter reads from a source that is not there yet, where it is set without a bid`()
+  @Test func `The compress filter reads from a source that does not exist yet, if it is set without bidding`()
     async
   {
     await #expect(processExitsWith: archive_version_number() < 3_008_008 ? .failure : .success) {
@@ -125,7 +125,7 @@ struct LibArchiveFaultTests {
   }
 }
 
-/// An archive as libarchive reads it by itself, with all its formats and filters.
+/// An archive read by libarchive alone, with all its formats and filters.
 private struct BareReading {
   struct Time: Equatable {
     let seconds: Int
@@ -139,7 +139,7 @@ private struct BareReading {
   }
 
   private(set) var entries: [Entry] = []
-  /// What it says of warnings and errors.
+  /// Its warnings and errors.
   private(set) var problems: [String] = []
 
   init(_ bytes: Bytes, blockSize: Int = 10_240) {
@@ -172,7 +172,7 @@ private struct BareReading {
     }
   }
 
-  /// Whether reading goes on; what is wrong is kept.
+  /// Whether reading continues; errors are kept.
   private mutating func isFine(_ status: CInt, _ archive: OpaquePointer?) -> Bool {
     if status != ARCHIVE_OK, status != ARCHIVE_EOF {
       problems.append(archive_error_string(archive).map { String(cString: $0) } ?? "status \(status)")

@@ -1,9 +1,9 @@
 import MemArchive
 import TestSupport
 
-/// Archives that are small and ask for much: in their headers, in each other, and over one body.
+/// Small archives that demand much: by their headers, by nesting, and with many entries over one body.
 extension Attack {
-  /// An old-style header whose body has so many bytes.
+  /// An old-style header that declares a body of this size.
   private static func tarMetadata(_ type: Character, _ count: Int, of byte: UInt8 = 0x61) -> Bytes {
     Gzip.deflated(
       Tar.archive(Tar.entry("meta", Bytes(repeating: byte, count: count), type: type), Tar.entry("a", hello)))
@@ -35,7 +35,7 @@ extension Attack {
     Attack("a tar in a gzip in a tar, ten times", .error(.tooManyLayers), nested: .expand) {
       (0..<10).reduce(hello) { bytes, _ in Gzip.member(Tar.archive(Tar.entry("in.tar.gz", bytes))) }
     },
-    // libarchive knows an entry by where its local header is, and passes by the other names.
+    // libarchive identifies an entry by its local header's offset, and skips the other names.
     Attack("zip: two thousand names for one body", .files(["0000"], warnings: ["entries that overlap"])) {
       fullOverlap(2000)
     },
@@ -75,7 +75,7 @@ extension Attack {
         bytes.replaceSubrange(8..<12, with: little(Gzip.checksum(Bytes(bytes[12..<32]))))
       }
     },
-    // Found by libFuzzer. libarchive asks for that much at once, and is refused.
+    // Found by libFuzzer. libarchive requests that much at once, and is refused.
     Attack("7z: a packed header that unpacks to 3 TiB", .error(.corrupt)) {
       [
         0x37, 0x7A, 0xBC, 0xAF, 0x27, 0x1C, 0x00, 0x04, 0x67, 0x51, 0x24, 0xB4, 0x4C, 0x00, 0x00, 0x00,
@@ -111,20 +111,20 @@ extension Attack {
       Tar.archive(Tar.entry("a", hello), Tar.entry("b", type: "1", link: "b"))
     },
     Attack(
-      "cpio: bytes behind its end", .files(Fixture.names("cpio-newc.cpio"), warnings: ["behind the end"])
+      "cpio: bytes after its end", .files(Fixture.names("cpio-newc.cpio"), warnings: ["after the end"])
     ) {
       try Fixture.bytes("cpio-newc.cpio") + Bytes("anything".utf8)
     },
-    Attack("7z: bytes behind its end", .files(Fixture.names("7z-copy.7z"), warnings: ["behind the end"])) {
+    Attack("7z: bytes after its end", .files(Fixture.names("7z-copy.7z"), warnings: ["after the end"])) {
       try Fixture.bytes("7z-copy.7z") + Bytes("anything".utf8)
     },
-    Attack("zstd: bytes behind it", .error(.corrupt)) {
+    Attack("zstd: bytes after it", .error(.corrupt)) {
       try Fixture.bytes("hello.txt.zst") + Bytes("anything".utf8)
     },
-    Attack("lz4: bytes behind it", .files(["data"], warnings: ["garbage"])) {
+    Attack("lz4: bytes after it", .files(["data"], warnings: ["garbage"])) {
       try Fixture.bytes("hello.txt.lz4") + Bytes("anything".utf8)
     },
-    Attack("lzip: bytes behind it", .files(["data"], warnings: ["garbage"])) {
+    Attack("lzip: bytes after it", .files(["data"], warnings: ["garbage"])) {
       try Fixture.bytes("hello.txt.lz") + Bytes("anything".utf8)
     },
     Attack("bzip2: bytes behind it", .files(["data"], warnings: ["garbage"])) {
@@ -137,11 +137,11 @@ extension Attack {
       Gzip.member(hello) + Zip.archive(.init("in zip", hello))
     },
     Attack(
-      "a 7z with a zip at its end", .files(Fixture.names("7z-copy.7z"), warnings: ["behind the end"])
+      "a 7z with a zip at its end", .files(Fixture.names("7z-copy.7z"), warnings: ["after the end"])
     ) {
       try Fixture.bytes("7z-copy.7z") + Zip.archive(.init("in zip", hello))
     },
-    Attack("two zips, one behind the other", .files(["b"])) {
+    Attack("two zips, one after the other", .files(["b"])) {
       Zip.archive(.init("a", hello)) + Zip.archive(.init("b", hello))
     },
   ]

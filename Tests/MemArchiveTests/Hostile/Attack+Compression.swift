@@ -29,7 +29,7 @@ extension Attack {
       Attack("gzip: reserved flag", .error(.corrupt)) {
         [0x1F, 0x8B, 8, 0xE0, 0, 0, 0, 0, 0, 3] + hello
       },
-      Attack("gzip: garbage behind the last member", .files(["hello"], warnings: ["garbage"])) {
+      Attack("gzip: garbage after the last member", .files(["hello"], warnings: ["garbage"])) {
         Gzip.member(tar) + Bytes("garbage".utf8)
       },
       Attack("gzip in gzip, thirty times", .error(.tooManyLayers)) {
@@ -55,7 +55,7 @@ extension Attack {
         try changed("hello.txt.xz") { $0[$0.count - 20] ^= 1 }
       },
       // As xz(1) says too; libarchive ignores it.
-      Attack("xz: garbage behind it", .error(.corrupt)) {
+      Attack("xz: garbage after it", .error(.corrupt)) {
         try Fixture.bytes("hello.txt.xz") + Bytes(repeating: 0x47, count: 24)
       },
       Attack("bzip2: damaged first block", .error(.corrupt)) {

@@ -1,7 +1,7 @@
 import MemArchive
 import TestSupport
 
-/// What is no archive, or of a format with few ways to go wrong.
+/// Files that are not archives, and formats with few ways to fail.
 extension Attack {
   static let otherAttacks: [Attack] = [
     Attack("garbage", .error(.unrecognizedFormat)) {
@@ -24,12 +24,12 @@ extension Attack {
       try changed("cpio-newc.cpio") { $0.replaceSubrange(54..<62, with: Bytes("00100000".utf8)) }
     },
     Attack(
-      "cpio: another one behind its end",
-      .files(Fixture.names("cpio-newc.cpio"), warnings: ["behind the end"])
+      "cpio: another one after its end",
+      .files(Fixture.names("cpio-newc.cpio"), warnings: ["after the end"])
     ) {
       try Fixture.bytes("cpio-newc.cpio") + Fixture.bytes("cpio-odc.cpio")
     },
-    Attack("7z: padding behind it", .files(Fixture.names("7z-copy.7z"))) {
+    Attack("7z: padding after it", .files(Fixture.names("7z-copy.7z"))) {
       try Fixture.bytes("7z-copy.7z") + Bytes(repeating: 0, count: 200_000)
     },
     Attack("ar: more declared than there is", .error(.truncated)) {

@@ -1,10 +1,10 @@
 import MemArchive
 import TestSupport
 
-/// The formats that are read on request only: sizes that are declared and are not those of what is there, and content that
-/// is not what its checksum is of. Each archive holds "a", which lies, and "b".
+/// The formats that are read only on request: declared sizes that differ from the actual ones, and content that does not
+/// match its checksum. Each archive contains "a", which lies, and "b".
 extension Attack {
-  /// What the header of "a" says of its 13 bytes.
+  /// The size that the header of "a" declares for its 13 bytes.
   private struct Claim {
     var size = hello.count
     var packed = hello.count

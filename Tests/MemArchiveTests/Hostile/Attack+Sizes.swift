@@ -1,9 +1,9 @@
 import MemArchive
 import TestSupport
 
-/// Sizes that are declared and are not those of what is there, both ways, in every format that is read by default.
+/// Declared sizes that are larger or smaller than the actual ones, in every format that is read by default.
 extension Attack {
-  /// 7z-plain-header.7z with another unpacked size than its 1529 bytes, and the checksums of the headers made good.
+  /// 7z-plain-header.7z with another unpacked size than its 1529 bytes, and corrected header checksums.
   private static func sevenZip(claiming size: UInt16) throws -> Bytes {
     try changed("7z-plain-header.7z") { bytes in
       let start = 32 + Int(bytes[12]) + Int(bytes[13]) << 8
@@ -48,8 +48,8 @@ extension Attack {
     ) {
       try cpio("cpio-odc.cpio", "00000000025", "00000000004")
     },
-    // libarchive 3.6.2 looks for the next header in what follows, and here it finds the last one first: what is between
-    // would be lost without a word.
+    // libarchive 3.6.2 searches the following data for the next header, and here finds the last one first: everything
+    // between would be lost silently.
     Attack("cpio, crc: less declared than there is", .error(.corrupt, entry: "tree/hello.txt")) {
       try cpio("cpio-crc.cpio", "00000015", "00000004")
     },

@@ -57,7 +57,7 @@ extension Attack {
       "tar: the same name twice, where it may not be", .error(.duplicateEntry, entry: "a"),
       options: ExtractionOptions(duplicates: .reject)
     ) { Tar.archive(Tar.entry("a", [1]), Tar.entry("a", [2])) },
-    // libarchive cuts the name before anybody sees it.
+    // libarchive truncates the name itself.
     Attack("pax: a NUL in a name", .files(["a"])) { paxNamed([0x61, 0, 0x62]) },
     Attack("pax: a name that is not UTF-8", .files(["a\u{F7FF}b"])) { paxNamed([0x61, 0xFF, 0x62]) },
     Attack(
@@ -106,15 +106,15 @@ extension Attack {
       "tar: more entries than may be", .error(.limitExceeded),
       options: ExtractionOptions(limits: Limits(entries: 1000))
     ) { (0..<1001).flatMap { Tar.entry("f\($0)") } + Tar.end },
-    Attack("tar: bytes behind its end", .files(["hello"], warnings: ["behind the end"])) {
+    Attack("tar: bytes after its end", .files(["hello"], warnings: ["after the end"])) {
       tar + Bytes("anything".utf8)
     },
-    Attack("tar: another one behind its end, far away", .files(["hello"], warnings: ["behind the end"])) {
+    Attack("tar: another one after its end, far away", .files(["hello"], warnings: ["after the end"])) {
       tar + Bytes(repeating: 0, count: 1 << 20) + Tar.archive(Tar.entry("hidden", hello))
     },
-    Attack("tar: another one behind its end, compressed", .files(["hello"], warnings: ["behind the end"])) {
+    Attack("tar: another one after its end, compressed", .files(["hello"], warnings: ["after the end"])) {
       Gzip.deflated(tar + Bytes(repeating: 0, count: 3 << 20) + Tar.archive(Tar.entry("hidden", hello)))
     },
-    Attack("tar: padding behind its end", .files(["hello"])) { tar + Bytes(repeating: 0, count: 1 << 20) },
+    Attack("tar: padding after its end", .files(["hello"])) { tar + Bytes(repeating: 0, count: 1 << 20) },
   ]
 }

@@ -2,7 +2,7 @@ import MemArchive
 import TestSupport
 
 extension Attack {
-  /// Entries each of which quotes the headers of all behind it, so that one body of zeros is the content of all.
+  /// Entries that each quote the headers of all later ones, so that one body of zeros is the content of all.
   private static func quotedOverlap(_ count: Int) -> Bytes {
     let zeros = Bytes(repeating: 0, count: 100_000)
     var body = Bytes(Gzip.deflated(zeros).dropFirst(10).dropLast(8))
@@ -15,7 +15,7 @@ extension Attack {
         name, method: 8, checksum: Gzip.checksum(content), compressed: data.count, size: content.count)
       locals.insert((name, header, data.count, content), at: 0)
       body = header + data
-      // A stored block that is not the last, with the header in it, and behind it the stream of the next entry.
+      // A stored block that is not the last, with the header in it, followed by the next entry's stream.
       data = [0] + little(UInt16(header.count)) + little(~UInt16(header.count)) + body
       content = header + content
     }
@@ -75,11 +75,10 @@ extension Attack {
       "zip: quoted overlap", .error(.limitExceeded),
       options: ExtractionOptions(limits: Limits(totalBytes: 1_000_000))
     ) { quotedOverlap(60) },
-    Attack("zip: bytes behind its end", .files(["a"], warnings: ["does not end where its last record says"]))
-    {
+    Attack("zip: bytes after its end", .files(["a"], warnings: ["does not end where its last record says"])) {
       Zip.archive(.init("a", hello)) + Bytes("anything".utf8)
     },
-    Attack("zip: zeros behind its end", .files(["a"])) {
+    Attack("zip: zeros after its end", .files(["a"])) {
       Zip.archive(.init("a", hello)) + Bytes(repeating: 0, count: 10_000)
     },
     Attack(

@@ -2,10 +2,10 @@ import MemArchive
 import TestSupport
 import Testing
 
-/// One archive that was made to hurt, or that is damaged, and the verdict that is owed.
+/// A hostile or damaged archive, and the expected verdict.
 struct Attack: CustomTestStringConvertible, Sendable {
   enum Verdict: Sendable {
-    /// Nothing is handed out; the error has this code, and names this entry if one is given.
+    /// Nothing is returned; the error has this code, and names this entry if one is given.
     case error(ArchiveError.Code, entry: String? = nil)
     /// Exactly these names come out, in this order, with warnings that contain these words, each in one of them.
     case files([String], warnings: [String] = [])
@@ -29,8 +29,8 @@ struct Attack: CustomTestStringConvertible, Sendable {
   static let hello = Bytes("hello, world\n".utf8)
   static let tar = Tar.archive(Tar.entry("hello", hello))
 
-  /// libarchive's decoders take an lzma dictionary of any size, and refuse what lies behind lzip.
-  private static let ofFastDecoders = ["lzma: a dictionary of 4 GiB", "lzip: bytes behind it"]
+  /// libarchive's decoders accept an lzma dictionary of any size, and refuse data after lzip.
+  private static let ofFastDecoders = ["lzma: a dictionary of 4 GiB", "lzip: bytes after it"]
 
   static var all: [Attack] {
     let all: [Attack] =

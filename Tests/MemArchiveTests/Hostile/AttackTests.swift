@@ -5,7 +5,7 @@ import Testing
 /// All attacks, wherever the archive is read and whoever decodes.
 @Suite(.slow) struct AttackTests {
   @Test(arguments: Attack.all, Isolation.allCases)
-  func `An attack draws the verdict that is owed`(_ attack: Attack, _ isolation: Isolation) throws {
+  func `An attack gets the expected verdict`(_ attack: Attack, _ isolation: Isolation) throws {
     let reader = ArchiveReader(bytes: try attack.bytes())
     let options = isolation.applied(to: attack.options)
     switch attack.verdict {

@@ -2,7 +2,7 @@ import MemArchive
 import TestSupport
 import Testing
 
-/// Each decoder of ours against libarchive's filter. In this process alone, where both are at hand.
+/// Each of this library's decoders against libarchive's filter. Only in this process, which has both.
 struct EngineTests {
   private static let compressed = [".gz", ".xz", ".lzma", ".lz", ".zst", ".lz4", ".tgz"]
 

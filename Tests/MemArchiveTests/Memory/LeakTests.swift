@@ -54,7 +54,7 @@ struct LeakTests {
     #expect(OpenFiles(labelled: label).descriptors == 1)
   }
 
-  @Test func `Letting go of many files closes all but those that somebody else holds`() throws {
+  @Test func `Releasing many files closes all except those held elsewhere`() throws {
     let label = "leak-removed"
     let names = (0..<2500).map { "\(label)-\($0)" }
     let archive = names.reduce(into: Bytes()) { $0 += Tar.entry($1, Bytes($1.utf8)) } + Tar.end
@@ -69,7 +69,9 @@ struct LeakTests {
   }
 
   @Test(arguments: [1, 2, 7])
-  func `Files go with the last copy of what holds them, on as many threads as are allowed`(_ threads: Int)
+  func `Files are released with the last copy of their container, on as many threads as allowed`(
+    _ threads: Int
+  )
     throws
   {
     let label = "leak-copied-\(threads)-"
@@ -108,7 +110,7 @@ struct LeakTests {
       let (reading, writing) = try FileDescriptor.pipe()
       Thread.detachNewThread {
         _ = try? writing.writeAll(archive[..<(8 << 20)])
-        // A report comes ten times a second at most.
+        // There are at most ten reports per second.
         usleep(200_000)
         _ = try? writing.writeAll(archive[(8 << 20)...])
         try? writing.close()
@@ -152,7 +154,7 @@ struct LeakTests {
     }
   }
 
-  /// In a process of its own: the descriptor limit is everybody's.
+  /// In a process of its own: the descriptor limit is shared.
   @Test func `Without a free descriptor the error says so, and the next extraction works`() async {
     await #expect(processExitsWith: .success) {
       let archive = Tar.archive(Tar.entry("a", [1]), Tar.entry("b", [2]))
@@ -171,7 +173,7 @@ struct LeakTests {
           exit(2)
         }
       }
-      // One that is free for a moment is enough for a slab; a path needs one for good.
+      // A slab needs a free descriptor only for a moment; a path needs one permanently.
       let packed = try ArchiveReader(bytes: archive).extract()
       guard packed.count == 2, packed.allSatisfy({ $0.file.isPacked }), try packed["a"]?.content == [1] else {
         exit(4)
@@ -183,7 +185,7 @@ struct LeakTests {
     }
   }
 
-  /// In a process of its own: the file size limit is everybody's.
+  /// In a process of its own: the file size limit is shared.
   @Test func `A file size limit of the process is an error and not a signal`() async {
     await #expect(processExitsWith: .success) {
       signal(SIGXFSZ, SIG_IGN)

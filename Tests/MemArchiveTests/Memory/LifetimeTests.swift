@@ -3,7 +3,7 @@ import MemArchive
 import TestSupport
 import Testing
 
-/// Who closes what, and when. These run with optimisation too, where a MemFile is released after its last use.
+/// Ownership of descriptors. These tests run optimized too, where a MemFile is released after its last use.
 struct LifetimeTests {
   @Test func `withPath keeps a file alive whose last use it is`() throws {
     for round in 0..<200 {
@@ -47,7 +47,7 @@ struct LifetimeTests {
     }
   }
 
-  /// In a process of its own: the kernel may miss mappings of a process whose other tests map and unmap meanwhile.
+  /// In a process of its own: /proc may miss mappings while other tests map and unmap memory.
   @Test func `The last reference closes descriptor and mapping`() async {
     await #expect(processExitsWith: .success) {
       let label = "lifetime-last"
@@ -60,7 +60,7 @@ struct LifetimeTests {
     }
   }
 
-  /// Makes files that would take the number of a descriptor that was closed too early.
+  /// Makes files that would reuse the number of a descriptor that was closed too early.
   private func disturb() {
     let others = (0..<4).compactMap { _ in try? MemFile(name: "lifetime-other", bytes: Bytes("other".utf8)) }
     withExtendedLifetime(others) {}

@@ -122,7 +122,7 @@ struct MemFileTests {
     (String(repeating: "x", count: 300), String(repeating: "x", count: 249)),
     (String(repeating: "€", count: 100), String(repeating: "€", count: 83)),
   ])
-  func `The label in /proc is the name, made harmless and short enough`(name: String, label: String) throws {
+  func `The label in /proc is the name, escaped and truncated`(name: String, label: String) throws {
     let file = try MemFile(name: name, bytes: [1])
     let target = try file.withPath { path in
       var buffer = [CChar](repeating: 0, count: 4096)

@@ -4,7 +4,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// Files with memory of their own and files that share it are told apart by nothing but what they cost.
+/// Files with memory of their own and packed files differ only in what they cost.
 struct StorageTests {
   /// Sizes on both sides of every boundary of the packing, more than one slab together.
   private static let sizes =
@@ -64,8 +64,7 @@ struct StorageTests {
   }
 
   @Test(arguments: Isolation.allCases)
-  func `A packed file gets a path when it is asked for one, and then keeps it`(_ isolation: Isolation) throws
-  {
+  func `A packed file gets a path on request, and then keeps it`(_ isolation: Isolation) throws {
     let files = try extract(Self.archive, .packed, isolation)
     for index in [0, 5, 9, 11, 12, 13] {
       let file = files[index].file
@@ -107,7 +106,7 @@ struct StorageTests {
   }
 
   @Test(arguments: Isolation.allCases)
-  func `Beyond the budget files are packed, and descriptors that come back are used again`(
+  func `Beyond the budget files are packed, and freed descriptors are used again`(
     _ isolation: Isolation
   ) throws {
     let ledger = Ledger(Limits())
@@ -134,7 +133,7 @@ struct StorageTests {
     var files = try all()
     files.removeSubrange(1...)
     #expect(throws: ArchiveError.self) { try all() }
-    // Its own memory file would be more than may be held. What is asked of a worker one by one has a slab each.
+    // Its own memory file would exceed the held limit. Entries requested from a worker one by one have a slab each.
     if isolation == .inProcess {
       #expect { try files[0].path } throws: { ($0 as? ArchiveError)?.code == .limitExceeded }
     }
@@ -143,10 +142,10 @@ struct StorageTests {
   }
 
   @Test(arguments: Isolation.allCases)
-  func `Compacting gives back what released files have left`(_ isolation: Isolation) throws {
+  func `Compacting frees the memory of released files`(_ isolation: Isolation) throws {
     let content = Bytes(repeating: 1, count: 100_000)
     let archive = Tar.archive(Bytes((0..<100).flatMap { Tar.entry("held-\($0)", content) }))
-    // The copies and what they are copied from are held at once.
+    // The copies and the originals are held at once.
     let limits = Limits(heldBytes: 10_300_000)
     var files = try ArchiveReader(bytes: archive).extract(
       options: isolation.applied(to: ExtractionOptions(limits: limits, storage: .packed)))

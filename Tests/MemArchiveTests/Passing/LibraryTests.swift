@@ -6,11 +6,11 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// Shared libraries in memory, and a loader that knows them by the text of their paths.
+/// Shared libraries in memory, which the loader identifies by the text of their paths.
 struct LibraryTests {
   private static let said = "from a library that was never on a disk."
 
-  /// The library of the demonstration, and a second one that says something else.
+  /// The demonstration's library, and a second one with another answer.
   private static func library(saying text: String = said) throws -> MemFile {
     let files = try ArchiveReader(path: Fixture.path("demo/demo.zip")).extract()
     var bytes = try #require(files["lib/libgreet.so"]).content
@@ -40,23 +40,23 @@ struct LibraryTests {
     library = nil
   }
 
-  /// In a process of its own, where no other test opens or closes descriptors meanwhile.
+  /// In a process of its own, where no other test opens or closes descriptors.
   @Test func `A number that is used again never returns an old library`() async {
     await #expect(processExitsWith: .success) {
       func path(_ file: MemFile) throws -> String { try file.path }
-      // Somebody loads a library by path, does not close it, and lets the file go.
+      // Loads a library by path, does not close it, and releases the file.
       var old: MemFile? = try LibraryTests.library()
       let oldPath = try path(old!)
       guard let oldHandle = dlopen(oldPath, RTLD_NOW) else { exit(1) }
       old = nil
-      // What the test's own machinery closes meanwhile leaves smaller numbers, which are taken first.
+      // The test's own machinery may close smaller numbers in the meantime, which are reused first.
       var others = [try LibraryTests.library(saying: LibraryTests.otherText)]
       while try path(others.last!) != oldPath, others.count < 100 {
         others.append(try MemFile(name: "libgreet.so", bytes: others[0].content))
       }
       let new = others.last!
       guard try path(new) == oldPath else { exit(2) }
-      // By the same path the loader returns the old one: that is the trap.
+      // For the same path the loader returns the old library: that is the trap.
       guard dlopen(oldPath, RTLD_NOW) == oldHandle else { exit(3) }
       let library = try new.openLibrary()
       guard library.handle != oldHandle else { exit(4) }
@@ -85,7 +85,7 @@ struct LibraryTests {
     #expect(one.handle == two.handle)
   }
 
-  @Test func `What is no library is told in the loader's words`() throws {
+  @Test func `A file that is not a library is reported in the loader's words`() throws {
     let file = try MemFile(name: "text", bytes: Array("no library".utf8))
     let error = #expect(throws: ArchiveError.self) { try file.openLibrary() }
     #expect(error?.code == .system && error?.call == "dlopen" && error?.entry == "text")

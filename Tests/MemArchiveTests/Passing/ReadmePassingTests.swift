@@ -7,10 +7,10 @@ import Glibc
 import MemArchive
 import SystemPackage
 
-/// A library that is in an archive, by way of another process.
+/// A library from an archive, received as another process would receive it.
 func forward(_ files: MemFiles, over socket: FileDescriptor, to other: FileDescriptor) throws -> MemLibrary {
   try files["lib/libgreet.so"]!.send(to: socket)  // sealed memory, not a copy
-  return try MemFile(receivedFrom: other).openLibrary()  // verified before anything about it is believed
+  return try MemFile(receivedFrom: other).openLibrary()  // verified before anything about it is trusted
 }
 // END README
 

@@ -28,7 +28,7 @@ final class SocketPair {
   }
 }
 
-/// Files that go from process to process.
+/// Files passed from process to process.
 struct SocketTests {
   @Test(arguments: [SOCK_STREAM, SOCK_SEQPACKET, SOCK_DGRAM].map(\.rawValue))
   func `A file arrives with its name, size and bytes, under a descriptor of the receiver's own`(type: UInt32)
@@ -103,7 +103,7 @@ struct SocketTests {
     #expect(try MemFile(receivedFrom: pair.other).text == "still here")
   }
 
-  @Test func `Nobody at the other end is an error of the sender, and no signal`() throws {
+  @Test func `A closed peer is an error for the sender, and not a signal`() throws {
     let pair = try SocketPair()
     pair.closeOne()
     let file = try MemFile(name: "x", bytes: [])
@@ -111,14 +111,14 @@ struct SocketTests {
     #expect(error?.code == .system && error?.errno == .brokenPipe && error?.call == "sendmsg")
   }
 
-  @Test func `A socket that is closed in front of a file, or within a batch, is told`() throws {
+  @Test func `A socket that is closed before a file, or within a batch, is reported`() throws {
     let pair = try SocketPair()
     pair.closeOne()
     let error = #expect(throws: ArchiveError.self) { try MemFile(receivedFrom: pair.other) }
     #expect(error?.code == .truncated)
   }
 
-  @Test func `Limits hold for what is received`() throws {
+  @Test func `Limits apply to received files`() throws {
     func received(_ limits: Limits) throws -> [MemFile]? {
       let pair = try SocketPair()
       try MemFile.send(
@@ -135,13 +135,13 @@ struct SocketTests {
     #expect(try received(Limits(totalBytes: 3000, heldBytes: 3000, entryBytes: 1000, entries: 3))?.count == 3)
   }
 
-  /// Calls `body` while this process can open so many descriptors more.
+  /// Calls `body` while this process can open only this many more descriptors.
   private static func leavingDescriptors<Result>(_ count: Int, _ body: () throws -> Result) rethrows -> Result
   {
     var limit = rlimit(rlim_cur: 0, rlim_max: 0)
     getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
     let before = limit
-    // The lowest numbers that are free.
+    // The lowest free numbers.
     let free = (0...count).map { _ in dup(0) }
     for number in free { close(number) }
     limit.rlim_cur = rlim_t(free[count])
@@ -151,7 +151,7 @@ struct SocketTests {
     return try body()
   }
 
-  /// How many descriptors can be opened.
+  /// The number of descriptors that can still be opened.
   private static func freeDescriptors() -> Int {
     var opened: [CInt] = []
     while opened.count < 100, case let number = dup(0), number >= 0 { opened.append(number) }
@@ -159,7 +159,7 @@ struct SocketTests {
     return opened.count
   }
 
-  /// How many descriptors stand for files with seals, F_GET_SEALS. Of others the runtime opens some when it likes.
+  /// The number of descriptors of sealed files, F_GET_SEALS. The runtime may open others at any time.
   private static func memoryFiles() -> Int { (0..<CInt(256)).count { fcntl($0, 1034) >= 0 } }
 
   private static func code(_ body: () throws -> Void) -> ArchiveError.Code? {
@@ -185,7 +185,7 @@ struct SocketTests {
     }
   }
 
-  @Test func `A sender without a free descriptor sends what has one, and is told of what would need one`()
+  @Test func `A sender without a free descriptor sends files that have one, and gets an error for others`()
     async
   {
     await #expect(processExitsWith: .success) {
@@ -198,7 +198,7 @@ struct SocketTests {
         guard Self.code({ try own.send(to: pair.one) }) == nil else { exit(2) }
         guard Self.code({ try packed.send(to: pair.one) }) == .descriptorLimit else { exit(3) }
       }
-      // The socket can be used further.
+      // The socket remains usable.
       guard try MemFile(receivedFrom: pair.other).text == "sent" else { exit(4) }
       try packed.send(to: pair.one)
       guard try MemFile(receivedFrom: pair.other).text == "Hello, sealed world.\n" else { exit(5) }

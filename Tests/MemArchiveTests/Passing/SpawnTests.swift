@@ -7,7 +7,7 @@ import Testing
 
 /// Files that a child inherits.
 struct SpawnTests {
-  /// What a child writes that gets these file actions and arguments.
+  /// The output of a child with these file actions and arguments.
   private func output(
     _ arguments: [String], _ add: (inout posix_spawn_file_actions_t) throws -> [String]
   ) throws -> String {
@@ -64,7 +64,7 @@ struct SpawnTests {
     withExtendedLifetime(file) {}
   }
 
-  @Test func `A number that cannot be is an error`() throws {
+  @Test func `An impossible number is an error`() throws {
     let file = try MemFile(name: "x", bytes: [])
     var actions = posix_spawn_file_actions_t()
     posix_spawn_file_actions_init(&actions)

@@ -5,7 +5,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// What a sender who means ill may pass: each is refused with `untrusted`, and nothing of it is left.
+/// Descriptors from a malicious sender: each is refused with `untrusted`, and nothing of it is left.
 struct UntrustedTests {
   /// A descriptor of the test's own, closed with it.
   final class Own {
@@ -46,7 +46,7 @@ struct UntrustedTests {
   }
 
   @Test(arguments: [CLINUX_F_SEAL_SHRINK, CLINUX_F_SEAL_GROW, CLINUX_F_SEAL_WRITE, CLINUX_F_SEAL_SEAL])
-  func `Each seal has to be there`(missing: Int) throws {
+  func `Each seal is required`(missing: Int) throws {
     let memfd = try memfd(seals: Self.allSeals & ~missing)
     let error = #expect(throws: ArchiveError.self) {
       try MemFile(name: "x", verifying: FileDescriptor(rawValue: memfd.number))
@@ -56,7 +56,7 @@ struct UntrustedTests {
     #expect(error?.reason == "what was received lacks the seals \(name)")
   }
 
-  @Test func `More seals than the four are no fault, and FUTURE_WRITE stands for none`() throws {
+  @Test func `Additional seals are accepted, and FUTURE_WRITE replaces none`() throws {
     #expect(code(try memfd()) == nil)
     #expect(code(try memfd(seals: Self.allSeals | CLINUX_F_SEAL_FUTURE_WRITE)) == nil)
     let weak = Self.allSeals & ~CLINUX_F_SEAL_WRITE | CLINUX_F_SEAL_FUTURE_WRITE
@@ -99,20 +99,20 @@ struct UntrustedTests {
     #expect(code(try memfd(.max, filled: false)) == .limitExceeded)
   }
 
-  @Test func `A lease that would hold up those who open the path is noticed`() throws {
-    // The holder is told by this signal that somebody opens, fcntl(2).
+  @Test func `A lease that would block opening the path is detected`() throws {
+    // This signal tells the lease holder that the file is being opened, fcntl(2).
     signal(SIGIO, SIG_IGN)
-    // A lease for writing is given to the sole opener, and not on the descriptor that made the file.
+    // A write lease needs a single opener, and is not granted on the descriptor that made the file.
     var made: Own? = try memfd()
     let only = try Own(open("/proc/self/fd/\(made?.number ?? -1)", O_RDONLY | O_CLOEXEC))
     made = nil
     let setLease = CInt(1024)  // F_SETLEASE
     try #require(fcntl(only.number, setLease, F_WRLCK) == 0, "errno \(errno)")
     #expect(code(only) == .untrusted)
-    // Whoever tried to open has begun to break it.
+    // The attempt to open the file has begun to break it.
     try #require(fcntl(only.number, setLease, F_UNLCK) == 0)
     let file = try MemFile(name: "x", verifying: FileDescriptor(rawValue: only.number))
-    // And none can be taken from then on.
+    // No lease can be taken from then on.
     #expect(fcntl(only.number, setLease, F_WRLCK) == -1 && errno == EAGAIN)
     #expect(try file.withPath { try FileDescriptor.open($0, .readOnly).closeAfter { true } })
   }

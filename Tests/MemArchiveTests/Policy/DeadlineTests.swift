@@ -4,13 +4,13 @@ import Testing
 
 /// One deadline for an extraction and everything that belongs to it.
 struct DeadlineTests {
-  /// Six archives in one, each of two entries.
+  /// Six archives in one, with two entries each.
   private static let archive: Bytes = {
     let inner = Tar.archive(Tar.entry("a", [1]), Tar.entry("b", [2]))
     return (0..<6).flatMap { Tar.entry("in\($0).tar", inner) } + Tar.end
   }()
 
-  /// Selects everything, and works so long on each entry that one inner archive takes a fourth of the timeout.
+  /// Selects everything, and takes so long for each entry that one inner archive takes a quarter of the timeout.
   private static let slowly = Selection.matching { entry in
     let end = ContinuousClock.now + (entry.name.contains("/") ? timeout / 8 : .zero)
     while ContinuousClock.now < end {}
@@ -25,7 +25,7 @@ struct DeadlineTests {
   }
 
   @Test(arguments: Isolation.allCases, [ExtractionOptions.ErrorPolicy.stop, .keepGoing])
-  func `It holds for an archive and all archives in it together`(
+  func `It applies to an archive and all archives in it together`(
     _ isolation: Isolation, _ policy: ExtractionOptions.ErrorPolicy
   ) {
     let options = isolation.applied(to: ExtractionOptions(onError: policy, timeout: Self.timeout))
@@ -34,7 +34,7 @@ struct DeadlineTests {
   }
 
   @Test(arguments: Isolation.allCases)
-  func `It holds for the async forms`(_ isolation: Isolation) async {
+  func `It applies to the async forms`(_ isolation: Isolation) async {
     let options = isolation.applied(to: ExtractionOptions(timeout: Self.timeout))
     let reader = ArchiveReader(bytes: Self.archive)
     let files = await #expect(throws: ArchiveError.self) {
@@ -48,7 +48,7 @@ struct DeadlineTests {
   }
 
   @Test(arguments: Isolation.allCases)
-  func `Options that were used once begin anew`(_ isolation: Isolation) throws {
+  func `Options that are reused get a new deadline`(_ isolation: Isolation) throws {
     let options = isolation.applied(to: ExtractionOptions(timeout: Self.timeout))
     expectTimeout { _ = try $0.extract(Self.slowly, nested: .expand, options: options) }
     #expect(try ArchiveReader(bytes: Self.archive).extract(nested: .expand, options: options).count == 18)

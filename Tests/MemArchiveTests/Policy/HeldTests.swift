@@ -53,16 +53,16 @@ import Testing
   }
 
   @Test(arguments: Kept.allCases, Isolation.allCases)
-  func `What is kept of entries is held`(_ kept: Kept, _ isolation: Isolation) throws {
+  func `Kept entries are held`(_ kept: Kept, _ isolation: Isolation) throws {
     let archive = kept.archive
-    // A name of 2 KB is none in a tree, where one component has 255 bytes at most.
+    // A name of 2 KB cannot be in a tree, where one component has at most 255 bytes.
     for way in Way.allCases where kept != .names || way != .tree {
       var options = isolation.applied(to: ExtractionOptions(limits: Limits(heldBytes: 3 << 20)))
       let refusal = try #require(try error { _ = try way.read(archive, options) }, "\(way)")
       #expect(refusal.code == .limitExceeded)
       #expect(
         refusal.reason == "what is kept in memory at once exceeds the limit heldBytes = \(3 << 20)", "\(way)")
-      // The directory of a zip is too much before any entry is.
+      // A zip's directory exceeds the limit before any entry does.
       #expect(refusal.entry != nil || kept == .comments)
       options.limits.heldBytes = 64 << 20
       #expect(try way.read(archive, options) == 2000, "\(way)")
@@ -70,7 +70,7 @@ import Testing
   }
 
   @Test(arguments: Isolation.allCases)
-  func `Who keeps nothing of an entry holds nothing of it`(_ isolation: Isolation) throws {
+  func `Entries that are not kept are not held`(_ isolation: Isolation) throws {
     for kept in Kept.allCases where kept != .comments {
       let limits = Limits(heldBytes: 256 << 10)
       var stream = try ArchiveReader(bytes: kept.archive).stream(
@@ -82,7 +82,7 @@ import Testing
   }
 
   @Test(arguments: Isolation.allCases)
-  func `Where content is bounded, what is kept of entries is`(_ isolation: Isolation) throws {
+  func `If content is bounded, kept entries are too`(_ isolation: Isolation) throws {
     let name = Bytes(repeating: 0x78, count: 60_000)
     let archive = Gzip.deflated(
       (0..<1500).reduce(into: Bytes()) {
@@ -119,7 +119,7 @@ import Testing
     let archive = Zip.archive((0..<3000).map { .init("\($0)", [1], crc: 1) })
     var options = isolation.applied(to: ExtractionOptions(onError: .keepGoing))
     #expect(try ArchiveReader(bytes: archive).extract(options: options).errors.count == 3000)
-    // Enough for the entries, and too little for an error each.
+    // Enough for the entries, and too little for an error for each.
     options.limits.heldBytes = 5 << 19
     #expect(
       try error { _ = try ArchiveReader(bytes: archive).extract(options: options) }?.code == .limitExceeded)

@@ -2,7 +2,7 @@ import MemArchive
 import TestSupport
 import Testing
 
-/// What an archive may cost.
+/// The limits of what an archive may cost.
 struct LimitsTests {
   private func tar(_ sizes: Int...) -> Bytes {
     sizes.enumerated().flatMap { Tar.entry("entry\($0)", Bytes(repeating: 1, count: $1)) } + Tar.end
@@ -31,7 +31,7 @@ struct LimitsTests {
     #expect(total.code == .limitExceeded)
     #expect(total.entry == "entry1")
     #expect(total.reason == "what the archive unpacks to exceeds the limit totalBytes = 1499")
-    // With what is kept of two entries.
+    // Including two kept entries.
     let large = tar(1_000_000, 500_000)
     #expect(error(Limits(heldBytes: 1_510_000), large) == nil)
     #expect(error(Limits(heldBytes: 1_499_999), large)?.reason.contains("heldBytes = 1499999") == true)
@@ -49,7 +49,7 @@ struct LimitsTests {
       error(Limits(entries: 2), archive)?.reason == "the number of entries exceeds the limit entries = 2")
   }
 
-  /// What is no directory is not looked at: the end alone decides.
+  /// Only the end record decides: its directory is not valid, and not read.
   @Test(arguments: [2, 70_000], Isolation.allCases)
   func `A zip's entries are counted by its end before its directory is read`(
     _ count: Int, _ isolation: Isolation
@@ -93,7 +93,7 @@ struct LimitsTests {
     #expect(count == 3)
   }
 
-  @Test func `Real bytes count where none are declared`() {
+  @Test func `Actual bytes count if none are declared`() {
     let bomb = Gzip.member(Bytes(repeating: 0, count: 5_000_000))
     #expect(error(Limits(entryBytes: 4_999_999), bomb)?.code == .limitExceeded)
     #expect(error(Limits(entryBytes: 5_000_000), bomb) == nil)

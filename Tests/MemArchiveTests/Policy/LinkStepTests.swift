@@ -1,4 +1,4 @@
-// An optimised build has no @testable modules, and runs none of these.
+// Optimized builds have no @testable modules, and skip these tests.
 #if DEBUG
 import Testing
 
@@ -10,7 +10,7 @@ extension ExtractionContext {
   }
 }
 
-/// What following links takes, in steps, and that each of them may be the last.
+/// The number of steps that following links takes, and that each may be the last.
 struct LinkStepTests {
   private func link(_ name: String, to target: String, _ kind: ArchiveEntry.Kind = .symlink) -> ArchiveEntry {
     ArchiveEntry(.init(name: name, kind: kind, link: target))
@@ -18,7 +18,7 @@ struct LinkStepTests {
 
   private func file(_ name: String) -> ArchiveEntry { link(name, to: "", .file) }
 
-  /// How often a deadline was asked for, which is once for every so many steps.
+  /// How often the deadline was checked, which is once for a fixed number of steps.
   private func checks(_ entries: [ArchiveEntry]) throws -> UInt {
     let cancellation = Cancellation()
     let context = ExtractionContext.stopped(by: cancellation)
@@ -30,7 +30,7 @@ struct LinkStepTests {
 
   private static let deep = String(repeating: "a/", count: 500)
 
-  /// So many links, each over all those before it, through directories that are links themselves, up to 40.
+  /// Links that each lead through all those before it, by directories that are links themselves, up to 40.
   private func links(_ count: Int) -> [ArchiveEntry] {
     [file(Self.deep + "file")]
       + (0..<count).flatMap { number in
@@ -57,7 +57,7 @@ struct LinkStepTests {
     #expect(long > short && long < short * 3, "\(short) \(long)")
   }
 
-  @Test func `A collector hears of the deadline at its end`() throws {
+  @Test func `A collector checks the deadline at its end`() throws {
     let cancellation = Cancellation()
     let context = ExtractionContext.stopped(by: cancellation)
     for entries in [[file("a")], [link("l", to: "x")], [link("h", to: "x", .hardlink)]] {
@@ -83,7 +83,7 @@ struct LinkStepTests {
     #expect(error?.code == .limitExceeded)
   }
 
-  @Test func `Paths are found however they are spelt`() {
+  @Test func `Paths are found however they are spelled`() {
     var index = EntryIndex()
     let names = ["a/b/c", "a/b/d", "a/b", "./a//e/", "f", "a/b/c/", "/g/.", "a/bb/c", "a/b/cc", "é/ü"]
     let nodes = names.map { index.add($0.utf8Span.span) }

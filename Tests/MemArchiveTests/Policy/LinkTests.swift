@@ -23,7 +23,7 @@ struct LinkTests {
   }
 
   /// cpio's newc format gives the content of a file with several names with the last of them.
-  @Test func `A name that another entry has taken gets no content of the link that had it`() throws {
+  @Test func `A name taken by another entry does not get the content of the link that had it`() throws {
     let archive =
       Cpio.entry("one", [], inode: 7, links: 3) + Cpio.entry("two", [], inode: 7, links: 3)
       + Cpio.entry("two", [9], inode: 8, links: 1) + Cpio.entry("three", body, inode: 7, links: 3) + Cpio.end
@@ -55,7 +55,7 @@ struct LinkTests {
   }
 
   @Test(arguments: Isolation.allCases)
-  func `A hard link finds its target behind another spelling of the path`(_ isolation: Isolation) throws {
+  func `A hard link finds its target by another spelling of the path`(_ isolation: Isolation) throws {
     let files = try ArchiveReader(
       bytes: Tar.archive(Tar.entry("dir/a", body), Tar.entry("b", type: "1", link: "./dir/a"))
     ).extract(options: isolation.applied())
@@ -72,7 +72,7 @@ struct LinkTests {
   }
 
   @Test(arguments: Isolation.allCases)
-  func `A symlink that ends at a file is a further name for it`(_ isolation: Isolation) throws {
+  func `A symlink that ends at a file is another name for it`(_ isolation: Isolation) throws {
     let files = try ArchiveReader(
       bytes: Tar.archive(
         Tar.entry("lib/libx.so.1.2", body), Tar.entry("lib/libx.so", type: "2", link: "libx.so.1"),
@@ -117,7 +117,7 @@ struct LinkTests {
   }
 
   @Test(arguments: Isolation.allCases)
-  func `On a pipe, a link's target that has gone by is missed with a word`(_ isolation: Isolation) throws {
+  func `On a pipe, a link whose target has already passed causes a warning`(_ isolation: Isolation) throws {
     let bytes = Tar.archive(Tar.entry("a", body), Tar.entry("b", type: "1", link: "a"))
     let descriptor = FileDescriptor(rawValue: try pipe(filledWith: bytes))
     defer { try? descriptor.close() }
@@ -129,8 +129,7 @@ struct LinkTests {
   }
 
   @Test(arguments: Isolation.allCases)
-  func `A name that is not there, and one that has no content, are told apart`(_ isolation: Isolation) throws
-  {
+  func `A missing name and one without content are distinguished`(_ isolation: Isolation) throws {
     let reader = ArchiveReader(bytes: Tar.archive(Tar.entry("a", body), Tar.entry("d/", type: "5")))
     #expect(throws: ArchiveError.self) { try reader.extract(.names(["A"]), options: isolation.applied()) }
     let missing = #expect(throws: ArchiveError.self) {

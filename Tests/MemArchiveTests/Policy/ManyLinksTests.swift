@@ -5,7 +5,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// Links as many as an archive has room for: each costs the same, in whatever order they stand and wherever they lead.
+/// As many links as an archive has room for: each costs the same, in whatever order they are and wherever they lead.
 ///
 /// Nothing here says how long that takes. What takes the square of 20,000 steps does not come to an end in a test run.
 @Suite(.slow, .timeLimit(.minutes(10)))
@@ -13,7 +13,7 @@ struct ManyLinksTests {
   static let count = 20_000
   private static let body = Bytes("content".utf8)
 
-  /// The ways to say that many names are one file.
+  /// The ways to give one file many names.
   enum Shape: CaseIterable, Sendable {
     case fan, chain, chainAhead, cpio, cpioWithContent
 
@@ -46,7 +46,7 @@ struct ManyLinksTests {
   @Test(arguments: Shape.allCases, Isolation.allCases)
   func `Many names of one file are one file`(_ shape: Shape, _ isolation: Isolation) throws {
     let reader = ArchiveReader(bytes: shape.archive(Self.count))
-    // Packed: each name may come with content, and descriptors are everybody's.
+    // Packed: each name may come with content, and descriptors are shared by all tests.
     let files = try reader.extract(options: isolation.applied(to: ExtractionOptions(storage: .packed)))
     #expect(files.count == Self.count)
     #expect(files.warnings.isEmpty)
@@ -82,7 +82,7 @@ struct ManyLinksTests {
     }
   }
 
-  /// Each symbolic link leads over as many others as the kernel follows, in targets as long as paths may be.
+  /// Each symbolic link leads through as many others as the kernel follows, with targets as long as paths may be.
   @Test(arguments: Isolation.allCases)
   func `Symbolic links with long targets lead where they say`(_ isolation: Isolation) throws {
     let around = String(repeating: "./d/../", count: 580)
@@ -96,7 +96,7 @@ struct ManyLinksTests {
     let file = try #require(files["file"])
     #expect(files.count == 401)
     #expect(files.allSatisfy { $0.file === file })
-    // The links on the way of a path in /proc count too.
+    // The links in a path below /proc count too.
     let one = try ArchiveReader(bytes: archive + Tar.end).tree(.names(["395"]), options: options)
     #expect(try one.withPath(of: "395") { try Bytes(contentsOfFile: $0) } == Self.body)
   }
@@ -114,17 +114,17 @@ struct ManyLinksTests {
     #expect(files.warnings.count == 1001)
     #expect(files.warnings.dropLast().allSatisfy { $0.text.contains("is circular") })
     #expect(files.warnings.last?.text.contains("\(Self.count - 40 - 1000)") == true)
-    // What the kernel says of the same links.
+    // The kernel's answer for the same links.
     let tree = try ArchiveReader(bytes: archive + Tar.end).tree(options: options)
     for (name, isThere) in [("39", true), ("40", false)] {
-      // The links in the way of a path in /proc would count too.
+      // The links in a path below /proc would count too.
       let path = try tree.path.split(separator: "/").last! + "/" + name
       #expect((faccessat(tree.fileDescriptor.rawValue, path, R_OK, 0) == 0) == isThere)
     }
   }
 
   @Test(arguments: Isolation.allCases)
-  func `A target that is longer than paths are leads nowhere`(_ isolation: Isolation) throws {
+  func `A target that is longer than a path can be leads nowhere`(_ isolation: Isolation) throws {
     for count in [4095, 4096, 60_000] {
       let target = Bytes(String(repeating: "b/", count: count / 2).utf8) + Bytes(count % 2 == 0 ? [] : [0x63])
       try #require(target.count == count)

@@ -8,13 +8,13 @@ struct NameTests {
   @Test(arguments: [
     ("plain.txt", "plain.txt"), ("für.txt", "für.txt"), ("日本", "日本"), ("😀", "😀"),
   ])
-  func `Valid UTF-8 is itself`(raw: String, name: String) {
+  func `Valid UTF-8 is kept as is`(raw: String, name: String) {
     #expect(ArchiveEntry.name(raw: Bytes(raw.utf8)).utf8.elementsEqual(name.utf8))
   }
 
   @Test func `Every other byte is escaped, and comes back`() {
     #expect(ArchiveEntry.name(raw: [0x63, 0xE9, 0x2E]) == "c\u{F7E9}.")
-    // What would encode U+F7E9 itself is escaped byte by byte, so that it is another name.
+    // Bytes that would encode U+F7E9 itself are escaped one by one, so that they are another name.
     #expect(ArchiveEntry.name(raw: Bytes("\u{F7E9}".utf8)) == "\u{F7EF}\u{F79F}\u{F7A9}")
     #expect(ArchiveEntry.name(raw: Bytes("\u{F77F}\u{F800}".utf8)) == "\u{F77F}\u{F800}")
   }
@@ -49,7 +49,7 @@ struct NameTests {
     ("a\\..\\b", false),
     ("\\a", false), ("a/..", false), ("./a", true),
   ])
-  func `Names that lead out are told`(name: String, isSafe: Bool) throws {
+  func `Names that lead out are recognized`(name: String, isSafe: Bool) throws {
     for isolation in Isolation.allCases {
       let files = try ArchiveReader(bytes: Zip.archive(.init("x", [1]))).extract(options: isolation.applied())
       let entry = try #require(files.first?.file.entry)
@@ -66,7 +66,7 @@ enum EntryNameProbe {
   }
 }
 
-/// A small generator with a seed, so that a failure can be repeated.
+/// A small seeded generator, so that a failure can be reproduced.
 struct SplitMix: RandomNumberGenerator {
   var state: UInt64
   mutating func next() -> UInt64 {

@@ -3,12 +3,12 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// What can be chosen: formats, errors, encodings, further limits.
+/// Options: formats, errors, encodings, further limits.
 struct OptionTests {
   private let body = Bytes("content".utf8)
 
   @Test(arguments: Isolation.allCases)
-  func `What is intact is given, with the errors by name`(_ isolation: Isolation) throws {
+  func `Intact entries are returned, with the errors by name`(_ isolation: Isolation) throws {
     let zip = Zip.archive(.init("a", body), .init("bad", body, crc: 1), .init("c", body))
     let files = try ArchiveReader(bytes: zip).extract(
       options: isolation.applied(to: ExtractionOptions(onError: .keepGoing)))
@@ -24,7 +24,7 @@ struct OptionTests {
   }
 
   @Test(arguments: Isolation.allCases)
-  func `Limits throw all the same`(_ isolation: Isolation) {
+  func `Limits still throw`(_ isolation: Isolation) {
     let options = isolation.applied(to: ExtractionOptions(limits: Limits(entryBytes: 3), onError: .keepGoing))
     let error = #expect(throws: ArchiveError.self) {
       try ArchiveReader(bytes: Tar.archive(Tar.entry("a", body))).extract(options: options)
@@ -39,7 +39,7 @@ struct OptionTests {
       try ArchiveReader(bytes: tar).extract(options: isolation.applied(to: ExtractionOptions(formats: .ar)))
     }
     #expect(error?.code == .unsupportedFormat)
-    #expect(error?.reason == "the format tar is not among those that are allowed")
+    #expect(error?.reason == "the format tar is not among the allowed formats")
     for (magic, name) in [
       ("Rar!\u{1A}\u{7}\0", "rar4"), ("Rar!\u{1A}\u{7}\u{1}\0", "rar5"), ("MSCF\0\0\0\0", "cab"),
       ("WARC/1.0\r\n", "warc"),
@@ -56,7 +56,7 @@ struct OptionTests {
     #expect(lone?.reason.hasPrefix("the format file (a lone compressed file) is not") == true)
   }
 
-  @Test func `Each format has a name that stands for it alone, and formats are had from their names`() {
+  @Test func `Each format has a name of its own, and formats can be parsed from names`() {
     for bit in 0..<Int.bitWidth where ArchiveFormats.all.rawValue & 1 << bit != 0 {
       let format = ArchiveFormats(rawValue: 1 << bit)
       #expect(!"\(format)".isEmpty && ArchiveFormats("\(format)") == format)

@@ -3,9 +3,9 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// What may end in a log: no secret, no content, nothing that a terminal obeys.
+/// Text for a log: no secret, no content, no control characters.
 struct PlainTextTests {
-  /// Everything that may write a value out.
+  /// All ways to print a value.
   private func written(_ value: some Any) -> [String] {
     var dumped = ""
     dump(value, to: &dumped)
@@ -58,7 +58,7 @@ struct PlainTextTests {
     #expect("\(warning)" == "entry \"a\\u{1B}[2J\\n\": a later entry of the same name replaced it")
   }
 
-  @Test func `Options written out show no passphrase`() {
+  @Test func `Printed options show no passphrase`() {
     let options = ExtractionOptions(passphrases: ["correct horse", "battery staple"], timeout: .seconds(3))
     for text in written(options) {
       #expect(!text.contains("horse") && !text.contains("battery"), "\(text)")
@@ -68,7 +68,7 @@ struct PlainTextTests {
     #expect("\(options)".contains("timeout: 3.0 seconds"))
   }
 
-  @Test func `A reader written out shows where its archive is, and no byte of it`() throws {
+  @Test func `A printed reader shows where its archive is, and no byte of it`() throws {
     let reader = ArchiveReader(bytes: Array("SECRET".utf8))
     for text in written(reader) {
       #expect(!text.contains("SECRET") && !text.contains("83") && !text.contains("69"), "\(text)")

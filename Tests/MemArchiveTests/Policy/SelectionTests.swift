@@ -2,7 +2,7 @@ import MemArchive
 import TestSupport
 import Testing
 
-/// What is taken of an archive by pattern, and what is said of links and names that do not fit.
+/// Selection by pattern, and reports on links and names.
 struct SelectionTests {
   private let body = Bytes("content".utf8)
 
@@ -58,7 +58,7 @@ struct SelectionTests {
   }
 
   @Test(arguments: Isolation.allCases)
-  func `Names that a dictionary takes for one are told`(_ isolation: Isolation) throws {
+  func `Names that a dictionary considers equal are reported`(_ isolation: Isolation) throws {
     let (composed, decomposed) = ("caf\u{E9}", "cafe\u{301}")
     let files = try ArchiveReader(
       bytes: Tar.archive(Tar.entry(composed, body), Tar.entry(decomposed, Bytes("other".utf8)))

@@ -2,12 +2,12 @@ import MemArchive
 import TestSupport
 import Testing
 
-/// Of many warnings the first are kept, and the last one says how many more there were.
+/// The first of many warnings are kept, and the last one says how many more there were.
 struct WarningTests {
-  /// 2,500 warnings: directories that hold a byte each, and say so in their headers.
+  /// 2,500 warnings: directories whose headers declare a byte of content each.
   private static let archive = Zip.archive(
     (0..<2500).map { .init("\($0)/", [1], attributes: 0o40755 << 16) })
-  /// As many that do not come from who reads the archive: 2,501 entries of one name.
+  /// As many that do not come from the archive's reader: 2,501 entries with the same name.
   private static let duplicates =
     (0...2500).reduce(into: Bytes()) { bytes, _ in bytes += Tar.entry("a") } + Tar.end
 
@@ -34,14 +34,14 @@ struct WarningTests {
   }
 
   @Test(arguments: Isolation.allCases)
-  func `Those of two sources are counted together`(_ isolation: Isolation) throws {
+  func `Warnings of two sources are counted together`(_ isolation: Isolation) throws {
     let entries = (0..<600).flatMap { index in
       (0..<2).map { _ in Zip.Entry("\(index)/", [1], attributes: 0o40755 << 16) }
         + (0..<2).map { _ in Zip.Entry("file\(index)", [1]) }
     }
     let files = try ArchiveReader(bytes: Zip.archive(entries)).extract(
       options: isolation.applied(to: ExtractionOptions()))
-    // 1,200 by the reader, and 600 of names that occur twice.
+    // 1,200 from the reader, and 600 for names that occur twice.
     expectFirst(files.warnings, of: 1800)
   }
 

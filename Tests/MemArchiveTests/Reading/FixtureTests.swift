@@ -4,9 +4,9 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// Every committed archive reads as the table says, whichever way its bytes come.
+/// Every committed archive reads as the table says, from every kind of source.
 struct FixtureTests {
-  /// How the archive is given.
+  /// The kind of source.
   enum Way: String, CaseIterable { case path, descriptor, bytes, memFile, pipe }
 
   @Test func `The table of fixtures is there`() {
@@ -40,7 +40,7 @@ struct FixtureTests {
         #expect(found.map(\.name) == ["data"])
         #expect(found.map(\.sha256) == expected.map(\.sha256))
       } else if fixture.file == "zip-central-order.zip" {
-        // libarchive goes by the order of the bodies.
+        // libarchive returns entries in the order of their bodies.
         #expect(found.sorted { $0.name < $1.name } == expected.sorted { $0.name < $1.name })
       } else {
         #expect(found == expected)
@@ -59,7 +59,7 @@ extension Fixture {
 }
 
 extension Fixture.Entry {
-  /// What was read, with the columns that the table has for it.
+  /// The result of reading, in the table's columns.
   fileprivate init(_ entry: ArchiveEntry, _ file: MemFile?, like table: [Self], at index: Int) throws {
     let row = table.indices.contains(index) ? table[index] : nil
     self.init(

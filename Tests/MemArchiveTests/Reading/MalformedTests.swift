@@ -3,7 +3,7 @@ import MemArchive
 import TestSupport
 import Testing
 
-/// Archives that are odd or wrong in ways that take more than a row of the table of attacks.
+/// Odd or damaged archives that need more than a row in the table of attacks.
 struct MalformedTests {
   static let hello = Bytes("hello, world\n".utf8)
   static let tar = Tar.archive(Tar.entry("hello", hello))
@@ -12,14 +12,15 @@ struct MalformedTests {
     ("nothing", Bytes()), ("zeros", Bytes(repeating: 0, count: 4096)),
     ("an empty tar in gzip", Gzip.member(Tar.end, name: "empty.tar")),
   ])
-  func `Nothing is an archive without entries`(_: String, bytes: Bytes) throws {
+  func `Empty input is an archive without entries`(_: String, bytes: Bytes) throws {
     for isolation in Isolation.allCases {
       #expect(try ArchiveReader(bytes: bytes).extract(options: isolation.applied()).isEmpty)
     }
   }
 
   @Test(arguments: Isolation.allCases)
-  func `A compressed file of zeros is a file, and a disk image is no empty tar`(_ isolation: Isolation) throws
+  func `A compressed file of zeros is a file, and a disk image is not an empty tar`(_ isolation: Isolation)
+    throws
   {
     let zeros = Bytes(repeating: 0, count: 40_000)
     #expect(
@@ -84,7 +85,7 @@ struct MalformedTests {
         continue
       }
       accepted += 1
-      // Free of any check: the header's time, flags and operating system, and the bits that pad the first block's.
+      // Not covered by any check: the header's time, flags and operating system, and the first block's padding bits.
       #expect(position <= 10, "byte \(position)")
       #expect(try files["a"]?.text == "hello, world\n")
     }
@@ -96,7 +97,7 @@ struct MalformedTests {
     name: String, _ isolation: Isolation
   ) throws {
     for bytes in [Tar.archive(Tar.entry(name, Self.hello)), Zip.archive(.init(name, Self.hello))] {
-      // ustar has no way to say an empty name.
+      // ustar cannot express an empty name.
       if name.isEmpty, bytes.first != 0x50 { continue }
       let reader = ArchiveReader(bytes: bytes)
       let files = try reader.extract(options: isolation.applied())
@@ -121,7 +122,7 @@ struct MalformedTests {
   }
 
   @Test(arguments: Isolation.allCases)
-  func `A data descriptor with a wrong CRC is nobody's word: the central directory decides`(
+  func `A data descriptor with a wrong CRC has no effect: the central directory decides`(
     _ isolation: Isolation
   ) throws {
     var bytes = try Fixture.bytes("zip-streamed.zip")
@@ -135,7 +136,7 @@ struct MalformedTests {
   }
 
   @Test(arguments: ["zip", "tar"], Isolation.allCases)
-  func `An archive that somebody truncates while it is read is truncated`(
+  func `An archive that is truncated while it is read is an error`(
     format: String, _ isolation: Isolation
   ) throws {
     let body = Bytes(repeating: 7, count: 1 << 20)

@@ -2,7 +2,7 @@ import MemArchive
 import TestSupport
 import Testing
 
-/// What an archive says of an entry beyond its content.
+/// An entry's metadata.
 struct MetadataTests {
   private func entry(_ name: String, in file: String) throws -> ArchiveEntry {
     try #require(

@@ -2,7 +2,7 @@ import MemArchive
 import TestSupport
 import Testing
 
-/// Archives inside archives, under one name space.
+/// Archives inside archives, in one namespace.
 struct NestedTests {
   private let body = Bytes("content".utf8)
 
@@ -34,7 +34,7 @@ struct NestedTests {
   }
 
   @Test(arguments: Isolation.allCases)
-  func `Archives of any format are gone into, as deep as they lie`(_ isolation: Isolation) throws {
+  func `Inner archives of any format and depth are read`(_ isolation: Isolation) throws {
     let zip = Zip.archive(Zip.Entry("in.tar", inner))
     let files = try packed(Tar.entry("x.zip", zip)).extract(nested: .expand, options: isolation.applied())
     #expect(files.names == ["x.zip", "x.zip/in.tar", "x.zip/in.tar/usr/a", "x.zip/in.tar/usr/b"])
@@ -58,7 +58,7 @@ struct NestedTests {
   }
 
   @Test(arguments: Isolation.allCases)
-  func `Selections are asked with the long names`(_ isolation: Isolation) throws {
+  func `Selections are applied to the long names`(_ isolation: Isolation) throws {
     let reader = packed(Tar.entry("usr/a", body), Tar.entry("d.tar", inner), Tar.entry("e.tar", inner))
     #expect(
       try reader.extract(.names(["d.tar/usr/a"]), nested: .expand, options: isolation.applied()).names == [
@@ -74,7 +74,7 @@ struct NestedTests {
   }
 
   @Test(arguments: Isolation.allCases)
-  func `A long name that is nowhere is no such entry`(_ isolation: Isolation) throws {
+  func `A long name that does not exist is no such entry`(_ isolation: Isolation) throws {
     let reader = packed(Tar.entry("d.tar", inner))
     let error = #expect(throws: ArchiveError.self) {
       try reader.extract(.names(["d.tar/usr/c"]), nested: .expand, options: isolation.applied())
@@ -84,7 +84,7 @@ struct NestedTests {
   }
 
   @Test(arguments: Isolation.allCases)
-  func `The limits hold for all of it together`(_ isolation: Isolation) throws {
+  func `The limits apply to everything together`(_ isolation: Isolation) throws {
     let reader = packed(Tar.entry("d.tar", inner), Tar.entry("e.tar", inner))
     var options = isolation.applied(
       to: ExtractionOptions(limits: Limits(totalBytes: Int64(inner.count * 2 + 12))))
@@ -98,7 +98,7 @@ struct NestedTests {
   }
 
   @Test(arguments: Isolation.allCases)
-  func `Archives lie in each other as deep as the limit says, and no deeper`(_ isolation: Isolation) throws {
+  func `Archives are nested as deeply as the limit says, and no deeper`(_ isolation: Isolation) throws {
     let files = try ArchiveReader(bytes: nested(4)).extract(nested: .expand, options: isolation.applied())
     #expect(files.names == ["t", "t/t", "t/t/t", "t/t/t/x"])
     let error = #expect(throws: ArchiveError.self) {
@@ -109,7 +109,7 @@ struct NestedTests {
   }
 
   @Test(arguments: Isolation.allCases)
-  func `A damaged inner archive is named, and passed by under keepGoing`(_ isolation: Isolation) throws {
+  func `A damaged inner archive is named, and skipped under keepGoing`(_ isolation: Isolation) throws {
     let broken = Zip.archive(Zip.Entry("bad", body, crc: 1), Zip.Entry("good", body))
     let reader = packed(Tar.entry("in.zip", broken), Tar.entry("last", body))
     let error = #expect(throws: ArchiveError.self) {

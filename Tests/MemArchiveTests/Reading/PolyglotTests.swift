@@ -7,7 +7,7 @@ struct PolyglotTests {
   private let tar = Tar.archive(Tar.entry("in tar", Bytes("tar".utf8)))
 
   @Test(arguments: Isolation.allCases)
-  func `A tar with a zip behind it is a tar, with a note`(_ isolation: Isolation) throws {
+  func `A tar followed by a zip is a tar, with a warning`(_ isolation: Isolation) throws {
     let reader = ArchiveReader(bytes: tar + Zip.archive(Zip.Entry("in zip", Bytes("zip".utf8))))
     let files = try reader.extract(options: isolation.applied())
     #expect(files.names == ["in tar"])
@@ -17,7 +17,7 @@ struct PolyglotTests {
   }
 
   @Test(arguments: Isolation.allCases)
-  func `A tar that holds a zip draws no note`(_ isolation: Isolation) throws {
+  func `A tar that contains a zip causes no warning`(_ isolation: Isolation) throws {
     let zip = Zip.archive(Zip.Entry("in zip", Bytes("zip".utf8)))
     #expect(
       try ArchiveReader(bytes: Tar.archive(Tar.entry("z", zip))).extract(options: isolation.applied())

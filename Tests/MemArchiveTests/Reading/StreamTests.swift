@@ -33,7 +33,7 @@ struct StreamTests {
   }
 
   @Test(arguments: Isolation.allCases)
-  func `Blocks of an entry come without a file`(_ isolation: Isolation) throws {
+  func `Blocks of an entry are passed on without a file`(_ isolation: Isolation) throws {
     var stream = try ArchiveReader(bytes: archive).stream(options: isolation.applied())
     _ = try stream.next()
     var content: Bytes = []
@@ -60,7 +60,7 @@ struct StreamTests {
   }
 
   @Test(arguments: Isolation.allCases)
-  func `A loop that notes errors and goes on always ends`(_ isolation: Isolation) throws {
+  func `A loop that notes errors and continues always ends`(_ isolation: Isolation) throws {
     let cut = Bytes((Tar.entry("a", Bytes(repeating: 7, count: 5000))).prefix(3000))
     var stream = try ArchiveReader(bytes: cut).stream(options: isolation.applied())
     var errors: [ArchiveError.Code] = []

@@ -29,14 +29,14 @@ import Testing
       "hello.txt.Z", "lz4-legacy.txt.lz4", "bzip2-two-streams.txt.bz2", "lzip-two-members.txt.lz",
     ].map { Subject(file: $0, isChecked: false) }
 
-  /// No machine-dependent budget, and no bomb made by accident.
+  /// No machine-dependent budget, and no accidental bomb.
   private static let options = ExtractionOptions(limits: Limits(totalBytes: 1 << 26, heldBytes: 1 << 26))
 
   private static func contents(_ bytes: Bytes, onError: ExtractionOptions.ErrorPolicy) throws -> Set<Bytes> {
     var options = options
     options.onError = onError
     do {
-      // With this left behind, a name that cannot be converted makes libarchive end the process.
+      // With this value left over, a name that cannot be converted makes libarchive end the process.
       errno = ENOMEM
       return Set(try ArchiveReader(bytes: bytes).extract(options: options).map { try $0.file.content })
     } catch let error as ArchiveError {
@@ -45,8 +45,8 @@ import Testing
     }
   }
 
-  /// What may come out of a changed archive. A zip's attributes, under no checksum, make a link of a file and a file of a
-  /// link.
+  /// The possible results of a changed archive. A zip's attributes have no checksum and can turn a file into a link, and a
+  /// link into a file.
   private static func known(_ bytes: Bytes) throws -> Set<Bytes> {
     let links = try ArchiveReader(bytes: bytes).entries(options: options).compactMap(\.link)
     return try contents(bytes, onError: .stop).union([[]]).union(links.map { Bytes($0.utf8) })
@@ -58,7 +58,7 @@ import Testing
     let known = try Self.known(whole)
     for count in whole.indices {
       let found = try Self.contents(Bytes(whole.prefix(count)), onError: .stop)
-      // Without a length or a checksum, the beginning of a content is all that can be told.
+      // Without a length or a checksum, only the beginning of the content can be compared.
       let wrong = found.filter { part in
         !known.contains(part) && (subject.isChecked || !known.contains { $0.starts(with: part) })
       }
@@ -67,12 +67,12 @@ import Testing
   }
 
   @Test(.timeLimit(.minutes(10)), arguments: subjects)
-  func `With any byte changed, an archive draws a verdict, and no checked content is wrong`(
+  func `With any byte changed, an archive gets a verdict, and no checksummed content is wrong`(
     _ subject: Subject
   ) throws {
     let whole = try Fixture.bytes(subject.file)
     let known = try Self.known(whole)
-    // A checksum around a whole archive is known to be wrong only at its end: what is kept all the same may be wrong.
+    // A wrong checksum around a whole archive is known only at its end: files that are kept anyway may be wrong.
     let hasOneForEachEntry = subject.file.hasSuffix(".zip") || subject.file.hasSuffix(".7z")
     for position in whole.indices {
       var bytes = whole

@@ -1,4 +1,4 @@
-// An optimised build has no @testable modules, and runs none of these.
+// Optimized builds have no @testable modules, and skip these tests.
 #if DEBUG
 import CFaults
 import Foundation
@@ -35,7 +35,7 @@ import Testing
     return setrlimit(__rlimit_resource_t(resource.rawValue), &limit) == 0
   }
 
-  @Test func `Descriptors that run out at whichever step are an error of that kind`() async {
+  @Test func `Running out of descriptors at any step is an error of that kind`() async {
     await #expect(processExitsWith: .success) {
       guard Self.outcome() == .sandboxed else { exit(1) }
       let probe = dup(0)
@@ -60,9 +60,9 @@ import Testing
   }
 
   @Test(.enabled(if: geteuid() == 0, "root is bound by no number of processes, and becomes somebody who is"))
-  func `Processes that run out at whichever step are an error of that kind`() async {
+  func `Running out of processes at any step is an error of that kind`() async {
     await #expect(processExitsWith: .success) {
-      // Somebody of whom nothing else runs.
+      // A user without other processes.
       guard setgid(61_234) == 0, setuid(61_234) == 0 else { exit(1) }
       var refused = 0
       for count in 0..<10 {
@@ -81,14 +81,14 @@ import Testing
     }
   }
 
-  /// Each call of a kind in turn, in this process, in those that it starts, and in what these execute.
+  /// Each call of a kind in turn, in this process, in its children, and in the programs they execute.
   @Test(
     arguments: [
       CFAULTS_START_THREAD, CFAULTS_OPEN, CFAULTS_MEMFD_CREATE, CFAULTS_MAP_STACK, CFAULTS_MAP_FILE,
       CFAULTS_DUPLICATE,
     ],
     [EMFILE, ENFILE, ENOMEM, EAGAIN])
-  func `A call that is refused once for want of something never drops the sandbox`(
+  func `A call that fails once for lack of resources never drops the sandbox`(
     _ kind: Int, _ error: Int32
   )
     async

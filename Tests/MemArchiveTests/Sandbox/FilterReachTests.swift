@@ -1,4 +1,4 @@
-// An optimised build has no @testable modules, and runs none of these.
+// Optimized builds have no @testable modules, and skip these tests.
 #if DEBUG
 import CLinux
 import CTrying
@@ -10,9 +10,9 @@ import Testing
 
 @testable import MemArchive
 
-/// What a worker that was taken over reaches: the real worker, locked in, tries it.
+/// The reach of a worker that was taken over, tried by a real, locked-in worker.
 struct FilterReachTests {
-  /// What became of the call: refused, and so named; or made, with the error number (200: none).
+  /// The outcome of the call: refused and named; or made, with the error number (200: none).
   enum Outcome: Equatable {
     case refused(String)
     case made(Int)
@@ -62,21 +62,21 @@ struct FilterReachTests {
 
   /// 0 to 2 are /dev/null, 3 is the socket, 4 the archive; what is made after the lock is 5 or more.
   @Test(arguments: 0...5)
-  func `Calls that act on a descriptor reach none that was there before the lock`(_ descriptor: Int) throws {
+  func `Calls that act on a descriptor reach none that was open before the lock`(_ descriptor: Int) throws {
     let archive = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString).path
     try FileManager.default.copyItem(atPath: Fixture.path("tree.tar.gz"), toPath: archive)
     defer { try? FileManager.default.removeItem(atPath: archive) }
     try #require(chmod(archive, 0o600) == 0)
     for call in Self.descriptorCalls {
       let found = try outcome(call.number, [descriptor] + call.rest, of: archive)
-      // Nothing has the first number that is free.
+      // The first free number is not open.
       let expected: Outcome = descriptor < 5 ? .refused(call.name) : .made(Int(EBADF))
       #expect(found == expected, "\(call.name) \(call.rest)")
     }
     #expect(try FileManager.default.attributesOfItem(atPath: archive)[.posixPermissions] as? Int == 0o600)
   }
 
-  @Test func `Memory is none that is locked, huge by reserve or to be executed`() throws {
+  @Test func `Memory that is locked, executable or from the huge page reserve is refused`() throws {
     let private_ = Int(MAP_PRIVATE | MAP_ANONYMOUS)
     let protection = Int(PROT_READ | PROT_WRITE)
     // MAP_HUGETLB, MAP_LOCKED, MAP_32BIT, MAP_GROWSDOWN.
@@ -90,7 +90,7 @@ struct FilterReachTests {
     #expect(try outcome(CTRYING_MMAP, 0, 1 << 36, protection, private_, -1, 0) == .made(Int(ENOMEM)))
   }
 
-  @Test func `What is beyond extraction is refused, and named`() throws {
+  @Test func `Calls beyond extraction are refused, and named`() throws {
     let socket = try outcome(CTRYING_SOCKET, Int(AF_INET), 1, 0)
     #expect(socket == .refused("socket"))
     let calls: [(Int, String)] = [
@@ -102,8 +102,8 @@ struct FilterReachTests {
       #expect(try outcome(number, 0, 0, 0) == .refused(name))
     }
     #expect(try outcome(CTRYING_MEMFD_CREATE, 0, 1) == .refused("memfd_create"))
-    #expect(try outcome(CTRYING_DUP, 4) == .refused(CallName.of(UInt32(CTRYING_DUP))))
-    // The C library may ask, and hears that it may not.
+    #expect(try outcome(CTRYING_DUP, 4) == .refused(WorkerMessage.callName(UInt32(CTRYING_DUP))))
+    // The C library may try, and gets an error.
     #expect(try outcome(CTRYING_OPENAT, -100, 0, 0) == .made(Int(EACCES)))
   }
 
@@ -113,7 +113,7 @@ struct FilterReachTests {
     #expect(try outcome(CTRYING_CLONE3, [0, 0], of: fixture, blockingSignals: true) == .refused("clone3"))
   }
 
-  @Test func `What a C library does by itself is rather a defect than an attack, and said to be`() throws {
+  @Test func `A refused call of the C library is reported as a likely defect`() throws {
     func advice(_ call: Int) throws -> String {
       let worker = try NamedWorker(calling: call)
       let options = ExtractionOptions(sandbox: .required, worker: worker.path)

@@ -89,7 +89,7 @@ struct FilterTests {
   ]
 
   @Test(arguments: numbers)
-  func `What is let through is let through with these arguments alone`(_ n: Numbers) {
+  func `Allowed calls are allowed only with these arguments`(_ n: Numbers) {
     let filter = Filter(n.architecture)
     #expect(filter.verdict(n.memfd, 0, 0xB) == .allowed)
     for flags: UInt64 in [0, 1, 2, 3, 7, 9, 0x13, 0x1B] {
@@ -147,12 +147,12 @@ struct FilterTests {
   func `A call by another architecture's numbers ends the process`(_ n: Numbers) {
     let filter = Filter(n.architecture)
     #expect(filter.verdict(n.mmap, 0, 4096, 1, on: 0x4000_0003) == .killed)
-    // x32 counts from another bit on.
+    // x32 numbers have another bit set.
     #expect(filter.verdict(n.mmap | 0x4000_0000, 0, 4096, 1) == .trapped)
   }
 
   @Test(arguments: numbers)
-  func `Every number has a verdict, and few are let through`(_ n: Numbers) {
+  func `Every number has a verdict, and few are allowed`(_ n: Numbers) {
     let filter = Filter(n.architecture)
     let verdicts = (UInt32(0)..<1024).map { filter.verdict($0) }
     #expect(!verdicts.contains(nil))

@@ -1,4 +1,4 @@
-// An optimised build has no @testable modules, and runs none of these.
+// Optimized builds have no @testable modules, and skip these tests.
 #if DEBUG
 import Foundation
 import HostileWorker
@@ -8,7 +8,7 @@ import Testing
 
 @testable import MemArchive
 
-/// A worker that was taken over by its archive lies about everything; this process believes nothing of it.
+/// A worker that was taken over by its archive lies about everything; this process trusts none of it.
 @Suite(.serialized) struct HostileWorkerTests {
   @Test(arguments: Lie.all) func `A lie is seen`(_ lie: Lie) throws { try see(lie) }
   @Test(.slow) func `Any number of warnings is counted`() throws { try see(.warnings) }
@@ -65,7 +65,7 @@ import Testing
     for descriptor in [full, empty.readEnd, empty.writeEnd] { try descriptor.close() }
   }
 
-  /// The visitor keeps nothing, so what counts is what waits in here.
+  /// The visitor keeps nothing, so only queued entries count.
   private struct Forgetful: EntryVisitor {
     var prefetch: Prefetch { .contents() }
     func wants(_ entry: ArchiveEntry) -> Bool { entry.hasContent }
@@ -103,7 +103,7 @@ import Testing
     return options
   }
 
-  /// The error; nil where the one file has come as it should.
+  /// The error; nil if the only file has arrived as it should.
   private func outcome(
     _ options: ExtractionOptions, longestSilence: Int = 60_000
   ) throws -> ArchiveError? {

@@ -1,4 +1,4 @@
-// An optimised build has no @testable modules, and runs none of these.
+// Optimized builds have no @testable modules, and skip these tests.
 #if DEBUG
 import CZlib
 import TestSupport
@@ -22,7 +22,7 @@ import Testing
   /// empty one that has the next begin at a byte (3.2.4).
   private static func block(of text: Bytes) -> Bytes {
     var stream = z_stream()
-    // Minus 15: without a wrapping.
+    // -15: without header and trailer.
     deflateInit2_(
       &stream, 9, Z_DEFLATED, -15, 8, Z_DEFAULT_STRATEGY, ZLIB_VERSION, CInt(MemoryLayout<z_stream>.size))
     defer { deflateEnd(&stream) }
@@ -55,7 +55,8 @@ import Testing
   }()
 
   @Test(arguments: [ExtractionOptions.Storage.automatic, .dedicated])
-  func `What waits for a slow entry has descriptors enough`(_ storage: ExtractionOptions.Storage) throws {
+  func `Entries that wait for a slow one have enough descriptors`(_ storage: ExtractionOptions.Storage) throws
+  {
     var visitor = Counter()
     let options = ExtractionOptions(storage: storage, parallelism: 2, sandbox: .required)
     try ArchiveReader(bytes: Self.archive).visit(&visitor, in: ExtractionContext(options))

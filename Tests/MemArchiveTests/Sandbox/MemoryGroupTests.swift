@@ -21,7 +21,8 @@ struct MemoryGroupTests {
     Tar.archive(Tar.entry("first", [1]), Tar.entry("zeros", Bytes(repeating: 0, count: 256 << 20))))
 
   @Test(arguments: [false, true])
-  func `What does not fit into the group is refused before the kernel kills`(_ isSandboxed: Bool) async throws
+  func `Content that does not fit into the group is refused before the kernel kills`(_ isSandboxed: Bool)
+    async throws
   {
     await #expect(processExitsWith: .success) { [isSandboxed] in
       let bomb = Self.bomb
@@ -40,8 +41,8 @@ struct MemoryGroupTests {
     }
   }
 
-  /// 600 MB of names or attributes in little: what is kept of them, and not content, is what does not fit. Each member of the
-  /// gzip holds the same entries.
+  /// 600 MB of names or attributes in a small archive: entries rather than content do not fit. Each member of the
+  /// gzip has the same entries.
   @Test(arguments: ["path", "linkpath", "SCHILY.xattr.user.a"], [false, true])
   func `Entries that do not fit into the group are refused before the kernel kills`(
     _ what: String, _ isSandboxed: Bool
@@ -94,12 +95,12 @@ struct MemoryGroupTests {
   }
   #endif
 
-  @Test func `Where the kernel kills, it kills the worker, and the host lives`() async throws {
+  @Test func `If the kernel kills, it kills the worker, and the host lives`() async throws {
     await #expect(processExitsWith: .success) {
       let bomb = Self.bomb
       let group = try MemoryGroup(bytes: 128 << 20)
       guard group.enter() else { exit(1) }
-      // What the caller says is believed.
+      // The caller's limit is used as it is.
       let options = ExtractionOptions(limits: Limits(heldBytes: 1 << 30), sandbox: .required)
       var code: ArchiveError.Code?
       var reason = ""
@@ -114,8 +115,8 @@ struct MemoryGroupTests {
     }
   }
 
-  /// The thread that made the first entry leaves the memory open that it lies in, and all that comes after it waits.
-  @Test func `What waits for another thread's files counts`() async throws {
+  /// The thread that made the first entry leaves its slab open, and everything after it waits.
+  @Test func `Files that wait for another thread's files count`() async throws {
     await #expect(processExitsWith: .success) {
       let zeros = Bytes(repeating: 0, count: 4 << 20)
       let deflated = Bytes(Gzip.deflated(zeros).dropFirst(10).dropLast(8))

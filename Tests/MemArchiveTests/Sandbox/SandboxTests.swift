@@ -1,4 +1,4 @@
-// An optimised build has no @testable modules, and runs none of these.
+// Optimized builds have no @testable modules, and skip these tests.
 #if DEBUG
 import Foundation
 import SystemPackage
@@ -7,9 +7,9 @@ import Testing
 
 @testable import MemArchive
 
-/// In a worker, everything is as it is in this process.
+/// Extraction in a worker equals extraction in this process.
 struct SandboxTests {
-  /// All that an extraction gives, or its error.
+  /// The complete result of an extraction, or its error.
   private struct Result: Equatable {
     var files: [String: Bytes] = [:]
     var names: [String] = []
@@ -130,7 +130,7 @@ struct SandboxTests {
     }
   }
 
-  /// What xz(1) makes of it.
+  /// The output of xz(1) for it.
   private static func xz(_ bytes: Bytes, _ flags: String...) throws -> Bytes {
     let file = try MemFile(name: "plain", bytes: bytes)
     return try file.withPath { path throws in
@@ -182,7 +182,7 @@ struct SandboxTests {
     try expectSame(ArchiveReader(bytes: Self.zip), .all, ExtractionOptions())
   }
 
-  @Test func `Limits strike at the same entry, to the byte`() throws {
+  @Test func `Limits apply at the same entry, to the byte`() throws {
     let total = (0..<300).reduce(Int64(0)) { $0 + Int64(Self.content($1).count) }
     for limit in [total, total - 1, total / 2, 100_000, 0] {
       for limits in [
@@ -231,7 +231,7 @@ struct SandboxTests {
     #expect(error?.code == .sourceConsumed)
   }
 
-  @Test func `What came is sealed, and says what protected it`() throws {
+  @Test func `Received files are sealed, and the protection is reported`() throws {
     let files = try ArchiveReader(path: Fixture.path("zip-deflated.zip")).extract(
       options: ExtractionOptions(sandbox: .required))
     let protection = try #require(files.protection)
@@ -241,14 +241,14 @@ struct SandboxTests {
     #expect(try ArchiveReader(path: Fixture.path("zip-deflated.zip")).extract().protection == nil)
   }
 
-  @Test func `A host that runs out of descriptors meanwhile gets its files all the same`() async {
+  @Test func `A host that runs out of descriptors in the meantime still gets its files`() async {
     await #expect(processExitsWith: .success) {
       var limit = rlimit(rlim_cur: 2000, rlim_max: 2000)
       guard setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { exit(1) }
       let archive =
         (0..<1500).reduce(into: Bytes()) { $0 += Tar.entry("f\($1)", [UInt8($1 & 255)]) } + Tar.end
       let selection = Selection.matching { entry in
-        // What somebody else of this process opens.
+        // Descriptors opened elsewhere in this process.
         if entry.name == "f300" { for _ in 0..<1000 { _ = dup(0) } }
         return true
       }
@@ -259,7 +259,7 @@ struct SandboxTests {
     }
   }
 
-  @Test func `Progress is heard of`() throws {
+  @Test func `Progress is reported`() throws {
     let last = Last()
     let options = ExtractionOptions(sandbox: .required) { last.set($0) }
     _ = try ArchiveReader(bytes: Self.tar).extract(options: options)

@@ -1,4 +1,4 @@
-// An optimised build has no @testable modules, and runs none of these.
+// Optimized builds have no @testable modules, and skip these tests.
 #if DEBUG
 import Foundation
 import Glibc
@@ -8,7 +8,7 @@ import Testing
 
 @testable import MemArchive
 
-/// A worker that does nothing any more.
+/// A stalled worker.
 struct StalledWorkerTests {
   @Test func `A worker that was stopped is ended when it has been silent for long enough`() async {
     await #expect(processExitsWith: .success) {

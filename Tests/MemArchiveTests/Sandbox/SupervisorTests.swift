@@ -9,16 +9,16 @@ import Testing
 private let archive = Tar.archive(
   Tar.entry("a", [1, 2, 3]), Tar.entry("b", Bytes(repeating: 4, count: 100_000)))
 
-/// How often this process has been told of a child's end.
+/// How often this process has received SIGCHLD.
 private let signals = Atomic<Int>(0)
 
-/// Whether wait(2) knows of no child.
+/// Whether wait(2) finds no child.
 private func hasNoChild() -> Bool { waitpid(-1, nil, WNOHANG) == -1 && errno == ECHILD }
 
 /// What stands between a host and its worker; each test in a process that has no children but these.
 @Suite(.slow) struct SupervisorTests {
   @Test(.timeLimit(.minutes(5)))
-  func `A host hears of no child, neither meanwhile nor afterwards`() async {
+  func `A host sees no child, neither during nor after the extraction`() async {
     await #expect(processExitsWith: .success) {
       signal(SIGCHLD) { _ in signals.add(1, ordering: .relaxed) }
       let options = ExtractionOptions(sandbox: .required)
@@ -33,7 +33,7 @@ private func hasNoChild() -> Bool { waitpid(-1, nil, WNOHANG) == -1 && errno == 
       guard try ArchiveReader(bytes: archive).extract(options: options).count == 2, hasNoChild() else {
         exit(3)
       }
-      // One that cannot be started, and one that is none.
+      // A program that cannot be started, and one that is not a worker.
       for worker in ["/nowhere", "/bin/true"] {
         var options = options
         options.worker = FilePath(worker)
@@ -42,14 +42,14 @@ private func hasNoChild() -> Bool { waitpid(-1, nil, WNOHANG) == -1 && errno == 
         }
       }
       guard signals.load(ordering: .relaxed) == 0, Family.children(of: "self").isEmpty else { exit(5) }
-      // The handler is one that hears.
+      // The handler is called for other children.
       kill(getpid(), SIGCHLD)
       while signals.load(ordering: .relaxed) == 0 { sched_yield() }
       exit(0)
     }
   }
 
-  @Test func `A host that ignores its children's ends hears how a worker ended`() async {
+  @Test func `A host that ignores SIGCHLD still learns how a worker ended`() async {
     await #expect(processExitsWith: .success) {
       signal(SIGCHLD, SIG_IGN)
       var stream = try ArchiveReader(bytes: archive).stream(options: ExtractionOptions(sandbox: .required))
@@ -90,7 +90,7 @@ private func hasNoChild() -> Bool { waitpid(-1, nil, WNOHANG) == -1 && errno == 
       var stream = try ArchiveReader(bytes: archive).stream(options: ExtractionOptions(sandbox: .required))
       guard try stream.next() != nil, let pair = Family.workers(named: "worker").first else { exit(1) }
       try "\(pair.supervisor) \(pair.worker)".write(toFile: path, atomically: false, encoding: .utf8)
-      // One that cannot notice by itself.
+      // A worker that cannot notice by itself.
       if isStopped { kill(pair.worker, SIGSTOP) }
       kill(getpid(), SIGKILL)
     }
@@ -122,9 +122,9 @@ private func hasNoChild() -> Bool { waitpid(-1, nil, WNOHANG) == -1 && errno == 
     }
   }
 
-  /// It is killed while it starts, at whatever point it has come to.
+  /// It is killed while it starts, at an arbitrary point.
   @Test(.timeLimit(.minutes(5)))
-  func `A supervisor that is killed while it starts a worker is an error or none`() async {
+  func `A supervisor that is killed while it starts a worker is an error or has no effect`() async {
     await #expect(processExitsWith: .success) {
       let isDone = Atomic<Bool>(false)
       let hasEnded = Atomic<Bool>(false)

@@ -1,4 +1,4 @@
-// An optimised build has no @testable modules, and runs none of these.
+// Optimized builds have no @testable modules, and skip these tests.
 #if DEBUG
 import CLinux
 import Foundation
@@ -9,7 +9,7 @@ import Testing
 
 @testable import MemArchive
 
-/// However a worker ends, this process is as it was, and knows soon.
+/// However a worker ends, this process is unharmed and notices soon.
 @Suite(.serialized) struct WorkerEndTests {
   /// A pipe that holds `bytes`, stays open for writing, and gives no more.
   private final class Stalled {

@@ -1,4 +1,4 @@
-// An optimised build has no @testable modules, and runs none of these.
+// Optimized builds have no @testable modules, and skip these tests.
 #if DEBUG
 import Foundation
 import Glibc
@@ -8,7 +8,7 @@ import Testing
 
 @testable import MemArchive
 
-/// Which program becomes the worker.
+/// The choice of the worker program.
 struct WorkerLocatorTests {
   private static let archive = Tar.archive(Tar.entry("a", [1, 2, 3]))
 
@@ -30,12 +30,12 @@ struct WorkerLocatorTests {
   }
 
   @Test(arguments: [0o777, 0o775, 0o757, 0o722] as [mode_t])
-  func `A program that others can write is passed over, and named with what to do`(_ mode: mode_t) throws {
+  func `A program that others can write is not used, and the error says what to do`(_ mode: mode_t) throws {
     try withWorker(mode: mode) { path throws in
       let error = try refusal(of: "/nowhere", path)
       #expect(error.code == .sandboxUnavailable)
       let facts =
-        "\(path) is passed over, since others can change it (owner \(geteuid()), mode 0\(String(mode, radix: 8)))"
+        "\(path) is not used because others can change it (owner \(geteuid()), mode 0\(String(mode, radix: 8)))"
       #expect(error.reason.contains(facts) && error.reason.contains("chmod go-w"), "\(error)")
       try withWorker(mode: 0o755) { other throws in
         #expect(try WorkerLocator.first(of: [path, other], running: nil).path == other)
@@ -44,16 +44,16 @@ struct WorkerLocatorTests {
   }
 
   @Test(.enabled(if: geteuid() == 0, "only root gives a file away"))
-  func `A program of a stranger's is passed over, and named with its owner`() throws {
+  func `A program of another user is not used, and the error names the owner`() throws {
     try withWorker(mode: 0o755, owner: 65534) { path throws in
       let error = try refusal(of: path)
       #expect(
-        error.reason.contains("\(path) is passed over") && error.reason.contains("owner 65534, mode 0755"),
+        error.reason.contains("\(path) is not used") && error.reason.contains("owner 65534, mode 0755"),
         "\(error)")
     }
   }
 
-  @Test func `One's own program that nobody else can write is taken, and the running one always`() throws {
+  @Test func `A program that only its user can write to is used, and the running one always`() throws {
     try withWorker(mode: 0o755) { path throws in
       #expect(try WorkerLocator.first(of: ["/nowhere", "/", path], running: nil).path == path)
     }
@@ -62,7 +62,7 @@ struct WorkerLocatorTests {
     }
   }
 
-  @Test func `A program that the caller names is taken as it is`() throws {
+  @Test func `A program that the caller names is used as it is`() throws {
     try withWorker(mode: 0o777) { path throws in
       let options = ExtractionOptions(sandbox: .required, worker: FilePath(path))
       #expect(try names(options) == ["a"])
@@ -80,7 +80,7 @@ struct WorkerLocatorTests {
     return try reader.extract(options: options).names
   }
 
-  @Test func `Where there is no program, the error names both remedies`() throws {
+  @Test func `If there is no program, the error names both remedies`() throws {
     let error = try refusal(of: "/nowhere/memarchive-worker")
     #expect(error.code == .sandboxUnavailable)
     for remedy in ["MemArchiveWorker.runIfRequested()", "the product memarchive-worker", "MEMARCHIVE_WORKER"]

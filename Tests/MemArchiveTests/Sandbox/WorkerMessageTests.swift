@@ -1,4 +1,4 @@
-// An optimised build has no @testable modules, and runs none of these.
+// Optimized builds have no @testable modules, and skip these tests.
 #if DEBUG
 import CLinux
 import Foundation
@@ -8,7 +8,7 @@ import Testing
 
 @testable import MemArchive
 
-/// The decoder of what a worker says: any bytes are a message, or none.
+/// The decoder of a worker's messages: any bytes are a message or an error.
 struct WorkerMessageTests {
   private static let entry: ArchiveEntry = {
     var details = ArchiveEntry.Details()
@@ -59,7 +59,7 @@ struct WorkerMessageTests {
     }
   }
 
-  @Test func `A part of a message is none, nor is one with more behind it`() {
+  @Test func `A part of a message is not a message, nor is one with more bytes after it`() {
     for message in Self.messages {
       let record = Self.record(message)
       for count in 0..<record.count {
@@ -82,7 +82,7 @@ struct WorkerMessageTests {
       }
       if let message = try? WorkerMessage.decode(record) {
         accepted += 1
-        // What was understood can be said again.
+        // A decoded message can be encoded again.
         #expect((try? WorkerMessage.decode(Self.record(message))) == message)
       }
     }
@@ -114,7 +114,7 @@ struct WorkerMessageTests {
     }
   }
 
-  @Test func `What entries have in common is said once`() throws {
+  @Test func `Details that entries share are sent once`() throws {
     let details = ArchiveEntry.Shared(ArchiveEntry.Details(userID: 7, user: "somebody"))
     let entries = ["a", "b"].map { ArchiveEntry(.init(name: $0, kind: .file, details: details)) }
     var writer = BinaryEncoder()
@@ -129,7 +129,7 @@ struct WorkerMessageTests {
     next.details = first.details
     #expect(try WorkerMessage.decode(&next) == .entry(entries[1], .yes))
     #expect(next.details === first.details)
-    // Whoever speaks of what was said before has to have said it.
+    // A reference to earlier details needs earlier details.
     var alone = second
     #expect(throws: Malformed.self) { try WorkerMessage.decode(&alone) }
   }

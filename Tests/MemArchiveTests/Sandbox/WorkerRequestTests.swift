@@ -1,4 +1,4 @@
-// An optimised build has no @testable modules, and runs none of these.
+// Optimized builds have no @testable modules, and skip these tests.
 #if DEBUG
 import SystemPackage
 import TestSupport
@@ -6,9 +6,9 @@ import Testing
 
 @testable import MemArchive
 
-/// What a worker is told: each option crosses as it is, or is the host's to go by.
+/// A worker's request: each option is sent as it is, or concerns only the host.
 struct WorkerRequestTests {
-  /// Options that are all others than by default, with all limits.
+  /// Options that all differ from the defaults, with all limits set.
   private static let options: ExtractionOptions = {
     var options = ExtractionOptions(
       formats: .zip, fill: .mapped, storage: .packed, descriptorBudget: 7, parallelism: 3, duplicates: .first,
@@ -26,7 +26,7 @@ struct WorkerRequestTests {
     return options
   }()
 
-  /// Those that a worker does not go by: what is wanted is decided by its host, which also waits and starts it.
+  /// The options that only concern the host, which decides what is wanted, waits for the worker and starts it.
   private static let hosts: Set = [
     "duplicates", "strictLinks", "onError", "sandbox", "worker", "timeout", "onProgress",
   ]
@@ -42,10 +42,10 @@ struct WorkerRequestTests {
     Mirror(reflecting: value).children.map { ($0.label ?? "", String(reflecting: $0.value)) }
   }
 
-  @Test func `Every option crosses that is not the host's`() throws {
+  @Test func `Every option that does not concern only the host is sent`() throws {
     let options = Self.options
     let byDefault = fields(ExtractionOptions())
-    // An option that is added has to be given another value above.
+    // A new option has to be given another value above.
     for ((name, text), (_, plain)) in zip(fields(options), byDefault) { #expect(text != plain, "\(name)") }
     for ((name, text), (_, plain)) in zip(fields(options.limits), fields(Limits())) {
       #expect(text != plain, "\(name)")
@@ -61,7 +61,7 @@ struct WorkerRequestTests {
     #expect(Self.hosts.isSubset(of: byDefault.map(\.name)))
   }
 
-  @Test func `Every other field crosses`() throws {
+  @Test func `Every other field is sent`() throws {
     var request = WorkerRequest()
     request.version = "1"
     request.prefetch = Prefetch(
@@ -86,7 +86,7 @@ struct WorkerRequestTests {
   }
 
   @Test(arguments: HostMessage.Kind.allCases)
-  func `What the host says is decoded to itself`(_ kind: HostMessage.Kind) throws {
+  func `A host's message is decoded to itself`(_ kind: HostMessage.Kind) throws {
     let message = HostMessage(kind, packets: 1, held: -2, descriptors: 3)
     var writer = BinaryEncoder()
     message.encode(to: &writer)

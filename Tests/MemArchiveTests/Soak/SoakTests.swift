@@ -4,8 +4,8 @@ import MemArchive
 import TestSupport
 import Testing
 
-/// Every fixture, extracted in every way on several threads and cancelled at random, for as long as SOAK_SECONDS says:
-/// descriptors and mappings come back to what they were, and memory stays where it is. `make soak` runs it under the
+/// Every fixture, extracted in every way on several threads and cancelled at random, for SOAK_SECONDS:
+/// descriptors and mappings return to their former number, and memory does not grow. `make soak` runs it under the
 /// sanitizers.
 @Suite(.disabled(if: soakSeconds == 0, "make soak sets SOAK_SECONDS"))
 struct SoakTests {
@@ -19,7 +19,7 @@ struct SoakTests {
       repeat {
         outcomes += await round(rounds)
         rounds += 1
-        // A decoder's thread may be about to end, and with it its descriptors: what is left is left for good.
+        // A decoder's thread, with its descriptors, may be about to end: only what remains after that is a leak.
         var descriptors = cfaults_open_descriptors()
         for _ in 0..<100_000
         where descriptors > settled?.descriptors ?? descriptors || cfaults_memory_mappings() > 0 {

@@ -18,7 +18,7 @@ struct GuestTests {
   }
 
   @Test(arguments: Isolation.allCases)
-  func `A file that is not there, a directory and one without permission are told`(_ isolation: Isolation)
+  func `A missing file, a directory and one without permission are reported`(_ isolation: Isolation)
     throws
   {
     let missing = #expect(throws: ArchiveError.self) {

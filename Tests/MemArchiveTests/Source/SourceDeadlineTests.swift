@@ -1,4 +1,4 @@
-// An optimised build has no @testable modules, and runs none of these.
+// Optimized builds have no @testable modules, and skip these tests.
 #if DEBUG
 import SystemPackage
 import TestSupport
@@ -6,7 +6,7 @@ import Testing
 
 @testable import MemArchive
 
-/// Whoever reads an archive, and for what, hears that the time is over.
+/// The deadline applies to every kind of source, and to every way of reading.
 struct SourceDeadlineTests {
   private func expectDeadline(_ reader: ArchiveReader, sourceLocation: SourceLocation = #_sourceLocation)
     throws

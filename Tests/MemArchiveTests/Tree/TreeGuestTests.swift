@@ -8,13 +8,13 @@ import Testing
 @Suite(.slow) struct TreeGuestTests {
   private static let archive = Tar.archive(Tar.entry("a/b", Bytes("content".utf8)))
 
-  /// Makes a tree by the helper, and reads from it.
+  /// Makes a tree with the helper process, and reads from it.
   private static func isMade() -> Bool {
     let tree = try? ArchiveReader(bytes: archive).tree(in: .making(.helper))
     return (try? tree?.withPath(of: "a/b") { try Bytes(contentsOfFile: $0) }) == Bytes("content".utf8)
   }
 
-  /// Each open descriptor with what it is of; that of the directory that is read here has ended.
+  /// Each open descriptor and its target, without that of the directory read here.
   private static func openDescriptors() -> Set<String> {
     Set(
       (0..<1024).compactMap { number in
@@ -23,7 +23,7 @@ import Testing
       })
   }
 
-  // wait(2): __WALL, children that send no signal too.
+  // wait(2): __WALL includes children that send no signal.
   private static let all: CInt = 0x4000_0000
 
   @Test func `A host that ignores SIGCHLD gets its tree, and no child is left`() async {
@@ -63,9 +63,9 @@ import Testing
     }
   }
 
-  @Test func `An ordinary user gets a tree that belongs to him`() async {
+  @Test func `An ordinary user owns the tree`() async {
     await #expect(processExitsWith: .success) {
-      // A process that changed its user has files in /proc that are root's.
+      // After a process changes its user, its files in /proc belong to root.
       if geteuid() == 0 { guard setgid(65534) == 0, setuid(65534) == 0 else { exit(1) } }
       let tree = try ArchiveReader(bytes: Self.archive).tree()
       var status = stat()
@@ -88,14 +88,14 @@ import Testing
         guard error.code == .treeUnavailable, error.call == "clone", error.errno != nil else { exit(4) }
         guard "\(error)".contains("user namespaces") else { exit(5) }
       }
-      // Without the search for leaks, which starts a process.
+      // Without the leak check, which starts a process.
       _exit(0)
     }
   }
 
   @Test func `Failed trees leave no descriptor`() async {
     await #expect(processExitsWith: .success) {
-      // What a first extraction opens for the life of the process does not count.
+      // Descriptors that a first extraction opens for the life of the process do not count.
       guard Self.isMade() else { exit(4) }
       let before = Self.openDescriptors()
       let good = Tar.entry("good", Bytes(repeating: 1, count: 5000))
@@ -124,7 +124,7 @@ import Testing
   @Test(
     .enabled(if: MemoryGroup.isAvailable, "no control group with a memory limit can be made here"),
     .timeLimit(.minutes(5)), arguments: [false, true])
-  func `A tree goes with a host that is killed`(_ isSandboxed: Bool) async throws {
+  func `A tree ends with a host that is killed`(_ isSandboxed: Bool) async throws {
     let group = try MemoryGroup(bytes: 512 << 20)
     defer { group.remove() }
     await #expect(processExitsWith: .signal(SIGKILL)) {
@@ -136,12 +136,12 @@ import Testing
       kill(getpid(), SIGKILL)
       withExtendedLifetime(tree) {}
     }
-    // The kernel frees it when it comes to it.
+    // The kernel frees it with a delay.
     while let held = group.sharedMemory, held > 0 { sched_yield() }
     #expect(group.sharedMemory == 0)
   }
 
-  @Test func `What may be held bounds content, pages and names`() throws {
+  @Test func `The held limit bounds content, pages and names`() throws {
     func error(_ archive: Bytes, _ limits: Limits) -> ArchiveError? {
       #expect(throws: ArchiveError.self) {
         try ArchiveReader(bytes: archive).tree(options: ExtractionOptions(limits: limits))
@@ -166,7 +166,7 @@ import Testing
     let cases = ["tar-sparse-pax-1.0.tar", "tar-sparse-old-gnu-all-hole.tar"].map {
       ArchiveReader(path: Fixture.path($0))
     }
-    // Zeros that are no hole in the archive, in front of a page, in it and behind it.
+    // Zeros that are not a hole in the archive, before, in and after a page.
     let zeros =
       Bytes(repeating: 1, count: 100) + Bytes(repeating: 0, count: 40_000) + Bytes(repeating: 2, count: 5000)
       + Bytes(repeating: 0, count: 20_001)

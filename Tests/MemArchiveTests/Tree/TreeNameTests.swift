@@ -5,7 +5,7 @@ import Synchronization
 import TestSupport
 import Testing
 
-/// What an archive may not do with names and links.
+/// Names and links that an archive must not use to escape from a tree.
 struct TreeNameTests {
   private func tree(
     _ entries: Bytes..., options: ExtractionOptions = ExtractionOptions()
@@ -50,7 +50,7 @@ struct TreeNameTests {
     #expect(error?.entry == "l")
   }
 
-  @Test func `A link leads out by way of another one and is found out`() throws {
+  @Test func `A link that leads out through another one is detected`() throws {
     // By its text alone, "a/b/../z" would stay inside.
     let tree = try tree(
       Tar.entry("a/x", [1]), Tar.entry("a/b", type: "2", link: ".."),
@@ -60,7 +60,7 @@ struct TreeNameTests {
     #expect(try content(tree, "in") == "good")
   }
 
-  /// openat2(2) answers EAGAIN where something is renamed, anywhere, while it goes up a "..".
+  /// openat2(2) returns EAGAIN if anything is renamed anywhere while it resolves "..".
   @Test(.timeLimit(.minutes(5))) func `Links are followed while others rename`() throws {
     let directory = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString).path
     try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: false)
@@ -86,14 +86,14 @@ struct TreeNameTests {
     }
   }
 
-  @Test func `A hard link to a symbolic link is judged where it stands`() throws {
+  @Test func `A hard link to a symbolic link is judged by its own location`() throws {
     let tree = try tree(
       Tar.entry("a/b/l", type: "2", link: "../../good"), Tar.entry("l", type: "1", link: "a/b/l"), good)
     #expect(tree.skipped.map(\.entry) == ["l"])
     #expect(try content(tree, "a/b/l") == "good")
   }
 
-  @Test func `An entry behind a symbolic link is refused and nothing is written through it`() throws {
+  @Test func `An entry below a symbolic link is refused and nothing is written through it`() throws {
     let link = Tar.entry("l", type: "2", link: "/tmp")
     let refused = error(link, Tar.entry("l/memarchive-escape", [1]))
     #expect(refused?.code == .nameConflict)
@@ -105,7 +105,7 @@ struct TreeNameTests {
     #expect(try content(tree, "good") == "good")
   }
 
-  @Test func `A file where a directory must be, and the other way round, are refused`() {
+  @Test func `A file where a directory must be, and the other way around, are refused`() {
     let file = Tar.entry("a", [1])
     #expect(error(file, Tar.entry("a/b", [1]))?.code == .nameConflict)
     #expect(error(Tar.entry("a/b", [1]), file)?.code == .nameConflict)
@@ -126,7 +126,7 @@ struct TreeNameTests {
     #expect(try content(zip(deep).tree(), deep) == "\u{7}")
   }
 
-  @Test func `Of two entries of a name the policy's is made`() throws {
+  @Test func `The policy decides which of two entries with the same name is created`() throws {
     let twice = [
       Tar.entry("a", Bytes("1".utf8)), Tar.entry("h", type: "1", link: "a"), Tar.entry("a", Bytes("2".utf8)),
     ]
@@ -141,14 +141,14 @@ struct TreeNameTests {
     #expect(rejected?.code == .duplicateEntry)
   }
 
-  @Test func `Of many zip entries of a name the last is made, on several threads`() throws {
+  @Test func `The last of many zip entries with the same name is created, on several threads`() throws {
     let entries = (0..<2000).map { Zip.Entry("same", Bytes("\($0)".utf8)) }
     let tree = try ArchiveReader(bytes: Zip.archive(entries)).tree(
       options: ExtractionOptions(parallelism: 4))
     #expect(try content(tree, "same") == "1999")
   }
 
-  @Test func `Hard links share an inode, in front of their target too`() throws {
+  @Test func `Hard links share an inode, even before their target`() throws {
     let tree = try tree(
       Tar.entry("first", type: "1", link: "second"), Tar.entry("second", type: "1", link: "file"),
       Tar.entry("file", Bytes("one".utf8)), Tar.entry("nowhere", type: "1", link: "none"))

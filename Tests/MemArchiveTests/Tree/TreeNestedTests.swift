@@ -3,7 +3,7 @@ import MemArchive
 import TestSupport
 import Testing
 
-/// Archives inside archives, as directories of a tree, where something is wrong with one of them.
+/// Archives inside archives as directories of a tree, one of them damaged or refused.
 struct TreeNestedTests {
   private static let good = Zip.archive(Zip.Entry("d/x", Bytes("good".utf8)))
   private static let bad = Zip.archive(Zip.Entry("before", [1]), Zip.Entry("bad", [2], crc: 1))
@@ -18,7 +18,7 @@ struct TreeNestedTests {
   }
 
   @Test(arguments: Isolation.allCases)
-  func `Damage two archives deep is what is reported`(_ isolation: Isolation) throws {
+  func `Damage two archives deep is reported`(_ isolation: Isolation) throws {
     let options = isolation.applied(to: ExtractionOptions())
     let error = #expect(throws: ArchiveError.self) {
       try ArchiveReader(bytes: archive(Self.bad)).tree(nested: .expand, options: options)
@@ -39,7 +39,7 @@ struct TreeNestedTests {
       ])
   }
 
-  /// A link that leads out is found when everything else of its archive is in place.
+  /// A link that leads out is detected once everything else in its archive is in place.
   @Test(arguments: Isolation.allCases)
   func `Nothing is left of an archive that is refused at its end`(_ isolation: Isolation) throws {
     let refused = Tar.archive(

@@ -19,7 +19,7 @@ struct TreeReadmeTests {
     #expect(readme.contains("```swift\n" + example + "\n```"))
   }
 
-  /// In a process of its own, for the working directory is everybody's.
+  /// In a process of its own, because the working directory is shared.
   @Test func `The example lists a directory that is only in an archive`() async {
     await #expect(processExitsWith: .success) {
       guard chdir(Repository.path("")) == 0 else { exit(1) }

@@ -6,13 +6,13 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// Where the system refuses a tree, the error says which call, and what to change.
+/// If the system refuses a tree, the error names the call, and says what to change.
 struct TreeRefusalTests {
-  /// The calls of a tree; their numbers are the same on all architectures but clone(2)'s.
+  /// The calls of a tree; their numbers are the same on all architectures, except clone(2)'s.
   static let calls: [(name: String, number: CInt, bits: UInt32)] = [
     ("fsopen", 430, 0), ("fsconfig", 431, 0), ("fsmount", 432, 0), ("move_mount", 429, 0),
     ("open_tree", 428, 0), ("mount_setattr", 442, 0),
-    // With CLONE_NEWUSER: what Debian's and Docker's hardening refuse to those who are not root.
+    // With CLONE_NEWUSER, which Debian's and Docker's hardening deny to other users than root.
     ("clone", cloneNumber, 0x1000_0000),
   ]
 
@@ -22,7 +22,7 @@ struct TreeRefusalTests {
   private static let cloneNumber: CInt = 220
   #endif
 
-  /// The result on a thread of its own, which gets EPERM for a call.
+  /// The result on a separate thread, which gets EPERM for a call.
   private func refusing<Result: Sendable>(
     _ number: CInt, _ bits: UInt32, _ body: @escaping @Sendable () -> Result
   ) async -> Result? {
@@ -54,7 +54,7 @@ struct TreeRefusalTests {
 
   /// As root, who may mount without a user namespace.
   @Test(.enabled(if: geteuid() == 0))
-  func `Who may mount gets a tree where user namespaces are refused`() async throws {
+  func `A process that may mount gets a tree even if user namespaces are refused`() async throws {
     let made = await refusing(Self.cloneNumber, 0x1000_0000) {
       let tree = try? ArchiveReader(bytes: Self.archive).tree()
       return (try? tree?.withPath(of: "a/b") { try Bytes(contentsOfFile: $0) }) == Bytes("content".utf8)

@@ -5,9 +5,9 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// A worker's tree is the one that this process makes.
+/// A tree read by a worker equals one read by this process.
 struct TreeSandboxTests {
-  /// All that can be seen of a tree, or its error.
+  /// Everything visible of a tree, or its error.
   private struct Seen: Equatable {
     var lines: [String] = []
     var entries: [ArchiveEntry] = []
@@ -28,7 +28,7 @@ struct TreeSandboxTests {
       }
     }
 
-    /// Each entry as it is in the tree, and how much else is there.
+    /// Each entry as it is in the tree, and the number of other files.
     private static func lines(_ tree: MemTree) throws -> [String] {
       let all = try tree.withPath { top in
         try FileManager.default.subpathsOfDirectory(atPath: top).count
@@ -41,7 +41,7 @@ struct TreeSandboxTests {
       var status = stat()
       try #require(path.withPlatformString { lstat($0, &status) } == 0)
       let kind = "\(entry.name) \(status.st_mode) \(status.st_nlink) "
-      // Without a time in the archive it is now's.
+      // Without a time in the archive it is the current time.
       let time = entry.modified == nil ? "" : "\(status.st_mtim.tv_sec).\(status.st_mtim.tv_nsec) "
       switch status.st_mode & S_IFMT {
       case S_IFREG:
@@ -53,7 +53,7 @@ struct TreeSandboxTests {
         var target = [CChar](repeating: 0, count: 4097)
         let count = path.withPlatformString { readlink($0, &target, target.count) }
         return kind + time + "\(target.prefix(count))"
-      // That of a directory without an entry of its own is now's.
+      // A directory without an entry of its own has the current time.
       default: return kind
       }
     }
@@ -84,7 +84,7 @@ struct TreeSandboxTests {
     Tar.entry("last", Bytes("last".utf8)))
 
   @Test(arguments: [ExtractionOptions.Duplicates.last, .first, .reject])
-  func `What cannot be made is told the same, and the rest is there`(
+  func `Entries that cannot be created are reported the same, and the rest is there`(
     _ duplicates: ExtractionOptions.Duplicates
   ) throws {
     for policy in [ExtractionOptions.ErrorPolicy.stop, .keepGoing] {

@@ -1,11 +1,11 @@
-// An optimised build has no @testable modules, and runs none of these.
+// Optimized builds have no @testable modules, and skip these tests.
 #if DEBUG
 import TestSupport
 import Testing
 
 @testable import MemArchive
 
-/// A tree that is finished asks for the deadline at each step.
+/// Finishing a tree checks the deadline at each step.
 struct TreeStepTests {
   private func writer(_ cancellation: Cancellation, _ archive: Bytes) throws -> TreeWriter {
     let context = ExtractionContext.stopped(by: cancellation)
@@ -20,7 +20,7 @@ struct TreeStepTests {
     Tar.entry("a", [1]) + Tar.entry("a", [2]), Tar.entry("a", [1]) + Tar.entry("b", type: "1", link: "a"),
     Tar.entry("l", type: "2", link: "x"),
   ])
-  func `What waits for the end is not done when the time is over`(_ entries: Bytes) throws {
+  func `Deferred work is not done after the deadline`(_ entries: Bytes) throws {
     let cancellation = Cancellation()
     let writer = try writer(cancellation, entries + Tar.end)
     cancellation.cancel()
@@ -28,7 +28,7 @@ struct TreeStepTests {
     #expect(error?.code == .cancelled)
   }
 
-  @Test func `Directories do not get their modes when the time is over`() throws {
+  @Test func `Directories do not get their modes after the deadline`() throws {
     let cancellation = Cancellation()
     let writer = try writer(cancellation, Tar.entry("d/", type: "5") + Tar.end)
     try writer.settle()

@@ -6,15 +6,15 @@ import TestSupport
 import Testing
 
 extension ExtractionContext {
-  /// A tree made in one of the ways.
+  /// A tree made by one of the methods.
   static func making(_ way: Hooks.MountMethod, _ options: ExtractionOptions = ExtractionOptions()) -> Self {
     Self(options, hooks: .init(mountMethod: way))
   }
 }
 
-/// Entries under their real names, whoever makes the file system.
+/// Entries under their real names, whichever process makes the file system.
 struct TreeTests {
-  /// The process's own mount takes a capability that only root has.
+  /// The process's own mount needs a capability that only root has.
   static let ways: [ExtractionContext.Hooks.MountMethod] = geteuid() == 0 ? [.helper, .own] : [.helper]
 
   @Test(arguments: ways)
@@ -90,7 +90,7 @@ struct TreeTests {
     #expect(access(path, R_OK) == -1)
   }
 
-  /// How many of this process's descriptors belong to the tree's file system.
+  /// The number of this process's descriptors in the tree's file system.
   private func mounts(like tree: MemTree) -> Int {
     var own = stat()
     guard fstat(tree.fileDescriptor.rawValue, &own) == 0 else { return -1 }
@@ -117,7 +117,7 @@ struct TreeTests {
     let tree = try ArchiveReader(bytes: Tar.archive(Tar.entry("etc/passwd", Bytes("mine".utf8)))).tree()
     try tree.withPath(of: "etc/passwd") { path throws in
       #expect(try Bytes(contentsOfFile: path) == Bytes("mine".utf8))
-      // The mount has no place, so there is no real path; what must not come is /etc/passwd.
+      // The mount has no mount point, so there is no real path; the result must not be /etc/passwd.
       let resolved = realpath(path, nil).map { String(cString: $0) }
       #expect(resolved == nil)
     }
@@ -138,7 +138,7 @@ struct TreeTests {
     withExtendedLifetime(tree) {}
   }
 
-  @Test func `A selected link comes with what it leads to`() throws {
+  @Test func `A selected link comes with its target`() throws {
     let archive = Tar.archive(
       Tar.entry("d/file", Bytes("content".utf8)), Tar.entry("d/other", [1]),
       Tar.entry("way", type: "2", link: "d/file"), Tar.entry("link", type: "2", link: "way"),

@@ -3,11 +3,11 @@ import Testing
 
 import MemArchive
 
-/// Zip by its central directory, and what is left to libarchive because its headers contradict each other.
+/// Zip by its central directory, and zips left to libarchive because their headers contradict each other.
 struct ZipReaderTests {
   private let hello = Bytes("hello".utf8)
 
-  /// What an archive holds by one of the two engines.
+  /// An archive's content as read by one of the two engines.
   private struct Reading: Equatable {
     var entries: [String] = []
     var error: ArchiveError.Code?
@@ -38,7 +38,7 @@ struct ZipReaderTests {
   }
 
   @Test(arguments: Isolation.allCases)
-  func `Names that differ in the two headers are both told, and libarchive reads`(_ isolation: Isolation)
+  func `Names that differ in the two headers are both reported, and libarchive reads`(_ isolation: Isolation)
     throws
   {
     let files = try ArchiveReader(
@@ -59,7 +59,7 @@ struct ZipReaderTests {
   }
 
   @Test(arguments: Isolation.allCases)
-  func `A wrong count in the end record is told`(_ isolation: Isolation) throws {
+  func `A wrong count in the end record is reported`(_ isolation: Isolation) throws {
     let files = try ArchiveReader(
       bytes: Zip.archive(.init("a", hello), .init("b", hello), counting: 1)
     ).extract(options: isolation.applied())
@@ -68,7 +68,7 @@ struct ZipReaderTests {
   }
 
   @Test(arguments: Isolation.allCases)
-  func `The comment on an entry is given`(_ isolation: Isolation) throws {
+  func `The comment on an entry is returned`(_ isolation: Isolation) throws {
     let entries = try ArchiveReader(
       bytes: Zip.archive(.init("a", hello, comment: "what it is"), .init("b", hello))
     ).entries(options: isolation.applied())
@@ -85,7 +85,7 @@ struct ZipReaderTests {
   }
 
   @Test(arguments: Isolation.allCases)
-  func `Behind 100 bytes a zip64 is found too`(_ isolation: Isolation) throws {
+  func `A zip64 is found after 100 bytes too`(_ isolation: Isolation) throws {
     let bytes = try Fixture.bytes("zip-zip64.zip")
     let files = try ArchiveReader(bytes: Bytes(repeating: 0x41, count: 100) + bytes).extract(
       options: isolation.applied())
@@ -94,7 +94,7 @@ struct ZipReaderTests {
   }
 
   @Test(arguments: Isolation.allCases)
-  func `Attributes do not turn content into nothing`(_ isolation: Isolation) throws {
+  func `Attributes do not discard content`(_ isolation: Isolation) throws {
     let files = try ArchiveReader(
       bytes: Zip.archive(
         .init("fifo", hello, attributes: 0o010600 << 16),
@@ -119,7 +119,7 @@ struct ZipReaderTests {
   }
 
   @Test(arguments: Isolation.allCases)
-  func `A byte that is wrong in stored content is found out`(_ isolation: Isolation) throws {
+  func `A wrong byte in stored content is detected`(_ isolation: Isolation) throws {
     var bytes = Zip.archive(.init("a", hello), .init("b", hello))
     bytes[31] ^= 1
     let files = try ArchiveReader(bytes: bytes).extract(
@@ -129,7 +129,9 @@ struct ZipReaderTests {
   }
 
   @Test(arguments: Isolation.allCases)
-  func `Two entries over one content are left to libarchive, with a note`(_ isolation: Isolation) throws {
+  func `Two entries with the same content are left to libarchive, with a warning`(_ isolation: Isolation)
+    throws
+  {
     var bytes = Zip.archive(.init("a", hello), .init("a", hello))
     // The second central header's offset, in the last four bytes before its name.
     let end = bytes.count - 22
@@ -140,7 +142,7 @@ struct ZipReaderTests {
   }
 
   @Test(arguments: Isolation.allCases)
-  func `Two thousand entries over one body are no more than that body`(_ isolation: Isolation) throws {
+  func `Two thousand entries over one body yield no more than that body`(_ isolation: Isolation) throws {
     let one = Zip.archive(.init("a", Bytes(repeating: 1, count: 10_000)))
     let local = one.count - 22 - 47
     let record = Bytes(one[local..<local + 47])

@@ -3,18 +3,18 @@ internal import CLZMA
 
 /// One block of an xz stream (The .xz File Format, 3) and its decoder, which verifies the block's check.
 @safe final class XZBlock: @unchecked Sendable {
-  /// The content that it holds and the packed bytes that follow its header, where the header says both.
+  /// The sizes of its content and of the packed bytes after its header, if the header states both.
   let sizes: (content: Int, packed: Int)?
-  /// What decoding takes besides packed bytes and content, in bytes.
+  /// Bytes of memory that decoding takes besides packed bytes and content.
   let memory: Int
   private let block: UnsafeMutablePointer<clzma_block>
 
-  /// What one decoder may take: the dictionary of `xz -9` has 64 MiB, the largest that 32 bits can ask for 4 GiB.
+  /// Upper bound of one decoder's memory: the dictionary of `xz -9` is 64 MiB, and the largest possible one 4 GiB.
   static let mostMemory: UInt64 = 1 << 30
 
   enum Failure: Error { case status(lzma_ret) }
 
-  /// - Parameter header: All of the block's header.
+  /// - Parameter header: The block's complete header.
   init(header: RawSpan, check: lzma_check) throws(Failure) {
     var status = LZMA_OK
     let block = unsafe header.withUnsafeBytes { header in
@@ -36,7 +36,7 @@ internal import CLZMA
 
   deinit { unsafe clzma_destroy_block(block) }
 
-  /// What one step of decoding came to.
+  /// The result of one decoding step.
   struct Step {
     let used: Int
     let produced: Int
@@ -55,7 +55,7 @@ internal import CLZMA
     return Step(used: packed.count - left, produced: output.count - free, status: status)
   }
 
-  /// Notes the block's real sizes for comparison with the stream's index (4.3). The block has ended.
+  /// Records the sizes of a block that has ended, for comparison with the stream's index (4.3).
   func append(to index: OpaquePointer) -> lzma_ret {
     unsafe lzma_index_hash_append(
       index, clzma_unpadded_size(block), block.pointee.block.uncompressed_size)

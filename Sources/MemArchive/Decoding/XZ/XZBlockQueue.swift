@@ -1,8 +1,7 @@
 #if FastDecoders
 internal import CLZMA
 
-/// Blocks that threads decode each for itself, and that are given out in their order. Used by one thread, which reads the
-/// stream that they are of.
+/// Blocks that are decoded by several threads and returned in order. Used by one thread, which reads their stream.
 final class XZBlockQueue {
   private let threads: Int
   private let desk = XZBlockDesk()
@@ -11,7 +10,7 @@ final class XZBlockQueue {
   private var group = ThreadGroup()
   private var started = 0
 
-  /// What all blocks may take together, in bytes; one that takes more by itself is not for the queue.
+  /// Upper bound of the memory of all blocks together, in bytes; a block that needs more is not queued.
   private static let mostMemory = 256 << 20
 
   init(threads: Int) { self.threads = threads }
@@ -25,7 +24,7 @@ final class XZBlockQueue {
 
   enum Admission { case taken, later, never }
 
-  /// Takes a block; `later` where there is no room now, `never` where whoever reads has to decode it.
+  /// Queues a block; `later` if there is no room now, `never` if the reading thread has to decode it.
   func take(_ block: XZBlock) -> Admission {
     guard threads > 1, let sizes = block.sizes, sizes.content >= 1 << 20 else { return .never }
     let (size, overflow) = sizes.content.addingReportingOverflow(sizes.packed)
@@ -40,17 +39,17 @@ final class XZBlockQueue {
     return .taken
   }
 
-  /// One more thread for one more block, until there are enough; false where none can be had at all.
+  /// Starts another thread for another block, up to the maximum; false if there is no thread at all.
   private func startThread() -> Bool {
     guard started < min(threads, jobs.count + 1) else { return true }
     if (try? group.start { [desk] in desk.decodeAll() }) != nil { started += 1 }
     return started > 0
   }
 
-  /// How many bytes the last block has still to be given.
+  /// The number of bytes that the last block still needs.
   var missing: Int { jobs.last?.missing ?? 0 }
 
-  /// Gives the last block its next bytes; none where no more follow.
+  /// Gives the last block its next bytes; none if no more follow.
   func feed(_ bytes: RawSpan) {
     if let job = jobs.last { desk.feed(job, bytes) }
   }
@@ -58,12 +57,12 @@ final class XZBlockQueue {
   enum Output {
     case bytes(Int)
     case nothingYet
-    /// The first block was given out, all of it, and is gone.
+    /// The first block was returned completely, and removed.
     case ended(XZBlock)
     case failed(lzma_ret)
   }
 
-  /// Gives out what there is of the first block.
+  /// Returns available content of the first block.
   func takeFirst(into buffer: inout MutableRawSpan) -> Output {
     guard let job = jobs.first else { return .nothingYet }
     let (produced, status) = desk.state(of: job)
@@ -85,18 +84,18 @@ final class XZBlockQueue {
   }
 }
 
-/// One block with room for all of it; room costs nothing before something is put there.
+/// One block with address space for all of it, which takes no memory until it is filled.
 @safe private final class XZBlockJob: @unchecked Sendable {
   let block: XZBlock
   let cost: Int
   let packed: UnsafeMutableRawBufferPointer
   let content: UnsafeMutableRawBufferPointer
-  // Guarded by the desk's monitor; `received` is written by who reads the stream alone, which may look at it without.
+  // Guarded by the shared monitor; `received` is written only by the reading thread, which may read it without locking.
   fileprivate(set) var received = 0
   fileprivate(set) var isAllReceived = false
   fileprivate(set) var produced = 0
   fileprivate(set) var status: lzma_ret?
-  // Who reads the stream has this to itself.
+  // Used only by the reading thread.
   private(set) var taken = 0
 
   init(_ block: XZBlock, _ sizes: (content: Int, packed: Int), cost: Int) {
@@ -123,17 +122,17 @@ final class XZBlockQueue {
   }
 }
 
-/// What the thread that reads and those that decode share.
+/// State shared by the reading thread and the decoding threads.
 private final class XZBlockDesk: @unchecked Sendable {
   private let monitor = ConditionLock()
   // Guarded by the monitor.
   private var waiting: [XZBlockJob] = []
   private var isEnded = false
 
-  /// What a thread decodes before it says so, in bytes.
+  /// The number of bytes that a thread decodes before it reports them.
   private static let step = 256 << 10
 
-  /// Lets the threads end.
+  /// Makes the threads end.
   func end() {
     monitor.locked {
       isEnded = true
@@ -168,7 +167,7 @@ private final class XZBlockDesk: @unchecked Sendable {
     monitor.locked { while job.produced == job.taken, job.status == nil { monitor.wait() } }
   }
 
-  /// Decodes one block after another until nobody wants any.
+  /// Decodes one block after another until the queue ends.
   func decodeAll() {
     while let job = nextJob() { decode(job) }
   }
@@ -190,21 +189,21 @@ private final class XZBlockDesk: @unchecked Sendable {
         into: UnsafeMutableRawBufferPointer(rebasing: job.content[produced..<produced + room]))
       used += step.used
       produced += step.produced
-      // liblzma calls it an error when it is given nothing to do twice; before the end it is none.
+      // liblzma reports an error if it is twice given nothing to do, which is not an error before the end.
       let isIdle = step.status == LZMA_BUF_ERROR && !isAll
       needsInput = isIdle || step.produced < room
-      let goesOn = isIdle || step.status == LZMA_OK
+      let continues = isIdle || step.status == LZMA_OK
       monitor.locked {
         job.produced = produced
-        if !goesOn { job.status = step.status }
+        if !continues { job.status = step.status }
         monitor.notifyAll()
       }
-      if !goesOn { return }
+      if !continues { return }
     }
   }
 
-  /// How much of the packed bytes is there, more than `count` where that is given and more are to come; nil where nobody
-  /// wants the block any more.
+  /// The number of packed bytes available, more than `count` if that is given and more will follow; nil if the block is no
+  /// longer wanted.
   private func input(of job: XZBlockJob, after count: Int?) -> (received: Int, isAll: Bool)? {
     monitor.locked {
       while !isEnded, let count, job.received <= count, !job.isAllReceived { monitor.wait() }

@@ -2,15 +2,15 @@
 internal import CLZMA
 
 /// Decodes .xz, one stream or several (The .xz File Format, 1.2.1), by liblzma's decoders for its parts, which verify every
-/// check and index. Blocks whose headers say their sizes, as `xz -T2` writes them, are decoded on several threads.
+/// check and index. Blocks whose headers state their sizes, as `xz -T2` writes them, are decoded on several threads.
 ///
-/// liblzma's own threaded decoder ends its threads and starts others as blocks come, which a locked worker cannot.
+/// liblzma's own threaded decoder ends threads and starts others between blocks, which a locked-in worker cannot.
 @safe final class XZDecoder: ByteSource {
   /// What comes next in the stream.
   private enum Part {
     case header
     case block
-    /// A block whose header was read; on this thread it is being decoded.
+    /// A block whose header has been read, and which this thread decodes.
     case content(XZBlock, isHere: Bool)
     case index
     case footer
@@ -24,7 +24,7 @@ internal import CLZMA
   private var flags = lzma_stream_flags()
   private let index: OpaquePointer
   private let queue: XZBlockQueue
-  /// Kept until all that came before was given out.
+  /// An error, kept until all content before it has been returned.
   private var failure: ArchiveError?
 
   init(_ upstream: any ByteSource, threads: Int) throws(ArchiveError) {
@@ -46,7 +46,7 @@ internal import CLZMA
       case .bytes(let count): return count
       case .ended(let block): note(unsafe block.append(to: index))
       case .failed(let status):
-        // A block that ends too early does so because reading failed, where it did.
+        // If reading failed, that is why a block ends too early.
         let error = ArchiveError.lzma(status, .xz)
         throw status == LZMA_BUF_ERROR ? failure ?? error : error
       case .nothingYet:
@@ -67,7 +67,7 @@ internal import CLZMA
     if status != LZMA_OK, failure == nil { failure = .lzma(status, .xz) }
   }
 
-  /// Runs one step; what it throws is kept.
+  /// Runs one step, and keeps the error that it throws.
   private func keepingFailure<Result>(_ body: () throws(ArchiveError) -> Result) -> Result? {
     do throws(ArchiveError) { return try body() } catch {
       failure = failure ?? error
@@ -75,9 +75,9 @@ internal import CLZMA
     }
   }
 
-  // MARK: Ahead of what is given out
+  // MARK: Reading ahead
 
-  /// Gives threads something to do; false where that has to wait.
+  /// Gives work to threads; false if that has to wait.
   private func readAhead() -> Bool {
     if queue.missing > 0 {
       let count = keepingFailure { () throws(ArchiveError) in
@@ -105,9 +105,9 @@ internal import CLZMA
     }
   }
 
-  // MARK: In step with what is given out
+  // MARK: Decoding on this thread
 
-  /// Goes on by one part, or a piece of a block's content. All earlier blocks were given out.
+  /// Proceeds by one part, or a piece of a block's content. All earlier blocks have been returned.
   private func advance(into buffer: inout MutableRawSpan) -> Int {
     do throws(ArchiveError) {
       switch part {
@@ -141,17 +141,17 @@ internal import CLZMA
         unsafe lzma_stream_header_decode(&flags, $0.baseAddress?.assumingMemoryBound(to: UInt8.self))
       }
     }
-    // Behind a stream, what is no header is damage.
+    // Anything but a header after a stream is damage.
     try check(status == LZMA_FORMAT_ERROR && !isFirst ? LZMA_DATA_ERROR : status)
     guard lzma_check_is_supported(flags.check) != 0 else { throw .lzma(LZMA_UNSUPPORTED_CHECK, .xz) }
     input.drop(Int(LZMA_STREAM_HEADER_SIZE))
     isFirst = false
-    // Memory that it has already is used again.
+    // Reuses the memory that it already has.
     guard unsafe lzma_index_hash_init(index, nil) != nil else { throw .lzma(LZMA_MEM_ERROR, .xz) }
     part = .block
   }
 
-  /// 3.1; false where the index follows instead.
+  /// 3.1; false if the index follows instead.
   private func readBlockHeader() throws(ArchiveError) -> Bool {
     try require(1)
     guard input[0] != 0 else { return false }
@@ -190,7 +190,7 @@ internal import CLZMA
     return step.produced
   }
 
-  /// 4: the sizes of all blocks, compared with what they were.
+  /// 4: the sizes of all blocks, compared with the actual ones.
   private func readIndex() throws(ArchiveError) {
     try require(1)
     var used = 0

@@ -6,7 +6,7 @@ internal import SystemPackage
 /// The owner of one `struct archive` (libarchive(3)) and of the source that it reads through callbacks.
 ///
 /// No other code sees the C object. An error that the source throws inside a callback is kept and thrown by the call
-/// that caused it; libarchive's own statuses become errors in `outcome`, the one ladder for all calls.
+/// that caused it; `outcome` alone turns libarchive's own statuses into errors.
 @safe final class ArchiveHandle {
   /// Large enough to make system calls rare, small enough to stay in the second-level cache.
   private static let blockSize = 256 << 10
@@ -15,13 +15,13 @@ internal import SystemPackage
   private let source: any ByteSource
   private let block: UnsafeMutableRawBufferPointer
   private let convertsNames: Bool
-  /// What the source gave libarchive, or libarchive skipped of it.
+  /// Bytes that libarchive has read from the source, or skipped.
   private var bytesDelivered: Int64 = 0
   private var lastBlock = unsafe UnsafeRawBufferPointer(start: nil, count: 0)
   /// What `readData` has still to give of libarchive's last block.
   private var unread = unsafe UnsafeRawBufferPointer(start: nil, count: 0)
   private var sourceFailure: ArchiveError?
-  /// Looked at before each block that is read: libarchive skips entries without coming back.
+  /// Checked before each block is read: libarchive skips whole entries in one call.
   private let cancellation: Cancellation?
   /// Whether libarchive has asked for more bytes than there are.
   private(set) var sourceEnded = false
@@ -45,9 +45,9 @@ internal import SystemPackage
     unsafe block.deallocate()
   }
 
-  /// A reader of entries. Formats are registered one by one: what is not named here cannot be reached by any archive.
+  /// A reader of entries. Formats are registered one by one: no archive can reach a reader that is not named here.
   ///
-  /// - Parameter head: the first bytes, which tell how names are stored.
+  /// - Parameter head: The first bytes, which show how names are stored.
   static func entries(
     of source: any ByteSource, head: [UInt8], formats: ArchiveFormats, in context: ExtractionContext
   ) throws(ArchiveError) -> ArchiveHandle {
@@ -65,7 +65,7 @@ internal import SystemPackage
     return handle
   }
 
-  /// What each format is registered by. mtree is not among them: a listing, which can open the files that it names.
+  /// The function that registers each format. mtree is left out: it is a listing, whose reader can open the files it names.
   private static var registrations: [(ArchiveFormats, (OpaquePointer) -> Void)] {
     unsafe [
       (.tar, { unsafe archive_read_support_format_tar($0) }),
@@ -80,20 +80,20 @@ internal import SystemPackage
       (.iso9660, { unsafe archive_read_support_format_iso9660($0) }),
       (.xar, { unsafe archive_read_support_format_xar($0) }),
       (.warc, { unsafe archive_read_support_format_warc($0) }),
-      // Takes what has no byte at all.
+      // Accepts empty content.
       ([], { unsafe archive_read_support_format_empty($0) }),
     ]
   }
 
-  /// A reader that takes one compression off `source`. The filter is set, not bid for: libarchive would otherwise
-  /// go on and peel whatever lies beneath, with its own decoders.
+  /// A reader that decodes one compression layer of `source`. The filter is set rather than chosen by bidding: otherwise
+  /// libarchive would go on and decode the layers beneath with its own decoders.
   static func filter(_ filter: Filter, of source: any ByteSource) throws(ArchiveError) -> ArchiveHandle {
     let handle = try ArchiveHandle(source)
     let archive = unsafe handle.archive
     unsafe archive_read_support_format_raw(archive)
     unsafe archive_read_support_format_empty(archive)
     if filter == .compress {
-      // libarchive before 3.8.8: set without a bid, this filter reads from a source that is not there yet, and crashes.
+      // libarchive before 3.8.8: set without bidding, this filter reads from a source that does not exist yet, and crashes.
       unsafe archive_read_support_filter_compress(archive)
     } else {
       _ = try handle.outcome(
@@ -101,8 +101,7 @@ internal import SystemPackage
         call: "archive_read_append_filter")
     }
     try handle.open()
-    // The "empty" format claims whatever gives no byte, a decoder that failed at its first one too; what failed has
-    // left its text.
+    // The "empty" format also accepts a decoder that failed before its first byte; such a failure has left its text.
     if unsafe archive_error_string(archive) != nil { throw handle.error("archive_read_open1") }
     return handle
   }
@@ -139,7 +138,7 @@ internal import SystemPackage
 
   // MARK: Callbacks
 
-  /// Bytes that stay until the next call: the source's own where it lends some.
+  /// Bytes that stay valid until the next call: the source's own if it lends some.
   private func nextBlock(_ start: inout UnsafeRawPointer?) -> la_ssize_t {
     defer { Self.forgetFailure() }
     do throws(ArchiveError) {
@@ -185,7 +184,7 @@ internal import SystemPackage
   }
 
   private func fail(_ error: ArchiveError) -> la_ssize_t {
-    // libarchive is told nothing: the error itself is thrown by the call that led here.
+    // The call that led here throws the error; libarchive needs no text.
     sourceFailure = error
     return la_ssize_t(ARCHIVE_FATAL)
   }
@@ -215,7 +214,7 @@ internal import SystemPackage
     }
   }
 
-  /// Whether this is one of the tables that ar keeps among its members, and ar(1) never shows.
+  /// Whether this is one of the tables that ar stores as members, and that ar(1) never shows.
   private func isTable(_ name: [UInt8]) -> Bool {
     guard unsafe archive_format(archive) & ARCHIVE_FORMAT_BASE_MASK == ARCHIVE_FORMAT_AR else { return false }
     return ["/", "//", "/SYM64/", "__.SYMDEF", "__.SYMDEF SORTED"].contains { name.elementsEqual($0.utf8) }
@@ -235,10 +234,10 @@ internal import SystemPackage
       let status = unsafe archive_read_data_block(archive, &start, &count, &offset)
       switch try outcome(of: status, call: "archive_read_data_block") {
       case .end:
-        // Behind the last block there may be a hole up to the declared size; some readers put nonsense here instead.
+        // After the last block there may be a hole up to the declared size; some readers return nonsense here instead.
         return offset == declared ? max(end, offset) : end
       case .warning(let text):
-        // zip reports a wrong checksum or size this way, after all data was delivered.
+        // zip reports a wrong checksum or size this way, after it has delivered all data.
         throw .corrupt(text, call: "archive_read_data_block")
       case .ok:
         guard let start = unsafe start, count > 0 else { continue }
@@ -272,7 +271,7 @@ internal import SystemPackage
     return count
   }
 
-  /// Whether all bytes of the source have been used; to be asked at the end of the content.
+  /// Whether all bytes of the source have been used; to be called at the end of the content.
   func hasUsedSource() throws(ArchiveError) -> Bool {
     guard unsafe archive_filter_bytes(archive, -1) == bytesDelivered else { return false }
     if sourceEnded { return true }
@@ -280,12 +279,12 @@ internal import SystemPackage
     return unsafe nextBlock(&start) == 0
   }
 
-  /// Whether anything but padding follows the archive's end, where its format has one: tar and cpio, which writers pad with
-  /// zeros. To be asked there; reads what is left.
+  /// Whether anything but padding follows the end of the archive, for formats that have one: tar and cpio, which writers pad
+  /// with zeros. To be called at the end; reads the rest.
   func hasDataAfterEnd() throws(ArchiveError) -> Bool {
     let format = unsafe archive_format(archive) & ARCHIVE_FORMAT_BASE_MASK
     guard format == ARCHIVE_FORMAT_TAR || format == ARCHIVE_FORMAT_CPIO else { return false }
-    // They go through the source from the first byte to the last.
+    // These formats read the source from the first byte to the last.
     let unused = bytesDelivered - (unsafe archive_filter_bytes(archive, -1))
     guard unsafe UnsafeRawBufferPointer(rebasing: lastBlock.suffix(max(0, Int(unused)))).bytes.isZero else {
       return true
@@ -315,7 +314,7 @@ internal import SystemPackage
     case end
   }
 
-  /// libarchive's ladder: EOF ends, WARN is a note, RETRY and FAILED lose this entry, FATAL ends the reading.
+  /// libarchive's statuses: EOF ends, WARN is a note, RETRY and FAILED lose this entry, FATAL ends the reading.
   private func outcome(of status: CInt, call: String) throws(ArchiveError) -> Outcome {
     if let sourceFailure {
       isExhausted = true
@@ -331,11 +330,11 @@ internal import SystemPackage
     }
   }
 
-  /// Whether reading cannot go on: every status below FAILED, and RETRY, which here means that headers are
-  /// garbage from now on.
+  /// Whether reading cannot continue: every status below FAILED, and RETRY, which here means that all further headers are
+  /// garbage.
   private(set) var isExhausted = false
 
-  /// The text of the last failure; libarchive leaves it NULL at times.
+  /// The text of the last failure, which libarchive sometimes leaves NULL.
   private var text: String {
     unsafe archive_error_string(archive).map { unsafe String(cString: $0) }
       ?? "the archive contradicts its format"
@@ -383,7 +382,7 @@ internal import SystemPackage
     return try body()
   }
 
-  /// libarchive ends the process ("Fatal Internal Error") where a name cannot be converted while errno(3) says ENOMEM,
-  /// whoever left that there: a refused huge folio of ours, for one. To be called before it looks at names.
+  /// libarchive ends the process ("Fatal Internal Error") if a name cannot be converted while errno(3) is ENOMEM,
+  /// whatever set it, such as a refused huge folio of ours. To be called before libarchive converts names.
   private static func forgetFailure() { errno = 0 }
 }

@@ -1,21 +1,21 @@
-/// Follows a cpio archive with sums ("070702", cpio(5), "New CRC Format") on its way to libarchive, which (in all versions,
-/// to 3.8.9) neither looks at them nor minds where an entry ends elsewhere than its header says.
+/// Verifies a cpio archive with checksums ("070702", cpio(5), "New CRC Format") while libarchive reads it, which (in all
+/// versions up to 3.8.9) ignores both the checksums and an entry that does not end where its header says.
 final class CpioChecksums: ByteSource {
   private enum Part { case header, name, content, padding, nothing }
 
   private let upstream: any ByteSource
   private var part = Part.header
-  /// The header at hand, then the beginning of its name.
+  /// The current header, then the beginning of its name.
   private var collected: [UInt8] = []
-  /// How much of the part is still to come.
+  /// The number of bytes left in the current part.
   private var rest = CpioChecksums.headerSize
   private var size: UInt64 = 0
   private var wanted: UInt32?
   private var sum: UInt32 = 0
   private var position = 0
-  /// The positions of entries with another sum, in their order; those that were passed are forgotten.
+  /// The positions of entries with a wrong checksum, in order, without those already passed.
   private var wrong: ArraySlice<Int> = []
-  /// Whether no header was where one had to be.
+  /// Whether a header was missing.
   private(set) var isLost = false
 
   private static let headerSize: UInt64 = 110
@@ -23,7 +23,7 @@ final class CpioChecksums: ByteSource {
 
   init(_ upstream: any ByteSource) { self.upstream = upstream }
 
-  /// Whether an archive that begins like this has sums.
+  /// Whether an archive that begins with these bytes has checksums.
   static func areIn(_ head: [UInt8]) -> Bool { head.starts(with: "070702".utf8) }
 
   var progress: SourceProgress { upstream.progress }
@@ -34,14 +34,14 @@ final class CpioChecksums: ByteSource {
     return count
   }
 
-  /// Throws where the content that stands at `position` among all entries has another sum than its header says; to be
-  /// called when it has been read.
+  /// Throws if the content of the entry at `position` does not have its header's checksum; to be called after it has been
+  /// read.
   func check(at position: Int) throws(ArchiveError) {
     forget(before: position)
     if wrong.first == position { throw .corrupt("the content's sum is not the one that its header says") }
   }
 
-  /// Entries in front of this one are not asked for any more.
+  /// Forgets entries before this one.
   func forget(before position: Int) { wrong = wrong.drop { $0 < position } }
 
   private func follow(_ bytes: UnsafeRawBufferPointer) {
@@ -62,7 +62,7 @@ final class CpioChecksums: ByteSource {
     }
   }
 
-  /// Goes to the next part.
+  /// Proceeds to the next part.
   private func advance() {
     switch part {
     case .header:
@@ -96,10 +96,10 @@ final class CpioChecksums: ByteSource {
       return false
     }
     self.size = UInt64(size)
-    // Links, but for the last one, have no content, and symbolic links no sum.
+    // All hard links but the last have no content, and symbolic links have no checksum.
     let isSummed = Self.areIn(collected) && mode & 0o170000 == 0o100000 && size > 0
     wanted = isSummed ? sum : nil
-    // The header and the name together are a multiple of four bytes.
+    // Header and name together are padded to a multiple of four bytes.
     rest = UInt64(nameSize) + (4 - (Self.headerSize + UInt64(nameSize)) % 4) % 4
     return true
   }

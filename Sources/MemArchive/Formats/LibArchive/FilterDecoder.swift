@@ -1,6 +1,6 @@
 internal import CLibArchive
 
-/// Takes one compression off a source by libarchive's filter.
+/// Decodes one compression layer by libarchive's filter.
 final class FilterDecoder: ByteSource {
   private let filter: Filter
   private let upstream: any ByteSource
@@ -12,7 +12,7 @@ final class FilterDecoder: ByteSource {
     self.upstream = upstream
     do {
       handle = try ArchiveHandle.filter(filter, of: upstream)
-      // The one "entry" of the raw format; none when the decoded content is empty.
+      // The only "entry" of the raw format; there is none if the decoded content is empty.
       atEnd = try handle.nextHeader() == nil
     } catch {
       throw Self.explained(error, filter)
@@ -26,10 +26,10 @@ final class FilterDecoder: ByteSource {
     do throws(ArchiveError) {
       let count = try handle.readData(into: &buffer)
       atEnd = count == 0
-      // libarchive before 3.7.3: where 64 KiB of content end with a member, and a block of input just before its end marker,
-      // it takes the member's end for the stream's, and checks nothing.
+      // libarchive before 3.7.3: if 64 KiB of content end with a member, and a block of input just before its end marker,
+      // it takes the end of the member for the end of the stream, and checks nothing.
       if atEnd, filter == .lzip, try !handle.hasUsedSource() {
-        throw ArchiveError.corrupt("the lzip stream goes on behind the end that was found")
+        throw ArchiveError.corrupt("the lzip stream continues after the end that was found")
       }
       return count
     } catch {
@@ -37,7 +37,7 @@ final class FilterDecoder: ByteSource {
     }
   }
 
-  /// The filter was recognized, so content that libarchive does not recognize is damaged.
+  /// The filter was recognized before, so content that libarchive does not recognize is damaged.
   private static func explained(_ error: ArchiveError, _ filter: Filter) -> ArchiveError {
     guard error.code == .unrecognizedFormat else { return error }
     return .corrupt("the \(filter) stream is damaged at its beginning", call: error.call)

@@ -2,7 +2,7 @@ internal import CLibArchive
 internal import Glibc
 
 extension Header {
-  /// Copies an entry's header out of the C object.
+  /// Copies an entry's header from the C object.
   init(_ entry: OpaquePointer, isTar: Bool, warning: String?) {
     let hardlink = unsafe Self.bytes(archive_entry_hardlink(entry))
     name = unsafe Self.bytes(archive_entry_pathname(entry))
@@ -21,12 +21,12 @@ extension Header {
     linkCount = unsafe max(1, Int(archive_entry_nlink(entry)))
     isEncrypted = unsafe archive_entry_is_encrypted(entry) > 0
     details = unsafe Self.details(entry)
-    // In the locale that keeps raw bytes, every name outside ASCII draws this note.
+    // In the locale that keeps raw bytes, every non-ASCII name causes this note.
     self.warning = warning.flatMap { $0.contains("can't be converted") ? nil : $0 }
   }
 
-  /// libarchive (all versions, to 3.8.9) splits pax's "-1.5" into -1 s and 5e8 ns, which would be half a second before 1970
-  /// and not one and a half.
+  /// libarchive (all versions up to 3.8.9) splits pax's "-1.5" into -1 s and 5e8 ns, which is half a second before 1970
+  /// instead of one and a half.
   private static func time(_ seconds: time_t, _ nanoseconds: Int, isTar: Bool) -> ArchiveEntry.Time {
     isTar && seconds < 0 && nanoseconds > 0
       ? ArchiveEntry.Time(seconds: Int64(seconds) - 1, nanoseconds: 1_000_000_000 - nanoseconds)
@@ -46,12 +46,12 @@ extension Header {
     case S_IFSOCK: .socket
     case S_IFCHR: .character
     case S_IFBLK: .block
-    // Formats without types, and zip entries that name none, mean files.
+    // In formats without types, and for zip entries without one, it is a file.
     default: .file
     }
   }
 
-  /// What the archive says beyond the usual; nil when that is nothing.
+  /// The rarely used metadata; nil if there is none.
   private static func details(_ entry: OpaquePointer) -> ArchiveEntry.Details? {
     var details = ArchiveEntry.Details()
     if unsafe archive_entry_atime_is_set(entry) != 0 {
@@ -65,7 +65,7 @@ extension Header {
       details.created = unsafe time(
         archive_entry_birthtime(entry), archive_entry_birthtime_nsec(entry), isTar: false)
     }
-    // Whether a format has owners cannot be asked; without them they read as root's.
+    // libarchive does not say whether a format has owners; if not, they read as root's.
     let (user, group) = unsafe (archive_entry_uid(entry), archive_entry_gid(entry))
     details.user = unsafe bytes(archive_entry_uname(entry)).flatMap { $0.isEmpty ? nil : EntryName.key($0) }
     details.group = unsafe bytes(archive_entry_gname(entry)).flatMap { $0.isEmpty ? nil : EntryName.key($0) }

@@ -1,6 +1,6 @@
-/// The entries of an archive as libarchive reads them, and what has to be added to that.
+/// The entries of an archive as libarchive reads them, with workarounds for its defects.
 ///
-/// Each addition says which versions of libarchive it is for, and `LibArchiveFaultTests` tell when it can go.
+/// Each workaround says which versions of libarchive need it, and `LibArchiveFaultTests` shows when it can be removed.
 final class LibArchiveReader: EntryParser {
   private let handle: ArchiveHandle
   private let content: any ByteSource
@@ -8,16 +8,16 @@ final class LibArchiveReader: EntryParser {
   private let warnings: WarningLog
   private let cancellation: Cancellation
   private let cpio: CpioChecksums?
-  /// By position; nil before the first entry.
+  /// The current entry's position; nil before the first entry.
   private var rarFiles: [RARHeaders.File]?
-  /// Whether it is a zip that is read by its local headers, where it does not end like one.
+  /// Whether it is a zip that is read by its local headers because it does not end like a zip.
   private let isZip: Bool
   private var position = -1
   private var isEmpty = true
   private var contradiction: String?
   private var isAtEnd = false
 
-  /// - Parameter formats: Those that the content is offered to.
+  /// - Parameter formats: The formats to try.
   init(
     _ content: any ByteSource, _ chain: FilterChain, formats: ArchiveFormats, in context: ExtractionContext,
     warnings: WarningLog
@@ -28,7 +28,7 @@ final class LibArchiveReader: EntryParser {
     cancellation = context.cancellation
     cpio = CpioChecksums.areIn(chain.head) ? CpioChecksums(content) : nil
     isZip = formats == .zip
-    // libarchive reads the directory at once, whatever is wrong with it.
+    // libarchive reads the whole directory at once, whatever is wrong with it.
     if isZip, let count = try ZipEnd.count(in: content) { try context.ledger.check(stated: UInt64(count)) }
     handle = try ArchiveHandle.entries(
       of: cpio ?? content, head: chain.head, formats: formats, in: context)
@@ -46,9 +46,9 @@ final class LibArchiveReader: EntryParser {
     }
     isEmpty = false
     if rarFiles == nil { rarFiles = try readRARFiles() }
-    // A 7z need not name its only entry. With a warning, it is libarchive that has no name for it.
+    // A 7z need not name its only entry. If there is a warning, libarchive could not convert the name.
     if header.name == nil, header.warning == nil { header.name = chain.nameOfNameless }
-    // All versions (to 3.8.9) tell that the zip's directory has another size or checksum than the local header, and go on by
+    // All versions (up to 3.8.9) warn if a zip's directory has another size or checksum than the local header, and then use
     // the local one.
     contradiction = header.warning.flatMap { $0.hasPrefix("Inconsistent") ? $0 : nil }
     if let rarFile {
@@ -61,7 +61,7 @@ final class LibArchiveReader: EntryParser {
   func forEachBlock(
     declared: Int64?, _ body: (RawSpan, Int64) throws(ArchiveError) -> Void
   ) throws(ArchiveError) -> Int64 {
-    // libarchive before 3.8 hands out what is encrypted as if it were not.
+    // libarchive before 3.8 returns encrypted content as if it were not encrypted.
     if rarFile?.isEncrypted == true {
       throw ArchiveError(
         .unsupportedFeature, "encrypted RAR 5 content is not decrypted",
@@ -95,23 +95,24 @@ final class LibArchiveReader: EntryParser {
 
   // MARK: The end
 
-  /// What no version of libarchive (to 3.8.9) says where an archive ends: that more was announced, or that more follows.
+  /// Reports at an archive's end what no version of libarchive (up to 3.8.9) does: that entries are missing, or that data
+  /// follows.
   private func checkEnd() throws(ArchiveError) {
     if cpio?.isLost == true { throw .corrupt("an entry of the cpio does not end where its header says") }
-    // What the local headers tell may not be all there was.
+    // The local headers may not show all entries.
     if isZip, try ZipEnd.count(in: content) == nil { throw .truncated("the zip has no end record") }
     if position == 0 { try checkEmptiness() }
-    // GNU tar and POSIX end with two blocks of zeros; without them, nobody can tell whether entries are missing.
+    // GNU tar and POSIX archives end with two blocks of zeros; without them, entries may be missing.
     if handle.isTar, handle.sourceEnded, !isEmpty { warnings.add("the end-of-archive marker is missing") }
     if handle.isTar, try ZipEnd.isAtEnd(of: content) {
       warnings.add("it ends like a zip archive: pin formats to .zip to read it as one")
     } else if try hasDataAfterEnd() {
-      warnings.add("data behind the end of the archive was ignored")
+      warnings.add("data after the end of the archive was ignored")
     }
   }
 
-  /// Throws where libarchive found no entry and the end of a zip counts some, or a 7z is longer than the header of an empty
-  /// one.
+  /// Throws if libarchive found no entries although the end of a zip counts some, or a 7z is longer than the header of an
+  /// empty one.
   private func checkEmptiness() throws(ArchiveError) {
     guard let content = content.seekable else { return }
     switch chain.format {
@@ -131,7 +132,7 @@ final class LibArchiveReader: EntryParser {
         return try !content.isZero(from: end)
       }
     } else if !chain.isCompressed {
-      // A pipe whose writer has more to say, later and to somebody else.
+      // The writer of a pipe may have more data, for another reader.
       return false
     }
     return try handle.hasDataAfterEnd()
@@ -139,7 +140,7 @@ final class LibArchiveReader: EntryParser {
 
   private static let sevenZipHeaderSize = 32
 
-  /// Where a 7z ends, by its signature header (7zFormat.txt, "SignatureHeader"); nil where that cannot be right.
+  /// Where a 7z ends, by its signature header (7zFormat.txt, "SignatureHeader"); nil if that is impossible.
   private static func sevenZipEnd(_ head: [UInt8]) -> Int64? {
     guard head.count >= sevenZipHeaderSize else { return nil }
     let (offset, size) = (head.little(UInt64.self, at: 12), head.little(UInt64.self, at: 20))

@@ -1,5 +1,5 @@
-/// What the headers of a RAR archive say of its files' content and libarchive does not look at: whether it is encrypted
-/// (RAR 5, before 3.8.0), and its checksum where it is stored (all versions, to 3.8.9).
+/// Facts about files in the headers of a RAR archive that libarchive ignores: whether content is encrypted (RAR 5, before
+/// 3.8.0), and the checksum of stored content (all versions up to 3.8.9).
 ///
 /// Sources: RAR 5.0 archive format, "General archive structure", "File header", "File encryption record", "File hash
 /// record"; technote.txt of RAR 4 for the older one.
@@ -8,7 +8,7 @@ struct RARHeaders {
     var isEncrypted = false
     /// The CRC-32 of the content.
     var checksum: UInt32?
-    /// Whether there is a BLAKE2sp hash instead, and the content is stored: nobody verifies it.
+    /// Whether stored content has a BLAKE2sp hash instead, which is not verified.
     var hasUnverifiedHash = false
   }
 
@@ -20,7 +20,7 @@ struct RARHeaders {
   /// The largest header that RAR 5 allows.
   private static let largestHeader = 2 << 20
 
-  /// Reads header after header, to the end or to the first that is none.
+  /// Reads headers up to the end or to the first invalid one.
   init(_ content: any SeekableSource, _ cancellation: Cancellation = Cancellation()) throws(ArchiveError) {
     self.content = content
     self.cancellation = cancellation
@@ -38,7 +38,7 @@ struct RARHeaders {
     }
   }
 
-  /// Where the archive begins: at the very front, or after a program that unpacks it.
+  /// Where the archive begins: at the start of the file, or after a program that unpacks it.
   private static func beginning(of content: any SeekableSource) throws(ArchiveError) -> Int64? {
     let mark: [UInt8] = [0x52, 0x61, 0x72, 0x21, 0x1A, 0x07]
     if try content.bytes(mark.count, at: 0) == mark { return 0 }
@@ -47,23 +47,23 @@ struct RARHeaders {
     return offset.map { Int64($0) }
   }
 
-  /// The parts of a file that lies in several volumes count as one; what the last part says holds for the whole.
-  private mutating func add(_ file: File, continues: Bool, goesOn: Bool) {
+  /// Adds a file, or a part of one that is split over several volumes: the parts count as one file, described by the last.
+  private mutating func add(_ file: File, isContinued: Bool, continuesLater: Bool) {
     var file = file
-    if goesOn { file.checksum = nil }
-    if continues, let first = files.popLast() { file.isEncrypted = file.isEncrypted || first.isEncrypted }
+    if continuesLater { file.checksum = nil }
+    if isContinued, let first = files.popLast() { file.isEncrypted = file.isEncrypted || first.isEncrypted }
     files.append(file)
   }
 
-  /// Where data of a declared size ends that begins at `start`, which is no further than the archive's end; beyond all archives
-  /// where it is longer than what is left, whatever 64 bits can say.
+  /// Where data of a declared size that begins at `start` ends; `start` is not beyond the archive's end. If the data is longer
+  /// than the rest of the archive, returns an offset beyond any archive rather than overflow.
   private func end(of size: UInt64, from start: Int64) -> Int64 {
     size <= UInt64(content.size - start) ? start + Int64(size) : .max
   }
 
   // MARK: RAR 5
 
-  /// Returns where the volume ends; beyond the end of the archive where that cannot be told.
+  /// Returns where the volume ends; an offset beyond the archive's end if that is unknown.
   private mutating func readVolume5(from start: Int64) throws(ArchiveError) -> Int64 {
     var offset = start
     while offset < content.size {
@@ -86,7 +86,7 @@ struct RARHeaders {
       switch type {
       case 2:
         let file = Self.file(header, position, extra: Int(size - extraSize))
-        add(file, continues: flags & 8 != 0, goesOn: flags & 16 != 0)
+        add(file, isContinued: flags & 8 != 0, continuesLater: flags & 16 != 0)
       // All headers after it are encrypted.
       case 4: return .max
       case 5: return offset
@@ -129,7 +129,7 @@ struct RARHeaders {
     return types
   }
 
-  /// A number of seven bits a byte, the lowest first; nil where it does not end.
+  /// A number with seven bits per byte, lowest first; nil if it does not end.
   private static func number(_ bytes: [UInt8], _ position: inout Int) -> UInt64? {
     var value: UInt64 = 0
     for shift in stride(from: UInt64(0), to: 63, by: 7) {
@@ -169,9 +169,9 @@ struct RARHeaders {
           guard header.count == 40 else { return .max }
           dataSize |= UInt64(header.little(UInt32.self, at: 32)) << 32
         }
-        // libarchive says itself that content is encrypted.
+        // libarchive itself reports encrypted content.
         let file = File(checksum: flags & 4 == 0 ? header.little(UInt32.self, at: 16) : nil)
-        add(file, continues: flags & 1 != 0, goesOn: flags & 2 != 0)
+        add(file, isContinued: flags & 1 != 0, continuesLater: flags & 2 != 0)
       default: break
       }
       guard size <= content.size - offset else { return .max }
@@ -182,7 +182,7 @@ struct RARHeaders {
   }
 }
 
-/// For a fuzzer: how many files these bytes speak of in headers of RAR; nil where none can be read.
+/// For a fuzzer: the number of files in these bytes' RAR headers; nil if no header can be read.
 package func rarFileCount(_ bytes: [UInt8]) -> Int? {
   (try? RARHeaders(MemorySource(bytes))).map { $0.files.count }
 }

@@ -1,11 +1,12 @@
-/// What a deflated entry of a zip inflates to; it has to end where its compressed bytes do. Serves one entry after another.
+/// The inflated content of a zip's deflated entry, which has to end where its compressed bytes do. Reused for one entry after
+/// another.
 final class DeflatedContent: ByteSource {
   private let source: SharedSource
   private let inflater: RawInflater
   private var start: Int64 = 0
   private var compressedSize: UInt64 = 0
   private var input: [UInt8] = []
-  /// What was read and not inflated yet.
+  /// Bytes read and not inflated yet.
   private var rest = 0..<0
   private var taken: UInt64 = 0
   private var used: Int64 = 0
@@ -26,7 +27,7 @@ final class DeflatedContent: ByteSource {
     ZipContentReader.reserve(compressedSize, in: &input)
   }
 
-  /// What came out before a failure is given first.
+  /// Returns content that precedes a failure first.
   func read(into buffer: inout MutableRawSpan) throws(ArchiveError) -> Int {
     while !isAtEnd {
       if let failure { throw failure }
@@ -35,7 +36,7 @@ final class DeflatedContent: ByteSource {
         taken += UInt64(count)
         rest = 0..<count
       }
-      // A reference of its own: the span may not be kept from others who have this object.
+      // A local reference, because exclusive access to the span must not extend to the whole object.
       let input = input
       let step = try unsafe inflater.inflate(input.span.bytes.extracting(rest), into: &buffer)
       used += Int64(step.used)
@@ -47,7 +48,7 @@ final class DeflatedContent: ByteSource {
       } else {
         rest = (rest.lowerBound + step.used)..<rest.upperBound
         if step.used == 0, step.produced == 0, taken == compressedSize {
-          failure = .corrupt("the deflate stream goes on behind its \(compressedSize) bytes")
+          failure = .corrupt("the deflate stream continues after its \(compressedSize) bytes")
         }
       }
       if step.produced > 0 { return step.produced }

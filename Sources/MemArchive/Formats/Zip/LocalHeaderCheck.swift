@@ -1,36 +1,36 @@
 internal import Synchronization
 
-/// Compares every local header of a zip with the directory's, on several threads where there are many.
+/// Compares every local header of a zip with the directory's, on several threads if there are many.
 struct LocalHeaderCheck: Sendable {
-  /// The entries, in the order in which they lie in the file.
+  /// The entries in file order.
   let places: [ZipDirectory.Place]
   /// The directory's bytes.
   let directory: [UInt8]
-  /// Where the content of the last one has to end.
+  /// Where the last entry's content has to end.
   let end: Int64
   let source: SharedSource
   let cancellation: Cancellation
 
-  /// What was found in some of the places.
+  /// The result for a range of entries.
   struct Part: Sendable {
     let range: Range<Int>
-    /// Where the content of each begins.
+    /// Where each entry's content begins.
     var contents: [Int64] = []
-    /// Whether there are entries that only libarchive decodes.
+    /// Whether some entries can only be decoded by libarchive.
     var needsLibArchive = false
   }
 
-  /// So many headers are worth a thread, which takes as long to start as a hundred of them.
+  /// The number of headers that is worth a thread, which takes as long to start as checking a hundred of them.
   private static let share = 2048
 
-  /// What is wrong with the first entry that something is wrong with is thrown, however many threads look.
+  /// Throws the error of the first entry that fails, whatever the number of threads.
   func run(threads: Int) throws(ZipDirectory.Refusal) -> [Part] {
     let count = max(1, min(threads, places.count / Self.share))
     let ranges = (0..<count).map { places.count * $0 / count..<places.count * ($0 + 1) / count }
     let others = ranges.dropFirst().map { Pending($0) }
     var group = ThreadGroup()
     for other in others {
-      // Where no thread is to be had, the work is done below.
+      // If no thread can be started, the work is done below.
       try? group.start { other.finish(self) }
     }
     let first = Pending(ranges[0])
@@ -54,7 +54,7 @@ struct LocalHeaderCheck: Sendable {
       get throws(ZipDirectory.Refusal) { try outcome.withLock { $0 }?.get() }
     }
 
-    /// Does it unless it was done.
+    /// Runs the check unless it has run already.
     func finish(_ check: LocalHeaderCheck) {
       guard outcome.withLock({ $0 == nil }) else { return }
       let result: Result<Part, ZipDirectory.Refusal>
@@ -92,7 +92,7 @@ struct LocalHeaderCheck: Sendable {
     return part
   }
 
-  /// Refuses an entry whose two headers tell different stories.
+  /// Throws if an entry's two headers contradict each other.
   private static func compare(_ central: ZipRecord, _ local: ZipRecord) throws(ZipDirectory.Refusal) {
     let name = EntryName.key(central.name)
     guard central.rawName.elementsEqual(local.rawName), local.extra.name ?? central.name == central.name
@@ -106,7 +106,7 @@ struct LocalHeaderCheck: Sendable {
       central.flags & (1 << 6 | 1 << 13) == 0
     else { throw .contradiction("has two headers for \"\(name)\" that differ in how it is stored") }
     let hasDescriptor = central.hasDataDescriptor
-    // What follows the content may be left out in front of it.
+    // Sizes and checksum that follow the content may be missing in the local header.
     func agrees(_ central: UInt64, _ local: UInt64) -> Bool {
       local == central || (hasDescriptor && local == 0)
     }

@@ -1,4 +1,4 @@
-/// Where the content of one entry of a zip is, and what it must be.
+/// The location of a zip entry's content, and the size and checksum that it must have.
 struct ZipContent: Sendable {
   /// 0 or 8 (APPNOTE 4.4.5).
   let method: UInt16
@@ -23,17 +23,16 @@ final class ZipContentReader {
 
   /// Large enough to make system calls rare, small enough to stay in the second-level cache.
   private static let blockSize = 256 << 10
-  /// So much content is worth a thread that inflates while another one checks and stores.
+  /// The size of content that is worth a thread that inflates while another one verifies and stores.
   private static let large: UInt64 = 4 << 20
 
-  /// - Parameter readsAhead: Whether a thread of its own may inflate what is large.
+  /// - Parameter readsAhead: Whether a separate thread may inflate large content.
   init(_ source: SharedSource, readsAhead: Bool) {
     self.source = source
     self.readsAhead = readsAhead
   }
 
-  /// Calls `body` with each block of the content and its offset, and returns its size; throws where the checksum is
-  /// another than it must be.
+  /// Calls `body` with each block of the content and its offset, and returns its size; throws if the checksum is wrong.
   func forEachBlock(
     of content: ZipContent, _ body: (RawSpan, Int64) throws(ArchiveError) -> Void
   ) throws(ArchiveError) -> Int64 {
@@ -47,7 +46,7 @@ final class ZipContentReader {
     if content.method == 0 {
       try copy(content, take)
     } else if content.compressedSize > 0 || content.size > 0 {
-      // Nothing is stored as nothing by some writers, without even the mark of a stream's end.
+      // Some writers store empty content as no bytes at all, without a deflate end marker.
       try inflate(content, take)
     }
     try checksum.check(against: content.checksum)
@@ -62,7 +61,7 @@ final class ZipContentReader {
     while done < content.compressedSize {
       let count = try source.fill(
         &block, upTo: content.compressedSize - done, at: content.start + Int64(done))
-      // A reference of its own: `take` may not be kept from the reader.
+      // A local reference, so that `take` may use the reader too.
       let block = block
       try unsafe take(block.span.bytes.extracting(0..<count))
       done += UInt64(count)
@@ -77,7 +76,7 @@ final class ZipContentReader {
     self.deflated = deflated
     deflated.begin(content)
     Self.reserve(content.size, in: &block)
-    // Taken out and put back, so that nothing is copied when it is written to.
+    // Moved out and back, so that writing to it copies nothing.
     var block = self.block
     self.block = []
     defer { self.block = block }
@@ -95,7 +94,7 @@ final class ZipContentReader {
     }
   }
 
-  /// Makes room for so many bytes, and for no more than a block; small entries need little.
+  /// Makes room for `count` bytes, at most a block; small entries need little.
   static func reserve(_ size: UInt64, in buffer: inout [UInt8]) {
     let count = Int(min(UInt64(blockSize), max(1, size)))
     if buffer.count < count { buffer = [UInt8](repeating: 0, count: max(count, min(blockSize, 4096))) }
@@ -103,7 +102,7 @@ final class ZipContentReader {
 }
 
 extension SharedSource {
-  /// Fills `buffer`, or its front where `count` is less, and returns how many bytes that were.
+  /// Fills `buffer`, or its front if `count` is less, and returns the number of bytes.
   func fill(_ buffer: inout [UInt8], upTo count: UInt64, at offset: Int64) throws(ArchiveError) -> Int {
     let wanted = Int(min(UInt64(buffer.count), count))
     guard try read(into: &buffer, count: wanted, at: offset) == wanted else {

@@ -1,43 +1,43 @@
-/// The central directory of a zip whose headers all agree with each other, and where each entry's content is.
+/// The central directory of a zip whose headers all agree with each other, with the location of each entry's content.
 ///
-/// Whether they do is found out before the first entry is handed out: readers differ in whom they believe where headers
-/// contradict each other, and an archive must not change hands half way.
+/// Agreement is checked before the first entry is returned: readers differ in which of two contradictory headers they
+/// believe, and an archive must not change readers halfway.
 struct ZipDirectory {
-  /// Why the archive is left to libarchive.
+  /// The reason that the archive is left to libarchive.
   enum Refusal: Error {
-    /// What the zip does that none should, as the end of a sentence.
+    /// What is wrong with the zip, as the end of a sentence.
     case contradiction(String)
     case source(ArchiveError)
   }
 
-  /// One entry: its central header's place in `bytes`, its local header's and its content's in the file.
+  /// One entry: the offsets of its central header in `bytes`, and of its local header and its content in the file.
   struct Place {
     let record: Int
     let localHeader: Int64
     var content: Int64 = 0
   }
 
-  /// The entries in the order in which they lie in the file.
+  /// The entries in file order.
   let places: [Place]
   /// The comment on the whole archive.
   let comment: [UInt8]
-  /// Whether there are entries that only libarchive decodes.
+  /// Whether some entries can only be decoded by libarchive.
   let needsLibArchive: Bool
   private let bytes: [UInt8]
-  /// What is held of it.
+  /// Charged for its memory.
   private let account: EntryAccount
 
-  /// So many headers are looked at between two looks at the clock.
+  /// The number of headers between two checks of the deadline.
   static let checkedAtOnce = 1024
 
   /// Larger directories are not kept in memory.
   private static let maximumSize = 1 << 30
 
-  /// Reads the directory and all local headers; nil where the file does not end like a zip.
+  /// Reads the directory and all local headers; nil if the file does not end like a zip.
   ///
   /// - Parameters:
-  ///   - threads: So many may work.
-  ///   - cancellation: Asked all the while: a directory may have millions of entries.
+  ///   - threads: Upper bound of threads.
+  ///   - cancellation: Checked throughout: a directory may have millions of entries.
   init?(
     _ content: any SeekableSource, threads: Int, ledger: Ledger, cancellation: Cancellation
   ) throws(Refusal) {
@@ -49,7 +49,7 @@ struct ZipDirectory {
     let account = EntryAccount(ledger)
     self.account = account
     bytes = try Self.reading { () throws(ArchiveError) in
-      // With the places of its entries, which have 46 bytes in it at least.
+      // Plus the entries' offsets; each entry takes at least 46 bytes of the directory.
       try account.hold(2 * Int64(end.directory.count), entry: nil)
       return try content.bytes(end.directory.count, at: end.directory.lowerBound)
     }
@@ -73,7 +73,7 @@ struct ZipDirectory {
   /// The central header of an entry.
   func record(_ place: Place) -> ZipRecord? { ZipRecord(central: bytes, at: place.record) }
 
-  /// All entries' places, in the directory's order, without that of their content.
+  /// All entries in the directory's order, without the offsets of their content.
   private static func places(
     in bytes: [UInt8], _ end: ZipEnd, _ cancellation: Cancellation
   ) throws(Refusal) -> [Place] {
@@ -89,7 +89,7 @@ struct ZipDirectory {
       guard record.disk == 0 else { throw .contradiction("is a part of several") }
       let (start, overflow) = Int64(record.localOffset).addingReportingOverflow(end.prefix)
       guard !overflow, start < end.directory.lowerBound else {
-        throw .contradiction("has an entry that begins behind all entries")
+        throw .contradiction("has an entry that begins after all entries")
       }
       places.append(Place(record: offset, localHeader: start))
       offset += record.length
@@ -104,7 +104,7 @@ struct ZipDirectory {
   static func local(
     _ headers: inout HeaderWindow, at offset: Int64, nameLength: Int
   ) throws(Refusal) -> ZipRecord {
-    // Most extra fields fit into what is read at once.
+    // Large enough for most extra fields.
     let expected = ZipRecord.localFixedLength + nameLength + 64
     var start = try reading { () throws(ArchiveError) in try headers.place(expected, at: offset) }
     if let length = ZipRecord.localLength(headers.bytes, at: start), length > headers.bytes.count - start {
@@ -127,7 +127,7 @@ extension ZipRecord {
   var isReadHere: Bool { !isEncrypted && (method == 0 || method == 8) }
 }
 
-/// Local headers, read in the order in which they lie in the file: those of small neighbours come with one call.
+/// Local headers, read in file order: those of small neighbors are read with one call.
 struct HeaderWindow {
   private let source: SharedSource
   private(set) var bytes: [UInt8] = []
@@ -136,9 +136,9 @@ struct HeaderWindow {
 
   init(_ source: SharedSource) { self.source = source }
 
-  /// Reads `count` bytes from `offset` on, fewer only at the end, and returns where they begin in `bytes`.
+  /// Reads `count` bytes from `offset` on, fewer only at the end, and returns their offset in `bytes`.
   mutating func place(_ count: Int, at offset: Int64) throws(ArchiveError) -> Int {
-    // Written so that no sum can overflow: a file may be as long as a number can say, and have its end there.
+    // Written so that no sum can overflow: a file may be as long as an Int64 can express.
     if offset < start || Int64(count) > Int64(bytes.count) - (offset - start) {
       let isNear = offset >= start && offset - start < 2 * Int64(Self.size)
       bytes = try source.bytes(isNear ? max(count, Self.size) : count, at: offset)

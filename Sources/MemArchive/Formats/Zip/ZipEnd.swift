@@ -1,11 +1,10 @@
-/// The end of a zip: the end of central directory record (APPNOTE 4.3.16), and zip64's (4.3.14, 4.3.15) where there is
-/// one.
+/// The end of a zip: the end of central directory record (APPNOTE 4.3.16), and zip64's (4.3.14, 4.3.15) if there is one.
 struct ZipEnd {
   /// The number of entries.
   let count: UInt64
   /// Where the central directory is in the file.
   let directory: Range<Int64>
-  /// The bytes in front of the archive: a program that unpacks itself, say.
+  /// The number of bytes in front of the archive: a self-extracting program, say.
   let prefix: Int64
   let comment: [UInt8]
 
@@ -13,12 +12,12 @@ struct ZipEnd {
   private static let locatorLength = 20
   private static let wideLength = 56
 
-  /// Reads the end; nil where the file does not end like a zip.
+  /// Reads the end; nil if the file does not end like a zip.
   init?(_ content: any SeekableSource) throws(ZipDirectory.Refusal) {
     let tail = try ZipDirectory.reading { () throws(ArchiveError) in try content.tail(Self.length + 65_535) }
     guard let tail, let start = Self.lastRecord(in: tail) else { return nil }
     let last = start + Self.length + Int(tail.little(UInt16.self, at: start + 20))
-    // Zeros are no content: bsdtar fills what it writes to a pipe up to whole blocks, as tapes want it.
+    // Trailing zeros are ignored: bsdtar pads its output to a pipe to whole blocks, as for tapes.
     guard last <= tail.count, tail[last...].allSatisfy({ $0 == 0 }) else {
       throw .contradiction("does not end where its last record says")
     }
@@ -30,7 +29,7 @@ struct ZipEnd {
     ]
     var (end, values) = (position, narrow)
     if let wide = try Self.wideRecord(content, before: position) {
-      // Numbers that fit stand in both records.
+      // Numbers that fit are in both records.
       let ones = [UInt64(UInt16.max), UInt64(UInt32.max), UInt64(UInt32.max)]
       for index in values.indices where narrow[index] != ones[index] && narrow[index] != wide[index] {
         throw .contradiction("has two end records that differ")
@@ -44,7 +43,7 @@ struct ZipEnd {
       throw .contradiction("is a part of several")
     }
     count = values[0]
-    // The directory ends where its end record begins; what it says of its own place is off by what lies in front.
+    // The directory ends where its end record begins; its stated offset is off by the length of the prefix.
     guard values[1] <= UInt64(end) else { throw .contradiction("has a directory larger than itself") }
     directory = (end - Int64(values[1]))..<end
     guard values[2] <= UInt64(directory.lowerBound) else {
@@ -53,7 +52,7 @@ struct ZipEnd {
     prefix = directory.lowerBound - Int64(values[2])
   }
 
-  /// The number of entries in the last end record (modulo 65,536), whatever else is wrong; nil where there is none.
+  /// The number of entries in the last end record (modulo 65,536), whatever else is wrong; nil if there is no record.
   static func count(in content: any ByteSource) throws(ArchiveError) -> Int? {
     guard let tail = try content.seekable?.tail(length + 65_535) else { return nil }
     return lastRecord(in: tail).map { Int(tail.little(UInt16.self, at: $0 + 10)) }
@@ -73,7 +72,7 @@ struct ZipEnd {
     }
   }
 
-  /// The count, the directory's size and its offset in zip64's record, where its locator stands in front of `position`.
+  /// The count, the directory's size and its offset in zip64's record, if its locator precedes `position`.
   private static func wideRecord(
     _ content: any SeekableSource, before position: Int64
   ) throws(ZipDirectory.Refusal) -> [UInt64]? {

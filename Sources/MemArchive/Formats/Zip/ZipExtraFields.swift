@@ -1,4 +1,4 @@
-/// The extra fields of one header, APPNOTE 4.5: what several writers have added over the years.
+/// The extra fields of one header, APPNOTE 4.5, with those that writers have added over the years.
 struct ZipExtraFields {
   var modified: ArchiveEntry.Time?
   var accessed: ArchiveEntry.Time?
@@ -11,7 +11,7 @@ struct ZipExtraFields {
   private var wide: [UInt64] = []
   private var timeRank = 0
 
-  /// Reads the fields; nil where one is longer than what is left.
+  /// Reads the fields; nil if one is longer than the rest.
   ///
   /// - Parameter rawName: the header's name, which Unicode Path must belong to.
   init?(_ bytes: [UInt8], _ range: Range<Int>, rawName: ArraySlice<UInt8>) {
@@ -24,11 +24,11 @@ struct ZipExtraFields {
       read(id, bytes, field, rawName)
       rest = field.upperBound..<rest.upperBound
     }
-    // Aligners pad with fewer zeros than a field's head has bytes.
+    // Alignment tools pad with fewer zeros than a field's header has bytes.
     guard bytes[rest].allSatisfy({ $0 == 0 }) else { return nil }
   }
 
-  /// The next number of the zip64 field for a field of the header that is all ones; nil where it has none.
+  /// The next number of the zip64 field, for a header field that is all ones; nil if there is none.
   mutating func takeWide() -> UInt64? { wide.isEmpty ? nil : wide.removeFirst() }
 
   private mutating func read(
@@ -47,7 +47,7 @@ struct ZipExtraFields {
         UInt64(bytes.little(UInt16.self, at: start)), UInt64(bytes.little(UInt16.self, at: start + 2)))
     case 0x7875: readOwner(bytes, field)
     case 0x7075 where field.count > 5 && bytes[start] == 1:
-      // The field is out of date when somebody has changed the name without knowing of it.
+      // The field is out of date if a program that does not know it has changed the name.
       var checksum = CRC32()
       unsafe checksum.update(Array(rawName).span.bytes)
       guard bytes.little(UInt32.self, at: start + 1) == checksum.value else { return }
@@ -70,7 +70,7 @@ struct ZipExtraFields {
     setTimes(rank: 3, modified: times[0], accessed: times[1], created: times[2])
   }
 
-  /// Info-ZIP's extended timestamp: flags say which times follow, and a central directory has the first only.
+  /// Info-ZIP's extended timestamp: flags say which times follow, and a central directory has only the first.
   private mutating func readTimestamps(_ bytes: [UInt8], _ field: Range<Int>) {
     var offset = field.lowerBound + 1
     func takeTime(_ bit: UInt8) -> ArchiveEntry.Time? {
@@ -118,7 +118,7 @@ struct ZipExtraFields {
     groupID = Int64(clamping: group)
   }
 
-  /// The finer and the later invented field wins, whatever their order.
+  /// The more precise and the more recently defined field wins, whatever their order.
   private mutating func setTimes(
     rank: Int, modified: ArchiveEntry.Time?, accessed: ArchiveEntry.Time?, created: ArchiveEntry.Time?
   ) {

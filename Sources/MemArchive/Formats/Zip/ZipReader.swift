@@ -1,9 +1,9 @@
 internal import Glibc
 
-/// Reads zip by its central directory: content is found and checked by what the directory says of it, and a damaged
-/// entry leaves the others as they are.
+/// Reads zip by its central directory, which says where content is and what it must be; a damaged entry does not affect the
+/// others.
 ///
-/// Encrypted entries and rare methods are decoded by libarchive, which goes through the same entries in step.
+/// Encrypted entries and rare methods are decoded by libarchive, which reads the same entries in step.
 final class ZipReader: EntryParser {
   private let directory: ZipDirectory
   private let content: any SeekableSource
@@ -37,7 +37,7 @@ final class ZipReader: EntryParser {
   func nextHeader() throws(ArchiveError) -> Header? {
     current = nil
     guard next < directory.places.count else {
-      // Nothing is left to be read: what lies after the last entry was read first.
+      // Nothing is left to be read: the directory after the last entry was read first.
       content.position = content.size
       return nil
     }
@@ -55,7 +55,7 @@ final class ZipReader: EntryParser {
     return try header(of: record, at: place, theirs)
   }
 
-  /// libarchive's view of the entry, where it has to decode some of them.
+  /// libarchive's header of the entry, if libarchive has to decode some entries.
   private func headerInStep() throws(ArchiveError) -> Header? {
     guard let libArchive else { return nil }
     do throws(ArchiveError) {
@@ -76,7 +76,7 @@ final class ZipReader: EntryParser {
     var header = Header(name: record.name, kind: kind, size: Int64(record.size), mode: mode)
     if kind == .symlink {
       let link = record.isReadHere ? try target(record, place) : theirs?.link
-      // A link that leads to no name at all is a file that calls itself a link.
+      // A link with an empty target is a file with a link's attributes.
       if let link, !link.isEmpty { header.link = link } else { kind = .file }
     }
     if kind != .file {
@@ -153,7 +153,7 @@ final class ZipReader: EntryParser {
 }
 
 extension ZipRecord {
-  /// What the entry is and may, by its attributes (APPNOTE 4.4.2, 4.4.15) and its name.
+  /// The entry's kind and mode, by its attributes (APPNOTE 4.4.2, 4.4.15) and its name.
   fileprivate var kindAndMode: (ArchiveEntry.Kind, UInt16) {
     let isNamedDirectory = rawName.last == UInt8(ascii: "/")
     switch madeBy >> 8 {
@@ -163,7 +163,7 @@ extension ZipRecord {
       if isNamedDirectory { return (.directory, permissions) }
       switch mode & S_IFMT {
       case S_IFLNK: return (.symlink, permissions)
-      // Attributes do not turn bytes into nothing.
+      // An entry with content is a file, whatever its attributes say.
       case _ where size > 0: return (.file, permissions)
       case S_IFDIR: return (.directory, permissions)
       case S_IFSOCK: return (.socket, permissions)
@@ -180,7 +180,7 @@ extension ZipRecord {
     }
   }
 
-  /// The time of the header itself, in the local time of whoever reads it (4.4.6); nil where it is none.
+  /// The header's own time, which is local time (4.4.6); nil if it is invalid.
   fileprivate var localTime: ArchiveEntry.Time? {
     guard date != 0 else { return nil }
     var parts = unsafe tm()

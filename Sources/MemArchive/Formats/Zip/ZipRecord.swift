@@ -1,4 +1,4 @@
-/// One header of a zip: a file header of the central directory (APPNOTE 4.3.12), or what a local one (4.3.7) says.
+/// One header of a zip: a file header of the central directory (APPNOTE 4.3.12), or a local file header (4.3.7).
 struct ZipRecord {
   let flags: UInt16
   let method: UInt16
@@ -6,7 +6,7 @@ struct ZipRecord {
   let checksum: UInt32
   let compressedSize: UInt64
   let size: UInt64
-  /// Where the local header is, by the central one; 0 in a local header.
+  /// The offset of the local header; 0 in a local header.
   let localOffset: UInt64
   let disk: UInt16
   let madeBy: UInt16
@@ -14,7 +14,7 @@ struct ZipRecord {
   let rawName: ArraySlice<UInt8>
   let comment: ArraySlice<UInt8>
   let extra: ZipExtraFields
-  /// The bytes that the header takes.
+  /// The header's size in bytes.
   let length: Int
 
   /// The fixed part of either header.
@@ -22,12 +22,12 @@ struct ZipRecord {
   static let localFixedLength = 30
 
   var isEncrypted: Bool { flags & 1 != 0 }
-  /// The sizes and the checksum follow the content.
+  /// Whether the sizes and the checksum follow the content.
   var hasDataDescriptor: Bool { flags & 1 << 3 != 0 }
   /// The name's bytes.
   var name: [UInt8] { extra.name ?? Array(rawName) }
 
-  /// Reads the central header at `offset`; nil where there is none, or a broken one.
+  /// Reads the central header at `offset`; nil if it is missing or broken.
   init?(central bytes: [UInt8], at offset: Int) {
     guard offset + Self.centralFixedLength <= bytes.count,
       bytes.little(UInt32.self, at: offset) == 0x0201_4B50
@@ -57,7 +57,7 @@ struct ZipRecord {
     self.extra = extra
   }
 
-  /// Reads the local header at `offset`; nil where there is none, or a broken one.
+  /// Reads the local header at `offset`; nil if it is missing or broken.
   init?(local bytes: [UInt8], at offset: Int) {
     guard let length = Self.localLength(bytes, at: offset), length <= bytes.count - offset else { return nil }
     self.length = length
@@ -77,7 +77,7 @@ struct ZipRecord {
     self.extra = extra
   }
 
-  /// The bytes that the local header at `offset` takes in all; nil where there is none.
+  /// The full size of the local header at `offset`; nil if there is none.
   static func localLength(_ bytes: [UInt8], at offset: Int) -> Int? {
     guard bytes.count - offset >= localFixedLength, bytes.little(UInt32.self, at: offset) == 0x0403_4B50
     else {
@@ -87,7 +87,7 @@ struct ZipRecord {
       + Int(bytes.little(UInt16.self, at: offset + 28))
   }
 
-  /// A number of 32 bits, or the zip64 one that stands for it where it is all ones (4.5.3).
+  /// A 32-bit number, or the zip64 number that replaces it if it is all ones (4.5.3).
   private static func wide(_ value: UInt32, _ extra: inout ZipExtraFields) -> UInt64? {
     guard value == .max else { return UInt64(value) }
     guard let wide = extra.takeWide() else { return nil }

@@ -2,10 +2,10 @@ internal import CLinux
 internal import Glibc
 internal import SystemPackage
 
-/// The steps by which a worker gives everything up, in the only order that works: what has to be opened is opened first;
-/// Landlock binds the threads that are started after it; the filter binds those that have begun to run.
+/// The steps by which a worker gives up all privileges, in the only order that works: files are opened first;
+/// Landlock binds threads that are started after it; the filter binds threads that are already running.
 enum Lockdown {
-  /// What cannot be had, and why.
+  /// The unavailable part, and the reason.
   struct Failure: Error {
     let part: String
     let reason: String
@@ -13,18 +13,18 @@ enum Lockdown {
     let errno: CInt
   }
 
-  /// Descriptors for what is on its way to the parent, and for what threads have extracted and not handed over yet.
+  /// Descriptors for files in flight to the host, and for files that threads have extracted and not yet sent.
   private static let descriptors: UInt64 = 8192
 
-  /// Bytes of memory besides files, used or only reserved: libarchive reserves up to 4 GiB where a header says that so much
-  /// follows, and then finds that it does not.
+  /// Bytes of memory besides files, used or merely reserved: libarchive reserves up to 4 GiB if a header claims that much,
+  /// before it finds out that the claim is false.
   private static let mostData: UInt64 = 6 << 30
 
-  /// What holds now, and how many threads may extract.
+  /// Locks the process in, and returns the protection in effect and the number of threads that may extract.
   ///
   /// - Parameters:
   ///   - archive: The archive's first descriptor.
-  ///   - cancellation: Counts what goes on.
+  ///   - cancellation: Its count shows that the worker makes progress.
   static func enter(
     _ request: WorkerRequest, _ archive: CInt?, _ cancellation: Cancellation
   ) throws(Failure) -> (Protection, threads: Int) {
@@ -41,7 +41,7 @@ enum Lockdown {
     var abi: CInt = 0
     let refused = unsafe clinux_landlock_nothing(&abi)
     if refused != 0, !request.isBestEffort || isExhaustion(refused) { throw failure("Landlock", refused) }
-    // One watches, one decodes while the others extract, and the first of these is here.
+    // One watches the parent and one decodes; of the extracting threads, this is the first.
     try startThreads(threads + 1 + (mayBeXZ(request, archive) ? threads : 0), cancellation)
     let seccomp = try lock(request, request.sources.first == .pipe ? archive : nil)
     return (
@@ -51,16 +51,16 @@ enum Lockdown {
 
   private static func limitResources(_ request: WorkerRequest, _ threads: Int) throws(Failure) {
     var resources = clinux_resources()
-    // Rounded up by what a file is grown by at once.
+    // Plus the step by which a file is grown.
     resources.largest_file = UInt64(max(request.account.heldLimit, 0)) &+ 64 << 20
     resources.descriptors = descriptors
     resources.seconds = request.processorSeconds
-    // Stacks count with their whole size, two or three for each thread that extracts.
+    // Stacks count with their full size, two or three for each extracting thread.
     resources.data = mostData + UInt64(threads) << 25
     try require("resource limits", unsafe clinux_limit_resources(&resources))
   }
 
-  /// What libraries look up once they need it, in files that cannot be opened later.
+  /// Makes libraries load the files that they would open on first use, because they cannot be opened later.
   private static func warm(_ request: WorkerRequest) {
     let utf8 = unsafe clinux_enter_utf8_locale()
     unsafe clinux_restore_locale(utf8)
@@ -82,7 +82,7 @@ enum Lockdown {
     }
   }
 
-  /// Whether blocks of xz may come for threads of their own, and more than a few milliseconds' worth.
+  /// Whether the archive may contain xz blocks for several threads, and enough of them to be worth the threads.
   private static func mayBeXZ(_ request: WorkerRequest, _ archive: CInt?) -> Bool {
     guard let archive, case .file(let size) = request.sources.first else { return true }
     guard size >= 1 << 20 else { return false }
@@ -91,7 +91,7 @@ enum Lockdown {
     return count == head.count && Filter.recognize(head) == .filter(.xz)
   }
 
-  /// Starts a thread that ends the process with its parent, and shows a sign of life every second while anything goes on.
+  /// Starts a thread that ends the process with its parent, and sends a sign of life every second while there is progress.
   private static func watchParent(_ cancellation: Cancellation) throws(ArchiveError) {
     try JoinableThread.start {
       var before: UInt = 0
@@ -117,7 +117,7 @@ enum Lockdown {
     guard settings.first_own >= 0 else { throw failure("descriptors", errno) }
     settings.process = UInt32(bitPattern: getpid())
     settings.pipe = pipe ?? -1
-    // What is sent when a call is refused: a packet outside of the row, and a record with the call's number.
+    // Sent when a call is refused: a packet outside of the sequence, and a record with the call's number.
     var words = BinaryEncoder()
     words.record { writer in
       writer.put(WorkerMessage.refusedKind)
@@ -131,7 +131,7 @@ enum Lockdown {
     return refused == 0
   }
 
-  /// Whether another try may succeed: the system does not lack it for good.
+  /// Whether another attempt may succeed, because the shortage is temporary.
   private static func isExhaustion(_ error: CInt) -> Bool {
     ArchiveError.exhausted("", Errno(rawValue: error), doing: "") != nil
   }

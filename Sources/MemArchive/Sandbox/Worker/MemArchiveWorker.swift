@@ -3,12 +3,12 @@ internal import Glibc
 internal import Synchronization
 internal import SystemPackage
 
-/// The process that reads an archive for another one, locked in; see <doc:TheSandbox>.
+/// The locked-in process that reads an archive for another one; see <doc:TheSandbox>.
 public enum MemArchiveWorker {
-  /// Makes this program able to be its own worker: to be called first thing in its `main`.
+  /// Makes this program able to be its own worker; call it first thing in `main`.
   ///
-  /// Returns at once where the program was started by somebody else than this library. Where it was started as worker, it
-  /// serves the one archive that it was started for, and does not return.
+  /// Returns immediately unless this library started the program as a worker. In that case it reads the one archive that
+  /// it was started for, and does not return.
   public static func runIfRequested() {
     guard isRequested else { return WorkerLocator.isOwnWorker.store(true, ordering: .relaxed) }
     serve()

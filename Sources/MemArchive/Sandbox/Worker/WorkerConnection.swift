@@ -3,27 +3,27 @@ internal import Glibc
 internal import SealedMemory
 internal import SystemPackage
 
-/// The worker's end of its socket. Exits when the host is gone.
+/// The worker's end of the socket. Exits when the host is gone.
 ///
-/// Used by the thread that reads the archive alone.
+/// Used only by the thread that reads the archive.
 final class WorkerConnection: @unchecked Sendable {
   private let channel: PacketChannel
   private var records = RecordBuffer()
   private var received: [HeldDescriptor] = []
   private var writer = BinaryEncoder()
-  /// What goes with the next packet, kept open until it is sent.
+  /// The descriptors of the next packet, kept open until it is sent.
   private var outgoing: [Outgoing] = []
   private var ledger = Ledger(Limits(heldBytes: .max))
-  /// Slabs that files lie in and that were not sent yet.
+  /// Slabs with announced files that have not been sent yet.
   private var slabs: [OpenSlab] = []
-  /// The content that was spoken of, and what its entries take, in bytes.
+  /// Bytes of announced content and of announced entries.
   private var told = (content: Int64(0), entries: Int64(0))
   /// Packets with descriptors that the host has not acknowledged.
   private var unacknowledged: [(bytes: Int64, descriptors: Int64)] = []
   private var packetsTaken: UInt32 = 0
-  /// What the host said while an acknowledgement was awaited.
+  /// A message that arrived while an acknowledgement was awaited.
   private var early: HostMessage.Kind?
-  /// What the ledger has been told of the host's files.
+  /// The host's files as this process's ledger accounts for them.
   private var host: (held: Int64, descriptors: Int64) = (0, 0)
   private var mostDescriptors = 1
   private var threads = 1
@@ -32,20 +32,20 @@ final class WorkerConnection: @unchecked Sendable {
   private struct Outgoing {
     let descriptor: CInt
     let bytes: Int64
-    /// Whether it counts as the descriptor of a file.
+    /// Whether it counts as a file's descriptor.
     let isFile: Bool
-    /// Keeps it open.
+    /// Keeps the descriptor open.
     let owner: AnyObject
   }
 
   private struct OpenSlab {
     let slab: Slab
-    /// What had been spoken of when the first file in it was.
+    /// The value of `told` when its first file was announced.
     let since: (content: Int64, entries: Int64)
     var files = 0
   }
 
-  /// As many packets with descriptors may be on their way.
+  /// Upper bound of packets with descriptors in flight.
   private static let window = 2
   private static let largestOnTheWay: Int64 = 64 << 20
 
@@ -58,7 +58,7 @@ final class WorkerConnection: @unchecked Sendable {
       do throws(Malformed) {
         if var reader = try records.next() {
           if let version = WorkerRequest.version(reader), version != PlatformReport.version {
-            refuse(Lockdown.Failure(part: "the worker", reason: "it is another version", errno: 0))
+            refuse(Lockdown.Failure(part: "the worker", reason: "it has another version", errno: 0))
           }
           return try WorkerRequest(&reader)
         }
@@ -77,7 +77,7 @@ final class WorkerConnection: @unchecked Sendable {
     }
   }
 
-  /// The archive's first descriptor. The request was read.
+  /// The archive's first descriptor, once the request has been read.
   var archive: CInt? { received.first?.rawValue }
 
   func refuse(_ failure: Lockdown.Failure) -> Never {
@@ -114,7 +114,7 @@ final class WorkerConnection: @unchecked Sendable {
     if writer.bytes.count >= PacketChannel.largest || outgoing.count >= mostDescriptors {
       flush()
     } else if SystemCalls.roughTime() - lastFlush > .milliseconds(20) {
-      // Slow archives are heard of too.
+      // Messages about slow archives should not wait for a full packet.
       flush()
     }
   }
@@ -123,7 +123,7 @@ final class WorkerConnection: @unchecked Sendable {
     for warning in warnings { send(warning.others > 0 ? .moreWarnings(warning.others) : .warning(warning)) }
   }
 
-  /// - Parameter isLast: Whether nothing else lies in the slab that it lies in.
+  /// - Parameter isLast: Whether the file is the last in its slab.
   func send(_ file: MemFile, position: Int, isLast: Bool = false) {
     switch file.memory {
     case .own(let memory):
@@ -142,7 +142,8 @@ final class WorkerConnection: @unchecked Sendable {
     if isLast { endFirstSlab() } else { endLongOpenSlab() }
   }
 
-  /// The host keeps all that comes after a file until it has the file's slab, which another thread may leave open.
+  /// Ends a slab that another thread keeps open for long: until the host has it, it has to keep everything that follows the
+  /// slab's first file.
   private func endLongOpenSlab() {
     guard let since = slabs.first?.since else { return }
     if told.content - since.content > longestWait || told.entries - since.entries > Self.mostWaiting {
@@ -151,7 +152,7 @@ final class WorkerConnection: @unchecked Sendable {
   }
 
   private func endFirstSlab() {
-    // Whoever fills it goes on in another one, and hears of a failure.
+    // The thread that fills it continues in another slab, and gets the error.
     try? slabs.first?.slab.finish()
     sendCompleteSlabs()
   }
@@ -160,7 +161,7 @@ final class WorkerConnection: @unchecked Sendable {
   private static let mostWaiting: Int64 = 16 << 20
 
   private func note(_ slab: Slab) {
-    // A thread's files come in order: the first in a new slab is behind all in the one before.
+    // A thread's files come in order: its first file in a new slab follows all files in its previous one.
     let index =
       slabs.lastIndex { $0.slab === slab }
       ?? {
@@ -171,13 +172,13 @@ final class WorkerConnection: @unchecked Sendable {
     slabs[index].files += 1
   }
 
-  /// Sends all slabs as they are, so that the host can have every file that was spoken of.
+  /// Sends all slabs as they are, so that the host gets every announced file.
   func sendAllSlabs() {
     for open in slabs { try? open.slab.finish() }
     sendCompleteSlabs(atEnd: true)
   }
 
-  /// Sends the slabs that have ended and whose files were all spoken of, or at the end all.
+  /// Sends the sealed slabs whose files have all been announced; at the end, all sealed slabs.
   private func sendCompleteSlabs(atEnd: Bool = false) {
     slabs.removeAll { open in
       guard let (size, files) = open.slab.extentIfSealed, atEnd || open.files == files,
@@ -198,7 +199,7 @@ final class WorkerConnection: @unchecked Sendable {
     while !outgoing.isEmpty, unacknowledged.count >= Self.window { awaitAcknowledgement() }
     do throws(PacketChannel.SendFailure) {
       try channel.send(writer.bytes, outgoing.map(\.descriptor), waits: true) { _ in
-        // Others of this user take theirs meanwhile; a host that hears nothing for long ends this process.
+        // Other processes of this user receive theirs in the meantime; a host that hears nothing for long ends this process.
         clinux_exit_with_peer(CInt(CLINUX_WORKER_SOCKET), 1)
       }
     } catch {
@@ -210,7 +211,7 @@ final class WorkerConnection: @unchecked Sendable {
     let fileBytes = outgoing.reduce(Int64(0)) { $0 + ($1.isFile ? $1.bytes : 0) }
     let bytes = outgoing.reduce(Int64(0)) { $0 + $1.bytes }
     unacknowledged.append((bytes, files))
-    // Closes the files, which gives their charges back; now they stand to the host's account.
+    // Closes the files, which gives their charges back; from now on they count for the host.
     outgoing.removeAll(keepingCapacity: true)
     ledger.adjust(held: fileBytes, descriptors: files)
     host.held += bytes
@@ -231,12 +232,12 @@ final class WorkerConnection: @unchecked Sendable {
   private func awaitAcknowledgement() {
     let kind = receiveMessage().kind
     guard kind != .taken else { return }
-    // The host may have all that it drained, and say more, before it acknowledges the rest.
+    // The host may have received everything that it wanted drained, and send a message, before it acknowledges the rest.
     guard early == nil else { _exit(1) }
     early = kind
   }
 
-  /// The next message that is no mere acknowledgement.
+  /// The next message that is more than an acknowledgement.
   func nextMessage() -> HostMessage.Kind {
     flush()
     if let kind = early.take() { return kind }
@@ -246,7 +247,7 @@ final class WorkerConnection: @unchecked Sendable {
     }
   }
 
-  /// The next message, whose account is noted.
+  /// The next message, after applying its acknowledgement.
   private func receiveMessage() -> HostMessage {
     while true {
       if let message = hostMessage() {

@@ -1,7 +1,7 @@
 internal import Glibc
 
-/// What a locked worker does: it goes through the archive as any process does, tells the host of each entry, and sends what
-/// it was told to extract. It decides nothing.
+/// The main loop of a locked-in worker: it reads the archive like any process, reports each entry to the host, and sends
+/// the content that it was told to extract. It makes no decisions.
 final class WorkerService {
   private let connection: WorkerConnection
   private let request: WorkerRequest
@@ -9,7 +9,7 @@ final class WorkerService {
   private let archive: ArchiveReader
   private let plan: (ArchiveEntry) -> WorkerMessage.Answer
   private var position = -1
-  /// The warnings that were sent, those that were only counted, and all of both.
+  /// Number of warnings that were sent, of those that were only counted, and the log's count at that time.
   private var warned = (kept: 0, others: 0, count: 0)
 
   init(_ connection: WorkerConnection, _ request: WorkerRequest, _ cancellation: Cancellation) {
@@ -18,7 +18,7 @@ final class WorkerService {
     archive = ArchiveReader(passed: connection.files(request), name: request.name)
     plan = request.prefetch.makePlan()
     var options = request.options
-    // The host ends with the first error, or goes on.
+    // The host decides whether the first error ends the extraction.
     options.onError = .keepGoing
     if request.wantsProgress {
       options.onProgress = { progress in
@@ -46,7 +46,7 @@ final class WorkerService {
     }
     connection.sendAllSlabs()
     connection.send(.end)
-    // The host ends this process when it has seen the end.
+    // The host ends this process when it receives `.end`.
     while true { _ = connection.nextMessage() }
   }
 
@@ -54,7 +54,7 @@ final class WorkerService {
   private func sendNext(_ entries: LocalEntries) throws(ArchiveError) -> Bool {
     let next: ArchiveEntry?
     do throws(ArchiveError) { next = try entries.next() } catch {
-      // What comes of earlier entries comes first.
+      // The outcomes of earlier entries come first.
       drain(entries)
       sendWarnings(entries)
       connection.send(.failed(error, position: nil))
@@ -97,7 +97,7 @@ final class WorkerService {
   }
 
   private func fetchInStep(_ entry: ArchiveEntry, _ entries: LocalEntries) throws(ArchiveError) {
-    // In step with the host where much would be held at once.
+    // Waits for the host if otherwise too much would be held at once.
     let room = min(32 << 20, context.ledger.heldLimit / 4)
     if connection.bytesOnTheWay > 0, (entry.size ?? .max) > room - min(room, connection.bytesOnTheWay) {
       connection.awaitAll()

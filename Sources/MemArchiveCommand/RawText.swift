@@ -1,9 +1,11 @@
+import CLinux
 import Glibc
+import MemArchive
 import SystemPackage
 
-/// Small helpers between raw bytes and swift-system's types.
-enum MemoryText {
-  /// A path from raw bytes, which need not be UTF-8.
+/// Conversions between raw bytes, which need not be UTF-8, and other types.
+enum RawText {
+  /// A path from raw bytes.
   static func path(_ bytes: [UInt8]) -> FilePath {
     unsafe (bytes.map { CChar(bitPattern: $0) } + [0]).withUnsafeBufferPointer { buffer in
       unsafe buffer.baseAddress.map { unsafe FilePath(platformString: $0) } ?? FilePath()
@@ -26,6 +28,16 @@ enum MemoryText {
         guard count > 0 else { return String(decoding: text, as: UTF8.self) }
         text += buffer[..<count]
       }
+    }
+  }
+
+  /// The program's arguments as the kernel passed them: bytes, which need not be UTF-8, encoded like entry names so that
+  /// they survive the argument parser. Swift's own list comes from /proc/self/cmdline, and is empty without /proc.
+  static func arguments() -> [String] {
+    (1..<max(1, clinux_argument_count())).compactMap { index in
+      guard let argument = unsafe clinux_argument(index) else { return nil }
+      return unsafe ArchiveEntry.name(
+        raw: Array(UnsafeRawBufferPointer(start: argument, count: strlen(argument))))
     }
   }
 }
