@@ -104,7 +104,7 @@ extension ArchiveError {
     let mode = "0" + String(status.mode.rawValue & 0o7777, radix: 8)
     return .sandboxUnavailable(
       "the worker",
-      "\(path) is passed over, since others can change it (owner \(status.userID.rawValue), mode \(mode)): make it root's or your "
-        + "own (chown), and writable for nobody else (chmod go-w)")
+      "\(path) is not used because others can change it (owner \(status.userID.rawValue), mode \(mode)): make root or "
+        + "yourself its owner (chown), and let nobody else write to it (chmod go-w)")
   }
 }
