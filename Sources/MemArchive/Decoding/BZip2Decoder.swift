@@ -60,22 +60,16 @@ internal import SystemPackage
   /// Begins a stream; or ends where nothing, zeros (tapes) or something else follows, as bzip2(1) does with a warning.
   private func enterNextStream() throws(ArchiveError) {
     if !isFirstStream {
-      while try input.has(1), input[0] == 0 { input.drop(1) }
+      try input.dropZeros()
       if input.isUsedUp { return state = .atEnd }
     }
-    _ = try input.has(Self.magic.count + 1)
-    let count = min(input.count, Self.magic.count + 1)
-    let isStream = (0..<count).allSatisfy { index in
-      index < Self.magic.count ? input[index] == Self.magic[index] : Self.levels.contains(input[index])
-    }
-    guard isStream else {
+    let isWhole = try input.has(Self.magic.count + 1)
+    guard input.begins(with: Self.magic), !isWhole || Self.levels.contains(input[Self.magic.count]) else {
       guard !isFirstStream else { throw .corrupt("the bzip2 stream is damaged at its beginning") }
-      warnings.add("garbage after the end of the bzip2 stream was ignored")
+      warnings.addGarbage(after: .bzip2)
       return state = .atEnd
     }
-    guard count > Self.magic.count else {
-      throw .truncated("the bzip2 data ends inside the header of a stream")
-    }
+    guard isWhole else { throw .truncated("the bzip2 data ends inside the header of a stream") }
     guard unsafe BZ2_bzDecompressInit(stream, 0, 0) == BZ_OK else {
       throw .system("BZ2_bzDecompressInit", .noMemory, doing: "starting a bzip2 decoder")
     }

@@ -91,20 +91,18 @@ final class GzipDecoder: ByteSource {
   /// with a warning, may follow.
   private func enterNextMember() throws(ArchiveError) {
     if first != nil {
-      while try input.has(1), input[0] == 0 { input.drop(1) }
+      try input.dropZeros()
       if input.isUsedUp {
         state = .ended
         return
       }
-      let isPair = try input.has(2)
-      guard isPair || input[0] != 0x1F else {
-        throw .truncated("the gzip stream ends inside the header of a member")
-      }
-      guard isPair, input[0] == 0x1F, input[1] == 0x8B else {
-        warnings.add("garbage after the end of the gzip stream was ignored")
+      let isWhole = try input.has(2)
+      guard input.begins(with: [0x1F, 0x8B]) else {
+        warnings.addGarbage(after: .gzip)
         state = .ended
         return
       }
+      guard isWhole else { throw .truncated("the gzip stream ends inside the header of a member") }
     }
     let header = try GzipHeader(&input)
     // Written once, because other threads read it while further members are decoded.

@@ -36,6 +36,16 @@ struct InputBuffer {
     return try unsafe body(bytes.span.bytes.extracting(range.lowerBound..<end))
   }
 
+  /// Whether the buffered bytes are those of `magic`, as far as there are any of both.
+  func begins(with magic: [UInt8]) -> Bool {
+    (0..<min(count, magic.count)).allSatisfy { self[$0] == magic[$0] }
+  }
+
+  /// Drops zeros, with which tapes are filled up.
+  mutating func dropZeros() throws(ArchiveError) {
+    while try has(1), self[0] == 0 { drop(1) }
+  }
+
   /// Drops the first buffered bytes; gives bytes back if the number is negative.
   mutating func drop(_ count: Int) { range = (range.lowerBound + count)..<range.upperBound }
 

@@ -101,7 +101,7 @@ internal import SystemPackage
   private func beginsMagic() -> Bool {
     let magics = [Self.magic, Self.legacyMagic] + Array(Self.skippableMagics)
     return magics.contains { magic in
-      (0..<input.count).allSatisfy { input[$0] == UInt8(truncatingIfNeeded: magic >> UInt32(8 * $0)) }
+      input.begins(with: (0..<4).map { UInt8(truncatingIfNeeded: magic >> (8 * $0)) })
     }
   }
 
@@ -110,7 +110,7 @@ internal import SystemPackage
     guard !isFirstFrame else {
       throw .corrupt("the lz4 stream is damaged at its beginning")
     }
-    warnings.add("garbage after the end of the lz4 stream was ignored")
+    warnings.addGarbage(after: .lz4)
   }
 
   /// Reads a frame's header; returns the number of bytes that liblz4 wants next.

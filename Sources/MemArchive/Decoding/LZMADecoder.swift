@@ -45,10 +45,10 @@ internal import SystemPackage
   /// Whether the last bytes begin a further member: liblzma has taken them, and says nothing of them. A member ends in its size,
   /// the highest byte of which is 0.
   private func endsInMagic() -> Bool {
-    var rest = input
-    rest.drop(-Self.lzipMagic.count)
-    return (1..<Self.lzipMagic.count).contains { count in
-      (0..<count).allSatisfy { rest[Self.lzipMagic.count - count + $0] == Self.lzipMagic[$0] }
+    (1..<Self.lzipMagic.count).contains { count in
+      var rest = input
+      rest.drop(-count)
+      return rest.begins(with: Self.lzipMagic)
     }
   }
 
@@ -78,7 +78,7 @@ internal import SystemPackage
       atEnd = true
       do throws(ArchiveError) {
         if try input.has(1) {
-          warnings.add("garbage after the end of the \(filter) stream was ignored")
+          warnings.addGarbage(after: filter)
         } else if filter == .lzip, endsInMagic() {
           failure = .truncated("the lzip data ends inside the header of a member", call: "lzma_code")
         }

@@ -3,7 +3,6 @@
 ///
 /// libarchive (to 3.8.9) takes an rpm that ends in its header for an empty file.
 final class RPMSource: ByteSource {
-  private let upstream: any ByteSource
   private var input: InputBuffer
   private var isOpen = false
 
@@ -12,10 +11,7 @@ final class RPMSource: ByteSource {
   /// rpm's own bounds on what a header declares: entries, and bytes of data.
   private static let (mostEntries, mostData) = (0xFFFF, 256 << 20)
 
-  init(_ upstream: any ByteSource) {
-    self.upstream = upstream
-    input = InputBuffer(upstream)
-  }
+  init(_ upstream: any ByteSource) { input = InputBuffer(upstream) }
 
   var progress: SourceProgress { input.progress }
 

@@ -47,6 +47,10 @@ final class WarningLog: Sendable {
 
   func add(_ text: String, entry: String? = nil) { add(ArchiveWarning(entry: entry, text: text)) }
 
+  func addGarbage(after filter: Filter) {
+    add("garbage after the end of the \(filter) stream was ignored")
+  }
+
   func add(_ warning: ArchiveWarning) {
     warnings.withLock { $0.add(warning) }
     added.wrappingAdd(1, ordering: .releasing)
