@@ -4,8 +4,8 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// Archives that are odd, damaged or cut, each with the answer that an independent program gives (Fixtures/odd/table.json),
-/// from a file and from a pipe.
+/// Archives that are odd, damaged or cut, each with the answer that an independent program gives (the table of its folder
+/// below Fixtures/odd), from a file and from a pipe.
 struct OddArchiveTests {
   struct Row: Decodable, CustomTestStringConvertible {
     struct Entry: Decodable, Equatable {
@@ -17,7 +17,8 @@ struct OddArchiveTests {
       let mtime: Int64?
     }
 
-    let file: String
+    /// The path below Fixtures/odd; in the table, the name beside it.
+    var file: String
     /// What is odd, and who says what is right.
     let why: String
     /// The code of the error that ends a strict reading; otherwise nothing does.
@@ -28,15 +29,24 @@ struct OddArchiveTests {
     let isFast: Bool?
     var testDescription: String { file }
 
-    static let all: [Row] =
-      (try? JSONDecoder().decode(
-        [Row].self, from: Data(contentsOf: URL(filePath: Fixture.path("odd/table.json")))))
-      ?? []
+    static let folders = (try? FileManager.default.contentsOfDirectory(atPath: Fixture.path("odd"))) ?? []
+
+    static let all: [Row] = folders.flatMap { folder in
+      let table = URL(filePath: Fixture.path("odd/\(folder)/table.json"))
+      var rows = (try? JSONDecoder().decode([Row].self, from: Data(contentsOf: table))) ?? []
+      for index in rows.indices { rows[index].file = folder + "/" + rows[index].file }
+      return rows
+    }
   }
 
-  @Test func `The table is there, and every file is in it`() throws {
-    let files = try FileManager.default.contentsOfDirectory(atPath: Fixture.path("odd"))
-    #expect(Set(files) == Set(Row.all.map(\.file) + ["table.json"]))
+  @Test func `The tables are there, and every file is in its own`() throws {
+    for folder in Row.folders {
+      let files = try FileManager.default.contentsOfDirectory(atPath: Fixture.path("odd/" + folder))
+      let rows = Row.all.filter { $0.file.hasPrefix(folder + "/") }
+      #expect(Set(files.map { folder + "/" + $0 }) == Set(rows.map(\.file) + [folder + "/table.json"]))
+      #expect(!rows.isEmpty)
+    }
+    #expect(!Row.folders.isEmpty)
   }
 
   @Test(arguments: Row.all, [false, true] as [Bool])
