@@ -65,9 +65,9 @@ public struct ArchiveEntry: Hashable, Sendable {
     /// Computed once: limits and accounts ask for it several times for each entry.
     let textSize: Int
 
-    init(_ value: Value) {
-      self.value = value
+    init(_ value: consuming Value) {
       textSize = value.textSize
+      self.value = value
     }
 
     static func == (left: Shared, right: Shared) -> Bool { left === right || left.value == right.value }
@@ -76,7 +76,7 @@ public struct ArchiveEntry: Hashable, Sendable {
 
   let fields: Shared<Fields>
 
-  init(_ fields: Fields) { self.fields = Shared(fields) }
+  init(_ fields: consuming Fields) { self.fields = Shared(fields) }
 
   /// The name by which the entry is looked up. Valid UTF-8 is kept as is; every other byte b is represented as U+F700+b,
   /// so that no two raw names share a key.

@@ -39,12 +39,18 @@ struct Header {
   var link: [UInt8]?
   var linkCount = 1
   var isEncrypted = false
-  var details: ArchiveEntry.Details?
+  /// Shared because a header is copied from stage to stage, and this is the largest part of it.
+  private(set) var sharedDetails: ArchiveEntry.Shared<ArchiveEntry.Details>?
   var comment: [UInt8]?
   /// A note on what is odd about it.
   var warning: String?
   /// A note to be given once its content has been read.
   var noteWhenRead: String?
+
+  var details: ArchiveEntry.Details? {
+    get { sharedDetails?.value }
+    set { sharedDetails = newValue.map { ArchiveEntry.Shared($0) } }
+  }
 }
 
 /// Checks content against the size that its header declares.

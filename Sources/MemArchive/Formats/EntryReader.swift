@@ -136,10 +136,11 @@ final class EntryReader {
 
   private func entry(of header: Header) throws(ArchiveError) -> ArchiveEntry {
     let (name, rawName) = try name(of: header)
-    var details = header.details
+    var details = header.sharedDetails
     if let comment = header.comment {
-      details = details ?? ArchiveEntry.Details()
-      details?.comment = names.decode(comment).name
+      var commented = details?.value ?? ArchiveEntry.Details()
+      commented.comment = names.decode(comment).name
+      details = ArchiveEntry.Shared(commented)
     }
     return ArchiveEntry(
       .init(
@@ -152,7 +153,7 @@ final class EntryReader {
         link: header.link.map { names.decode($0).name },
         linkCount: header.linkCount,
         isEncrypted: header.isEncrypted,
-        details: details.map { shared($0) }))
+        details: details.map { unified($0) }))
   }
 
   /// The name as users see it, and its bytes if it was converted.
@@ -167,11 +168,12 @@ final class EntryReader {
   }
 
   /// Most entries of an archive have only an owner and a group, the same for all: they share one object.
-  private func shared(_ details: ArchiveEntry.Details) -> ArchiveEntry.Shared<ArchiveEntry.Details> {
-    if let lastDetails, lastDetails.value == details { return lastDetails }
-    let shared = ArchiveEntry.Shared(details)
-    lastDetails = shared
-    return shared
+  private func unified(
+    _ details: ArchiveEntry.Shared<ArchiveEntry.Details>
+  ) -> ArchiveEntry.Shared<ArchiveEntry.Details> {
+    if let lastDetails, lastDetails == details { return lastDetails }
+    lastDetails = details
+    return details
   }
 
   /// Reads to the end of the file, which is beyond the format's end: the rest holds the checksums of the layers around it.

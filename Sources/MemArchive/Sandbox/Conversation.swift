@@ -102,9 +102,7 @@ struct Conversation: ~Copyable {
       giveBack(unanswered.cost)
       try answer(false)
     }
-    while let content = pending.nextContent(), content.isRefused {
-      guard take(content) != nil else { return }
-    }
+    while let content = pending.takeNext(ifRefused: true, in: files) { _ = take(content) }
   }
 
   mutating func extract(_ entry: ArchiveEntry) throws(ArchiveError) -> MemFile {
@@ -174,8 +172,8 @@ struct Conversation: ~Copyable {
   // MARK: Received content
 
   private mutating func deliverContents(_ deliver: EntryDelivery) {
-    while let content = pending.nextContent() {
-      guard let result = take(content) else { return }
+    while let content = pending.takeNext(in: files) {
+      let result = take(content)
       if content.isRefused { continue }
       undelivered -= 1
       do throws(ArchiveError) {
@@ -193,23 +191,17 @@ struct Conversation: ~Copyable {
     }
   }
 
-  /// Takes the next content; nil if its slab has not arrived.
-  private mutating func take(_ next: PendingEntries.Next) -> Result<MemFile, ArchiveError>? {
-    let result: Result<MemFile, ArchiveError>
+  private mutating func take(_ next: PendingEntries.Next) -> Result<MemFile, ArchiveError> {
+    giveBack(next.entry.cost)
     switch next.content {
-    case .file(let file): result = .success(file)
+    case .file(let file): return .success(file)
     case .failure(let error):
       giveBack(error.cost)
-      result = .failure(error)
+      return .failure(error)
     case .packed(let slab, let offset, let size):
-      guard let file = files.takePacked(slab: slab, offset: offset, size: size, next.entry) else {
-        return nil
-      }
-      result = .success(file)
+      let file = files.takePacked(slab: slab, offset: offset, size: size, next.entry)
+      return file.map { .success($0) } ?? .failure(connection.violation("left out a slab"))
     }
-    pending.removeNext()
-    giveBack(next.entry.cost)
-    return result
   }
 
   // MARK: Messages

@@ -84,11 +84,15 @@ struct PendingEntries {
     return nil
   }
 
-  /// The next content that has arrived and is settled.
-  mutating func nextContent() -> Next? {
+  /// Removes the next content that has arrived and is settled; nil if there is none, or if its slab has yet to arrive.
+  mutating func takeNext(ifRefused: Bool = false, in files: borrowing ReceivedFiles) -> Next? {
     if next == nil { findNext() }
-    guard let next, let slot = slots[next], let content = slot.content else { return nil }
-    return Next(position: next, entry: slot.entry, content: content, isRefused: slot.isRefused)
+    guard let position = next else { return nil }
+    if case .packed(let slab, _, _) = slots[position]?.content, !files.hasSlab(slab) { return nil }
+    if ifRefused, slots[position]?.isRefused != true { return nil }
+    next = nil
+    guard let slot = slots.remove(position), let content = slot.content else { return nil }
+    return Next(position: position, entry: slot.entry, content: content, isRefused: slot.isRefused)
   }
 
   private mutating func findNext() {
@@ -101,10 +105,5 @@ struct PendingEntries {
         unsettled.insert(arrived)
       }
     }
-  }
-
-  /// Removes the content that `nextContent` returned.
-  mutating func removeNext() {
-    if let position = next.take() { slots.remove(position) }
   }
 }

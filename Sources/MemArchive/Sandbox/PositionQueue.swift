@@ -23,10 +23,11 @@ struct PositionQueue<Element> {
     }
   }
 
-  mutating func remove(_ number: Int) {
-    guard isIn(number) else { return }
-    elements[number - start] = nil
+  @discardableResult mutating func remove(_ number: Int) -> Element? {
+    guard isIn(number) else { return nil }
+    let element = elements[number - start].take()
     if number - start == head { advance() }
+    return element
   }
 
   private func isIn(_ number: Int) -> Bool { number >= start && number - start < elements.count }

@@ -84,6 +84,9 @@ struct ReceivedFiles {
     slabs[number] = ReceivedSlab(slab: slab, untaken: files.count)
   }
 
+  /// Whether a slab has arrived and holds files that have not been taken.
+  func hasSlab(_ number: UInt32) -> Bool { slabs[number] != nil }
+
   /// A file that was announced; nil if its slab has not arrived.
   mutating func takePacked(
     slab number: UInt32, offset: Int64, size: Int64, _ entry: ArchiveEntry

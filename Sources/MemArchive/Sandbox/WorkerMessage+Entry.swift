@@ -28,19 +28,20 @@ private struct EntryNumbers: BitwiseCopyable {
     (1, 2, 4, 8, 16, 32) as (UInt8, UInt8, UInt8, UInt8, UInt8, UInt8)
 
   init(_ entry: ArchiveEntry) {
-    let fields = entry.fields.value
-    size = max(0, fields.size ?? 0)
-    seconds = fields.modified?.seconds ?? 0
-    linkCount = Int64(fields.linkCount)
-    nanoseconds = UInt32(clamping: fields.modified?.nanoseconds ?? 0)
-    mode = fields.mode ?? 0
-    kind = fields.kind.number
-    parts = fields.convertedFrom == nil ? 0 : Self.converted
-    if fields.size != nil { parts |= Self.sized }
-    if fields.modified != nil { parts |= Self.dated }
-    if fields.mode != nil { parts |= Self.permitted }
-    if fields.link != nil { parts |= Self.linked }
-    if fields.isEncrypted { parts |= Self.encrypted }
+    // Field by field: a copy of them all would retain each.
+    let modified = entry.modified
+    size = max(0, entry.size ?? 0)
+    seconds = modified?.seconds ?? 0
+    linkCount = Int64(entry.linkCount)
+    nanoseconds = UInt32(clamping: modified?.nanoseconds ?? 0)
+    mode = entry.mode ?? 0
+    kind = entry.kind.number
+    parts = entry.fields.value.convertedFrom == nil ? 0 : Self.converted
+    if entry.size != nil { parts |= Self.sized }
+    if modified != nil { parts |= Self.dated }
+    if entry.mode != nil { parts |= Self.permitted }
+    if entry.link != nil { parts |= Self.linked }
+    if entry.isEncrypted { parts |= Self.encrypted }
   }
 
   func has(_ part: UInt8) -> Bool { parts & part != 0 }
