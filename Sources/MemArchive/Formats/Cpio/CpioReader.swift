@@ -67,12 +67,17 @@ final class CpioReader: EntryParser {
   // MARK: Headers
 
   private func readHeader() throws(ArchiveError) -> (CpioHeader, name: [UInt8]) {
-    let magic = try input.bytes(CpioHeader.magicSize)
+    var magic = try input.bytes(CpioHeader.magicSize)
+    // After a missing header has been reported, the next one with digits is looked for.
+    while isLost, magic.count == CpioHeader.magicSize, magic[0] != 0x30 || CpioHeader.size(of: magic) == nil {
+      magic = Array(magic.dropFirst()) + (try input.bytes(1))
+    }
     guard magic.count == CpioHeader.magicSize else {
       throw .truncated("the archive ends without its trailer")
     }
     guard let size = CpioHeader.size(of: magic) else {
-      isExhausted = true
+      isLost = true
+      next = input.position
       if magic.elementsEqual("07070X".utf8) { throw .strippedCpio }
       throw .corrupt("an entry of the cpio does not end where its header says")
     }

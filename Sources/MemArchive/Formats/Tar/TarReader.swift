@@ -250,9 +250,11 @@ final class TarReader: EntryParser {
       advice: "Unpack the volumes together by GNU tar (tar --multi-volume).")
   }
 
-  /// Symbolic links, devices, directories and pipes have none, whatever their size says.
+  /// Symbolic links, devices, directories and pipes have none, whatever their size says; nor has what a slash alone makes a
+  /// directory, before ustar.
   private func hasContent(_ header: TarHeader) -> Bool {
-    !(UInt8(ascii: "2")...UInt8(ascii: "6")).contains(header.type)
+    if header.type == 0, header.name.last == UInt8(ascii: "/") { return false }
+    return !(UInt8(ascii: "2")...UInt8(ascii: "6")).contains(header.type)
   }
 
   private static func kind(_ type: UInt8, _ name: [UInt8]) -> ArchiveEntry.Kind {
