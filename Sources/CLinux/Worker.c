@@ -37,6 +37,11 @@ void clinux_exit_with_peer(int socket, int milliseconds) {
   if (count > 0 && request.revents != 0) _exit(0);
 }
 
+int clinux_has_input(int descriptor) {
+  struct pollfd request = {.fd = descriptor, .events = POLLIN};
+  return ppoll(&request, 1, &(struct timespec){0}, NULL);
+}
+
 const char *clinux_secure_environment(const char *name) { return secure_getenv(name); }
 
 const char *clinux_executed_path(void) { return (const char *)getauxval(AT_EXECFN); }

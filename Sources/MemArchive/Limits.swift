@@ -25,11 +25,11 @@ public struct Limits: Hashable, Sendable {
   /// Layers of compression around the archive (gzip in gzip counts two).
   public var depth: Int
 
-  /// The defaults: memory bounded by what the machine has, 10,000,000 entries, names of 64 KiB, attributes of 1 MiB,
+  /// The defaults: memory bounded by what the machine has, 10,000,000 entries, names of 64 KiB, attributes of 4 MiB,
   /// 4 layers.
   public init(
     totalBytes: Int64? = nil, heldBytes: Int64? = nil, entryBytes: Int64? = nil, entries: Int = 10_000_000,
-    nameBytes: Int = 65_536, attributeBytes: Int = 1 << 20, ratio: Double? = nil, depth: Int = 4
+    nameBytes: Int = 65_536, attributeBytes: Int = 4 << 20, ratio: Double? = nil, depth: Int = 4
   ) {
     self.totalBytes = totalBytes
     self.heldBytes = heldBytes

@@ -103,6 +103,11 @@ package enum SystemCalls {
     try wait(for: POLLIN, on: descriptor, milliseconds: milliseconds)
   }
 
+  /// ppoll(2), which a worker may call: whether there is input now, or the end of it.
+  package static func hasInput(_ descriptor: FileDescriptor) throws(Errno) -> Bool {
+    try valueOrErrno { clinux_has_input(descriptor.rawValue) } > 0
+  }
+
   /// poll(2): whether one of `events`, an error or a hangup is there within this time; -1 waits without a limit.
   package static func wait(
     for events: Int32, on descriptor: FileDescriptor, milliseconds: Int32

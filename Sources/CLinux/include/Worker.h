@@ -21,6 +21,9 @@ int clinux_is_packet_socket(int descriptor);
 // Exits this process as soon as the peer closes its end of the socket; otherwise returns after that many milliseconds.
 void clinux_exit_with_peer(int socket, int milliseconds);
 
+// Whether a pipe has input now, or has ended; ppoll(2), which a worker may call. -1 and errno on failure.
+int clinux_has_input(int descriptor);
+
 // getenv(3), or NULL in a program that runs with other privileges than its caller, secure_getenv(3).
 const char *clinux_secure_environment(const char *name);
 // The path by which this program was executed, getauxval(3) with AT_EXECFN.

@@ -48,7 +48,8 @@ final class EntryReader {
   /// The comment on the archive as a whole.
   var comment: String? { parser.comment.map { names.decode($0).name } }
 
-  /// A zip whose headers agree with each other is read by `ZipReader`, everything else by libarchive.
+  /// A zip whose headers agree with each other is read by `ZipReader`, what begins like tar, cpio, ar or WARC by readers of
+  /// their own, and everything else by libarchive.
   private static func parser(
     of content: any ByteSource, _ chain: FilterChain, _ choice: FormatChoice, in context: ExtractionContext,
     warnings: WarningLog
@@ -69,6 +70,16 @@ final class EntryReader {
         case .source(let error): throw error
         case .contradiction(let text): if !choice.isGuess { warnings.add("the zip \(text)") }
         }
+      }
+    }
+    if context.hooks.engine == .own, !choice.isGuess {
+      let input = FormatInput(content, isCompressed: chain.isCompressed, context.cancellation)
+      switch choice.formats {
+      case .tar: return TarReader(input, of: content, in: context, warnings: warnings)
+      case .cpio: return CpioReader(input, in: context, warnings: warnings)
+      case .ar: return ArReader(input, in: context, warnings: warnings)
+      case .warc: return WARCReader(input, warnings: warnings)
+      default: break
       }
     }
     return try LibArchiveReader(
@@ -164,6 +175,8 @@ final class EntryReader {
         ?? .corrupt("an entry's name is not valid in the encoding that its header declares")
     }
     let (name, isConverted) = names.decode(bytes)
+    guard !bytes.isEmpty else { throw .corrupt("an entry has no name") }
+    guard !bytes.contains(0) else { throw .corrupt("the name contains a NUL byte", entry: name) }
     return (name, isConverted ? bytes : nil)
   }
 

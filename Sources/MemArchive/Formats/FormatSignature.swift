@@ -32,19 +32,10 @@ enum FormatSignature {
     return nil
   }
 
-  /// Whether the first block is a tar header of any dialect: the sum of its bytes is in it, the eight bytes of the sum
-  /// counting as spaces (POSIX.1, pax, "ustar Interchange Format").
+  /// Whether the first block is a tar header of any dialect.
   private static func isTar(_ head: [UInt8]) -> Bool {
-    guard head.count >= 512, head[0] != 0 || head[257] != 0 else { return false }
-    let field = head[148..<156]
-    let digits = field.drop { $0 == 0x20 }.prefix { (0x30...0x37).contains($0) }
-    guard !digits.isEmpty else { return false }
-    let stored = digits.reduce(0) { $0 << 3 | Int($1 - 0x30) }
-    // Some writers took bytes for signed numbers.
-    return [{ Int($0) }, { Int(Int8(bitPattern: $0)) }].contains { (value: (UInt8) -> Int) in
-      let rest = head[..<148].reduce(0) { $0 + value($1) } + head[156..<512].reduce(0) { $0 + value($1) }
-      return stored == rest + 8 * 0x20
-    }
+    guard head.count >= TarHeader.size, head[0] != 0 || head[257] != 0 else { return false }
+    return TarHeader.hasChecksum(head.prefix(TarHeader.size))
   }
 
   /// Sixteen-bit words in either byte order: the magic alone is too short to decide, so the name has to end where its

@@ -10,6 +10,13 @@ final class BufferedSource: ByteSource {
 
   var progress: SourceProgress { upstream.progress }
 
+  var hasInput: Bool {
+    get throws(ArchiveError) {
+      if taken < head.count || atEnd || failure != nil { return true }
+      return try upstream.hasInput
+    }
+  }
+
   /// Up to `count` first bytes, fewer only if the source ends or fails: bytes before a failure are still read. Must be
   /// called before the first `read`.
   func peek(_ count: Int) throws(ArchiveError) -> [UInt8] {

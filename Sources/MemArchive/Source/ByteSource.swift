@@ -10,12 +10,17 @@ protocol ByteSource: AnyObject {
   /// The source itself, if it is seekable.
   var seekable: (any SeekableSource)? { get }
 
+  /// Whether `read` would return at once: a pipe's writer may not have written yet.
+  var hasInput: Bool { get throws(ArchiveError) }
+
   /// How far the archive itself has been read, whatever decoders are between it and this stage.
   var progress: SourceProgress { get }
 }
 
 extension ByteSource {
   var seekable: (any SeekableSource)? { nil }
+
+  var hasInput: Bool { true }
 
   func lend() -> UnsafeRawBufferPointer? { nil }
 

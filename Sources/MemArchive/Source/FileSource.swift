@@ -86,6 +86,14 @@ final class PipeSource: ByteSource {
     }
   }
 
+  var hasInput: Bool {
+    get throws(ArchiveError) {
+      do throws(Errno) { return try SystemCalls.hasInput(descriptor) } catch {
+        throw .system("ppoll", error, doing: "reading the archive")
+      }
+    }
+  }
+
   /// A pipe may stall forever, so cancellation is checked ten times a second.
   private func isReady() throws(ArchiveError) -> Bool {
     do throws(Errno) {

@@ -54,7 +54,7 @@ extension Attack {
       row("rar 5: encrypted", .error(.unsupportedFeature, entry: "a"), Claim(isEncrypted: true), rar5),
       row("warc: nothing wrong", .files(["a", "b"]), Claim(), warc),
       row("warc: less declared than there is", .error(.corrupt), Claim(size: less), warc),
-      row("warc: more declared than there is", .error(.corrupt, entry: "a"), Claim(size: more), warc),
+      row("warc: more declared than there is", .error(.truncated, entry: "a"), Claim(size: more), warc),
       row("cab: nothing wrong", .files(["a", "b"]), Claim(), cab),
       row("cab: less declared than there is", .error(.truncated), Claim(size: less), cab),
       row("cab: more declared than there is", .error(.truncated), Claim(size: more), cab),

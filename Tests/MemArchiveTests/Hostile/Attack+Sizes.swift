@@ -34,18 +34,13 @@ extension Attack {
     Attack("cpio, newc: more declared than there is", .error(.truncated, entry: "tree/hello.txt")) {
       try cpio("cpio-newc.cpio", "00000015", "0FFFFFF0")
     },
-    Attack("cpio, newc: less declared than there is", .error(.truncated)) {
+    Attack("cpio, newc: less declared than there is", .error(.corrupt)) {
       try cpio("cpio-newc.cpio", "00000015", "00000004")
     },
     Attack("cpio, odc: more declared than there is", .error(.truncated, entry: "tree/hello.txt")) {
       try cpio("cpio-odc.cpio", "00000000025", "00000777777")
     },
-    Attack(
-      "cpio, odc: less declared than there is",
-      .files(
-        ["tree/empty", "tree/hello.txt", "tree/link", "tree/poem.txt", "tree/run.sh"],
-        warnings: ["Skipped 17 bytes"])
-    ) {
+    Attack("cpio, odc: less declared than there is", .error(.corrupt)) {
       try cpio("cpio-odc.cpio", "00000000025", "00000000004")
     },
     // libarchive 3.6.2 searches the following data for the next header, and here finds the last one first: everything

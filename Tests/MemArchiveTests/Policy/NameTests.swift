@@ -45,11 +45,11 @@ struct NameTests {
   }
 
   @Test(arguments: [
-    ("a/b", true), ("a..b/c", true), ("", false), ("/a", false), ("../a", false), ("a/../b", false),
+    ("a/b", true), ("a..b/c", true), ("", nil), ("/a", false), ("../a", false), ("a/../b", false),
     ("a\\..\\b", false),
     ("\\a", false), ("a/..", false), ("./a", true),
   ])
-  func `Names that lead out are recognized`(name: String, isSafe: Bool) throws {
+  func `Names that lead out are recognized`(name: String, isSafe: Bool?) throws {
     for isolation in Isolation.allCases {
       let files = try ArchiveReader(bytes: Zip.archive(.init("x", [1]))).extract(options: isolation.applied())
       let entry = try #require(files.first?.file.entry)
@@ -59,7 +59,7 @@ struct NameTests {
   }
 }
 
-/// An entry of any name, by way of a tar.
+/// An entry of any name, by way of a tar; none is without one.
 enum EntryNameProbe {
   static func isSafe(_ name: String) -> Bool? {
     try? ArchiveReader(bytes: Tar.archive(Tar.entry(name, [1]))).entries().first?.isSafeRelative
