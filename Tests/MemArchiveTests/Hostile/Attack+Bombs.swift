@@ -43,6 +43,10 @@ extension Attack {
     Attack("tar: a long link of 50 MB", .error(.unsupportedFeature)) { tarMetadata("K", 50 << 20) },
     Attack("tar: a pax header of 50 MB", .error(.unsupportedFeature)) { tarMetadata("x", 50 << 20) },
     Attack("tar: a global pax header of 50 MB", .error(.unsupportedFeature)) { tarMetadata("g", 50 << 20) },
+    Attack("tar: pax headers of 6 MB together before one entry", .error(.unsupportedFeature, entry: "a")) {
+      let attribute = Tar.pax("SCHILY.xattr.user.x", Bytes(repeating: 0x78, count: 2 << 20))
+      return attribute + attribute + attribute + Tar.archive(Tar.entry("a", hello))
+    },
     Attack("tar: a thousand headers before one entry", .error(.corrupt)) {
       (0..<1000).reduce(into: Bytes()) { bytes, _ in
         bytes += Tar.entry("g", Bytes("14 comment=ab\n".utf8), type: "g")

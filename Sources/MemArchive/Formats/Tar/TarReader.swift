@@ -23,7 +23,7 @@ final class TarReader: EntryParser {
   private var (contentEnd, next): (Int64, Int64) = (0, 0)
   private(set) var isExhausted = false
 
-  /// Upper bound of one extended header. GNU tar and Python have none.
+  /// Upper bound in bytes of the extended headers of one entry. GNU tar and Python have none.
   private static let mostExtended: Int64 = 4 << 20
   /// Upper bound of extended headers before one entry.
   private static let mostPrefaces = 256
@@ -92,6 +92,8 @@ final class TarReader: EntryParser {
     var refusal: ArchiveError?
     var isEmpty = true
     var count = 0
+    /// The number of bytes that they take together.
+    var size: Int64 = 0
   }
 
   private func readHeader() throws(ArchiveError) -> Header? {
@@ -190,9 +192,11 @@ final class TarReader: EntryParser {
   private func extend(_ preface: inout Preface, _ header: TarHeader) throws(ArchiveError) {
     let size = contentEnd - input.position
     guard size <= Self.mostPossible else { throw impossibleSize(header) }
-    guard size <= Self.mostExtended else {
+    preface.size += size
+    guard preface.size <= Self.mostExtended else {
       throw ArchiveError(
-        .unsupportedFeature, "its extended header takes \(size) bytes; at most \(Self.mostExtended) are read",
+        .unsupportedFeature,
+        "its extended headers take \(preface.size) bytes; at most \(Self.mostExtended) are read",
         advice: "Leave the entry out, or unpack it by GNU tar.")
     }
     let bytes = try input.bytes(Int(size))
