@@ -29,17 +29,15 @@ int clinux_is_packet_socket(int descriptor) {
   return getsockopt(descriptor, SOL_SOCKET, SO_TYPE, &kind, &size) == 0 && kind == SOCK_SEQPACKET;
 }
 
-void clinux_exit_with_peer(int socket, int milliseconds) {
-  // Asks for no event; the peer's end is reported unasked (poll(2), POLLHUP).
-  struct pollfd request = {.fd = socket, .events = 0};
+int clinux_wait(int descriptor, int events, int milliseconds) {
+  struct pollfd request = {.fd = descriptor, .events = (short)events};
   struct timespec time = {.tv_sec = milliseconds / 1000, .tv_nsec = milliseconds % 1000 * 1000000L};
-  int count = ppoll(&request, 1, &time, NULL);
-  if (count > 0 && request.revents != 0) _exit(0);
+  return ppoll(&request, 1, milliseconds < 0 ? NULL : &time, NULL);
 }
 
-int clinux_has_input(int descriptor) {
-  struct pollfd request = {.fd = descriptor, .events = POLLIN};
-  return ppoll(&request, 1, &(struct timespec){0}, NULL);
+void clinux_exit_with_peer(int socket, int milliseconds) {
+  // Asks for no event; the peer's end is reported unasked (poll(2), POLLHUP).
+  if (clinux_wait(socket, 0, milliseconds) > 0) _exit(0);
 }
 
 const char *clinux_secure_environment(const char *name) { return secure_getenv(name); }

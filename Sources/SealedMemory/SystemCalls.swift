@@ -103,17 +103,11 @@ package enum SystemCalls {
     try wait(for: POLLIN, on: descriptor, milliseconds: milliseconds)
   }
 
-  /// ppoll(2), which a worker may call: whether there is input now, or the end of it.
-  package static func hasInput(_ descriptor: FileDescriptor) throws(Errno) -> Bool {
-    try valueOrErrno { clinux_has_input(descriptor.rawValue) } > 0
-  }
-
   /// poll(2): whether one of `events`, an error or a hangup is there within this time; -1 waits without a limit.
   package static func wait(
     for events: Int32, on descriptor: FileDescriptor, milliseconds: Int32
   ) throws(Errno) -> Bool {
-    var request = pollfd(fd: descriptor.rawValue, events: Int16(events), revents: 0)
-    return try valueOrErrno { unsafe poll(&request, 1, milliseconds) } > 0
+    try valueOrErrno { clinux_wait(descriptor.rawValue, events, milliseconds) } > 0
   }
 
   /// The number of bytes of an archive that can be read by position; nil where they can only be read one after another.

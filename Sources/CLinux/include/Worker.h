@@ -18,11 +18,12 @@ int clinux_packet_sockets(int sockets[2]);
 // Whether a descriptor is a SOCK_SEQPACKET socket (SO_TYPE).
 int clinux_is_packet_socket(int descriptor);
 
+// poll(2) for one descriptor, by ppoll(2), which a worker may call: 1 if an event, an error or a hangup is there within that many
+// milliseconds, 0 if not, -1 and errno on failure. -1 milliseconds wait without a limit.
+int clinux_wait(int descriptor, int events, int milliseconds);
+
 // Exits this process as soon as the peer closes its end of the socket; otherwise returns after that many milliseconds.
 void clinux_exit_with_peer(int socket, int milliseconds);
-
-// Whether a pipe has input now, or has ended; ppoll(2), which a worker may call. -1 and errno on failure.
-int clinux_has_input(int descriptor);
 
 // getenv(3), or NULL in a program that runs with other privileges than its caller, secure_getenv(3).
 const char *clinux_secure_environment(const char *name);

@@ -120,17 +120,23 @@ final class UUDecoder: ByteSource {
     guard padding <= 2 else { return nil }
     var values: [UInt8] = []
     for character in line.dropLast(padding) {
-      switch character {
-      case UInt8(ascii: "A")...UInt8(ascii: "Z"): values.append(character - 0x41)
-      case UInt8(ascii: "a")...UInt8(ascii: "z"): values.append(character - 0x61 + 26)
-      case UInt8(ascii: "0")...UInt8(ascii: "9"): values.append(character - 0x30 + 52)
-      case UInt8(ascii: "+"): values.append(62)
-      case UInt8(ascii: "/"): values.append(63)
-      default: return nil
-      }
+      guard let value = base64Value(of: character) else { return nil }
+      values.append(value)
     }
     values.grow(to: line.count)
     return joined(values).dropLast(padding)
+  }
+
+  /// The six bits that a character of base64 stands for; nil if it is none.
+  static func base64Value(of character: UInt8) -> UInt8? {
+    switch character {
+    case UInt8(ascii: "A")...UInt8(ascii: "Z"): character - 0x41
+    case UInt8(ascii: "a")...UInt8(ascii: "z"): character - 0x61 + 26
+    case UInt8(ascii: "0")...UInt8(ascii: "9"): character - 0x30 + 52
+    case UInt8(ascii: "+"): 62
+    case UInt8(ascii: "/"): 63
+    default: nil
+    }
   }
 
   /// Three bytes of each four values of six bits.

@@ -21,7 +21,7 @@ enum FormatSignature {
     if starts("!<arch>\n"), head.count == 8 || starts("`\n", at: 66) || (!isWrapped && head.count < 68) {
       return .ar
     }
-    if starts("070701") || starts("070702") || starts("070707") || isBinaryCpio(head) { return .cpio }
+    if isCpio(head) { return .cpio }
     if starts(0x52, 0x61, 0x72, 0x21, 0x1A, 0x07, 0x00) { return .rar }
     if starts(0x52, 0x61, 0x72, 0x21, 0x1A, 0x07, 0x01, 0x00) { return .rar5 }
     if starts("MSCF\0\0\0\0") { return .cab }
@@ -38,18 +38,14 @@ enum FormatSignature {
     return TarHeader.hasChecksum(head.prefix(TarHeader.size))
   }
 
-  /// Sixteen-bit words in either byte order: the magic alone is too short to decide, so the name has to end where its
-  /// length says (cpio(5), "Old Binary Format").
-  private static func isBinaryCpio(_ head: [UInt8]) -> Bool {
-    guard head.count >= 26 else { return false }
-    let nameSize: Int
-    switch (head[0], head[1]) {
-    case (0xC7, 0x71): nameSize = Int(head[20]) | Int(head[21]) << 8
-    case (0x71, 0xC7): nameSize = Int(head[20]) << 8 | Int(head[21])
-    default: return false
-    }
-    guard nameSize > 1, head.count >= 26 + nameSize else { return false }
-    return head[25 + nameSize] == 0 && !head[26..<(25 + nameSize)].contains(0)
+  /// The magic of the binary forms is too short to decide: the name has to end where its length says (cpio(5), "Old Binary
+  /// Format").
+  private static func isCpio(_ head: [UInt8]) -> Bool {
+    guard let size = CpioHeader.size(of: Array(head.prefix(CpioHeader.magicSize))) else { return false }
+    guard size == CpioHeader.binarySize else { return true }
+    guard let header = CpioHeader(Array(head.prefix(size))), header.nameSize > 1 else { return false }
+    let name = head.dropFirst(size).prefix(Int(header.nameSize))
+    return name.count == header.nameSize && name.firstIndex(of: 0) == name.endIndex - 1
   }
 
   /// "-lh5-" or a similar method in the first header.

@@ -72,7 +72,8 @@ final class PipeSource: ByteSource {
     while true {
       for cancellation in cancellations { try cancellation.check() }
       IdleHook.begin()
-      if waits { guard try isReady() else { continue } }
+      // A pipe may stall forever, so cancellation is checked ten times a second.
+      if waits { guard try isReady(milliseconds: cancellations.isEmpty ? -1 : 100) else { continue } }
       do throws(Errno) {
         let count = try SystemCalls.read(descriptor, at: nil, into: &buffer)
         bytesRead += Int64(count)
@@ -86,18 +87,11 @@ final class PipeSource: ByteSource {
     }
   }
 
-  var hasInput: Bool {
-    get throws(ArchiveError) {
-      do throws(Errno) { return try SystemCalls.hasInput(descriptor) } catch {
-        throw .system("ppoll", error, doing: "reading the archive")
-      }
-    }
-  }
+  var hasInput: Bool { get throws(ArchiveError) { try isReady(milliseconds: 0) } }
 
-  /// A pipe may stall forever, so cancellation is checked ten times a second.
-  private func isReady() throws(ArchiveError) -> Bool {
+  private func isReady(milliseconds: Int32) throws(ArchiveError) -> Bool {
     do throws(Errno) {
-      return try SystemCalls.waitForInput(descriptor, milliseconds: cancellations.isEmpty ? -1 : 100)
+      return try SystemCalls.waitForInput(descriptor, milliseconds: milliseconds)
     } catch {
       throw .system("poll", error, doing: "reading the archive")
     }

@@ -8,6 +8,7 @@ struct CpioHeader {
 
   /// The number of bytes that tell which form it is.
   static let magicSize = 6
+  static let binarySize = 26
   private static let regular: UInt64 = 0o100000
 
   let file: File
@@ -28,7 +29,7 @@ struct CpioHeader {
   static func size(of magic: [UInt8]) -> Int? {
     if magic.elementsEqual("070701".utf8) || magic.elementsEqual("070702".utf8) { return 110 }
     if magic.elementsEqual("070707".utf8) { return 76 }
-    return magic.starts(with: [0xC7, 0x71]) || magic.starts(with: [0x71, 0xC7]) ? 26 : nil
+    return magic.starts(with: [0xC7, 0x71]) || magic.starts(with: [0x71, 0xC7]) ? binarySize : nil
   }
 
   /// nil if something else than numbers is in it.
@@ -36,7 +37,8 @@ struct CpioHeader {
     switch header.count {
     case 110: self.init(newc: header)
     case 76: self.init(odc: header)
-    default: self.init(binary: header)
+    case Self.binarySize: self.init(binary: header)
+    default: return nil
     }
   }
 

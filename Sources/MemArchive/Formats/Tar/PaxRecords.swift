@@ -179,17 +179,8 @@ struct PaxRecords {
   private static func base64(_ text: [UInt8]) -> [UInt8] {
     var bytes: [UInt8] = []
     var (bits, count) = (UInt32(0), 0)
-    for byte in text {
-      let digit: UInt8
-      switch byte {
-      case UInt8(ascii: "A")...UInt8(ascii: "Z"): digit = byte - 65
-      case UInt8(ascii: "a")...UInt8(ascii: "z"): digit = byte - 71
-      case UInt8(ascii: "0")...UInt8(ascii: "9"): digit = byte + 4
-      case UInt8(ascii: "+"): digit = 62
-      case UInt8(ascii: "/"): digit = 63
-      default: continue
-      }
-      bits = bits << 6 | UInt32(digit)
+    for value in text.lazy.compactMap(UUDecoder.base64Value) {
+      bits = bits << 6 | UInt32(value)
       count += 6
       if count >= 8 {
         count -= 8
