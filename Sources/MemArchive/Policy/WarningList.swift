@@ -51,6 +51,8 @@ final class WarningLog: Sendable {
     add("garbage after the end of the \(filter) stream was ignored")
   }
 
+  func addDataAfterEnd() { add("data after the end of the archive was ignored") }
+
   func add(_ warning: ArchiveWarning) {
     warnings.withLock { $0.add(warning) }
     added.wrappingAdd(1, ordering: .releasing)

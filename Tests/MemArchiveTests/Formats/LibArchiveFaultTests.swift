@@ -2,8 +2,8 @@ import CLibArchive
 import TestSupport
 import Testing
 
-/// Defects of libarchive. A failure here means that a workaround in Formats/LibArchive can be removed once no older version
-/// is supported.
+/// Defects of libarchive. A failure here means that a workaround in Formats/LibArchive can be removed, or a format left to
+/// libarchive again, once no older version is supported.
 struct LibArchiveFaultTests {
   struct Fault: CustomTestStringConvertible, Sendable {
     let testDescription: String
@@ -32,7 +32,7 @@ struct LibArchiveFaultTests {
   }
 
   static let faults: [Fault] = [
-    // CpioChecksums
+    // Formats/Cpio
     Fault(unnoticed: "cpio: another sum") {
       try Attack.changed("cpio-crc.cpio") { $0.replace(Bytes("world".utf8), with: Bytes("earth".utf8)) }
     },

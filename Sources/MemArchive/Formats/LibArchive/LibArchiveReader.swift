@@ -7,7 +7,6 @@ final class LibArchiveReader: EntryParser {
   private let chain: FilterChain
   private let warnings: WarningLog
   private let cancellation: Cancellation
-  private let cpio: CpioChecksums?
   /// The current entry's position; nil before the first entry.
   private var rarFiles: [RARHeaders.File]?
   /// Whether it is a zip that is read by its local headers because it does not end like a zip.
@@ -26,19 +25,16 @@ final class LibArchiveReader: EntryParser {
     self.chain = chain
     self.warnings = warnings
     cancellation = context.cancellation
-    cpio = CpioChecksums.areIn(chain.head) ? CpioChecksums(content) : nil
     isZip = formats == .zip
     // libarchive reads the whole directory at once, whatever is wrong with it.
     if isZip, let count = try ZipEnd.count(in: content) { try context.ledger.check(stated: UInt64(count)) }
-    handle = try ArchiveHandle.entries(
-      of: cpio ?? content, head: chain.head, formats: formats, in: context)
+    handle = try ArchiveHandle.entries(of: content, head: chain.head, formats: formats, in: context)
   }
 
   var isExhausted: Bool { isAtEnd || handle.isExhausted }
 
   func nextHeader() throws(ArchiveError) -> Header? {
     position += 1
-    cpio?.forget(before: position)
     guard var header = try handle.nextHeader() else {
       isAtEnd = true
       try checkEnd()
@@ -68,18 +64,15 @@ final class LibArchiveReader: EntryParser {
         advice: "Unpack it with RAR's own program, and pack it again as zip.")
     }
     if let contradiction { throw .corrupt(contradiction, call: "archive_read_next_header") }
-    var size: Int64
-    if let wanted = rarFile?.checksum {
-      var checksum = CRC32()
-      size = try handle.forEachBlock(declared: declared) { (block, offset) throws(ArchiveError) in
-        checksum.update(block)
-        try body(block, offset)
-      }
-      try checksum.check(against: wanted)
-    } else {
-      size = try handle.forEachBlock(declared: declared, body)
+    guard let wanted = rarFile?.checksum else {
+      return try handle.forEachBlock(declared: declared, body)
     }
-    try cpio?.check(at: position)
+    var checksum = CRC32()
+    let size = try handle.forEachBlock(declared: declared) { (block, offset) throws(ArchiveError) in
+      checksum.update(block)
+      try body(block, offset)
+    }
+    try checksum.check(against: wanted)
     return size
   }
 
@@ -98,7 +91,6 @@ final class LibArchiveReader: EntryParser {
   /// Reports at an archive's end what no version of libarchive (up to 3.8.9) does: that entries are missing, or that data
   /// follows.
   private func checkEnd() throws(ArchiveError) {
-    if cpio?.isLost == true { throw .corrupt("an entry of the cpio does not end where its header says") }
     // The local headers may not show all entries.
     if isZip, try ZipEnd.count(in: content) == nil { throw .truncated("the zip has no end record") }
     if position == 0 { try checkEmptiness() }
@@ -107,7 +99,7 @@ final class LibArchiveReader: EntryParser {
     if handle.isTar, try ZipEnd.isAtEnd(of: content) {
       warnings.add("it ends like a zip archive: pin formats to .zip to read it as one")
     } else if try hasDataAfterEnd() {
-      warnings.add("data after the end of the archive was ignored")
+      warnings.addDataAfterEnd()
     }
   }
 
