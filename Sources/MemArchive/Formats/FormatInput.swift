@@ -15,8 +15,8 @@ internal import Glibc
   /// The number of bytes taken so far.
   private(set) var position: Int64 = 0
   private(set) var isAtEnd = false
-  /// Whether the source has failed.
-  private(set) var hasFailed = false
+  /// Whether nothing can be read after the last error: the source has failed or ended too early, or a reader is lost for good.
+  var isExhausted = false
 
   /// Large enough to make system calls rare, small enough to stay in the second-level cache.
   private static let blockSize = 256 << 10
@@ -54,7 +54,7 @@ internal import Glibc
         unsafe window = UnsafeRawBufferPointer(rebasing: block[..<count])
       }
     } catch {
-      hasFailed = true
+      isExhausted = true
       throw error
     }
     isAtEnd = unsafe window.isEmpty
@@ -83,6 +83,21 @@ internal import Glibc
     return bytes
   }
 
+  /// The next `count` bytes.
+  func bytes(_ count: Int, inside part: String) throws(ArchiveError) -> [UInt8] {
+    let bytes = try bytes(count)
+    guard bytes.count == count else { throw truncated(inside: part) }
+    return bytes
+  }
+
+  /// The error of an archive that ends too early, after which nothing is read.
+  func truncated(_ text: String) -> ArchiveError {
+    isExhausted = true
+    return .truncated(text)
+  }
+
+  func truncated(inside part: String) -> ArchiveError { truncated("the archive ends inside \(part)") }
+
   /// The next bytes up to a line feed and with it: fewer at the end, and no more than `most`.
   func line(most: Int) throws(ArchiveError) -> [UInt8] {
     var line: [UInt8] = []
@@ -105,15 +120,21 @@ internal import Glibc
     position -= Int64(bytes.count)
   }
 
-  /// Calls `body` with each block up to the position `end` and its offset from here; stops early only at the end.
+  /// Calls `body` with each block up to the position `end` and its offset from here.
   func forEachBlock(
-    to end: Int64, _ body: (RawSpan, Int64) throws(ArchiveError) -> Void
+    to end: Int64, inside part: String, _ body: (RawSpan, Int64) throws(ArchiveError) -> Void
   ) throws(ArchiveError) {
     let start = position
     while position < end, try fill() {
       let offset = position - start
       try body(unsafe take(Int(min(end - position, Int64(window.count)))).bytes, offset)
     }
+    guard position == end else { throw truncated(inside: part) }
+  }
+
+  /// Proceeds to a position, if it is not passed.
+  func skip(to end: Int64, inside part: String) throws(ArchiveError) {
+    guard try skip(to: end) else { throw truncated(inside: part) }
   }
 
   /// Proceeds to a position; false if the source ends before it.

@@ -10,7 +10,6 @@ final class ArReader: EntryParser {
   private var charge: Charge
   private var isEmpty = true
   private var (contentEnd, size): (Int64, Int64) = (0, 0)
-  private(set) var isExhausted = false
 
   private static let magic = Array("!<arch>\n".utf8)
   private static let headerSize = 60
@@ -23,55 +22,46 @@ final class ArReader: EntryParser {
     charge = Charge(context.ledger, entry: "ar")
   }
 
+  var isExhausted: Bool { input.isExhausted }
+
   func nextHeader() throws(ArchiveError) -> Header? {
-    do throws(ArchiveError) {
-      if input.position == 0 {
-        guard try input.bytes(Self.magic.count) == Self.magic else {
-          throw .corrupt("the archive does not begin as one of ar")
-        }
-        contentEnd = input.position
+    if input.position == 0 {
+      guard try input.bytes(Self.magic.count) == Self.magic else {
+        throw .corrupt("the archive does not begin as one of ar")
       }
-      while true {
-        try advance()
-        let block = try input.bytes(Self.headerSize)
-        if block.isEmpty {
-          if isEmpty { warnings.add("the archive has no members") }
-          return nil
-        }
-        isEmpty = false
-        if let header = try header(block) { return header }
+      contentEnd = input.position
+    }
+    while true {
+      try advance()
+      let block = try input.bytes(Self.headerSize)
+      if block.isEmpty {
+        if isEmpty { warnings.add("the archive has no members") }
+        return nil
       }
-    } catch {
-      isExhausted = isExhausted || input.hasFailed || error.code == .truncated
-      throw error
+      isEmpty = false
+      if let header = try header(block) { return header }
     }
   }
 
   func forEachBlock(
     declared _: Int64?, _ body: (RawSpan, Int64) throws(ArchiveError) -> Void
   ) throws(ArchiveError) -> Int64 {
-    do throws(ArchiveError) {
-      try input.forEachBlock(to: contentEnd, body)
-      guard input.position == contentEnd else { throw .truncated("the archive ends inside the member") }
-      return size
-    } catch {
-      isExhausted = isExhausted || input.hasFailed || input.isAtEnd
-      throw error
-    }
+    try input.forEachBlock(to: contentEnd, inside: "the member", body)
+    return size
   }
 
   /// Proceeds to the next header, at an even position; the last member may lack the byte in between.
   private func advance() throws(ArchiveError) {
-    guard try input.skip(to: contentEnd) else { throw .truncated("the archive ends inside a member") }
+    try input.skip(to: contentEnd, inside: "a member")
     _ = try input.skip(to: contentEnd + contentEnd % 2)
   }
 
   /// The member that a header describes; nil for a table, which ar(1) never shows.
   private func header(_ block: [UInt8]) throws(ArchiveError) -> Header? {
-    guard block.count == Self.headerSize else { throw .truncated("the archive ends inside a header") }
+    guard block.count == Self.headerSize else { throw input.truncated(inside: "a header") }
     guard block[58] == UInt8(ascii: "`"), block[59] == Self.lf, let size = Self.number(block[48..<58], 10)
     else {
-      isExhausted = true
+      input.isExhausted = true
       throw .corrupt("a member's header does not end as one")
     }
     // Ten digits at most.
@@ -129,8 +119,7 @@ final class ArReader: EntryParser {
     guard let length = Self.number(digits, 10), length <= size, length <= Self.mostName else {
       throw .corrupt("the length of a member's name cannot be")
     }
-    let field = try input.bytes(Int(length))
-    guard field.count == Int(length) else { throw .truncated("the archive ends inside a name") }
+    let field = try input.bytes(Int(length), inside: "a name")
     size -= length
     let name = Array(field.prefix((field.lastIndex { $0 != 0 } ?? -1) + 1))
     return Self.isTable(name) ? nil : name
@@ -144,7 +133,7 @@ final class ArReader: EntryParser {
 
   private func readTable() throws(ArchiveError) {
     guard size <= 1 << 30 else {
-      isExhausted = true
+      input.isExhausted = true
       throw .corrupt("the table of names claims \(size) bytes")
     }
     guard size <= Self.mostTable else {
@@ -153,7 +142,6 @@ final class ArReader: EntryParser {
         advice: "Unpack it by ar(1).")
     }
     try charge.hold(size, entry: nil)
-    table = try input.bytes(Int(size))
-    guard table.count == Int(size) else { throw .truncated("the archive ends inside the table of names") }
+    table = try input.bytes(Int(size), inside: "the table of names")
   }
 }

@@ -12,7 +12,6 @@ final class CpioReader: EntryParser {
   private var sum: UInt32?
   /// Whether no header is where one must be.
   private var isLost = false
-  private(set) var isExhausted = false
 
   private static let (mostName, mostLink): (UInt64, UInt64) = (1 << 20, 1 << 20)
 
@@ -23,45 +22,33 @@ final class CpioReader: EntryParser {
     charge = Charge(context.ledger, entry: "cpio")
   }
 
+  var isExhausted: Bool { input.isExhausted }
+
   func nextHeader() throws(ArchiveError) -> Header? {
-    do throws(ArchiveError) {
-      guard try input.skip(to: next) else { throw .truncated("the archive ends inside an entry") }
-      let (header, name) = try readHeader()
-      guard !name.elementsEqual("TRAILER!!!".utf8) else {
-        if try input.hasDataAfterEnd() { warnings.add("data after the end of the archive was ignored") }
-        return nil
-      }
-      return try entry(header, name)
-    } catch {
-      isExhausted = isExhausted || input.hasFailed || error.code == .truncated
-      throw error
+    try input.skip(to: next, inside: "an entry")
+    let (header, name) = try readHeader()
+    guard !name.elementsEqual("TRAILER!!!".utf8) else {
+      if try input.hasDataAfterEnd() { warnings.addDataAfterEnd() }
+      return nil
     }
+    return try entry(header, name)
   }
 
   func forEachBlock(
     declared _: Int64?, _ body: (RawSpan, Int64) throws(ArchiveError) -> Void
   ) throws(ArchiveError) -> Int64 {
-    do throws(ArchiveError) {
-      if let wanted = sum {
-        var sum: UInt32 = 0
-        try input.forEachBlock(to: contentEnd) { (block, offset) throws(ArchiveError) in
-          sum = unsafe block.withUnsafeBytes { unsafe $0.reduce(sum) { $0 &+ UInt32($1) } }
-          try body(block, offset)
-        }
-        guard input.position < contentEnd || sum == wanted else {
-          throw .corrupt("the content's sum is not the one that its header says")
-        }
-      } else {
-        try input.forEachBlock(to: contentEnd, body)
-      }
-      guard input.position == contentEnd else {
-        throw .truncated("the archive ends inside the entry's content")
-      }
+    guard let wanted = sum else {
+      try input.forEachBlock(to: contentEnd, inside: "the entry's content", body)
       return size
-    } catch {
-      isExhausted = isExhausted || input.hasFailed || input.isAtEnd
-      throw error
     }
+    var sum: UInt32 = 0
+    try input.forEachBlock(to: contentEnd, inside: "the entry's content") {
+      (block, offset) throws(ArchiveError) in
+      sum = unsafe block.withUnsafeBytes { unsafe $0.reduce(sum) { $0 &+ UInt32($1) } }
+      try body(block, offset)
+    }
+    guard sum == wanted else { throw .corrupt("the content's sum is not the one that its header says") }
+    return size
   }
 
   // MARK: Headers
@@ -73,7 +60,7 @@ final class CpioReader: EntryParser {
       magic = Array(magic.dropFirst()) + (try input.bytes(1))
     }
     guard magic.count == CpioHeader.magicSize else {
-      throw .truncated("the archive ends without its trailer")
+      throw input.truncated("the archive ends without its trailer")
     }
     guard let size = CpioHeader.size(of: magic) else {
       isLost = true
@@ -81,19 +68,16 @@ final class CpioReader: EntryParser {
       if magic.elementsEqual("07070X".utf8) { throw .strippedCpio }
       throw .corrupt("an entry of the cpio does not end where its header says")
     }
-    let bytes = magic + (try input.bytes(size - magic.count))
-    guard bytes.count == size else { throw .truncated("the archive ends inside a header") }
+    let bytes = magic + (try input.bytes(size - magic.count, inside: "a header"))
     guard let header = CpioHeader(bytes), header.nameSize > 0, header.nameSize <= Self.mostName else {
       isLost = true
       next = input.position
       throw .corrupt("a header holds something else than numbers, or no name")
     }
     isLost = false
-    let field = try input.bytes(Int(header.nameSize))
+    let field = try input.bytes(Int(header.nameSize), inside: "a name")
     let padding = Self.padding(UInt64(size) + header.nameSize, header.alignment)
-    guard field.count == Int(header.nameSize), try input.skip(to: input.position + padding) else {
-      throw .truncated("the archive ends inside a name")
-    }
+    try input.skip(to: input.position + padding, inside: "a name")
     // No header states 2^36 bytes.
     contentEnd = input.position + Int64(header.size)
     next = contentEnd + Self.padding(header.size, header.alignment)
@@ -136,10 +120,7 @@ final class CpioReader: EntryParser {
     guard header.size <= Self.mostLink else {
       throw .corrupt("the target of the link takes \(header.size) bytes", entry: EntryName.key(name))
     }
-    let target = try input.bytes(Int(header.size))
-    guard target.count == Int(header.size) else {
-      throw .truncated("the archive ends inside a link's target")
-    }
+    let target = try input.bytes(Int(header.size), inside: "a link's target")
     guard !target.dropLast().contains(0) else {
       throw .corrupt("the target of the link contains a NUL byte", entry: EntryName.key(name))
     }

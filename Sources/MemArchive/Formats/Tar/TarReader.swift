@@ -21,7 +21,6 @@ final class TarReader: EntryParser {
   private var held: Int64 = 0
   /// Where the current entry's content ends, and where the next header begins.
   private var (contentEnd, next): (Int64, Int64) = (0, 0)
-  private(set) var isExhausted = false
 
   /// Upper bound in bytes of the extended headers of one entry. GNU tar and Python have none.
   private static let mostExtended: Int64 = 4 << 20
@@ -40,45 +39,34 @@ final class TarReader: EntryParser {
     charge = Charge(context.ledger, entry: "sparse files")
   }
 
+  var isExhausted: Bool { input.isExhausted }
+
   func nextHeader() throws(ArchiveError) -> Header? {
-    do throws(ArchiveError) {
-      try advance(to: next)
-      return try readHeader()
-    } catch {
-      isExhausted = isExhausted || input.hasFailed || error.code == .truncated
-      throw error
-    }
+    try advance(to: next)
+    return try readHeader()
   }
 
   func forEachBlock(
     declared _: Int64?, _ body: (RawSpan, Int64) throws(ArchiveError) -> Void
   ) throws(ArchiveError) -> Int64 {
-    do throws(ArchiveError) {
-      guard let map else {
-        try input.forEachBlock(to: contentEnd, body)
-        guard input.position == contentEnd else { throw cut() }
-        return size
-      }
-      var check = PeriodicCheck(cancellation)
-      for region in map.regions {
-        try check.step()
-        let end = input.position + region.count
-        try input.forEachBlock(to: end) { (block, offset) throws(ArchiveError) in
-          try body(block, region.offset + offset)
-        }
-        guard input.position == end else { throw cut() }
-      }
+    guard let map else {
+      try input.forEachBlock(to: contentEnd, inside: Self.content, body)
       return size
-    } catch {
-      isExhausted = isExhausted || input.hasFailed || input.isAtEnd
-      throw error
     }
+    var check = PeriodicCheck(cancellation)
+    for region in map.regions {
+      try check.step()
+      try input.forEachBlock(to: input.position + region.count, inside: Self.content) {
+        (block, offset) throws(ArchiveError) in try body(block, region.offset + offset)
+      }
+    }
+    return size
   }
 
-  private func cut() -> ArchiveError { .truncated("the archive ends inside the entry's content") }
+  private static let content = "the entry's content"
 
   private func advance(to position: Int64) throws(ArchiveError) {
-    guard try input.skip(to: position) else { throw .truncated("the archive ends inside an entry") }
+    try input.skip(to: position, inside: "an entry")
   }
 
   // MARK: Headers
@@ -103,7 +91,7 @@ final class TarReader: EntryParser {
     while true {
       try cancellation.check()
       guard let header = try nextBlock() else {
-        guard preface.isEmpty else { throw .truncated("the archive ends after an extended header") }
+        guard preface.isEmpty else { throw input.truncated("the archive ends after an extended header") }
         try checkEnd()
         return nil
       }
@@ -113,7 +101,7 @@ final class TarReader: EntryParser {
         UInt8(ascii: "A"):
         preface.count += 1
         guard preface.count <= Self.mostPrefaces else {
-          isExhausted = true
+          input.isExhausted = true
           throw .corrupt("more than \(Self.mostPrefaces) headers extend one entry's")
         }
         preface.isEmpty = header.type == UInt8(ascii: "g") && preface.isEmpty
@@ -140,7 +128,7 @@ final class TarReader: EntryParser {
         if !isEmpty { warnings.add(Self.missingEnd) }
         return nil
       }
-      guard block.count == TarHeader.size else { throw .truncated("the archive ends inside a header") }
+      guard block.count == TarHeader.size else { throw input.truncated(inside: "a header") }
       if unsafe block.span.bytes.isZero {
         let isAlone = try isLoneZero()
         if isAlone, isLost { continue }
@@ -184,7 +172,7 @@ final class TarReader: EntryParser {
   }
 
   private func impossibleSize(_ header: TarHeader) -> ArchiveError {
-    isExhausted = true
+    input.isExhausted = true
     return .corrupt("the size in its header cannot be", entry: EntryName.key(header.name))
   }
 
@@ -199,8 +187,7 @@ final class TarReader: EntryParser {
         "its extended headers take \(preface.size) bytes; at most \(Self.mostExtended) are read",
         advice: "Leave the entry out, or unpack it by GNU tar.")
     }
-    let bytes = try input.bytes(Int(size))
-    guard bytes.count == Int(size) else { throw .truncated("the archive ends inside an extended header") }
+    let bytes = try input.bytes(Int(size), inside: "an extended header")
     switch header.type {
     case UInt8(ascii: "L"): preface.longName = Array(bytes.prefix { $0 != 0 })
     case UInt8(ascii: "K"): preface.longLink = Array(bytes.prefix { $0 != 0 })
@@ -339,7 +326,7 @@ final class TarReader: EntryParser {
     while isExtended {
       try cancellation.check()
       try input.read(into: &block, count: TarHeader.size)
-      guard block.count == TarHeader.size else { throw .truncated("the archive ends inside a map") }
+      guard block.count == TarHeader.size else { throw input.truncated(inside: "a map") }
       let (end, overflow) = contentEnd.addingReportingOverflow(Int64(TarHeader.size))
       guard !overflow, end <= .max - 2 * Int64(TarHeader.size) else { throw impossibleSize(header) }
       (contentEnd, next) = (end, next + Int64(TarHeader.size))
@@ -372,11 +359,11 @@ final class TarReader: EntryParser {
 
   private func numberInContent() throws(ArchiveError) -> Int64 {
     let line = try input.line(most: 21)
-    guard !line.isEmpty || !input.isAtEnd else { throw cut() }
+    guard !line.isEmpty || !input.isAtEnd else { throw input.truncated(inside: Self.content) }
     guard line.last == UInt8(ascii: "\n"), line.dropLast().allSatisfy({ (0x30...0x39).contains($0) }),
       let number = Int64(String(decoding: line.dropLast(), as: UTF8.self)), input.position <= contentEnd
     else {
-      if input.isAtEnd { throw cut() }
+      if input.isAtEnd { throw input.truncated(inside: Self.content) }
       throw .corrupt("the map of the sparse file holds something else than numbers")
     }
     return number
@@ -394,7 +381,7 @@ final class TarReader: EntryParser {
     if try ZipEnd.isAtEnd(of: content) {
       warnings.add("it ends like a zip archive: pin formats to .zip to read it as one")
     } else if try input.hasDataAfterEnd() {
-      warnings.add("data after the end of the archive was ignored")
+      warnings.addDataAfterEnd()
     }
   }
 }

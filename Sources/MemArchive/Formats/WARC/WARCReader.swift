@@ -1,3 +1,5 @@
+internal import Glibc
+
 /// The records of a web archive (ISO 28500) that hold what was fetched: responses with their HTTP headers, and resources.
 ///
 /// libarchive 3.6.2 reads a record twice whose data comes in several blocks, and takes no URI in angle brackets.
@@ -7,7 +9,6 @@ final class WARCReader: EntryParser {
   private var (contentEnd, size): (Int64, Int64) = (0, 0)
   private var (recordCount, entryCount) = (0, 0)
   private var isInside = false
-  private(set) var isExhausted = false
 
   private static let mostHeader = 1 << 20
   private static let (cr, lf) = (UInt8(ascii: "\r"), UInt8(ascii: "\n"))
@@ -16,6 +17,8 @@ final class WARCReader: EntryParser {
     self.input = input
     self.warnings = warnings
   }
+
+  var isExhausted: Bool { input.isExhausted }
 
   func nextHeader() throws(ArchiveError) -> Header? {
     do throws(ArchiveError) {
@@ -33,13 +36,13 @@ final class WARCReader: EntryParser {
       }
     } catch {
       // Only what is not supported leaves the place of the next record known.
-      isExhausted = isExhausted || error.code != .unsupportedFeature
+      if error.code != .unsupportedFeature { input.isExhausted = true }
       throw error
     }
   }
 
   private var empty: ArchiveError {
-    isExhausted = true
+    input.isExhausted = true
     return ArchiveError(
       .unsupportedFeature, "none of the \(recordCount) records is a response or a resource",
       advice: "Read it with a program for web archives.")
@@ -48,21 +51,15 @@ final class WARCReader: EntryParser {
   func forEachBlock(
     declared _: Int64?, _ body: (RawSpan, Int64) throws(ArchiveError) -> Void
   ) throws(ArchiveError) -> Int64 {
-    do throws(ArchiveError) {
-      try input.forEachBlock(to: contentEnd, body)
-      guard input.position == contentEnd else { throw .truncated("the archive ends inside the record") }
-      return size
-    } catch {
-      isExhausted = isExhausted || input.hasFailed || input.isAtEnd
-      throw error
-    }
+    try input.forEachBlock(to: contentEnd, inside: "the record", body)
+    return size
   }
 
   /// Proceeds after the current record and the two line ends that follow it.
   private func finishRecord() throws(ArchiveError) {
     guard isInside else { return }
     isInside = false
-    guard try input.skip(to: contentEnd) else { throw .truncated("the archive ends inside a record") }
+    try input.skip(to: contentEnd, inside: "a record")
     let end = try input.bytes(4)
     if end.count < 4 {
       warnings.add("the last record does not end with two line ends")
@@ -83,7 +80,7 @@ final class WARCReader: EntryParser {
     guard [UInt8(ascii: "0"), UInt8(ascii: "1")].contains(version.dropFirst(5).first),
       version.dropFirst(6).first == UInt8(ascii: ".")
     else {
-      isExhausted = true
+      input.isExhausted = true
       throw ArchiveError(
         .unsupportedFeature, "the version \"\(EntryName.key(version))\" is not read",
         advice: "Read it with a program for web archives.")
@@ -115,7 +112,7 @@ final class WARCReader: EntryParser {
     var line = try input.line(most: most)
     guard line.last == Self.lf else {
       if line.isEmpty, !isInHeader { return line }
-      if input.isAtEnd || line.count < most { throw .truncated("the archive ends inside a record's header") }
+      if input.isAtEnd || line.count < most { throw input.truncated(inside: "a record's header") }
       throw .corrupt("a line of a record's header is too long")
     }
     isInHeader = true
@@ -191,10 +188,9 @@ final class WARCReader: EntryParser {
       let day = number(8..<10), let hour = number(11..<13), let minute = number(14..<16),
       let second = number(17..<19), 1...12 ~= month, 1...31 ~= day, hour < 24, minute < 60, second <= 60
     else { return nil }
-    // Days since 1970, years beginning in March.
-    let shifted = month > 2 ? year : year - 1
-    let dayOfYear = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1
-    let days = 365 * shifted + shifted / 4 - shifted / 100 + shifted / 400 + dayOfYear - 719_468
-    return ArchiveEntry.Time(seconds: ((days * 24 + hour) * 60 + minute) * 60 + second)
+    var parts = unsafe tm()
+    unsafe (parts.tm_year, parts.tm_mon, parts.tm_mday) = (Int32(year) - 1900, Int32(month) - 1, Int32(day))
+    unsafe (parts.tm_hour, parts.tm_min, parts.tm_sec) = (Int32(hour), Int32(minute), Int32(second))
+    return ArchiveEntry.Time(seconds: Int64(unsafe timegm(&parts)))
   }
 }
