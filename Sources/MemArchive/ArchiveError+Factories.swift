@@ -155,6 +155,8 @@ extension ArchiveError {
       .corrupt, entry: entry, reason, call: call, advice: "Fetch the archive again, or ask its author.")
   }
 
+  static func nulInName(_ name: String) -> Self { corrupt("the name contains a NUL byte", entry: name) }
+
   static func truncated(_ reason: String, entry: String? = nil, call: String? = nil) -> Self {
     Self(
       .truncated, entry: entry, reason, call: call,

@@ -55,6 +55,14 @@ public struct ExtractionOptions: Sendable {
     case reject
   }
 
+  /// What to do with entries of a zip whose content lies over other entries, as no archiver makes them: a zip bomb.
+  public enum OverlappingEntries: Hashable, Sendable {
+    /// Such an entry is ``ArchiveError/Code/corrupt``, as unzip(1) says; the others are intact.
+    case reject
+    /// Read each of them. ``Limits`` bound what they hold in all.
+    case read
+  }
+
   /// Where the archive is read: a worker may crash, the host process must not.
   public enum Sandbox: Hashable, Sendable, CaseIterable {
     /// In this process.
@@ -92,6 +100,8 @@ public struct ExtractionOptions: Sendable {
   public var strictLinks: Bool
   /// What to do with names that lead out of the archive.
   public var insecureNames: InsecureNames
+  /// What to do with entries of a zip that overlap.
+  public var overlappingEntries: OverlappingEntries
   /// Passphrases to try, in this order, on encrypted entries.
   public var passphrases: [String]
   /// What to do when an entry is damaged or cannot be read.
@@ -126,7 +136,8 @@ public struct ExtractionOptions: Sendable {
     storage: Storage = .automatic, descriptorBudget: Int? = nil, parallelism: Int? = nil,
     duplicates: Duplicates = .last,
     executable: Bool = false, strictLinks: Bool = false,
-    insecureNames: InsecureNames = .keep, passphrases: [String] = [],
+    insecureNames: InsecureNames = .keep, overlappingEntries: OverlappingEntries = .reject,
+    passphrases: [String] = [],
     onError: ErrorPolicy = .stop, encoding: String? = nil,
     sandbox: Sandbox = .off, worker: FilePath? = nil, timeout: Duration? = nil,
     onProgress: (@Sendable (ExtractionProgress) -> Void)? = nil
@@ -141,6 +152,7 @@ public struct ExtractionOptions: Sendable {
     self.executable = executable
     self.strictLinks = strictLinks
     self.insecureNames = insecureNames
+    self.overlappingEntries = overlappingEntries
     self.passphrases = passphrases
     self.onError = onError
     self.encoding = encoding
@@ -172,7 +184,8 @@ extension ExtractionOptions: CustomStringConvertible, CustomDebugStringConvertib
       ("limits", "\(limits)"), ("formats", "[\(formats)]"), ("fill", "\(fill)"), ("storage", "\(storage)"),
       ("descriptorBudget", text(descriptorBudget)), ("parallelism", text(parallelism)),
       ("duplicates", "\(duplicates)"), ("executable", "\(executable)"), ("strictLinks", "\(strictLinks)"),
-      ("insecureNames", "\(insecureNames)"), ("passphrases", "\(passphrases.count), not shown"),
+      ("insecureNames", "\(insecureNames)"), ("overlappingEntries", "\(overlappingEntries)"),
+      ("passphrases", "\(passphrases.count), not shown"),
       ("onError", "\(onError)"), ("encoding", text(encoding)), ("sandbox", "\(sandbox)"),
       ("worker", text(worker)), ("timeout", text(timeout)), ("onProgress", onProgress == nil ? "nil" : "set"),
     ]

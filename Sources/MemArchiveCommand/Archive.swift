@@ -263,6 +263,10 @@ struct Archive {
         "Leave --reject-insecure-names out if its entries are not unpacked to a disk."
       ),
       (
+        "Read it all the same with ExtractionOptions.overlappingEntries if the archive is trusted.",
+        "Read it all the same with --read-overlapping if the archive is trusted."
+      ),
+      (
         "A pipe gives its bytes once: give a file, or keep the pipe's content in a MemFile.",
         "A pipe gives its bytes once: give a file."
       ),

@@ -33,6 +33,9 @@ struct ReadingOptions: ParsableArguments {
   @Flag(name: .long, help: "Refuse names that lead out of the directory they are unpacked into.")
   var rejectInsecureNames = false
 
+  @Flag(name: .long, help: "Read zip entries that overlap, as in a zip bomb.")
+  var readOverlapping = false
+
   @Option(
     name: .long,
     help: ArgumentHelp(
@@ -70,7 +73,8 @@ struct ReadingOptions: ParsableArguments {
     if let maxEntries { limits.entries = maxEntries }
     let options = ExtractionOptions(
       limits: limits, formats: formats?.formats ?? (sandbox == .off ? .standard : .all),
-      insecureNames: rejectInsecureNames ? .reject : .keep, passphrases: try passphrases(),
+      insecureNames: rejectInsecureNames ? .reject : .keep,
+      overlappingEntries: readOverlapping ? .read : .reject, passphrases: try passphrases(),
       sandbox: sandbox.option, timeout: timeout.map { .seconds($0) },
       onProgress: quiet ? nil : ProgressBar.forTerminal())
     return ExtractionContext(

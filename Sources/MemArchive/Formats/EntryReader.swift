@@ -55,15 +55,16 @@ final class EntryReader {
     warnings: WarningLog
   ) throws(ArchiveError) -> any EntryParser {
     if choice.formats == .loneFile { return LoneFileReader(chain) }
+    let isZip = choice.formats == .zip && !choice.isGuess
     if context.hooks.engine == .own, choice.formats.contains(.zip), let content = content.seekable {
       do throws(ZipDirectory.Refusal) {
         // Content without a known signature, such as a program, is a zip if it has a zip's end with entries.
-        let directory = try ZipDirectory(
-          content, threads: context.threads, ledger: context.ledger, cancellation: context.cancellation)
+        let directory = try ZipDirectory(content, beginsAsZip: isZip, in: context)
         if let directory,
           !choice.isGuess || !directory.places.isEmpty
         {
-          return try ZipReader(directory, of: content, in: context)
+          for text in directory.oddities { warnings.add("the zip " + text) }
+          return ZipReader(directory, of: content, in: context)
         }
       } catch {
         switch error {
@@ -176,7 +177,7 @@ final class EntryReader {
     }
     let (name, isConverted) = names.decode(bytes)
     guard !bytes.isEmpty else { throw .corrupt("an entry has no name") }
-    guard !bytes.contains(0) else { throw .corrupt("the name contains a NUL byte", entry: name) }
+    guard !bytes.contains(0) else { throw .nulInName(name) }
     return (name, isConverted ? bytes : nil)
   }
 

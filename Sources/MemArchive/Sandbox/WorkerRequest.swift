@@ -113,6 +113,9 @@ extension ExtractionOptions {
     var rejects = insecureNames == .reject
     try coder.flag(&rejects)
     insecureNames = rejects ? .reject : .keep
+    var overlap = overlappingEntries == .read
+    try coder.flag(&overlap)
+    overlappingEntries = overlap ? .read : .reject
     try coder.texts(&passphrases)
     try coder.text(&encoding)
   }

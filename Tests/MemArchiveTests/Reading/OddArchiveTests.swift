@@ -25,6 +25,8 @@ struct OddArchiveTests {
     let error: String?
     let entries: [Entry]?
     let warnings: Int?
+    /// The seconds of each entry's time of modification, null for none, where they are looked at.
+    let times: [Int64?]?
     /// Whether the libraries of the trait FastDecoders are needed for it.
     let isFast: Bool?
     var testDescription: String { file }
@@ -67,9 +69,11 @@ struct OddArchiveTests {
       defer { try? descriptor.close() }
       let reader = isPiped ? ArchiveReader(descriptor: descriptor) : ArchiveReader(path: FilePath(path))
       var found: [Row.Entry] = []
+      var times: [Int64?] = []
       do {
         var stream = try reader.stream(options: isolation.applied(to: ExtractionOptions(formats: .all)))
         while let entry = try stream.next() {
+          times.append(entry.modified?.seconds)
           let file = entry.hasContent ? try stream.extract() : nil
           let like = row.entries?.dropFirst(found.count).first
           // Without a file name, a lone compressed file is "data".
@@ -82,6 +86,7 @@ struct OddArchiveTests {
         }
         #expect(row.error == nil, "\(isolation): nothing was wrong with \(found)")
         #expect(found == row.entries, "\(isolation)")
+        if let expected = row.times { #expect(times == expected, "\(isolation)") }
         #expect(stream.warnings.count == row.warnings ?? 0, "\(isolation): \(stream.warnings)")
       } catch let error as ArchiveError {
         #expect(error.code.description == row.error, "\(isolation): \(error)")

@@ -12,7 +12,8 @@ struct WorkerRequestTests {
   private static let options: ExtractionOptions = {
     var options = ExtractionOptions(
       formats: .zip, fill: .mapped, storage: .packed, descriptorBudget: 7, parallelism: 3, duplicates: .first,
-      executable: true, strictLinks: true, insecureNames: .reject, passphrases: ["p", ""],
+      executable: true, strictLinks: true, insecureNames: .reject, overlappingEntries: .read,
+      passphrases: ["p", ""],
       onError: .keepGoing, encoding: "CP437", sandbox: .required, worker: "/w", timeout: .seconds(1),
       onProgress: { _ in })
     options.limits.totalBytes = 1

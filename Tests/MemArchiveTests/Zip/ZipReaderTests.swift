@@ -128,35 +128,111 @@ struct ZipReaderTests {
     #expect(files.error(for: "a")?.code == .corrupt)
   }
 
-  @Test(arguments: Isolation.allCases)
-  func `Two entries with the same content are left to libarchive, with a warning`(_ isolation: Isolation)
-    throws
-  {
-    var bytes = Zip.archive(.init("a", hello), .init("a", hello))
+  /// An archive whose second entry of 5 bytes is the first one's too.
+  private func overlapping(_ name: String, _ other: String) -> Bytes {
+    var bytes = Zip.archive(.init(name, hello), .init(other, hello))
     // The second central header's offset, in the last four bytes before its name.
     let end = bytes.count - 22
     bytes.replaceSubrange((end - 5)..<(end - 1), with: [0, 0, 0, 0])
-    let files = try ArchiveReader(bytes: bytes).extract(options: isolation.applied())
-    #expect(files.names == ["a"])
-    #expect(files.warnings.contains { $0.text == "the zip has entries that overlap" })
+    return bytes
+  }
+
+  @Test(arguments: [("a", "a"), ("a", "b")], Isolation.allCases)
+  func `Two entries with the same content are refused, unless they are allowed`(
+    _ names: (String, String), _ isolation: Isolation
+  ) throws {
+    let reader = ArchiveReader(bytes: overlapping(names.0, names.1))
+    let error = #expect(throws: ArchiveError.self) { try reader.extract(options: isolation.applied()) }
+    #expect(error?.code == .corrupt && error?.entry == "a")
+    #expect(error?.advice.contains("overlappingEntries") == true)
+    var stream = try reader.stream(
+      options: isolation.applied(to: ExtractionOptions(overlappingEntries: .read)))
+    var found: [String] = []
+    while let entry = try stream.next() {
+      found.append(entry.name)
+      #expect(try stream.extract().content == hello)
+    }
+    #expect(found == [names.0, names.1])
   }
 
   @Test(arguments: Isolation.allCases)
-  func `Two thousand entries over one body yield no more than that body`(_ isolation: Isolation) throws {
-    let one = Zip.archive(.init("a", Bytes(repeating: 1, count: 10_000)))
-    let local = one.count - 22 - 47
-    let record = Bytes(one[local..<local + 47])
-    let directory = (0..<2000).flatMap { _ in record }
-    var end = Bytes(one.suffix(22))
-    for (offset, value) in [(8, 2000), (10, 2000), (12, directory.count)] {
-      end[offset] = UInt8(value & 0xFF)
-      end[offset + 1] = UInt8(value >> 8 & 0xFF)
-      if offset == 12 { end[14] = UInt8(value >> 16) }
+  func `Of entries that overlap, what lies over no other is read when errors do not stop`(
+    _ isolation: Isolation
+  ) throws {
+    // "a" quotes the header and content of "b", and "c" is by itself.
+    let inner =
+      Zip.localHeader("b", method: 0, checksum: Gzip.checksum(hello), compressed: 5, size: 5) + hello
+    let last = Zip.localHeader("c", method: 0, checksum: Gzip.checksum(hello), compressed: 5, size: 5) + hello
+    let checksum = Gzip.checksum(inner)
+    let body =
+      Zip.localHeader("a", method: 0, checksum: checksum, compressed: inner.count, size: inner.count) + inner
+      + last
+    func central(_ name: String, _ content: Bytes, _ offset: Int) -> Bytes {
+      Zip.centralHeader(
+        name, method: 0, checksum: Gzip.checksum(content), compressed: content.count, size: content.count,
+        offset: offset)
     }
-    let reader = ArchiveReader(bytes: Bytes(one[..<local]) + directory + end)
+    let directory =
+      central("a", inner, 0) + central("b", hello, 31) + central("c", hello, 31 + inner.count)
+    let reader = ArchiveReader(
+      bytes: body + directory + Zip.end(count: 3, size: directory.count, offset: body.count))
     let files = try reader.extract(
-      options: isolation.applied(to: ExtractionOptions(limits: Limits(totalBytes: 20_000))))
-    #expect(files.names == ["a"])
-    #expect(files.warnings.contains { $0.text == "the zip has entries that overlap" })
+      options: isolation.applied(to: ExtractionOptions(onError: .keepGoing)))
+    #expect(files.names == ["b", "c"])
+    #expect(files.error(for: "a")?.code == .corrupt)
+    let all = try reader.extract(
+      options: isolation.applied(to: ExtractionOptions(overlappingEntries: .read)))
+    #expect(all.names == ["a", "b", "c"])
+  }
+
+  @Test(arguments: Isolation.allCases)
+  func `A NUL in a name refuses that entry where libarchive reads the zip too`(_ isolation: Isolation) throws
+  {
+    // Two names for "b" leave the zip to libarchive, which would cut the other name.
+    for name in ["a\0b", "d/a\0", "x\\y\0z"] {
+      let bytes = Zip.archive(
+        .init(name, hello), .init("b", hello, localName: "c"), .init("d", hello))
+      let files = try ArchiveReader(bytes: bytes).extract(
+        options: isolation.applied(to: ExtractionOptions(onError: .keepGoing)))
+      #expect(files.names == ["c", "d"])
+      #expect(files.errors.map(\.code) == [.corrupt])
+    }
+  }
+
+  @Test(arguments: Isolation.allCases)
+  func `An entry without what it needs costs no other`(_ isolation: Isolation) throws {
+    for name in [
+      "zip64-missing.zip", "zip64-short.zip", "unicode-path-short.zip", "no-name.zip", "strong.zip",
+    ] {
+      let files = try ArchiveReader(bytes: Fixture.bytes("odd/zip/" + name)).extract(
+        options: isolation.applied(to: ExtractionOptions(onError: .keepGoing)))
+      #expect(files.names == ["b"], "\(name)")
+      #expect(files.errors.count == 1 && files.warnings.isEmpty, "\(name)")
+    }
+    for name in ["2", "4", "5"] {
+      let files = try ArchiveReader(bytes: Fixture.bytes("odd/zip/zip64_magic_in_filename_\(name).zip"))
+        .extract(
+          options: isolation.applied(to: ExtractionOptions(onError: .keepGoing)))
+      #expect(files.errors.allSatisfy { $0.code == .corrupt } && files.warnings.isEmpty, "\(name)")
+    }
+  }
+
+  @Test(arguments: Isolation.allCases)
+  func `A method that is not decoded is named, and nobody is sent to fetch the archive again`(
+    _ isolation: Isolation
+  ) throws {
+    let names = [
+      "method-1.zip": "Shrink", "method-6.zip": "Implode", "method-77.zip": "method 77",
+      "deflate64.zip": "Deflate64", "aes-lzma.zip": "LZMA", "patched.zip": "patched", "strong.zip": "strong",
+      "split.zip": "part 1 of a split zip", "directory-encrypted.zip": "central directory is encrypted",
+    ]
+    for (name, word) in names {
+      let error = #expect(throws: ArchiveError.self, "\(name)") {
+        try ArchiveReader(bytes: Fixture.bytes("odd/zip/" + name)).extract(
+          options: isolation.applied(to: ExtractionOptions(passphrases: ["secret"])))
+      }
+      #expect(error?.code == .unsupportedFeature && error?.reason.contains(word) == true, "\(name)")
+      #expect(error?.advice.lowercased().contains("fetch") == false, "\(name)")
+    }
   }
 }

@@ -300,6 +300,8 @@ internal import SystemPackage
   /// Whether it is a tar of any dialect.
   var isTar: Bool { unsafe archive_format(archive) & ARCHIVE_FORMAT_BASE_MASK == ARCHIVE_FORMAT_TAR }
 
+  var isZip: Bool { unsafe archive_format(archive) & ARCHIVE_FORMAT_BASE_MASK == ARCHIVE_FORMAT_ZIP }
+
   /// Whether it is a RAR of any version.
   var isRAR: Bool {
     [ARCHIVE_FORMAT_RAR, ARCHIVE_FORMAT_RAR_V5].contains(

@@ -6,11 +6,14 @@ final class LibArchiveReader: EntryParser {
   private let content: any ByteSource
   private let chain: FilterChain
   private let warnings: WarningLog
+  private let context: ExtractionContext
   private let cancellation: Cancellation
   /// The current entry's position; nil before the first entry.
   private var rarFiles: [RARHeaders.File]?
   /// Whether it is a zip that is read by its local headers because it does not end like a zip.
   private let isZip: Bool
+  /// Known once the first entry of a zip has been read.
+  private var cutNames: CutNames?
   private var position = -1
   private var isEmpty = true
   private var contradiction: String?
@@ -24,8 +27,10 @@ final class LibArchiveReader: EntryParser {
     self.content = content
     self.chain = chain
     self.warnings = warnings
+    self.context = context
     cancellation = context.cancellation
     isZip = formats == .zip
+    if isZip, let content = content.seekable { try Self.refuseFirstPart(content) }
     // libarchive reads the whole directory at once, whatever is wrong with it.
     if isZip, let count = try ZipEnd.count(in: content) { try context.ledger.check(stated: UInt64(count)) }
     handle = try ArchiveHandle.entries(of: content, head: chain.head, formats: formats, in: context)
@@ -41,6 +46,11 @@ final class LibArchiveReader: EntryParser {
       return nil
     }
     isEmpty = false
+    if handle.isZip, let name = header.name, let content = content.seekable {
+      let names = if let cutNames { cutNames } else { try CutNames(content, in: context) }
+      cutNames = names
+      guard !names.contains(name) else { throw .nulInName(EntryName.key(name)) }
+    }
     if rarFiles == nil { rarFiles = try readRARFiles() }
     // A 7z need not name its only entry. If there is a warning, libarchive could not convert the name.
     if header.name == nil, header.warning == nil { header.name = chain.nameOfNameless }
@@ -74,6 +84,14 @@ final class LibArchiveReader: EntryParser {
     }
     try checksum.check(against: wanted)
     return size
+  }
+
+  /// Only the last part of a split zip has an end record; the first begins with a marker (APPNOTE 8.5.3).
+  private static func refuseFirstPart(_ content: any SeekableSource) throws(ArchiveError) {
+    let head = try content.bytes(8, at: 0)
+    if head.elementsEqual([0x50, 0x4B, 7, 8, 0x50, 0x4B, 3, 4]), try ZipEnd.count(in: content) == nil {
+      throw .splitZip("the zip is the first of several parts")
+    }
   }
 
   private var rarFile: RARHeaders.File? {
@@ -112,7 +130,11 @@ final class LibArchiveReader: EntryParser {
       guard content.size > Int64(Self.sevenZipHeaderSize) else { return }
       throw .corrupt("no entry can be found in \(content.size) bytes of 7z")
     case .zip, nil:
-      guard let count = try ZipEnd.count(in: content), count > 0 else { return }
+      let count = try ZipEnd.count(in: content) ?? 0
+      if count == 0, isZip, (try? ZipEnd.beginsWithEntry(content)) == true {
+        throw .corrupt("the zip begins with an entry, and none can be read")
+      }
+      guard count > 0 else { return }
       throw .corrupt("the zip's central directory cannot be read; its end counts \(count) entries")
     default: return
     }

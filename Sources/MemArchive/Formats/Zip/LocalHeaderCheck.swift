@@ -8,6 +8,8 @@ struct LocalHeaderCheck: Sendable {
   let directory: [UInt8]
   /// Where the last entry's content has to end.
   let end: Int64
+  /// Whether one local header may stand for several entries, whatever their names.
+  let sharesHeaders: Bool
   let source: SharedSource
   let cancellation: Cancellation
 
@@ -16,8 +18,10 @@ struct LocalHeaderCheck: Sendable {
     let range: Range<Int>
     /// Where each entry's content begins.
     var contents: [Int64] = []
-    /// Whether some entries can only be decoded by libarchive.
-    var needsLibArchive = false
+    /// The entries that cannot be read.
+    var defects: [(Int, ZipDefect)] = []
+    /// The first entry's headers that contradict each other, as the end of a sentence.
+    var contradiction: String?
   }
 
   /// The number of headers that is worth a thread, which takes as long to start as checking a hundred of them.
@@ -75,40 +79,67 @@ struct LocalHeaderCheck: Sendable {
       if index % ZipDirectory.checkedAtOnce == 0 {
         try ZipDirectory.reading { () throws(ArchiveError) in try cancellation.check() }
       }
-      let next = index + 1 < places.count ? places[index + 1].localHeader : end
-      guard let record = ZipRecord(central: directory, at: places[index].record) else {
-        throw .contradiction("has a directory that is not one from its beginning to its end")
+      let place = places[index]
+      guard place.defect == nil, let record = ZipRecord(central: directory, at: place.record) else {
+        part.contents.append(0)
+        continue
       }
-      let local = try ZipDirectory.local(
-        &headers, at: places[index].localHeader, nameLength: record.rawName.count)
-      try Self.compare(record, local)
-      let content = places[index].localHeader + Int64(local.length)
-      guard record.compressedSize <= UInt64(max(0, next - content)) else {
-        throw .contradiction("has entries that overlap")
+      let next = index + 1 < places.count ? places[index + 1].localHeader : end
+      var (content, size) = (place.localHeader, record.compressedSize)
+      do throws(ZipDirectory.Refusal) {
+        let local = try ZipDirectory.local(&headers, at: content, nameLength: record.rawName.count)
+        content += Int64(local.length)
+        // Where the two differ, the content is refused.
+        if !record.hasDataDescriptor { size = min(size, local.compressedSize) }
+        if let defect = local.extra.defect {
+          part.defects.append((index, defect))
+        } else {
+          let isShared = sharesHeaders && (next == place.localHeader || isSameHeader(index, index - 1))
+          if let defect = try Self.compare(record, local, isShared: isShared) {
+            part.defects.append((index, defect))
+          }
+        }
+      } catch {
+        guard case .contradiction(let text) = error else { throw error }
+        part.contradiction = part.contradiction ?? text
+      }
+      if content > next || size > UInt64(next - content) {
+        part.defects.append((index, .overlap))
       }
       part.contents.append(content)
-      part.needsLibArchive = part.needsLibArchive || !record.isReadHere
     }
     return part
   }
 
-  /// Throws if an entry's two headers contradict each other.
-  private static func compare(_ central: ZipRecord, _ local: ZipRecord) throws(ZipDirectory.Refusal) {
-    let name = EntryName.key(central.name)
-    guard central.rawName.elementsEqual(local.rawName), local.extra.name ?? central.name == central.name
+  private func isSameHeader(_ index: Int, _ other: Int) -> Bool {
+    places.indices.contains(other) && places[index].localHeader == places[other].localHeader
+  }
+
+  /// Throws if an entry's two headers contradict each other; returns what keeps the entry alone from being read.
+  private static func compare(
+    _ central: ZipRecord, _ local: ZipRecord, isShared: Bool
+  ) throws(ZipDirectory.Refusal) -> ZipDefect? {
+    // The directory's name stands in for one that is missing.
+    guard
+      isShared || local.rawName.isEmpty
+        || (central.rawName.elementsEqual(local.rawName)
+          && local.extra.name ?? central.name == central.name)
     else {
+      if central.rawName.contains(0) || local.rawName.contains(0) { return .nulInName }
       throw .contradiction(
-        "calls an entry \"\(name)\" in its directory, and \"\(EntryName.key(local.name))\" in front of it")
+        "calls an entry \"\(EntryName.key(central.name))\" in its directory, and "
+          + "\"\(EntryName.key(local.name))\" in front of it")
     }
+    let name = EntryName.key(central.name)
     // Encryption, data descriptor, UTF-8, hidden headers.
     let meaningful: UInt16 = 1 | 1 << 3 | 1 << 6 | 1 << 11 | 1 << 13
     guard central.method == local.method, (central.flags ^ local.flags) & meaningful == 0,
-      central.flags & (1 << 6 | 1 << 13) == 0
+      central.flags & 1 << 13 == 0
     else { throw .contradiction("has two headers for \"\(name)\" that differ in how it is stored") }
     let hasDescriptor = central.hasDataDescriptor
     // Sizes and checksum that follow the content may be missing in the local header.
     func agrees(_ central: UInt64, _ local: UInt64) -> Bool {
-      local == central || (hasDescriptor && local == 0)
+      local == central || (hasDescriptor && (local == 0 || local == UInt64(UInt32.max)))
     }
     guard agrees(UInt64(central.checksum), UInt64(local.checksum)),
       agrees(central.compressedSize, local.compressedSize),
@@ -117,5 +148,6 @@ struct LocalHeaderCheck: Sendable {
     guard central.method != 0 || central.isEncrypted || central.compressedSize == central.size else {
       throw .contradiction("has two sizes for \"\(name)\", which is not compressed")
     }
+    return nil
   }
 }

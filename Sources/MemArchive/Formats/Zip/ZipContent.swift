@@ -1,6 +1,6 @@
 /// The location of a zip entry's content, and the size and checksum that it must have.
 struct ZipContent: Sendable {
-  /// 0 or 8 (APPNOTE 4.4.5).
+  /// 0, 8, or 14 for an empty file (APPNOTE 4.4.5).
   let method: UInt16
   let start: Int64
   let compressedSize: UInt64
@@ -45,12 +45,28 @@ final class ZipContentReader {
     }
     if content.method == 0 {
       try copy(content, take)
+    } else if content.method == 14 {
+      try checkEmptyLZMA(content)
     } else if content.compressedSize > 0 || content.size > 0 {
       // Some writers store empty content as no bytes at all, without a deflate end marker.
       try inflate(content, take)
     }
     try checksum.check(against: content.checksum)
     return end
+  }
+
+  /// Throws unless LZMA decodes to nothing: after version and properties (5.8.8) there is the end marker, whose code is the
+  /// same whatever the properties are, or no code at all.
+  private func checkEmptyLZMA(_ content: ZipContent) throws(ArchiveError) {
+    let marker: [UInt8] = [0, 0x83, 0xFF, 0xFB, 0xFF, 0xFF, 0xC0, 0, 0, 0]
+    let none: [UInt8] = [0, 0, 0, 0, 0]
+    let bytes = try source.bytes(Int(min(content.compressedSize, 64)), at: content.start)
+    guard
+      bytes.isEmpty
+        || (bytes.count == content.compressedSize && bytes.count > 9
+          && bytes.little(UInt16.self, at: 2) == 5 && bytes[4] < 225
+          && (bytes[9...].elementsEqual(marker) || bytes[9...].elementsEqual(none)))
+    else { throw .corrupt("the LZMA stream of an empty file is damaged or not empty") }
   }
 
   private func copy(

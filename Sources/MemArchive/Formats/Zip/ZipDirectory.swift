@@ -15,14 +15,15 @@ struct ZipDirectory {
     let record: Int
     let localHeader: Int64
     var content: Int64 = 0
+    var defect: ZipDefect?
   }
 
   /// The entries in file order.
   let places: [Place]
   /// The comment on the whole archive.
   let comment: [UInt8]
-  /// Whether some entries can only be decoded by libarchive.
-  let needsLibArchive: Bool
+  /// What is odd, each as the end of a sentence.
+  private(set) var oddities: [String]
   private let bytes: [UInt8]
   /// Charged for its memory.
   private let account: EntryAccount
@@ -36,12 +37,13 @@ struct ZipDirectory {
   /// Reads the directory and all local headers; nil if the file does not end like a zip.
   ///
   /// - Parameters:
-  ///   - threads: Upper bound of threads.
-  ///   - cancellation: Checked throughout: a directory may have millions of entries.
-  init?(
-    _ content: any SeekableSource, threads: Int, ledger: Ledger, cancellation: Cancellation
-  ) throws(Refusal) {
-    guard let end = try ZipEnd(content) else { return nil }
+  ///   - beginsAsZip: Whether the first bytes are a zip's.
+  ///   - context: Its deadline is checked throughout: a directory may have millions of entries.
+  init?(_ content: any SeekableSource, beginsAsZip: Bool, in context: ExtractionContext) throws(Refusal) {
+    let (ledger, cancellation) = (context.ledger, context.cancellation)
+    guard let end = try ZipEnd(content, beginsAsZip: beginsAsZip, cancellation: cancellation) else {
+      return nil
+    }
     try Self.reading { () throws(ArchiveError) in try ledger.check(stated: end.count) }
     guard end.directory.count <= Self.maximumSize else {
       throw .contradiction("has a directory of \(end.directory.count) bytes")
@@ -54,20 +56,38 @@ struct ZipDirectory {
       return try content.bytes(end.directory.count, at: end.directory.lowerBound)
     }
     comment = end.comment
+    oddities = end.oddity.map { [$0] } ?? []
     var places = try Self.places(in: bytes, end, cancellation)
+    guard !places.isEmpty || end.count == 0 else {
+      throw .contradiction("has no directory, and its end counts \(end.count) entries")
+    }
+    if UInt64(places.count) != end.count {
+      oddities.append("has \(places.count) entries, and its end counts \(end.count)")
+    }
     if !zip(places, places.dropFirst()).allSatisfy({ $0.localHeader <= $1.localHeader }) {
       places.sort { ($0.localHeader, $0.record) < ($1.localHeader, $1.record) }
     }
+    let readsOverlapping = context.options.overlappingEntries == .read
     let check = LocalHeaderCheck(
-      places: places, directory: bytes, end: end.directory.lowerBound, source: SharedSource(content),
-      cancellation: cancellation)
-    var needsLibArchive = false
-    for part in try check.run(threads: threads) {
+      places: places, directory: bytes, end: end.directory.lowerBound, sharesHeaders: readsOverlapping,
+      source: SharedSource(content), cancellation: cancellation)
+    var contradiction: String?
+    for part in try check.run(threads: context.threads) {
+      contradiction = contradiction ?? part.contradiction
       for (index, content) in zip(part.range, part.contents) { places[index].content = content }
-      needsLibArchive = needsLibArchive || part.needsLibArchive
+      for (index, defect) in part.defects where defect != .overlap || !readsOverlapping {
+        places[index].defect = defect
+      }
+    }
+    if let contradiction {
+      // libarchive would read each of them.
+      for place in places where place.defect == .overlap {
+        guard let record = ZipRecord(central: bytes, at: place.record) else { continue }
+        throw .source(ZipDefect.overlap.error(record).naming(EntryName.key(record.name)))
+      }
+      throw .contradiction(contradiction)
     }
     self.places = places
-    self.needsLibArchive = needsLibArchive
   }
 
   /// The central header of an entry.
@@ -84,20 +104,25 @@ struct ZipDirectory {
         try reading { () throws(ArchiveError) in try cancellation.check() }
       }
       guard let record = ZipRecord(central: bytes, at: offset) else {
+        if UInt64(places.count) == end.count, isSignature(bytes, at: offset) { break }
         throw .contradiction("has a directory that is not one from its beginning to its end")
       }
-      guard record.disk == 0 else { throw .contradiction("is a part of several") }
       let (start, overflow) = Int64(record.localOffset).addingReportingOverflow(end.prefix)
-      guard !overflow, start < end.directory.lowerBound else {
-        throw .contradiction("has an entry that begins after all entries")
-      }
-      places.append(Place(record: offset, localHeader: start))
+      var defect = record.extra.defect
+      if record.disk != end.disk { defect = defect ?? .elsewhere }
+      if overflow || start >= end.directory.lowerBound { defect = defect ?? .outside }
+      // What cannot be found comes after all others.
+      places.append(
+        Place(record: offset, localHeader: defect == nil ? start : end.directory.lowerBound, defect: defect))
       offset += record.length
     }
-    guard UInt64(places.count) == end.count else {
-      throw .contradiction("has \(places.count) entries, and its end counts \(end.count)")
-    }
     return places
+  }
+
+  /// Whether the rest is the directory's digital signature (4.3.13), which is not verified.
+  private static func isSignature(_ bytes: [UInt8], at offset: Int) -> Bool {
+    bytes.count - offset >= 6 && bytes.little(UInt32.self, at: offset) == 0x0505_4B50
+      && bytes.count - offset == 6 + Int(bytes.little(UInt16.self, at: offset + 4))
   }
 
   /// The local header at `offset`.
@@ -123,8 +148,11 @@ struct ZipDirectory {
 }
 
 extension ZipRecord {
-  /// Whether the content is decoded without libarchive: stored or deflated, and not encrypted.
-  var isReadHere: Bool { !isEncrypted && (method == 0 || method == 8) }
+  /// Whether the content is decoded without libarchive: stored or deflated, neither encrypted nor a patch.
+  var isReadHere: Bool { flags & (1 | 1 << 5) == 0 && (method == 0 || method == 8 || isEmptyLZMA) }
+
+  /// libarchive (all versions up to 3.8.9) takes the end marker of an empty LZMA stream for damage.
+  private var isEmptyLZMA: Bool { method == 14 && size == 0 }
 }
 
 /// Local headers, read in file order: those of small neighbors are read with one call.

@@ -7,29 +7,50 @@ struct ZipExtraFields {
   var groupID: Int64?
   /// The name that replaces the header's (Info-ZIP's Unicode Path).
   var name: [UInt8]?
+  /// The compression below AES encryption (WinZip's AE-1 and AE-2); nil without its field.
+  private(set) var encryptedMethod: UInt16?
+  /// Whether a field is longer than the rest; it and what follows are ignored, as unzip and 7z do.
+  private(set) var isCut = false
+  /// What is wrong with a field that the entry cannot be read without.
+  private(set) var defect: ZipDefect?
   /// The numbers of the zip64 field, in the order of 4.5.3.
   private var wide: [UInt64] = []
   private var timeRank = 0
+  /// The header's DOS date is 2038 or later, when a signed time of 32 bits is used up.
+  private let isLate: Bool
 
-  /// Reads the fields; nil if one is longer than the rest.
-  ///
-  /// - Parameter rawName: the header's name, which Unicode Path must belong to.
-  init?(_ bytes: [UInt8], _ range: Range<Int>, rawName: ArraySlice<UInt8>) {
+  private static let unicodePath: UInt16 = 0x7075
+
+  /// - Parameters:
+  ///   - rawName: the header's name, which Unicode Path must belong to.
+  ///   - date: the header's DOS date and time.
+  init(_ bytes: [UInt8], _ range: Range<Int>, rawName: ArraySlice<UInt8>, date: UInt32) {
+    isLate = date >> 25 >= 2038 - 1980
     var rest = range
+    // Up to three bytes after the last field are no field: alignment tools pad with them.
     while rest.count >= 4 {
       let id = bytes.little(UInt16.self, at: rest.lowerBound)
       let size = Int(bytes.little(UInt16.self, at: rest.lowerBound + 2))
       let field = (rest.lowerBound + 4)..<(rest.lowerBound + 4 + size)
-      guard field.upperBound <= rest.upperBound else { return nil }
+      guard field.upperBound <= rest.upperBound else {
+        isCut = true
+        if id == Self.unicodePath { defect = .unicodePath }
+        return
+      }
       read(id, bytes, field, rawName)
       rest = field.upperBound..<rest.upperBound
     }
-    // Alignment tools pad with fewer zeros than a field's header has bytes.
-    guard bytes[rest].allSatisfy({ $0 == 0 }) else { return nil }
   }
 
-  /// The next number of the zip64 field, for a header field that is all ones; nil if there is none.
-  mutating func takeWide() -> UInt64? { wide.isEmpty ? nil : wide.removeFirst() }
+  /// A header's 32-bit number, or the zip64 number that replaces it if it is all ones (4.5.3).
+  ///
+  /// - Parameter isKnown: Whether the number has to be in the header, rather than after the content.
+  mutating func wide(_ value: UInt32, isKnown: Bool = true) -> UInt64 {
+    guard value == .max else { return UInt64(value) }
+    if !wide.isEmpty, case let number = wide.removeFirst(), number <= UInt64(Int64.max) { return number }
+    if isKnown { defect = defect ?? .zip64Missing }
+    return UInt64(value)
+  }
 
   private mutating func read(
     _ id: UInt16, _ bytes: [UInt8], _ field: Range<Int>, _ rawName: ArraySlice<UInt8>
@@ -37,8 +58,10 @@ struct ZipExtraFields {
     let start = field.lowerBound
     switch id {
     case 0x0001:
-      wide = stride(from: start, through: field.upperBound - 8, by: 8).prefix(3)
+      let numbers = stride(from: start, through: field.upperBound - 8, by: 8).prefix(3)
         .map { bytes.little(UInt64.self, at: $0) }
+      if !wide.isEmpty, numbers != wide { defect = .zip64Differs }
+      wide = numbers
     case 0x000A: readNTFS(bytes, field)
     case 0x5455 where !field.isEmpty: readTimestamps(bytes, field)
     case 0x5855 where field.count >= 8: readUnix(bytes, field)
@@ -46,7 +69,9 @@ struct ZipExtraFields {
       setOwner(
         UInt64(bytes.little(UInt16.self, at: start)), UInt64(bytes.little(UInt16.self, at: start + 2)))
     case 0x7875: readOwner(bytes, field)
-    case 0x7075 where field.count > 5 && bytes[start] == 1:
+    case 0x9901 where field.count >= 7: encryptedMethod = bytes.little(UInt16.self, at: start + 5)
+    case Self.unicodePath where field.count <= 5: defect = .unicodePath
+    case Self.unicodePath where bytes[start] == 1:
       // The field is out of date if a program that does not know it has changed the name.
       var checksum = CRC32()
       unsafe checksum.update(Array(rawName).span.bytes)
@@ -76,19 +101,20 @@ struct ZipExtraFields {
     func takeTime(_ bit: UInt8) -> ArchiveEntry.Time? {
       guard bytes[field.lowerBound] & 1 << bit != 0, offset + 4 <= field.upperBound else { return nil }
       defer { offset += 4 }
-      let seconds = Int32(bitPattern: bytes.little(UInt32.self, at: offset))
-      return ArchiveEntry.Time(seconds: Int64(seconds))
+      return time(bytes.little(UInt32.self, at: offset))
     }
     let (modified, accessed) = (takeTime(0), takeTime(1))
     setTimes(rank: 2, modified: modified, accessed: accessed, created: takeTime(2))
   }
 
+  /// Unix times are signed, for what is older than 1970, and unsigned from 2038 on: the DOS date says which.
+  private func time(_ seconds: UInt32) -> ArchiveEntry.Time {
+    ArchiveEntry.Time(seconds: isLate ? Int64(seconds) : Int64(Int32(bitPattern: seconds)))
+  }
+
   /// Info-ZIP's first Unix field: access and modification time, owner and group.
   private mutating func readUnix(_ bytes: [UInt8], _ field: Range<Int>) {
-    let times = [0, 4].map {
-      ArchiveEntry.Time(
-        seconds: Int64(Int32(bitPattern: bytes.little(UInt32.self, at: field.lowerBound + $0))))
-    }
+    let times = [0, 4].map { time(bytes.little(UInt32.self, at: field.lowerBound + $0)) }
     setTimes(rank: 1, modified: times[1], accessed: times[0], created: nil)
     guard field.count >= 12 else { return }
     setOwner(

@@ -7,32 +7,31 @@ internal import Glibc
 final class ZipReader: EntryParser {
   private let directory: ZipDirectory
   private let content: any SeekableSource
-  private let libArchive: ArchiveHandle?
+  private let context: ExtractionContext
   private var next = 0
-  private var current: (record: ZipRecord, content: Int64)?
+  private var current: (record: ZipRecord, place: ZipDirectory.Place)?
   private let contentReader: ZipContentReader
   private var localHeaders: HeaderWindow
-  private(set) var isExhausted = false
+  /// Opened for the first entry that is decoded by it.
+  private var libArchive: ArchiveHandle?
+  /// The numbers of the current entry and of libarchive's among all local headers, which is how libarchive counts.
+  private var (ordinal, theirOrdinal) = (-1, -1)
 
   /// Longer link targets do not exist: PATH_MAX is 4096.
   private static let longestLink: UInt64 = 64 << 10
 
-  init(
-    _ directory: ZipDirectory, of content: any SeekableSource, in context: ExtractionContext
-  ) throws(ZipDirectory.Refusal) {
+  init(_ directory: ZipDirectory, of content: any SeekableSource, in context: ExtractionContext) {
     self.directory = directory
     self.content = content
+    self.context = context
     contentReader = ZipContentReader(
       SharedSource(content), readsAhead: context.threads > 1 && context.options.limits.ratio == nil)
     localHeaders = HeaderWindow(SharedSource(content))
-    libArchive =
-      directory.needsLibArchive
-      ? try ZipDirectory.reading { () throws(ArchiveError) in
-        try ArchiveHandle.entries(of: content, head: [], formats: .zip, in: context)
-      } : nil
   }
 
   var comment: [UInt8]? { directory.comment.isEmpty ? nil : directory.comment }
+  /// Each entry is found by the directory, whatever is wrong with others.
+  var isExhausted: Bool { false }
 
   func nextHeader() throws(ArchiveError) -> Header? {
     current = nil
@@ -42,62 +41,64 @@ final class ZipReader: EntryParser {
       return nil
     }
     let place = directory.places[next]
+    if next == 0 || directory.places[next - 1].localHeader != place.localHeader { ordinal += 1 }
     next += 1
-    let theirs = try headerInStep()
     guard let record = directory.record(place) else {
       throw .corrupt("the zip's directory cannot be read any more")
     }
-    current = (record, place.content)
-    guard !record.name.contains(0) else {
-      current = nil
-      throw .corrupt("the name contains a NUL byte", entry: EntryName.key(record.name))
+    let name = record.name
+    if let defect = place.defect, defect.hidesHeader {
+      throw defect.error(record).naming(EntryName.key(name))
     }
-    return try header(of: record, at: place, theirs)
+    current = (record, place)
+    return try header(of: record, at: place, name)
   }
 
-  /// libarchive's header of the entry, if libarchive has to decode some entries.
-  private func headerInStep() throws(ArchiveError) -> Header? {
-    guard let libArchive else { return nil }
-    do throws(ArchiveError) {
-      guard let header = try libArchive.nextHeader() else {
-        throw .corrupt("the zip holds fewer entries than its directory names")
-      }
-      return header
-    } catch {
-      isExhausted = libArchive.isExhausted
-      throw error
+  /// libarchive, at the current entry's content, and its header of it.
+  private func libArchiveInStep() throws(ArchiveError) -> (ArchiveHandle, Header) {
+    let handle: ArchiveHandle
+    if let libArchive {
+      handle = libArchive
+    } else {
+      handle = try ArchiveHandle.entries(of: content, head: [], formats: .zip, in: context)
     }
+    libArchive = handle
+    guard theirOrdinal < ordinal else { throw .corrupt("the entry is the same one as another") }
+    var header: Header?
+    while theirOrdinal < ordinal {
+      theirOrdinal += 1
+      do throws(ArchiveError) {
+        header = try handle.nextHeader()
+        if header == nil { throw .corrupt("the zip holds fewer entries than its directory names") }
+      } catch {
+        guard theirOrdinal < ordinal, !handle.isExhausted, error.concernsArchive else { throw error }
+      }
+    }
+    guard let header else { throw .corrupt("the zip's entry cannot be read again") }
+    return (handle, header)
   }
 
   private func header(
-    of record: ZipRecord, at place: ZipDirectory.Place, _ theirs: Header?
+    of record: ZipRecord, at place: ZipDirectory.Place, _ name: [UInt8]
   ) throws(ArchiveError) -> Header {
     var (kind, mode) = record.kindAndMode
-    var header = Header(name: record.name, kind: kind, size: Int64(record.size), mode: mode)
+    var header = Header(name: name, kind: kind, size: Int64(record.size), mode: mode)
     if kind == .symlink {
-      let link = record.isReadHere ? try target(record, place) : theirs?.link
       // A link with an empty target is a file with a link's attributes.
-      if let link, !link.isEmpty { header.link = link } else { kind = .file }
+      if let link = try target(record), !link.isEmpty { header.link = link } else { kind = .file }
     }
     if kind != .file {
       if kind == .directory, record.size > 0 {
-        header.warning = "the directory holds \(record.size) bytes, which are left out"
+        header.note("the directory holds \(record.size) bytes, which are left out")
       }
       header.size = 0
     }
     header.kind = kind
     header.isEncrypted = record.isEncrypted
     header.comment = record.comment.isEmpty ? nil : Array(record.comment)
-    // The local header has more times than the directory.
-    var local: ZipExtraFields?
-    do throws(ZipDirectory.Refusal) {
-      local = try ZipDirectory.local(&localHeaders, at: place.localHeader, nameLength: record.rawName.count)
-        .extra
-    } catch {
-      if case .source(let error) = error { throw error }
-      throw .truncated("the archive has changed while it was read", entry: EntryName.key(record.name))
-    }
-    let central = record.extra
+    if record.flags & 1 << 11 != 0, !record.isUTF8 { header.note("the name is flagged as UTF-8, and is not") }
+    let (central, local) = (record.extra, try localFields(record, place, &header))
+    if central.isCut || local?.isCut == true { header.note("a malformed extra field is ignored") }
     header.modified = local?.modified ?? central.modified ?? record.localTime
     var details = ArchiveEntry.Details()
     details.accessed = local?.accessed ?? central.accessed
@@ -108,8 +109,29 @@ final class ZipReader: EntryParser {
     return header
   }
 
-  /// A symbolic link's content is its target.
-  private func target(_ record: ZipRecord, _ place: ZipDirectory.Place) throws(ArchiveError) -> [UInt8] {
+  /// The extra fields of the local header, which has more times than the directory.
+  private func localFields(
+    _ record: ZipRecord, _ place: ZipDirectory.Place, _ header: inout Header
+  ) throws(ArchiveError) -> ZipExtraFields? {
+    if place.defect == .elsewhere { return nil }
+    do throws(ZipDirectory.Refusal) {
+      let local = try ZipDirectory.local(
+        &localHeaders, at: place.localHeader, nameLength: record.rawName.count)
+      if local.rawName.isEmpty, !record.rawName.isEmpty {
+        header.note("the name is missing in front of the content")
+      }
+      return local.extra
+    } catch {
+      if case .source(let error) = error { throw error }
+      throw .truncated("the archive has changed while it was read", entry: EntryName.key(record.name))
+    }
+  }
+
+  /// A symbolic link's content is its target; nil if libarchive finds none.
+  private func target(_ record: ZipRecord) throws(ArchiveError) -> [UInt8]? {
+    if !record.isReadHere, record.refusal == nil, current?.place.defect == nil {
+      return try libArchiveInStep().1.link
+    }
     guard record.size <= Self.longestLink else {
       throw .corrupt(
         "the symbolic link's target has \(record.size) bytes", entry: EntryName.key(record.name))
@@ -131,22 +153,18 @@ final class ZipReader: EntryParser {
   func forEachBlock(
     declared: Int64?, _ body: (RawSpan, Int64) throws(ArchiveError) -> Void
   ) throws(ArchiveError) -> Int64 {
-    guard let (record, start) = current else { return 0 }
-    guard record.isReadHere else {
-      guard let libArchive else { return 0 }
-      do throws(ArchiveError) {
-        return try libArchive.forEachBlock(declared: declared, body)
-      } catch {
-        isExhausted = libArchive.isExhausted
-        throw error
-      }
+    guard let (record, place) = current else { return 0 }
+    if let defect = place.defect { throw defect.error(record) }
+    if record.isReadHere {
+      return try contentReader.forEachBlock(of: ZipContent(record, start: place.content), body)
     }
-    return try contentReader.forEachBlock(of: ZipContent(record, start: start), body)
+    if let refusal = record.refusal { throw refusal }
+    return try libArchiveInStep().0.forEachBlock(declared: declared, body)
   }
 
   var detachedContent: ZipContent? {
-    guard let (record, start) = current, record.isReadHere else { return nil }
-    return ZipContent(record, start: start)
+    guard let (record, place) = current, record.isReadHere, place.defect == nil else { return nil }
+    return ZipContent(record, start: place.content)
   }
 
   var sharedContent: SharedSource? { SharedSource(content) }
@@ -180,9 +198,8 @@ extension ZipRecord {
     }
   }
 
-  /// The header's own time, which is local time (4.4.6); nil if it is invalid.
+  /// The header's own time, which is local time (4.4.6); nil if there is no such time.
   fileprivate var localTime: ArchiveEntry.Time? {
-    guard date != 0 else { return nil }
     var parts = unsafe tm()
     unsafe parts.tm_year = Int32(date >> 25) + 80
     unsafe parts.tm_mon = Int32(date >> 21 & 15) - 1
@@ -191,7 +208,26 @@ extension ZipRecord {
     unsafe parts.tm_min = Int32(date >> 5 & 63)
     unsafe parts.tm_sec = Int32(date & 31) * 2
     unsafe parts.tm_isdst = -1
+    let day = unsafe (parts.tm_mon, parts.tm_mday)
+    guard
+      unsafe (0..<12).contains(parts.tm_mon) && parts.tm_mday > 0 && parts.tm_hour < 24 && parts.tm_min < 60
+        && parts.tm_sec < 60
+    else { return nil }
     let seconds = unsafe mktime(&parts)
-    return seconds == -1 ? nil : ArchiveEntry.Time(seconds: Int64(seconds))
+    // A 31st of February has become a day in March.
+    guard unsafe seconds != -1 && day == (parts.tm_mon, parts.tm_mday) else { return nil }
+    return ArchiveEntry.Time(seconds: Int64(seconds))
+  }
+
+  /// Whether the name is UTF-8, as its flag says.
+  fileprivate var isUTF8: Bool {
+    rawName.allSatisfy { $0 < 0x80 } || String(validating: rawName, as: UTF8.self) != nil
+  }
+}
+
+extension Header {
+  /// Adds a note on what is odd about it.
+  fileprivate mutating func note(_ text: String) {
+    warning = warning.map { $0 + "; " + text } ?? text
   }
 }

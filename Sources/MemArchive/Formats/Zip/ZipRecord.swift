@@ -41,17 +41,15 @@ struct ZipRecord {
     rawName = bytes[(nameEnd - nameLength)..<nameEnd]
     comment = bytes[extraEnd..<extraEnd + commentLength]
     length = extraEnd + commentLength - offset
-    guard var extra = ZipExtraFields(bytes, nameEnd..<extraEnd, rawName: rawName) else { return nil }
     madeBy = bytes.little(UInt16.self, at: offset + 4)
     flags = bytes.little(UInt16.self, at: offset + 8)
     method = bytes.little(UInt16.self, at: offset + 10)
     date = bytes.little(UInt32.self, at: offset + 12)
     checksum = bytes.little(UInt32.self, at: offset + 16)
-    guard let size = Self.wide(bytes.little(UInt32.self, at: offset + 24), &extra),
-      let compressedSize = Self.wide(bytes.little(UInt32.self, at: offset + 20), &extra),
-      let localOffset = Self.wide(bytes.little(UInt32.self, at: offset + 42), &extra)
-    else { return nil }
-    (self.size, self.compressedSize, self.localOffset) = (size, compressedSize, localOffset)
+    var extra = ZipExtraFields(bytes, nameEnd..<extraEnd, rawName: rawName, date: date)
+    size = extra.wide(bytes.little(UInt32.self, at: offset + 24))
+    compressedSize = extra.wide(bytes.little(UInt32.self, at: offset + 20))
+    localOffset = extra.wide(bytes.little(UInt32.self, at: offset + 42))
     disk = bytes.little(UInt16.self, at: offset + 34)
     externalAttributes = bytes.little(UInt32.self, at: offset + 38)
     self.extra = extra
@@ -64,15 +62,15 @@ struct ZipRecord {
     let nameStart = offset + Self.localFixedLength
     let nameEnd = nameStart + Int(bytes.little(UInt16.self, at: offset + 26))
     rawName = bytes[nameStart..<nameEnd]
-    guard var extra = ZipExtraFields(bytes, nameEnd..<offset + length, rawName: rawName) else { return nil }
     flags = bytes.little(UInt16.self, at: offset + 6)
     method = bytes.little(UInt16.self, at: offset + 8)
     date = bytes.little(UInt32.self, at: offset + 10)
     checksum = bytes.little(UInt32.self, at: offset + 14)
-    guard let size = Self.wide(bytes.little(UInt32.self, at: offset + 22), &extra),
-      let compressedSize = Self.wide(bytes.little(UInt32.self, at: offset + 18), &extra)
-    else { return nil }
-    (self.size, self.compressedSize) = (size, compressedSize)
+    var extra = ZipExtraFields(bytes, nameEnd..<offset + length, rawName: rawName, date: date)
+    // Some writers, and 7z and unzip with them, mind no local size where a data descriptor follows.
+    let isKnown = flags & 1 << 3 == 0
+    size = extra.wide(bytes.little(UInt32.self, at: offset + 22), isKnown: isKnown)
+    compressedSize = extra.wide(bytes.little(UInt32.self, at: offset + 18), isKnown: isKnown)
     (localOffset, disk, madeBy, externalAttributes, comment) = (0, 0, 0, 0, [])
     self.extra = extra
   }
@@ -85,12 +83,5 @@ struct ZipRecord {
     }
     return localFixedLength + Int(bytes.little(UInt16.self, at: offset + 26))
       + Int(bytes.little(UInt16.self, at: offset + 28))
-  }
-
-  /// A 32-bit number, or the zip64 number that replaces it if it is all ones (4.5.3).
-  private static func wide(_ value: UInt32, _ extra: inout ZipExtraFields) -> UInt64? {
-    guard value == .max else { return UInt64(value) }
-    guard let wide = extra.takeWide() else { return nil }
-    return wide <= UInt64(Int64.max) ? wide : nil
   }
 }
