@@ -109,7 +109,8 @@ struct ZipDirectory {
       }
       let (start, overflow) = Int64(record.localOffset).addingReportingOverflow(end.prefix)
       var defect = record.extra.defect
-      if record.disk != end.disk { defect = defect ?? .elsewhere }
+      // All ones: the number is in the zip64 field, which has others in front of it.
+      if record.disk != end.disk, record.disk != .max { defect = defect ?? .elsewhere }
       if overflow || start >= end.directory.lowerBound { defect = defect ?? .outside }
       // What cannot be found comes after all others.
       places.append(

@@ -113,6 +113,7 @@ struct ZipEnd {
         let differs = narrow.indices.contains { narrow[$0] != ones[$0] && narrow[$0] != wide.values[$0] }
         if differs { oddity = "has two end records that differ" }
         (end, values) = (wide.position, wide.values)
+        if narrow[0] != ones[0] { values[0] = narrow[0] }
       }
     } catch {
       // A comment or a name may look like a locator.

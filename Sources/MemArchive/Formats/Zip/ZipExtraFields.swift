@@ -70,13 +70,14 @@ struct ZipExtraFields {
         UInt64(bytes.little(UInt16.self, at: start)), UInt64(bytes.little(UInt16.self, at: start + 2)))
     case 0x7875: readOwner(bytes, field)
     case 0x9901 where field.count >= 7: encryptedMethod = bytes.little(UInt16.self, at: start + 5)
-    case Self.unicodePath where field.count <= 5: defect = .unicodePath
+    case Self.unicodePath where field.count <= 5: if name == nil { defect = defect ?? .unicodePath }
     case Self.unicodePath where bytes[start] == 1:
       // The field is out of date if a program that does not know it has changed the name.
       var checksum = CRC32()
       unsafe checksum.update(Array(rawName).span.bytes)
       guard bytes.little(UInt32.self, at: start + 1) == checksum.value else { return }
       name = Array(bytes[(start + 5)..<field.upperBound])
+      if defect == .unicodePath { defect = nil }
     default: break
     }
   }
