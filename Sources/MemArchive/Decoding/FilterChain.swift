@@ -82,7 +82,7 @@ struct FilterChain {
     switch filter {
     case _ where engine == .libarchive: try FilterDecoder(filter, of: source)
     case .gzip: try GzipDecoder(source, warnings: warnings)
-    case .bzip2: BZip2Decoder(source, warnings: warnings)
+    case .bzip2: BZip2Decoder(source, threads: threads, warnings: warnings)
     case .lz4: try LZ4Decoder(source, warnings: warnings)
     case .compress: CompressDecoder(source)
     case .uu: UUDecoder(source, warnings: warnings)

@@ -3,7 +3,8 @@ struct InputBuffer {
   private let upstream: any ByteSource
   private var bytes: [UInt8]
   private var range = 0..<0
-  private var isAtEnd = false
+  /// Whether nothing follows what is buffered.
+  private(set) var isAtEnd = false
 
   /// - Parameter kept: The number of dropped bytes that can be given back.
   init(_ upstream: any ByteSource, kept: Int = 0) {
@@ -13,6 +14,8 @@ struct InputBuffer {
   }
 
   private let kept: Int
+  /// The number of bytes dropped so far.
+  private(set) var dropped = 0
 
   var progress: SourceProgress { upstream.progress }
   /// The number of buffered bytes.
@@ -47,23 +50,32 @@ struct InputBuffer {
   }
 
   /// Drops the first buffered bytes; gives bytes back if the number is negative.
-  mutating func drop(_ count: Int) { range = (range.lowerBound + count)..<range.upperBound }
+  mutating func drop(_ count: Int) {
+    range = (range.lowerBound + count)..<range.upperBound
+    dropped += count
+  }
 
   /// Whether `count` bytes are buffered, after reading more if necessary.
   mutating func has(_ count: Int) throws(ArchiveError) -> Bool {
-    if range.count < count, !isAtEnd {
-      // Moves the rest to the front to make room after it.
-      let front = max(0, range.lowerBound - kept)
-      let rest = Array(bytes[front..<range.upperBound])
-      bytes.replaceSubrange(0..<rest.count, with: rest)
-      range = (range.lowerBound - front)..<rest.count
-      bytes.grow(to: range.lowerBound + count)
-    }
+    if range.count < count, !isAtEnd { makeRoom(for: count) }
     while range.count < count, !isAtEnd {
       let read = try upstream.read(into: &bytes, from: range.upperBound)
       range = range.lowerBound..<range.upperBound + read
       isAtEnd = read == 0
     }
     return range.count >= count
+  }
+
+  private mutating func makeRoom(for count: Int) {
+    let front = max(0, range.lowerBound - kept)
+    let rest = range.upperBound - front
+    // Moves the rest to the front where that costs no more than what was dropped.
+    if rest <= front {
+      bytes.replaceSubrange(0..<rest, with: Array(bytes[front..<range.upperBound]))
+      range = (range.lowerBound - front)..<rest
+    } else if bytes.count - range.upperBound < bytes.count / 4 {
+      bytes.grow(to: 2 * bytes.count)
+    }
+    bytes.grow(to: range.lowerBound + count)
   }
 }

@@ -2,7 +2,7 @@
 internal import CLZMA
 
 /// One block of an xz stream (The .xz File Format, 3) and its decoder, which verifies the block's check.
-@safe final class XZBlock: @unchecked Sendable {
+@safe final class XZBlock: IndependentBlock, @unchecked Sendable {
   /// The sizes of its content and of the packed bytes after its header, if the header states both.
   let sizes: (content: Int, packed: Int)?
   /// Bytes of memory that decoding takes besides packed bytes and content.
@@ -36,23 +36,23 @@ internal import CLZMA
 
   deinit { unsafe clzma_destroy_block(block) }
 
-  /// The result of one decoding step.
-  struct Step {
-    let used: Int
-    let produced: Int
-    /// `LZMA_STREAM_END` once the block's check has been verified.
-    let status: lzma_ret
-  }
-
-  /// - Parameter isAll: Whether nothing follows `packed`.
-  func decode(_ packed: UnsafeRawBufferPointer, isAll: Bool, into output: UnsafeMutableRawBufferPointer)
-    -> Step
-  {
+  /// `ended` once the block's check has been verified.
+  func decode(
+    _ packed: UnsafeRawBufferPointer, isAll: Bool, into output: UnsafeMutableRawBufferPointer
+  ) -> BlockStep {
     var (left, free) = (packed.count, output.count)
     let status = unsafe clzma_decode(
       block, packed.baseAddress?.assumingMemoryBound(to: UInt8.self), &left,
       output.baseAddress?.assumingMemoryBound(to: UInt8.self), &free, isAll ? 1 : 0)
-    return Step(used: packed.count - left, produced: output.count - free, status: status)
+    let result: BlockStep.Status =
+      switch status {
+      case LZMA_OK: .goesOn
+      case LZMA_STREAM_END: .ended
+      // liblzma reports an error if it is twice given nothing to do, which is not an error before the end.
+      case LZMA_BUF_ERROR where !isAll: .starved
+      default: .failed(.lzma(status, .xz))
+      }
+    return BlockStep(used: packed.count - left, produced: output.count - free, status: result)
   }
 
   /// Records the sizes of a block that has ended, for comparison with the stream's index (4.3).

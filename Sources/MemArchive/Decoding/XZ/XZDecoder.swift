@@ -23,7 +23,7 @@ internal import CLZMA
   private var isFirst = true
   private var flags = lzma_stream_flags()
   private let index: OpaquePointer
-  private let queue: XZBlockQueue
+  private let queue: BlockQueue<XZBlock>
   /// An error, kept until all content before it has been returned.
   private var failure: ArchiveError?
 
@@ -33,7 +33,7 @@ internal import CLZMA
     }
     unsafe self.index = index
     input = InputBuffer(upstream)
-    queue = XZBlockQueue(threads: threads)
+    queue = BlockQueue<XZBlock>(threads: threads)
   }
 
   deinit { unsafe lzma_index_hash_end(index, nil) }
@@ -45,10 +45,9 @@ internal import CLZMA
       switch queue.takeFirst(into: &buffer) {
       case .bytes(let count): return count
       case .ended(let block): note(unsafe block.append(to: index))
-      case .failed(let status):
+      case .failed(let error):
         // If reading failed, that is why a block ends too early.
-        let error = ArchiveError.lzma(status, .xz)
-        throw status == LZMA_BUF_ERROR ? failure ?? error : error
+        throw error.code == .truncated ? failure ?? error : error
       case .nothingYet:
         if readAhead() { continue }
         guard queue.isEmpty else {
@@ -92,7 +91,7 @@ internal import CLZMA
     switch part {
     case .block where !queue.isEmpty: return keepingFailure(readBlockHeader) ?? false
     case .content(let block, isHere: false):
-      switch queue.take(block) {
+      switch admission(of: block) {
       case .taken:
         part = .block
         return true
@@ -103,6 +102,12 @@ internal import CLZMA
       }
     default: return false
     }
+  }
+
+  private func admission(of block: XZBlock) -> BlockQueue<XZBlock>.Admission {
+    guard let sizes = block.sizes, sizes.content >= 1 << 20, sizes.content < .max else { return .never }
+    // With room for a byte more than it has, its thread never waits.
+    return queue.take(block, packed: sizes.packed, room: sizes.content + 1)
   }
 
   // MARK: Decoding on this thread
@@ -180,12 +185,11 @@ internal import CLZMA
     }
     input.drop(step.used)
     switch step.status {
-    case LZMA_OK: break
-    case LZMA_BUF_ERROR where hasInput: break
-    case LZMA_STREAM_END:
+    case .goesOn, .starved: break
+    case .ended:
       note(unsafe block.append(to: index))
       part = .block
-    default: failure = .lzma(step.status, .xz)
+    case .failed(let error): failure = error
     }
     return step.produced
   }
