@@ -24,7 +24,8 @@ RESULTS = HERE / "results.json"
 PROGRAM = HERE.parent / ".build/release/memarchive"
 INPUTS = [
     "one.zip", "arch.zip", "scipy.whl", "soundfont.zip", "large.zip", "large.tar", "arch.tar", "arch.tar.gz",
-    "arch.tar.zst", "arch.tar.xz", "arch.7z", "size-64k.tar", "size-512k.tar", "size-4m.tar",
+    "arch.tar.bz2", "streams.tar.bz2", "arch.tar.zst", "arch.tar.xz", "arch.7z",
+    "size-64k.tar", "size-512k.tar", "size-4m.tar",
     "linux.tar", "linux.tar.gz", "linux.tar.zst", "linux.tar.xz",
     "tiny-10k.zip", "tiny-10k.tar", "tiny-100k.zip", "tiny-100k.tar", "tiny-1m.zip", "tiny-1m.tar",
 ]

@@ -40,6 +40,12 @@ if [ ! -e arch.7z ]; then
   xz -k -T2 "$work"/arch.tar
   mv "$work"/arch.* .
 fi
+if [ ! -e streams.tar.bz2 ]; then
+  bzip2 -c arch.tar > "$work"/arch.tar.bz2
+  # One stream for each 900,000 bytes.
+  pbzip2 -p2 -c arch.tar > "$work"/streams.tar.bz2
+  mv "$work"/*.tar.bz2 .
+fi
 for kind in tar tar.gz tar.zst; do
   [ -e linux.$kind ] && continue
   case $kind in

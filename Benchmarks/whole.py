@@ -29,7 +29,7 @@ SANDBOXED = ("dedicated, sandboxed", "automatic, sandboxed")
 SOFT_LIMIT = 1024
 # A command that does nothing gets all entries at real paths: read in this process, and by the locked worker.
 TREES = {"tree": ["--sandbox", "off"], "tree, sandboxed": []}
-ZIP, TAR = (".zip", ".whl"), (".tar", ".gz", ".zst", ".xz")
+ZIP, TAR = (".zip", ".whl"), (".tar", ".gz", ".bz2", ".zst", ".xz")
 
 # What runs, and on which archives. None of them has more than its own defaults.
 RIVALS = {
@@ -39,9 +39,11 @@ RIVALS = {
     "7z": (lambda archive, target: ["7z", "x", "-y", "-bd", f"-o{target}", archive], (*ZIP, ".7z")),
     "Python zipfile + memfd": (
         lambda archive, target: ["/usr/bin/python3", str(HERE / "zipfile_memfd.py"), archive], ZIP),
-    # These two decode and drop: less than all others do.
+    # These decode and drop: less than all others do.
     "limit": (lambda archive, target: [str(COMPARE), "limit", archive], ("",)),
     "xz -dc -T2": (lambda archive, target: ["xz", "-dc", "-T2", archive], (".xz",)),
+    "lbzip2 -dc": (lambda archive, target: ["lbzip2", "-dc", archive], (".bz2",)),
+    "pbzip2 -dc": (lambda archive, target: ["pbzip2", "-dc", archive], (".bz2",)),
 }
 
 

@@ -1,3 +1,4 @@
+import Foundation
 import TestSupport
 import Testing
 
@@ -18,5 +19,28 @@ struct DocumentationTests {
     let limits = try text("Limits.swift").matches(of: /public var (\w+):/).map(\.1)
     #expect(limits.count >= 7)
     for limit in limits { #expect(article.contains("| ``Limits/\(limit)`` |"), "\(limit)") }
+  }
+
+  /// The answers, each an error's code or "read", of the fixtures that the article on formats names.
+  private func answers() throws -> [(fixture: String, answer: String)] {
+    try text("MemArchive.docc/WhatIsRead.md").matches(of: /\| ([^|]+) \| (`[^|]+) \|/).flatMap { row in
+      let code = row.1.firstMatch(of: /ArchiveError\/Code\/(\w+)/).map { String($0.1) }
+      return row.2.matches(of: /`([^`]+)`/).map { (String($0.1), code ?? String(row.1)) }
+    }
+  }
+
+  @Test func `What the article on formats says is what the fixtures' tables say`() throws {
+    let odd = Dictionary(
+      uniqueKeysWithValues: OddArchiveTests.Row.all.map { ("odd/" + $0.file, $0.error ?? "read") })
+    let answers = try answers()
+    #expect(answers.count >= 60)
+    for (fixture, answer) in answers {
+      #expect(FileManager.default.fileExists(atPath: Fixture.path(fixture)), "\(fixture)")
+      #expect(answer == odd[fixture, default: "read"], "\(fixture)")
+    }
+    let named = Set(answers.map(\.fixture))
+    for (fixture, answer) in odd where answer == "unsupportedFeature" {
+      #expect(named.contains(fixture), "\(fixture) is refused, and the article does not say so")
+    }
   }
 }
