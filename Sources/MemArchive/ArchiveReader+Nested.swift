@@ -27,7 +27,7 @@ extension ArchiveReader {
     guard nested == .expand else { return try extract(selection, in: context) }
     let expansion = Expansion(selection, in: context)
     var files = MemFiles(threads: context.threads, expansion.account)
-    try expansion.expand(self, in: context, inside: nil, level: 0, into: &files)
+    try expansion.expand(ArchiveLevel(outermost: self, in: context), into: &files)
     try expansion.requireNames(in: files)
     try files.warnAboutEquivalentNames(context.cancellation)
     return files
@@ -70,30 +70,28 @@ private struct Expansion {
   }
 
   /// Extracts the wanted entries of one archive, then descends into the archives among them.
-  func expand(
-    _ reader: ArchiveReader, in context: ExtractionContext, inside outer: String?, level: Int,
-    into files: inout MemFiles
-  ) throws(ArchiveError) {
+  func expand(_ level: ArchiveLevel, into files: inout MemFiles) throws(ArchiveError) {
+    try level.check()
     let found: MemFiles
     do throws(ArchiveError) {
-      found = try reader.extract(
+      found = try level.reader.extract(
         .matching { entry in
-          let entry = entry.inside(outer)
+          let entry = level.full(entry)
           return scope.mayHold(entry) || scope.wants(entry)
-        }, in: context)
+        }, in: level.context)
     } catch {
-      throw error.inside(outer)
+      throw level.full(error)
     }
-    let entries = found.entries.map { $0.inside(outer) }
-    if outer == nil {
+    let entries = found.entries.map { level.full($0) }
+    if level.isOutermost {
       files.keepCharges(of: found)
     } else {
       // Under their long names they are copies, and charged as such.
       for entry in entries { try account.add(entry) }
     }
     files.entries += entries
-    for error in found.errors { try note(error.inside(outer), in: &files) }
-    files.warningList.add(found.warnings.map { $0.inside(outer) })
+    for error in found.errors { try note(level.full(error), in: &files) }
+    files.warningList.add(found.warnings.map { level.full($0) })
     let shown = Dictionary(
       zip(found.entries.map { NameKey($0.name) }, entries), uniquingKeysWith: { _, later in later })
     for (name, file) in found {
@@ -102,13 +100,9 @@ private struct Expansion {
       // An archive is entered under its own name, not under a link's.
       guard scope.mayHold(entry), try file.mayBeArchive else { continue }
       do throws(ArchiveError) {
-        try context.check(level: level + 1)
-        try expand(
-          ArchiveReader(file), in: context.inside, inside: entry.name, level: level + 1, into: &files)
+        try expand(level.inner(ArchiveReader(file), of: entry), into: &files)
       } catch {
-        if error.saysNoArchive { continue }
-        guard context.continues(afterInnerArchive: error) else { throw error.naming(entry.name) }
-        try note(error.naming(entry.name), in: &files)
+        if let error = try level.outlives(error, of: entry) { try note(error, in: &files) }
       }
     }
   }

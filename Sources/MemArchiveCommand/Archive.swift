@@ -77,50 +77,45 @@ struct Archive {
     _ visit: (ArchiveEntry, _ inside: String?, Content) throws -> Void
   ) throws -> ExitStatus {
     try walk(
-      options, options.recursive ? .allInStep : prefetch, reader, context.storing(storage), inside: nil,
-      level: 0, visit)
+      options, options.recursive ? .allInStep : prefetch,
+      ArchiveLevel(outermost: reader, in: context.storing(storage)), visit)
   }
 
-  /// - Parameters:
-  ///   - outer: The full name of the archive that contains this one.
-  ///   - level: The number of archives around this one.
   private func walk(
-    _ options: WalkOptions, _ prefetch: Prefetch, _ reader: ArchiveReader, _ context: ExtractionContext,
-    inside outer: String?, level: Int, _ visit: (ArchiveEntry, _ inside: String?, Content) throws -> Void
+    _ options: WalkOptions, _ prefetch: Prefetch, _ level: ArchiveLevel,
+    _ visit: (ArchiveEntry, _ inside: String?, Content) throws -> Void
   ) throws -> ExitStatus {
     var status = ExitStatus.done
     do {
-      try context.check(level: level)
-      var stream = try reader.stream(in: context, prefetch)
-      if level == 0 { report(stream.protection, options.reading) }
+      try level.check()
+      var stream = try level.reader.stream(in: level.context, prefetch)
+      if level.isOutermost { report(stream.protection, options.reading) }
       while true {
         do {
-          guard let entry = try stream.next()?.inside(outer) else { break }
+          guard let entry = try stream.next().map(level.full) else { break }
           if options.reading.verbose { Diagnostics.report("\(argument): \(entry.kind) \(entry.name)") }
           guard options.recursive, entry.hasContent else {
             if options.admits(entry) {
-              try visit(entry, outer) { () throws(ArchiveError) in try stream.extract() }
+              try visit(entry, level.name) { () throws(ArchiveError) in try stream.extract() }
             }
             continue
           }
           let file = try stream.extract()
-          if options.admits(entry) { try visit(entry, outer) { () throws(ArchiveError) in file } }
+          if options.admits(entry) { try visit(entry, level.name) { () throws(ArchiveError) in file } }
           guard try file.mayBeArchive else { continue }
           status = status.and(
-            try walk(
-              options, prefetch, ArchiveReader(file), context.inside, inside: entry.name, level: level + 1,
-              visit))
+            try walk(options, prefetch, level.inner(ArchiveReader(file), of: entry), visit))
           if status != .done, !options.keepGoing || !context.hasTimeLeft { break }
         } catch let error as ArchiveError {
-          if level > 0, error.saysNoArchive { break }
-          status = status.and(report(error.inside(outer)))
+          if !level.isOutermost, error.saysNoArchive { break }
+          status = status.and(report(level.full(error)))
           if !options.keepGoing { break }
         }
       }
-      report(stream.warnings.map { $0.inside(outer) }, options.reading)
+      report(stream.warnings.map(level.full), options.reading)
     } catch let error as ArchiveError {
-      guard level == 0 || !error.saysNoArchive else { return status }
-      status = status.and(report(error.inside(outer)))
+      guard level.isOutermost || !error.saysNoArchive else { return status }
+      status = status.and(report(level.full(error)))
     }
     return status
   }

@@ -23,7 +23,8 @@ struct DocumentationTests {
 
   /// The answers, each an error's code or "read", of the fixtures that the article on formats names.
   private func answers() throws -> [(fixture: String, answer: String)] {
-    try text("MemArchive.docc/WhatIsRead.md").matches(of: /\| ([^|]+) \| (`[^|]+) \|/).flatMap { row in
+    try text("MemArchive.docc/WhatIsRead.md").matches(of: /\| [^|]+ \| ([^|]+) \| (`[^|]+) \|/).flatMap {
+      row in
       let code = row.1.firstMatch(of: /ArchiveError\/Code\/(\w+)/).map { String($0.1) }
       return row.2.matches(of: /`([^`]+)`/).map { (String($0.1), code ?? String(row.1)) }
     }

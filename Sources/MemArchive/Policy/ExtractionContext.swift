@@ -93,11 +93,6 @@ package struct ExtractionContext: Sendable {
   /// The same with another error policy.
   package func onError(_ policy: ExtractionOptions.ErrorPolicy) -> Self { changed { $0.onError = policy } }
 
-  /// Checks that an archive may be nested this deeply.
-  package func check(level: Int) throws(ArchiveError) {
-    guard level < options.limits.depth else { throw .tooManyLayers(options.limits.depth) }
-  }
-
   /// The same for an archive inside the archive, where compressed content that is not an archive stays a file; only the
   /// outermost file is read as a lone compressed file.
   package var inside: Self { changed { $0.formats.subtract(.loneFile) } }

@@ -49,7 +49,7 @@ package struct MountedTree: ~Copyable {
   /// Puts an archive's entries in the tree's top directory, or in a subdirectory with this name.
   package mutating func add(_ reader: ArchiveReader, named name: String?) throws(ArchiveError) {
     var builder = TreeBuilder(space, .all, nested: nested)
-    try builder.build(reader, in: context, below: try directory(name))
+    try builder.build(ArchiveLevel(outermost: reader, in: context), below: try directory(name))
     entries += name == nil ? builder.entries : builder.entries.map { $0.inside(name) }
     warnings += (builder.skipped.map(\.asLeftOut) + builder.warnings.all).map { $0.inside(name) }
   }

@@ -5,31 +5,28 @@ internal import SystemPackage
 
 extension TreeBuilder {
   /// Replaces each archive among an archive's files by a directory with its entries.
-  mutating func expand(
-    _ writer: TreeWriter, in context: ExtractionContext, inside outer: String?, level: Int
-  ) throws(ArchiveError) {
+  mutating func expand(_ writer: TreeWriter, _ level: ArchiveLevel) throws(ArchiveError) {
     let made = writer.index.allNodes.compactMap { writer.index[$0] }.sorted()
     for position in made where writer.filled.contains(position) {
-      let (entry, path) = (writer.entries[position].inside(outer), writer.path(of: position))
+      let (entry, path) = (level.full(writer.entries[position]), writer.path(of: position))
       guard scope.mayHold(entry) else { continue }
-      try context.cancellation.check()
+      try level.context.cancellation.check()
       do throws(ArchiveError) {
-        if try expand(entry, at: path, writer, in: context, level: level) {
+        if try expand(entry, at: path, writer, level) {
           // It is a directory now, with its own mode and time.
           writer.index.node(of: path.bytes.span).map { writer.index[$0] = nil }
         } else if !scope.wants(entry), !writer.needed.contains(position) {
           try remove(entry, at: path, writer)
         }
       } catch {
-        guard context.continues(afterInnerArchive: error) else { throw error.naming(entry.name) }
-        errors.append(error.naming(entry.name))
+        if let error = try level.outlives(error, of: entry) { errors.append(error) }
       }
     }
   }
 
   /// False if the file is not an archive.
   private mutating func expand(
-    _ entry: ArchiveEntry, at path: EntryPath, _ writer: TreeWriter, in context: ExtractionContext, level: Int
+    _ entry: ArchiveEntry, at path: EntryPath, _ writer: TreeWriter, _ level: ArchiveLevel
   ) throws(ArchiveError) -> Bool {
     let top = writer.area.top.descriptor
     let file = try reading(entry, "openat2") { () throws(Errno) in
@@ -42,7 +39,8 @@ extension TreeBuilder {
     guard try ArchiveReader.mayBeArchive(FileSource(descriptor, size: size, isOwned: false)) else {
       return false
     }
-    try context.check(level: level + 1)
+    let inner = level.inner(ArchiveReader(descriptor: descriptor), of: entry)
+    try inner.check()
     let stage = space.stage.descriptor
     let name = space.nextStageName()
     try space.account.addInode(entry: entry.name)
@@ -50,16 +48,13 @@ extension TreeBuilder {
       try space.makeDirectory(name, in: stage)
     }
     do throws(ArchiveError) {
-      try build(
-        ArchiveReader(descriptor: descriptor), in: context.inside, below: directory, inside: entry.name,
-        level: level + 1)
+      try build(inner, below: directory)
     } catch {
       // If the rest of the tree is still wanted, nothing of this archive may be left in it; otherwise the whole tree goes.
-      if error.saysNoArchive || context.continues(afterInnerArchive: error) {
-        try reading(entry, "unlinkat") { () throws(Errno) in try space.removeFromStage(name) }
-      }
-      if error.saysNoArchive { return false }
-      throw error
+      let error = try level.outlives(error, of: entry)
+      try reading(entry, "unlinkat") { () throws(Errno) in try space.removeFromStage(name) }
+      if let error { throw error }
+      return false
     }
     try remove(entry, at: path, writer)
     try reading(entry, "renameat") { () throws(Errno) in

@@ -18,34 +18,32 @@ struct TreeBuilder {
 
   /// Creates the archive's entries below a directory.
   ///
-  /// - Parameters:
-  ///   - outer: The full name of the archive that contains this one.
-  ///   - level: The number of archives around this one.
   mutating func build(
-    _ reader: ArchiveReader, in context: ExtractionContext, below top: consuming OwnedDescriptor,
-    inside outer: String? = nil, level: Int = 0
+    _ level: ArchiveLevel, below top: consuming OwnedDescriptor
   ) throws(ArchiveError) {
     let scope = scope
-    let writer = TreeWriter(TreeArea(space, top: top), in: context, wantsAll: scope.wantsAll) { entry in
-      let entry = entry.inside(outer)
+    let writer = TreeWriter(TreeArea(space, top: top), in: level.context, wantsAll: scope.wantsAll) { entry in
+      let entry = level.full(entry)
       return scope.wants(entry) || scope.mayHold(entry)
     }
     do throws(ArchiveError) {
       var visitor = writer
-      _ = try reader.visitFollowingLinks(&visitor, in: context)
+      _ = try level.reader.visitFollowingLinks(&visitor, in: level.context)
       try writer.settle()
     } catch {
-      throw error.inside(outer)
+      throw level.full(error)
     }
     for entry in writer.entries {
-      entries.append(entry.inside(outer))
+      entries.append(level.full(entry))
       // Under their long names they are copies, and charged as such.
-      if let outer { try space.account.entries.hold(entry.cost + Int64(outer.utf8.count), entry: entry.name) }
+      if let outer = level.name {
+        try space.account.entries.hold(entry.cost + Int64(outer.utf8.count), entry: entry.name)
+      }
     }
-    skipped += outer == nil ? writer.skipped : writer.skipped.map { $0.inside(outer) }
-    warnings.add(writer.warnings.all.map { $0.inside(outer) })
-    errors += outer == nil ? writer.errors : writer.errors.map { $0.inside(outer) }
-    if scope.goesInside { try expand(writer, in: context, inside: outer, level: level) }
+    skipped += level.isOutermost ? writer.skipped : writer.skipped.map { level.full($0) }
+    warnings.add(writer.warnings.all.map { level.full($0) })
+    errors += level.isOutermost ? writer.errors : writer.errors.map { level.full($0) }
+    if scope.goesInside { try expand(writer, level) }
     try writer.close()
   }
 
