@@ -51,8 +51,8 @@ extension ArchiveReader {
     let content = BufferedSource(source)
     let head = try content.peek(Filter.headSize)
     if case .filter = Filter.recognize(head) { return true }
-    if FormatSignature.recognize(head) != nil { return true }
-    return FormatSignature.recognize(try content.peek(FormatSignature.headSize)) != nil
+    if FormatSignature.recognize(head, isWrapped: true) != nil { return true }
+    return FormatSignature.recognize(try content.peek(FormatSignature.headSize), isWrapped: true) != nil
   }
 }
 

@@ -18,6 +18,9 @@ enum Filter: String, CaseIterable, CustomStringConvertible {
   static func recognize(_ head: [UInt8]) -> Recognition {
     func starts(_ bytes: UInt8..., at offset: Int = 0) -> Bool { head.dropFirst(offset).starts(with: bytes) }
     func starts(_ text: String) -> Bool { head.starts(with: text.utf8) }
+    func isText(at offset: Int) -> Bool {
+      head.dropFirst(offset).first.map { $0 >= 0x20 || $0 == 0x0A } ?? false
+    }
 
     if starts(0x1F, 0x8B, 0x08) { return .filter(.gzip) }
     if starts("BZh"), head.count > 9, (0x31...0x39).contains(head[3]),
@@ -26,7 +29,8 @@ enum Filter: String, CaseIterable, CustomStringConvertible {
       return .filter(.bzip2)
     }
     if starts(0xFD, 0x37, 0x7A, 0x58, 0x5A, 0x00) { return .filter(.xz) }
-    if starts("LZIP") { return .filter(.lzip) }
+    // A number follows (lzip file format, "VN"); where it is text, so is all of it.
+    if starts("LZIP"), !isText(at: 4) { return .filter(.lzip) }
     if starts(0x28, 0xB5, 0x2F, 0xFD) { return .filter(.zstd) }
     if starts(0x04, 0x22, 0x4D, 0x18) || starts(0x02, 0x21, 0x4C, 0x18) { return .filter(.lz4) }
     if let frame = afterSkippableFrame(head) { return frame }
@@ -34,7 +38,7 @@ enum Filter: String, CaseIterable, CustomStringConvertible {
       return .filter(.compress)
     }
     if starts(0xED, 0xAB, 0xEE, 0xDB) { return .filter(.rpm) }
-    if starts("LRZI") { return .refused("lrzip compression") }
+    if starts("LRZI"), !isText(at: 4) { return .refused("lrzip compression") }
     if starts(0x89, 0x4C, 0x5A, 0x4F, 0x00, 0x0D, 0x0A, 0x1A, 0x0A) { return .refused("lzop compression") }
     if starts("GRZipII\u{0}") { return .refused("grzip compression") }
     if isUuencoded(head) { return .filter(.uu) }

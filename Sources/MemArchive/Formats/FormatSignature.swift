@@ -6,8 +6,8 @@ enum FormatSignature {
 
   /// The one format that these first bytes belong to; nil for what only a look further in could tell.
   ///
-  /// - Parameter isWrapped: Whether they came out of a compression, which may hold any text: what is short, or cut, is a file
-  ///   then.
+  /// - Parameter isWrapped: Whether they came out of a compression or an archive, which may hold any text: where the signature is
+  ///   one, the first header has to be whole and valid.
   static func recognize(_ head: [UInt8], isWrapped: Bool = false) -> ArchiveFormats? {
     func starts(_ bytes: UInt8..., at offset: Int = 0) -> Bool { head.dropFirst(offset).starts(with: bytes) }
     func starts(_ text: String, at offset: Int = 0) -> Bool { head.dropFirst(offset).starts(with: text.utf8) }
@@ -21,12 +21,12 @@ enum FormatSignature {
     if starts("!<arch>\n"), head.count == 8 || starts("`\n", at: 66) || (!isWrapped && head.count < 68) {
       return .ar
     }
-    if isCpio(head) { return .cpio }
+    if isCpio(head, isWrapped: isWrapped) { return .cpio }
     if starts(0x52, 0x61, 0x72, 0x21, 0x1A, 0x07, 0x00) { return .rar }
     if starts(0x52, 0x61, 0x72, 0x21, 0x1A, 0x07, 0x01, 0x00) { return .rar5 }
     if starts("MSCF\0\0\0\0") { return .cab }
-    if starts("xar!") { return .xar }
-    if starts("WARC/") { return .warc }
+    if starts("xar!"), !isWrapped || starts(0, at: 4) { return .xar }
+    if starts("WARC/"), !isWrapped || isWARC(head) { return .warc }
     if isLHA(head) { return .lha }
     if starts("CD001", at: 32_769) { return .iso9660 }
     return nil
@@ -38,19 +38,28 @@ enum FormatSignature {
     return TarHeader.hasChecksum(head.prefix(TarHeader.size))
   }
 
+  /// "WARC/1.0" and a field.
+  private static func isWARC(_ head: [UInt8]) -> Bool {
+    let lines = head.prefix(1024).split(separator: UInt8(ascii: "\n"), maxSplits: 2)
+    guard lines.count > 1, lines[1].contains(UInt8(ascii: ":")) else { return false }
+    return lines[0].dropFirst(5).allSatisfy { $0 <= UInt8(ascii: "9") && $0 != UInt8(ascii: " ") }
+  }
+
   /// The magic of the binary forms is too short to decide: the name has to end where its length says (cpio(5), "Old Binary
   /// Format").
-  private static func isCpio(_ head: [UInt8]) -> Bool {
+  private static func isCpio(_ head: [UInt8], isWrapped: Bool) -> Bool {
     guard let size = CpioHeader.size(of: Array(head.prefix(CpioHeader.magicSize))) else { return false }
-    guard size == CpioHeader.binarySize else { return true }
+    guard isWrapped || size == CpioHeader.binarySize else { return true }
     guard let header = CpioHeader(Array(head.prefix(size))), header.nameSize > 1 else { return false }
     let name = head.dropFirst(size).prefix(Int(header.nameSize))
     return name.count == header.nameSize && name.firstIndex(of: 0) == name.endIndex - 1
   }
 
-  /// "-lh5-" or a similar method in the first header.
+  /// "-lh5-" or a similar method in the first header, and its level.
   private static func isLHA(_ head: [UInt8]) -> Bool {
-    guard head.count >= 22, head[2] == 0x2D, head[6] == 0x2D, head[3] == 0x6C || head[3] == 0x70 else {
+    guard head.count >= 22, head[2] == 0x2D, head[6] == 0x2D, head[3] == 0x6C || head[3] == 0x70,
+      head[20] <= 3
+    else {
       return false
     }
     let method = String(decoding: head[3..<6], as: UTF8.self)

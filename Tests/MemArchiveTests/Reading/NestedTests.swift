@@ -48,6 +48,36 @@ struct NestedTests {
     #expect(files.errors.isEmpty)
   }
 
+  /// Text that begins with what tells an archive or a compression.
+  private static let texts = [
+    "!<arch>\nis how it begins\n", "070707 is cpio's magic number\n", "070701\n070702\n070703\n",
+    "070701 is that of another dialect, whose headers have no fewer than 110 bytes, as this line has, too, though none "
+      + "of them is a digit\n",
+    "WARC/1.0 is a format\nof lines\n", "WARC/ is how it begins: here\nand: here\n",
+    "xar! cried the pirate\n",
+    "LZIP is a program\n", "LRZIP too\n", "ab-lh5-and so on, a name with a method of lha inside\n",
+    "MSCF is a cabinet\n", "PK is short for Phil Katz\n", "Rar! said the lion\n", "BZh said nobody\n",
+    "begin 123;\nwrite\nend.\n", "begin 100 tests a day\nand stop\n", "GRZip\n", "7z\n", "ustar\n",
+  ]
+
+  @Test(arguments: Isolation.allCases)
+  func `A text that begins like an archive is a text`(_ isolation: Isolation) throws {
+    let options = isolation.applied(to: ExtractionOptions(formats: .all))
+    let names = Self.texts.indices.map { "\($0).txt" }
+    let reader = ArchiveReader(
+      bytes: zip(names, Self.texts).flatMap { Tar.entry($0, Bytes($1.utf8)) } + Tar.end)
+    let files = try reader.extract(nested: .expand, options: options)
+    #expect(files.names == names)
+    let tree = try reader.tree(nested: .expand, options: options)
+    for (name, text) in zip(names, Self.texts) {
+      #expect(try files[name]?.text == text)
+      #expect(try tree.withPath(of: name) { try Bytes(contentsOfFile: $0) } == Bytes(text.utf8))
+      let lone = try ArchiveReader(bytes: Gzip.deflated(Bytes(text.utf8))).extract(options: options)
+      #expect(lone.names == ["data"], "\(text)")
+      #expect(try lone["data"]?.text == text)
+    }
+  }
+
   @Test(arguments: Isolation.allCases)
   func `A format that is not allowed stays a file`(_ isolation: Isolation) throws {
     let rar = Bytes([0x52, 0x61, 0x72, 0x21, 0x1A, 0x07, 0x01, 0x00]) + body
