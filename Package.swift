@@ -13,7 +13,7 @@ let package = Package(
   traits: [
     .trait(
       name: "FastDecoders",
-      description: "Decodes by ISA-L, liblzma and libzstd; without it, zlib, liblz4 and libarchive do."),
+      description: "Decodes by ISA-L, liblzma, libzstd and Nettle; otherwise by zlib, liblz4, libarchive."),
     .default(enabledTraits: ["FastDecoders"]),
   ],
   dependencies: [
@@ -29,6 +29,7 @@ let package = Package(
     .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
     .systemLibrary(name: "CISAL", pkgConfig: "libisal", providers: [.apt(["libisal-dev"])]),
     .systemLibrary(name: "CLZMA", pkgConfig: "liblzma", providers: [.apt(["liblzma-dev"])]),
+    .systemLibrary(name: "CNettle", pkgConfig: "nettle", providers: [.apt(["nettle-dev"])]),
     .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
     .target(name: "CLinux"),
     .target(name: "CSupervisor", dependencies: ["CLinux"], exclude: ["README.md"]),
@@ -41,6 +42,7 @@ let package = Package(
         "CBZip2", "CLibArchive", "CLinux", "CLZ4", "CSupervisor", "CZlib", "SealedMemory",
         .target(name: "CISAL", condition: .when(traits: ["FastDecoders"])),
         .target(name: "CLZMA", condition: .when(traits: ["FastDecoders"])),
+        .target(name: "CNettle", condition: .when(traits: ["FastDecoders"])),
         .target(name: "CZstd", condition: .when(traits: ["FastDecoders"])),
         .product(name: "SystemPackage", package: "swift-system"),
       ]),

@@ -90,4 +90,57 @@ static inline uint64_t clzma_packed_size(const struct clzma_block *block) {
   return lzma_block_total_size(&block->block) - block->block.header_size;
 }
 
+// Filters, and the LZMA or LZMA2 before them, as .7z and .zip store them: without any header.
+struct clzma_chain {
+  lzma_stream stream;
+  size_t count;
+  lzma_filter filters[LZMA_FILTERS_MAX + 1];
+  union {
+    lzma_options_delta delta;
+    lzma_options_bcj bcj;
+  } options[LZMA_FILTERS_MAX];
+  lzma_options_lzma lzma;
+};
+
+static inline struct clzma_chain *clzma_create_chain(void) { return calloc(1, sizeof(struct clzma_chain)); }
+
+static inline void clzma_destroy_chain(struct clzma_chain *chain) {
+  lzma_end(&chain->stream);
+  free(chain);
+}
+
+// Adds the filter that is applied to what those before it are applied to, at most LZMA_FILTERS_MAX - 1.
+static inline void clzma_add_filter(struct clzma_chain *chain, lzma_vli id, uint32_t distance, uint32_t start) {
+  size_t index = chain->count++;
+  chain->filters[index].id = id;
+  if (id == LZMA_FILTER_DELTA) {
+    chain->options[index].delta.type = LZMA_DELTA_TYPE_BYTE;
+    chain->options[index].delta.dist = distance;
+    chain->filters[index].options = &chain->options[index];
+  } else if (start != 0) {
+    chain->options[index].bcj.start_offset = start;
+    chain->filters[index].options = &chain->options[index];
+  }
+}
+
+// Begins to decode `size` bytes of LZMA whose parameters are in `parameters`, or LZMA2 if that is negative.
+static inline lzma_ret clzma_start_chain(
+    struct clzma_chain *chain, int parameters, uint32_t dictionary, uint64_t size) {
+  lzma_filter *last = &chain->filters[chain->count];
+  chain->lzma.dict_size = dictionary;
+  last->options = &chain->lzma;
+  if (parameters < 0) {
+    last->id = LZMA_FILTER_LZMA2;
+  } else {
+    last->id = LZMA_FILTER_LZMA1EXT;
+    chain->lzma.lc = (uint32_t)parameters % 9;
+    chain->lzma.lp = (uint32_t)parameters / 9 % 5;
+    chain->lzma.pb = (uint32_t)parameters / 45;
+    chain->lzma.ext_flags = LZMA_LZMA1EXT_ALLOW_EOPM;
+    lzma_set_ext_size(chain->lzma, size);
+  }
+  last[1].id = LZMA_VLI_UNKNOWN;
+  return lzma_raw_decoder(&chain->stream, chain->filters);
+}
+
 #endif

@@ -6,11 +6,13 @@ struct InputBuffer {
   /// Whether nothing follows what is buffered.
   private(set) var isAtEnd = false
 
-  /// - Parameter kept: The number of dropped bytes that can be given back.
-  init(_ upstream: any ByteSource, kept: Int = 0) {
+  /// - Parameters:
+  ///   - kept: The number of dropped bytes that can be given back.
+  ///   - capacity: The number of bytes that there are, if they are few.
+  init(_ upstream: any ByteSource, kept: Int = 0, capacity: Int = .max) {
     self.upstream = upstream
     self.kept = kept
-    bytes = [UInt8](repeating: 0, count: kept + 256 << 10)
+    bytes = [UInt8](repeating: 0, count: kept + max(1, min(capacity, 256 << 10)))
   }
 
   private let kept: Int

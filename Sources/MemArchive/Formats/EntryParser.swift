@@ -24,6 +24,26 @@ extension EntryParser {
   var detachedContent: ZipContent? { nil }
   var sharedContent: SharedSource? { nil }
   var comment: [UInt8]? { nil }
+
+  /// Reads the content of the current entry, a symbolic link whose target it is.
+  func readTarget(_ name: [UInt8], size: Int64) throws(ArchiveError) -> [UInt8] {
+    var target: [UInt8] = []
+    do throws(ArchiveError) {
+      // Longer targets do not exist: PATH_MAX is 4096.
+      guard (0...64 << 10).contains(size) else {
+        throw .corrupt("the symbolic link's target has \(size) bytes")
+      }
+      _ = try forEachBlock(declared: nil) { (block, _) throws(ArchiveError) in
+        guard target.count + block.byteCount <= Int(size) else {
+          throw .corrupt("the link's target is longer than its header declares")
+        }
+        unsafe block.withUnsafeBytes { unsafe target.append(contentsOf: $0) }
+      }
+    } catch {
+      throw error.naming(EntryName.key(name))
+    }
+    return target
+  }
 }
 
 /// One entry's header as it is in the archive: names are raw bytes.

@@ -48,8 +48,8 @@ final class EntryReader {
   /// The comment on the archive as a whole.
   var comment: String? { parser.comment.map { names.decode($0).name } }
 
-  /// A zip whose headers agree with each other is read by `ZipReader`, what begins like tar, cpio, ar or WARC by readers of
-  /// their own, and everything else by libarchive.
+  /// A zip whose headers agree with each other is read by `ZipReader`, what begins like tar, cpio, ar or WARC and a 7z, also
+  /// after a program, by readers of their own, and everything else by libarchive.
   private static func parser(
     of content: any ByteSource, _ chain: FilterChain, _ choice: FormatChoice, in context: ExtractionContext,
     warnings: WarningLog
@@ -83,8 +83,22 @@ final class EntryReader {
       default: break
       }
     }
-    return try LibArchiveReader(
-      content, chain, formats: choice.formats, in: context, warnings: warnings)
+    var formats = choice.formats
+    #if FastDecoders
+    if context.hooks.engine == .own, formats.contains(.sevenZip), let content = content.seekable {
+      let signature =
+        choice.isGuess
+        ? try SevenZipSignature(after: content, context.cancellation)
+        : try SevenZipSignature(beginning: content)
+      if let signature {
+        let archive = try SevenZipArchive(signature, of: content, in: context, warnings: warnings)
+        return SevenZipReader(
+          archive, of: content, nameOfNameless: chain.nameOfNameless, warnings: warnings, in: context)
+      }
+      formats.subtract(.sevenZip)
+    }
+    #endif
+    return try LibArchiveReader(content, chain, formats: formats, in: context, warnings: warnings)
   }
 
   /// The next entry, or nil at the end, when all checksums of the layers around the archive have been verified too.

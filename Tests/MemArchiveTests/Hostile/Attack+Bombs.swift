@@ -26,6 +26,15 @@ extension Attack {
       + Zip.end(count: count, size: directory.count, offset: local.count + body.count)
   }
 
+  /// libarchive passes over the size of a 7z's header, which says itself where it ends.
+  private static var headerOf8EiB: Verdict {
+    #if FastDecoders
+    .error(.corrupt)
+    #else
+    .files(Fixture.names("7z-plain-header.7z"))
+    #endif
+  }
+
   static let bombAttacks: [Attack] = [
     Attack("zip: it is in itself, kept", .files([Quine.name])) { Quine.zip },
     Attack("zip: it is in itself, expanded", .error(.tooManyLayers), nested: .expand) { Quine.zip },
@@ -71,7 +80,7 @@ extension Attack {
     Attack("gzip: a name that never ends", .error(.truncated)) {
       [0x1F, 0x8B, 8, 8, 0, 0, 0, 0, 0, 3] + Bytes(repeating: 0x61, count: 1 << 20)
     },
-    Attack("7z: a header of 8 EiB", .files(Fixture.names("7z-plain-header.7z"))) {
+    Attack("7z: a header of 8 EiB", headerOf8EiB) {
       try changed("7z-plain-header.7z") { bytes in
         bytes.replaceSubrange(20..<28, with: Bytes(repeating: 0xFF, count: 7) + [0x7F])
         bytes.replaceSubrange(8..<12, with: little(Gzip.checksum(Bytes(bytes[12..<32]))))

@@ -37,7 +37,7 @@ struct Attack: CustomTestStringConvertible, Sendable {
       tarAttacks + zipAttacks + compressionAttacks + otherAttacks + sizeAttacks + bombAttacks
       + requestedAttacks
     #if FastDecoders
-    return all
+    return all + sevenZipAttacks
     #else
     return all.filter { !ofFastDecoders.contains($0.testDescription) }
     #endif

@@ -13,7 +13,14 @@ struct FixtureTests {
     #expect(Fixture.all.count >= 150)
   }
 
-  @Test(arguments: Fixture.all, isQuick ? [.path] : Way.allCases)
+  #if FastDecoders
+  static let fixtures = Fixture.all
+  #else
+  /// libarchive composes the names of a 7z.
+  static let fixtures = Fixture.all.filter { $0.file != "7z-nfc-nfd.7z" }
+  #endif
+
+  @Test(arguments: fixtures, isQuick ? [.path] : Way.allCases)
   func `A fixture holds what the table says`(fixture: Fixture, way: Way) throws {
     for isolation in Isolation.allCases {
       let descriptor =
@@ -34,16 +41,15 @@ struct FixtureTests {
         let file = entry.hasContent ? try stream.extract() : nil
         found.append(try Fixture.Entry(entry, file, like: fixture.entries, at: found.count))
       }
-      let expected = fixture.entries.map { $0.asLibArchiveHasIt(in: fixture.file, nameKnown: way != .bytes) }
       if way == .descriptor || way == .pipe || way == .bytes, fixture.isNamedAfterItsFile {
         // Without a file name, a lone compressed file is "data".
         #expect(found.map(\.name) == ["data"])
-        #expect(found.map(\.sha256) == expected.map(\.sha256))
+        #expect(found.map(\.sha256) == fixture.entries.map(\.sha256))
       } else if fixture.file == "zip-central-order.zip" {
         // libarchive returns entries in the order of their bodies.
-        #expect(found.sorted { $0.name < $1.name } == expected.sorted { $0.name < $1.name })
+        #expect(found.sorted { $0.name < $1.name } == fixture.entries.sorted { $0.name < $1.name })
       } else {
-        #expect(found == expected)
+        #expect(found == fixture.entries)
       }
       #expect(stream.warnings.count == fixture.warnings ?? 0, "\(stream.warnings)")
     }
@@ -69,12 +75,5 @@ extension Fixture.Entry {
       sha256: try file.map { try TestSupport.sha256($0) }, link: entry.link,
       mode: row?.mode == nil ? nil : entry.mode.map { String(format: "%04o", Int($0)) },
       mtime: row?.mtime == nil ? nil : entry.modified?.seconds)
-  }
-
-  /// libarchive composes Unicode names of 7z.
-  fileprivate func asLibArchiveHasIt(in file: String, nameKnown: Bool) -> Self {
-    let name = file == "7z-nfc-nfd.7z" ? name.precomposedStringWithCanonicalMapping : name
-    return Self(
-      name: name, raw: raw, kind: kind, size: size, sha256: sha256, link: link, mode: mode, mtime: mtime)
   }
 }

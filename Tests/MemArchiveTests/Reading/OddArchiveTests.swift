@@ -14,7 +14,10 @@ struct OddArchiveTests {
       let size: Int?
       let sha256: String?
       let link: String?
+      // Compared where the table has them.
+      let mode: String?
       let mtime: Int64?
+      let created: Int64?
     }
 
     /// The path below Fixtures/odd; in the table, the name beside it.
@@ -27,6 +30,7 @@ struct OddArchiveTests {
     let warnings: Int?
     /// The seconds of each entry's time of modification, null for none, where they are looked at.
     let times: [Int64?]?
+    let passphrase: String?
     /// Whether the libraries of the trait FastDecoders are needed for it.
     let isFast: Bool?
     var testDescription: String { file }
@@ -71,7 +75,9 @@ struct OddArchiveTests {
       var found: [Row.Entry] = []
       var times: [Int64?] = []
       do {
-        var stream = try reader.stream(options: isolation.applied(to: ExtractionOptions(formats: .all)))
+        var stream = try reader.stream(
+          options: isolation.applied(
+            to: ExtractionOptions(formats: .all, passphrases: row.passphrase.map { [$0] } ?? [])))
         while let entry = try stream.next() {
           times.append(entry.modified?.seconds)
           let file = entry.hasContent ? try stream.extract() : nil
@@ -82,7 +88,9 @@ struct OddArchiveTests {
             Row.Entry(
               name: name, size: file?.size, sha256: try file.map { try TestSupport.sha256($0) },
               link: entry.link,
-              mtime: like?.mtime == nil ? nil : entry.modified?.seconds))
+              mode: like?.mode == nil ? nil : entry.mode.map { String(format: "%04o", Int($0)) },
+              mtime: like?.mtime == nil ? nil : entry.modified?.seconds,
+              created: like?.created == nil ? nil : entry.created?.seconds))
         }
         #expect(row.error == nil, "\(isolation): nothing was wrong with \(found)")
         #expect(found == row.entries, "\(isolation)")

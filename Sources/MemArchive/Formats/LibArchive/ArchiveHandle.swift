@@ -85,6 +85,15 @@ internal import SystemPackage
     ]
   }
 
+  /// A reader of a 7z that was made around something to be decoded, at its only entry.
+  static func sevenZip(_ source: any SeekableSource) throws(ArchiveError) -> ArchiveHandle {
+    let handle = try ArchiveHandle(source, convertsNames: true)
+    unsafe archive_read_support_format_7zip(handle.archive)
+    try handle.open()
+    guard try handle.nextHeader() != nil else { throw .corrupt("libarchive finds no entry") }
+    return handle
+  }
+
   /// A reader that decodes one compression layer of `source`. The filter is set rather than chosen by bidding: otherwise
   /// libarchive would go on and decode the layers beneath with its own decoders.
   static func filter(_ filter: Filter, of source: any ByteSource) throws(ArchiveError) -> ArchiveHandle {

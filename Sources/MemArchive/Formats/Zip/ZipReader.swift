@@ -17,9 +17,6 @@ final class ZipReader: EntryParser {
   /// The numbers of the current entry and of libarchive's among all local headers, which is how libarchive counts.
   private var (ordinal, theirOrdinal) = (-1, -1)
 
-  /// Longer link targets do not exist: PATH_MAX is 4096.
-  private static let longestLink: UInt64 = 64 << 10
-
   init(_ directory: ZipDirectory, of content: any SeekableSource, in context: ExtractionContext) {
     self.directory = directory
     self.content = content
@@ -132,22 +129,7 @@ final class ZipReader: EntryParser {
     if !record.isReadHere, record.refusal == nil, current?.place.defect == nil {
       return try libArchiveInStep().1.link
     }
-    guard record.size <= Self.longestLink else {
-      throw .corrupt(
-        "the symbolic link's target has \(record.size) bytes", entry: EntryName.key(record.name))
-    }
-    var target: [UInt8] = []
-    do throws(ArchiveError) {
-      _ = try forEachBlock(declared: nil) { (block, _) throws(ArchiveError) in
-        guard target.count + block.byteCount <= Int(record.size) else {
-          throw .corrupt("the link's target is longer than its header declares")
-        }
-        unsafe block.withUnsafeBytes { unsafe target.append(contentsOf: $0) }
-      }
-    } catch {
-      throw error.naming(EntryName.key(record.name))
-    }
-    return target
+    return try readTarget(record.name, size: Int64(record.size))
   }
 
   func forEachBlock(

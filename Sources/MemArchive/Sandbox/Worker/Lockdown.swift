@@ -42,7 +42,7 @@ enum Lockdown {
     let refused = unsafe clinux_landlock_nothing(&abi)
     if refused != 0, !request.isBestEffort || isExhaustion(refused) { throw failure("Landlock", refused) }
     // One watches the parent and one decodes; of the extracting threads, this is the first.
-    try startThreads(threads + 1 + (mayBeXZ(request, archive) ? threads : 0), cancellation)
+    try startThreads(threads + 1 + (mayHaveBlocks(request, archive) ? threads : 0), cancellation)
     let seccomp = try lock(request, request.sources.first == .pipe ? archive : nil)
     return (
       Protection(landlock: refused == 0 ? Int(abi) : nil, seccomp: seccomp, diesFirst: diesFirst), threads
@@ -82,13 +82,14 @@ enum Lockdown {
     }
   }
 
-  /// Whether the archive may contain xz blocks for several threads, and enough of them to be worth the threads.
-  private static func mayBeXZ(_ request: WorkerRequest, _ archive: CInt?) -> Bool {
+  /// Whether the archive may contain blocks of xz or folders of 7z for several threads, and enough to be worth the threads.
+  private static func mayHaveBlocks(_ request: WorkerRequest, _ archive: CInt?) -> Bool {
     guard let archive, case .file(let size) = request.sources.first else { return true }
     guard size >= 1 << 20 else { return false }
     var head = [UInt8](repeating: 0, count: 6)
     let count = unsafe head.withUnsafeMutableBytes { unsafe pread(archive, $0.baseAddress, $0.count, 0) }
-    return count == head.count && Filter.recognize(head) == .filter(.xz)
+    return count == head.count
+      && (Filter.recognize(head) == .filter(.xz) || FormatSignature.recognize(head) == .sevenZip)
   }
 
   /// Starts a thread that ends the process with its parent, and sends a sign of life every second while there is progress.

@@ -1,0 +1,195 @@
+#if FastDecoders
+internal import Glibc
+
+/// Reads 7z by its header. The entries of a folder are one stream: entries that are not wanted are decoded and dropped, as far
+/// as a wanted one follows. A damaged folder costs only its own entries.
+final class SevenZipReader: EntryParser {
+  private let archive: SevenZipArchive
+  private let content: any SeekableSource
+  private let nameOfNameless: [UInt8]?
+  private let warnings: WarningLog
+  private let cancellation: Cancellation
+  private var decoding: SevenZipDecoding
+  private var next = 0
+  private var nextStream = 0
+  private var current: SevenZipStreams.Stream?
+  private var folder: FolderStream?
+  private let queue: FolderQueue
+  private let readsAhead: Bool
+  /// Folders that cannot be read on.
+  private var failures: [Int: ArchiveError] = [:]
+
+  let isExhausted = false
+
+  /// Folders of this size are worth a thread that decodes while another one verifies and stores.
+  private static let large: Int64 = 4 << 20
+
+  init(
+    _ archive: SevenZipArchive, of content: any SeekableSource, nameOfNameless: [UInt8]?,
+    warnings: WarningLog,
+    in context: ExtractionContext
+  ) {
+    (self.archive, self.content, self.nameOfNameless) = (archive, content, nameOfNameless)
+    (self.warnings, cancellation, decoding) = (warnings, context.cancellation, archive.decoding)
+    // Limits.ratio compares bytes read and produced so far, which takes a single thread.
+    readsAhead = context.threads > 1 && context.options.limits.ratio == nil
+    queue = FolderQueue(threads: context.threads)
+  }
+
+  func nextHeader() throws(ArchiveError) -> Header? {
+    current = nil
+    while next < archive.files.files.count {
+      let file = archive.files.files[next]
+      next += 1
+      var stream: SevenZipStreams.Stream?
+      if file.hasStream {
+        stream = archive.streams.streams[nextStream]
+        nextStream += 1
+      }
+      let name = archive.files.name(of: file)
+      guard !file.isAnti else {
+        warnings.add(
+          "the 7z says that it is to be deleted, which was ignored", entry: name.map { EntryName.key($0) })
+        continue
+      }
+      current = stream
+      return try header(of: file, name, stream)
+    }
+    // What remains was read first.
+    content.position = content.size
+    if try !content.isZero(from: archive.end) {
+      warnings.addDataAfterEnd()
+    }
+    return nil
+  }
+
+  private func header(
+    of file: SevenZipFiles.File, _ name: [UInt8]?, _ stream: SevenZipStreams.Stream?
+  ) throws(ArchiveError) -> Header {
+    // 7-Zip names what has no name after the archive.
+    guard var name = name ?? nameOfNameless else { throw .corrupt("an entry of the 7z has no name") }
+    let (kind, mode) = file.kindAndMode(size: stream?.size ?? 0)
+    if kind == .directory, name.last != UInt8(ascii: "/") { name.append(UInt8(ascii: "/")) }
+    var header = Header(name: name, kind: kind, size: stream?.size ?? 0, mode: mode)
+    if kind == .symlink {
+      do throws(ArchiveError) {
+        header.link = try readTarget(name, size: header.size ?? 0)
+        header.size = 0
+      } catch {
+        guard error.code == .passphraseRequired else { throw error }
+        // Listed without its target, like other encrypted content.
+        header.kind = .file
+      }
+    }
+    if let stream { header.isEncrypted = archive.streams.folders[stream.folder].isEncrypted }
+    header.modified = file.modified.map { ArchiveEntry.Time(windows: $0) }
+    var details = ArchiveEntry.Details()
+    details.accessed = file.accessed.map { ArchiveEntry.Time(windows: $0) }
+    details.created = file.created.map { ArchiveEntry.Time(windows: $0) }
+    header.details = details == ArchiveEntry.Details() ? nil : details
+    return header
+  }
+
+  func forEachBlock(
+    declared: Int64?, _ body: (RawSpan, Int64) throws(ArchiveError) -> Void
+  ) throws(ArchiveError) -> Int64 {
+    guard let stream = current else { return 0 }
+    var checksum = CRC32()
+    if stream.size > 0 {
+      let folder = try open(stream.folder, at: stream.offset)
+      do throws(ArchiveError) {
+        try folder.skip(to: stream.offset, cancellation)
+        var end: Int64 = 0
+        while end < stream.size {
+          try folder.take(upTo: stream.size - end) { block throws(ArchiveError) in
+            checksum.update(block)
+            let start = end
+            end += Int64(block.byteCount)
+            try body(block, start)
+          }
+        }
+        if folder.isAtEnd { try folder.finish() }
+        if let wanted = stream.checksum { try checksum.check(against: wanted) }
+      } catch {
+        let error = folder.isEncrypted && !folder.isVerified ? error.orWrongPassphrase : error
+        if folder.failure != nil { failures[stream.folder] = error }
+        throw error
+      }
+      folder.isVerified = folder.isVerified || stream.checksum != nil
+    } else if let wanted = stream.checksum {
+      try checksum.check(against: wanted)
+    }
+    return stream.size
+  }
+
+  /// A folder that is not decoded beyond `offset` yet.
+  private func open(_ index: Int, at offset: Int64) throws(ArchiveError) -> FolderStream {
+    if let failure = failures[index] { throw failure }
+    if let folder, folder.index == index, folder.position <= offset, folder.failure == nil { return folder }
+    let isNext = index == (folder?.index ?? -1) + 1
+    folder = nil
+    do throws(ArchiveError) {
+      let opened = FolderStream(try decoder(of: index), archive.streams.folders[index], index)
+      folder = opened
+      if isNext { decodeAhead(from: queue.end ?? index + 1) }
+      return opened
+    } catch {
+      // What takes as long to find out for each entry.
+      if [.unsupportedFeature, .corrupt].contains(error.code) { failures[index] = error }
+      throw error
+    }
+  }
+
+  private func decoder(of index: Int) throws(ArchiveError) -> any ByteSource {
+    if let decoded = queue.take(index) { return decoded }
+    let decoder = try decoding.folder(index, of: archive.streams)
+    let isAhead = readsAhead && archive.streams.folders[index].size >= Self.large
+    return isAhead ? ReadAheadSource(decoder, stop: Cancellation()) : decoder
+  }
+
+  /// Lets other threads decode the folders from `start` on, as many as there is room for.
+  private func decodeAhead(from start: Int) {
+    guard readsAhead else { return }
+    for index in start..<max(start, archive.streams.folders.count) {
+      let folder = archive.streams.folders[index]
+      let (memory, overflow) = folder.size.addingReportingOverflow(folder.memory)
+      // What is wrong with a folder is said when it is read.
+      guard !overflow, queue.hasRoom(for: memory),
+        let decoder = try? decoding.folder(index, of: archive.streams),
+        queue.append(decoder, index, size: Int(folder.size), memory: memory)
+      else { return }
+    }
+  }
+}
+
+extension SevenZipFiles.File {
+  /// The entry's kind and mode, by its attributes, which have those of Unix in their higher half.
+  fileprivate func kindAndMode(size: Int64) -> (ArchiveEntry.Kind, UInt16) {
+    // The flag by which p7zip and 7-Zip say that the higher half is a mode.
+    let mode = attributes & 0x8000 != 0 ? attributes >> 16 : 0
+    let kind: ArchiveEntry.Kind =
+      switch mode & S_IFMT {
+      case _ where !hasStream && !isEmptyFile: .directory
+      case S_IFLNK where size > 0: .symlink
+      // An entry with content is a file, whatever its attributes say.
+      case _ where hasStream: .file
+      case S_IFDIR: .directory
+      case S_IFIFO: .fifo
+      case S_IFSOCK: .socket
+      case S_IFCHR: .character
+      case S_IFBLK: .block
+      default: .file
+      }
+    let permissions = mode == 0 ? (kind == .directory ? 0o777 : 0o666) : UInt16(mode & 0o7777)
+    return (kind, attributes & 1 != 0 ? permissions & ~0o222 : permissions)
+  }
+}
+
+extension ArchiveEntry.Time {
+  /// - Parameter windows: Tenths of microseconds since 1601.
+  fileprivate init(windows: UInt64) {
+    self.init(
+      seconds: Int64(windows / 10_000_000) - 11_644_473_600, nanoseconds: Int(windows % 10_000_000) * 100)
+  }
+}
+#endif
