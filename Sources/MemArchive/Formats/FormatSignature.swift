@@ -27,7 +27,7 @@ enum FormatSignature {
     if starts("MSCF\0\0\0\0") { return .cab }
     if starts("xar!"), !isWrapped || starts(0, at: 4) { return .xar }
     if starts("WARC/"), !isWrapped || isWARC(head) { return .warc }
-    if isLHA(head) { return .lha }
+    if isLHA(head, isWrapped: isWrapped) { return .lha }
     if starts("CD001", at: 32_769) { return .iso9660 }
     return nil
   }
@@ -56,13 +56,12 @@ enum FormatSignature {
   }
 
   /// "-lh5-" or a similar method in the first header, and its level.
-  private static func isLHA(_ head: [UInt8]) -> Bool {
-    guard head.count >= 22, head[2] == 0x2D, head[6] == 0x2D, head[3] == 0x6C || head[3] == 0x70,
-      head[20] <= 3
+  private static func isLHA(_ head: [UInt8], isWrapped: Bool) -> Bool {
+    guard head.count >= (isWrapped ? LHAHeader.commonSize : 7), head[2] == 0x2D, head[6] == 0x2D,
+      !isWrapped || head[20] <= 3
     else {
       return false
     }
-    let method = String(decoding: head[3..<6], as: UTF8.self)
-    return method.hasPrefix("lh") || method.hasPrefix("lz") || method.hasPrefix("pm")
+    return ["lh", "lz", "pm"].contains { head[3...].starts(with: $0.utf8) }
   }
 }

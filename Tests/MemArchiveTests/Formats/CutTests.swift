@@ -28,8 +28,7 @@ struct CutTests {
     }
     if end.isEmpty { return Subject(testDescription: name, bytes: bytes, ends: ends, first: first) }
     let whole = bytes + end
-    // What is cut of the end itself is padding: one block of zeros ends a tar with a warning, a trailer has to be whole.
-    if !isOpen { ends[whole.count] = parts.count }
+    ends[whole.count] = parts.count
     return Subject(testDescription: name, bytes: whole, ends: ends, first: first)
   }
 
@@ -62,6 +61,23 @@ struct CutTests {
       isOpen: true, slack: 1),
     // As may the two line ends after the last record.
     subject("warc", [record("a", hello), record("b", hello)], first: 5, isOpen: true, slack: 4),
+    subject(
+      "lha 0", [LHA.short(Bytes("a".utf8), hello), LHA.short(Bytes("b".utf8), hello)], end: LHA.end, first: 7,
+      isOpen: true),
+    subject(
+      "lha 1",
+      [
+        LHA.extended(Bytes("d".utf8), Bytes("a".utf8), hello),
+        LHA.extended(Bytes("d".utf8), Bytes("b".utf8), hello),
+      ],
+      end: LHA.end, first: 7, isOpen: true),
+    subject(
+      "lha 2", [LHA.long(Bytes("a".utf8), hello), LHA.long(Bytes("b".utf8), hello)], end: LHA.end, first: 7,
+      isOpen: true),
+    subject(
+      "lha 3", [LHA.long(Bytes("a".utf8), hello, level: 3), LHA.long(Bytes("b".utf8), hello, level: 3)],
+      end: LHA.end,
+      first: 7, isOpen: true),
   ]
 
   @Test(arguments: subjects)

@@ -33,6 +33,8 @@ struct OddArchiveTests {
     let passphrase: String?
     /// Whether the libraries of the trait FastDecoders are needed for it.
     let isFast: Bool?
+    /// The character set that is given for the names.
+    let encoding: String?
     var testDescription: String { file }
 
     static let folders = (try? FileManager.default.contentsOfDirectory(atPath: Fixture.path("odd"))) ?? []
@@ -75,9 +77,10 @@ struct OddArchiveTests {
       var found: [Row.Entry] = []
       var times: [Int64?] = []
       do {
-        var stream = try reader.stream(
-          options: isolation.applied(
-            to: ExtractionOptions(formats: .all, passphrases: row.passphrase.map { [$0] } ?? [])))
+        var options = isolation.applied(
+          to: ExtractionOptions(formats: .all, passphrases: row.passphrase.map { [$0] } ?? []))
+        options.encoding = row.encoding
+        var stream = try reader.stream(options: options)
         while let entry = try stream.next() {
           times.append(entry.modified?.seconds)
           let file = entry.hasContent ? try stream.extract() : nil

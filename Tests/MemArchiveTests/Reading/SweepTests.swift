@@ -22,7 +22,9 @@ import Testing
       "7z-plain-header.7z", "7z-bcj.7z", "7z-delta.7z", "odd/7z/bcj2.7z", "tree.tar.gz", "tree.tar.bz2",
       "tree.tar.xz", "tree.tar.lz", "tree.tar.lz4", "uu.tar.gz.uu", "hello.txt.gz", "hello.txt.bz2",
       "hello.txt.xz",
-      "hello.txt.lz", "hello.txt.lz4", "rpm-gzip.rpm",
+      "hello.txt.lz", "hello.txt.lz4", "rpm-gzip.rpm", "odd/lha/lh4.lzh", "odd/lha/lh7.lzh",
+      "odd/lha/h2_subdir.lzh",
+      "odd/lha/level1-latin1.lzh",
     ].map { Subject(file: $0, isChecked: true) }
     + [
       "tar-ustar-prefix.tar", "tar-pax-xattr.tar", "cpio-newc.cpio", "cpio-crc.cpio", "cpio-odc.cpio",
@@ -31,7 +33,8 @@ import Testing
     ].map { Subject(file: $0, isChecked: false) }
 
   /// No machine-dependent budget, and no accidental bomb.
-  private static let options = ExtractionOptions(limits: Limits(totalBytes: 1 << 26, heldBytes: 1 << 26))
+  private static let options = ExtractionOptions(
+    limits: Limits(totalBytes: 1 << 26, heldBytes: 1 << 26), formats: [.standard, .lha])
 
   private static func contents(_ bytes: Bytes, onError: ExtractionOptions.ErrorPolicy) throws -> Set<Bytes> {
     var options = options

@@ -82,16 +82,13 @@ struct ZipExtraFields {
     }
   }
 
-  /// PKWARE's NTFS field (4.5.5): intervals of 100 ns since 1601.
+  /// PKWARE's NTFS field (4.5.5).
   private mutating func readNTFS(_ bytes: [UInt8], _ field: Range<Int>) {
     guard field.count >= 32, bytes.little(UInt16.self, at: field.lowerBound + 4) == 1,
       bytes.little(UInt16.self, at: field.lowerBound + 6) == 24
     else { return }
-    let times = [8, 16, 24].map { offset -> ArchiveEntry.Time? in
-      let ticks = bytes.little(UInt64.self, at: field.lowerBound + offset)
-      guard ticks > 0, ticks < UInt64(Int64.max) else { return nil }
-      let seconds = Int64(ticks / 10_000_000) - 11_644_473_600
-      return ArchiveEntry.Time(seconds: seconds, nanoseconds: Int(ticks % 10_000_000) * 100)
+    let times = [8, 16, 24].map {
+      ArchiveEntry.Time(ntfs: bytes.little(UInt64.self, at: field.lowerBound + $0))
     }
     setTimes(rank: 3, modified: times[0], accessed: times[1], created: times[2])
   }

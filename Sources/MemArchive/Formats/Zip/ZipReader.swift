@@ -96,7 +96,7 @@ final class ZipReader: EntryParser {
     if record.flags & 1 << 11 != 0, !record.isUTF8 { header.note("the name is flagged as UTF-8, and is not") }
     let (central, local) = (record.extra, try localFields(record, place, &header))
     if central.isCut || local?.isCut == true { header.note("a malformed extra field is ignored") }
-    header.modified = local?.modified ?? central.modified ?? record.localTime
+    header.modified = local?.modified ?? central.modified ?? ArchiveEntry.Time(dos: record.date)
     var details = ArchiveEntry.Details()
     details.accessed = local?.accessed ?? central.accessed
     details.created = local?.created ?? central.created
@@ -178,27 +178,6 @@ extension ZipRecord {
       return (isDirectory ? .directory : .file, externalAttributes & 1 != 0 ? mode & 0o555 : mode)
     default: return isNamedDirectory ? (.directory, 0o775) : (.file, 0o664)
     }
-  }
-
-  /// The header's own time, which is local time (4.4.6); nil if there is no such time.
-  fileprivate var localTime: ArchiveEntry.Time? {
-    var parts = unsafe tm()
-    unsafe parts.tm_year = Int32(date >> 25) + 80
-    unsafe parts.tm_mon = Int32(date >> 21 & 15) - 1
-    unsafe parts.tm_mday = Int32(date >> 16 & 31)
-    unsafe parts.tm_hour = Int32(date >> 11 & 31)
-    unsafe parts.tm_min = Int32(date >> 5 & 63)
-    unsafe parts.tm_sec = Int32(date & 31) * 2
-    unsafe parts.tm_isdst = -1
-    let day = unsafe (parts.tm_mon, parts.tm_mday)
-    guard
-      unsafe (0..<12).contains(parts.tm_mon) && parts.tm_mday > 0 && parts.tm_hour < 24 && parts.tm_min < 60
-        && parts.tm_sec < 60
-    else { return nil }
-    let seconds = unsafe mktime(&parts)
-    // A 31st of February has become a day in March.
-    guard unsafe seconds != -1 && day == (parts.tm_mon, parts.tm_mday) else { return nil }
-    return ArchiveEntry.Time(seconds: Int64(seconds))
   }
 
   /// Whether the name is UTF-8, as its flag says.
