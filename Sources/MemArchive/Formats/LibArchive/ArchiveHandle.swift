@@ -311,11 +311,8 @@ internal import SystemPackage
 
   var isZip: Bool { unsafe archive_format(archive) & ARCHIVE_FORMAT_BASE_MASK == ARCHIVE_FORMAT_ZIP }
 
-  /// Whether it is a RAR of any version.
-  var isRAR: Bool {
-    [ARCHIVE_FORMAT_RAR, ARCHIVE_FORMAT_RAR_V5].contains(
-      unsafe archive_format(archive) & ARCHIVE_FORMAT_BASE_MASK)
-  }
+  /// Where libarchive began to look for the current entry's header.
+  var headerPosition: Int64 { unsafe archive_read_header_position(archive) }
 
   // MARK: Statuses
 
@@ -365,7 +362,10 @@ internal import SystemPackage
         .wrongPassphrase, text, call: call,
         advice: "Check the passphrase, and whether it is the right archive.")
     }
-    if says("unsupported", "not supported", "not implemented", "too many filters") {
+    if says(
+      "unsupported", "not supported", "not implemented", "too many filters", "unavailable", "no support",
+      "declared solid file")
+    {
       return ArchiveError(
         .unsupportedFeature, text, call: call,
         advice: "Repack the archive with a common method, such as deflate, xz or zstd.")

@@ -8,13 +8,12 @@ final class LibArchiveReader: EntryParser {
   private let warnings: WarningLog
   private let context: ExtractionContext
   private let cancellation: Cancellation
-  /// The current entry's position; nil before the first entry.
-  private var rarFiles: [RARHeaders.File]?
+  /// nil if it is no RAR.
+  private let rar: RAREntries?
   /// Whether it is a zip that is read by its local headers because it does not end like a zip.
   private let isZip: Bool
   /// Known once the first entry of a zip has been read.
   private var cutNames: CutNames?
-  private var position = -1
   private var isEmpty = true
   private var contradiction: String?
   private var isAtEnd = false
@@ -33,14 +32,19 @@ final class LibArchiveReader: EntryParser {
     if isZip, let content = content.seekable { try Self.refuseFirstPart(content) }
     // libarchive reads the whole directory at once, whatever is wrong with it.
     if isZip, let count = try ZipEnd.count(in: content) { try context.ledger.check(stated: UInt64(count)) }
+    if !formats.isDisjoint(with: [.rar, .rar5]), let content = content.seekable {
+      let headers = try RARHeaders(content, context.cancellation, context.ledger)
+      rar = headers.files.isEmpty ? nil : RAREntries(headers)
+    } else {
+      rar = nil
+    }
     handle = try ArchiveHandle.entries(of: content, head: chain.head, formats: formats, in: context)
   }
 
-  var isExhausted: Bool { isAtEnd || handle.isExhausted }
+  var isExhausted: Bool { isAtEnd || (handle.isExhausted && rar?.hasMore != true) }
 
   func nextHeader() throws(ArchiveError) -> Header? {
-    position += 1
-    guard var header = try handle.nextHeader() else {
+    guard var header = try nextOfHandle() else {
       isAtEnd = true
       try checkEnd()
       return nil
@@ -51,15 +55,14 @@ final class LibArchiveReader: EntryParser {
       cutNames = names
       guard !names.contains(name) else { throw .nulInName(EntryName.key(name)) }
     }
-    if rarFiles == nil { rarFiles = try readRARFiles() }
     // A 7z need not name its only entry. If there is a warning, libarchive could not convert the name.
     if header.name == nil, header.warning == nil { header.name = chain.nameOfNameless }
     // All versions (up to 3.8.9) warn if a zip's directory has another size or checksum than the local header, and then use
     // the local one.
     contradiction = header.warning.flatMap { $0.hasPrefix("Inconsistent") ? $0 : nil }
-    if let rarFile {
-      header.isEncrypted = header.isEncrypted || rarFile.isEncrypted
-      if rarFile.hasUnverifiedHash { header.noteWhenRead = "the content's BLAKE2sp hash was not verified" }
+    if let file = rar?.current {
+      header.isEncrypted = header.isEncrypted || file.header.isEncrypted
+      if file.hasUnverifiedHash { header.noteWhenRead = "the content's BLAKE2sp hash was not verified" }
     }
     return header
   }
@@ -67,14 +70,10 @@ final class LibArchiveReader: EntryParser {
   func forEachBlock(
     declared: Int64?, _ body: (RawSpan, Int64) throws(ArchiveError) -> Void
   ) throws(ArchiveError) -> Int64 {
-    // libarchive before 3.8 returns encrypted content as if it were not encrypted.
-    if rarFile?.isEncrypted == true {
-      throw ArchiveError(
-        .unsupportedFeature, "encrypted RAR 5 content is not decrypted",
-        advice: "Unpack it with RAR's own program, and pack it again as zip.")
-    }
+    // libarchive before 3.8 returns encrypted content of RAR 5 as if it were not encrypted, and all versions that of RAR 4.
+    if let refusal = rar?.current?.refusal { throw refusal }
     if let contradiction { throw .corrupt(contradiction, call: "archive_read_next_header") }
-    guard let wanted = rarFile?.checksum else {
+    guard let wanted = rar?.current?.checksum else {
       return try handle.forEachBlock(declared: declared, body)
     }
     var checksum = CRC32()
@@ -94,14 +93,11 @@ final class LibArchiveReader: EntryParser {
     }
   }
 
-  private var rarFile: RARHeaders.File? {
-    guard let rarFiles, rarFiles.indices.contains(position) else { return nil }
-    return rarFiles[position]
-  }
-
-  private func readRARFiles() throws(ArchiveError) -> [RARHeaders.File] {
-    guard handle.isRAR, let content = content.seekable else { return [] }
-    return try RARHeaders(content, cancellation).files
+  private func nextOfHandle() throws(ArchiveError) -> Header? {
+    guard let rar else { return try handle.nextHeader() }
+    return try rar.next { () throws(ArchiveError) in
+      try handle.nextHeader().map { ($0, handle.headerPosition) }
+    }
   }
 
   // MARK: The end
@@ -111,7 +107,7 @@ final class LibArchiveReader: EntryParser {
   private func checkEnd() throws(ArchiveError) {
     // The local headers may not show all entries.
     if isZip, try ZipEnd.count(in: content) == nil { throw .truncated("the zip has no end record") }
-    if position == 0 { try checkEmptiness() }
+    if isEmpty { try checkEmptiness() }
     // GNU tar and POSIX archives end with two blocks of zeros; without them, entries may be missing.
     if handle.isTar, handle.sourceEnded, !isEmpty { warnings.add("the end-of-archive marker is missing") }
     if handle.isTar, try ZipEnd.isAtEnd(of: content) {
