@@ -164,7 +164,7 @@ struct SevenZipDecoding {
     switch description.method {
     case .copy: return input
     case .lzma, .lzma2, .filter, .delta: return try chain(coder, place)
-    case .bzip2: return BZip2Decoder(input, warnings: warnings)
+    case .bzip2: return BZip2Decoder(input, threads: 1, warnings: warnings)
     case .deflate: return try InflateDecoder(input)
     case .zstd: return try ZstdDecoder(input)
     case .ppmd:
