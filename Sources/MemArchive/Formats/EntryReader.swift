@@ -48,8 +48,8 @@ final class EntryReader {
   /// The comment on the archive as a whole.
   var comment: String? { parser.comment.map { names.decode($0).name } }
 
-  /// A zip whose headers agree with each other is read by `ZipReader`, what begins like tar, cpio, ar, WARC or LHA and a 7z, also
-  /// after a program, by readers of their own, and everything else by libarchive.
+  /// A zip whose headers agree with each other is read by `ZipReader`, what begins like tar, cpio, ar, WARC, LHA or a cabinet and
+  /// a 7z, also after a program, by readers of their own, and everything else by libarchive.
   private static func parser(
     of content: any ByteSource, _ chain: FilterChain, _ choice: FormatChoice, in context: ExtractionContext,
     warnings: WarningLog
@@ -81,6 +81,10 @@ final class EntryReader {
       case .ar: return ArReader(input, in: context, warnings: warnings)
       case .warc: return WARCReader(input, warnings: warnings)
       case .lha: return LHAReader(input, warnings: warnings)
+      case .cab:
+        if let content = content.seekable {
+          return CabReader(input, of: content, in: context, warnings: warnings)
+        }
       default: break
       }
     }

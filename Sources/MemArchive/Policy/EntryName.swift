@@ -53,6 +53,22 @@ enum EntryName {
     return rest
   }
 
+  /// A name of DOS, whose separator is a backslash, with slashes. A backslash is also the second byte of some characters of
+  /// Shift-JIS.
+  static func withSlashes(_ name: [UInt8]) -> [UInt8] {
+    let isUTF8 = String(validating: name, as: UTF8.self) != nil
+    var (name, isSecond) = (name, false)
+    for index in name.indices {
+      switch name[index] {
+      case _ where isSecond: isSecond = false
+      case UInt8(ascii: "\\"): name[index] = UInt8(ascii: "/")
+      case 0x81...0x9F, 0xE0...0xFC: isSecond = !isUTF8
+      default: break
+      }
+    }
+    return name
+  }
+
   /// Whether a raw name stays inside the directory that it would be unpacked into.
   static func isSafeRelative(_ raw: [UInt8]) -> Bool {
     guard let first = raw.first, !isSeparator(first) else { return false }

@@ -56,13 +56,13 @@ extension Attack {
       row("warc: less declared than there is", .error(.corrupt), Claim(size: less), warc),
       row("warc: more declared than there is", .error(.truncated, entry: "a"), Claim(size: more), warc),
       row("cab: nothing wrong", .files(["a", "b"]), Claim(), cab),
-      row("cab: less declared than there is", .error(.truncated), Claim(size: less), cab),
-      row("cab: more declared than there is", .error(.truncated), Claim(size: more), cab),
+      row("cab: less declared than there is", .error(.corrupt, entry: "b"), Claim(size: less), cab),
+      row("cab: more declared than there is", .error(.corrupt, entry: "a"), Claim(size: more), cab),
       row(
-        "cab: less declared in a block than there is", .error(.truncated, entry: "a"), Claim(packed: less),
+        "cab: less declared in a block than there is", .error(.corrupt, entry: "a"), Claim(packed: less),
         cab),
       row(
-        "cab: more declared in a block than there is", .error(.truncated, entry: "a"), Claim(packed: more),
+        "cab: more declared in a block than there is", .error(.corrupt, entry: "a"), Claim(packed: more),
         cab),
     ]
   }

@@ -101,6 +101,8 @@ struct OddArchiveTests {
         #expect(stream.warnings.count == row.warnings ?? 0, "\(isolation): \(stream.warnings)")
       } catch let error as ArchiveError {
         #expect(error.code.description == row.error, "\(isolation): \(error)")
+        // Of what is merely not supported, a fresh copy would be no better.
+        #expect(error.code != .unsupportedFeature || !error.advice.contains("etch"), "\(error)")
       }
     }
   }

@@ -58,7 +58,8 @@ struct LHAHeader {
     // Amiga puts a comment after the name.
     let field = bytes[Self.commonSize..<nameEnd].split(
       separator: 0, maxSplits: 1, omittingEmptySubsequences: false)
-    fileName = Self.withSlashes(Array(field[0]))
+    // Macintosh separates by 0xFF.
+    fileName = EntryName.withSlashes(field[0].map { $0 == 0xFF ? Self.slash : $0 })
     if field.count == 2, !field[1].isEmpty { comment = Array(field[1]) }
     checksum = bytes.little(UInt16.self, at: nameEnd)
     if bytes[20] == 1 {
@@ -141,21 +142,6 @@ struct LHAHeader {
   }
 
   // MARK: Names
-
-  /// DOS separates by a backslash, which is also the second byte of some characters of Shift-JIS; Macintosh by 0xFF.
-  private static func withSlashes(_ name: [UInt8]) -> [UInt8] {
-    let isUTF8 = String(validating: name, as: UTF8.self) != nil
-    var (name, isSecond) = (name, false)
-    for index in name.indices {
-      switch name[index] {
-      case _ where isSecond: isSecond = false
-      case UInt8(ascii: "\\"), 0xFF: name[index] = slash
-      case 0x81...0x9F, 0xE0...0xFC: isSecond = !isUTF8
-      default: break
-      }
-    }
-    return name
-  }
 
   /// In UTF-8 if the header says what the names are in.
   private var name: [UInt8] {

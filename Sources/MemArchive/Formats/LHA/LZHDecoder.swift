@@ -64,49 +64,23 @@ struct LZHDecoder: ~Copyable {
 
   // MARK: Codes
 
-  /// A complete prefix code.
-  private struct Code {
-    /// The length of the longest word.
-    var bits = 0
-    /// For each value of so many bits, the symbol and the length of its word.
-    var words: [UInt16] = []
-
-    /// A code of one symbol, whose word is empty.
-    init(constant symbol: Int) { words = [UInt16(symbol) << 5] }
-
-    /// The canonical code with words of these lengths, 0 for none; nil if it is not complete.
-    init?(_ lengths: [UInt8]) {
-      bits = Int(lengths.max() ?? 0)
-      guard bits > 0, lengths.reduce(0, { $0 + ($1 > 0 ? 1 << (bits - Int($1)) : 0) }) == 1 << bits else {
-        return nil
-      }
-      words.reserveCapacity(1 << bits)
-      for length in 1...bits {
-        for (symbol, itsLength) in lengths.enumerated() where itsLength == length {
-          let word = UInt16(symbol) << 5 | UInt16(length)
-          words.append(contentsOf: repeatElement(word, count: 1 << (bits - length)))
-        }
-      }
-    }
-  }
-
   private static let longestWord = 16
 
-  private mutating func decode(_ code: borrowing Code) throws(ArchiveError) -> Int {
-    let word = code.words[try peek(code.bits)]
-    _ = try take(Int(word & 31))
-    return Int(word >> 5)
+  private mutating func decode(_ code: borrowing PrefixCode) throws(ArchiveError) -> Int {
+    let word = code[try peek(code.bits)]
+    _ = try take(word.length)
+    return word.symbol
   }
 
   /// The code of lengths, or that of positions: lengths of three bits, or more in unary.
   private mutating func readCode(
     most: Int, countBits: Int, gapAfter: Int? = nil
-  ) throws(ArchiveError) -> Code {
+  ) throws(ArchiveError) -> PrefixCode {
     let number = try take(countBits)
     guard number > 0 else {
       let symbol = try take(countBits)
       guard symbol < most else { throw Self.damage("a code has no such symbol") }
-      return Code(constant: symbol)
+      return PrefixCode(constant: symbol)
     }
     var lengths: [UInt8] = []
     while lengths.count < number {
@@ -119,12 +93,13 @@ struct LZHDecoder: ~Copyable {
   }
 
   /// The code of literals and of the lengths of matches, whose own lengths are in a code.
-  private mutating func readLiteralCode(_ lengthCode: borrowing Code) throws(ArchiveError) -> Code {
+  private mutating func readLiteralCode(_ lengthCode: borrowing PrefixCode) throws(ArchiveError) -> PrefixCode
+  {
     let number = try take(9)
     guard number > 0 else {
       let symbol = try take(9)
       guard symbol < Self.literals else { throw Self.damage("a code has no such symbol") }
-      return Code(constant: symbol)
+      return PrefixCode(constant: symbol)
     }
     var lengths: [UInt8] = []
     while lengths.count < number {
@@ -138,15 +113,15 @@ struct LZHDecoder: ~Copyable {
     return try Self.code(lengths, most: Self.literals)
   }
 
-  private static func code(_ lengths: [UInt8], most: Int) throws(ArchiveError) -> Code {
-    guard lengths.count <= most, lengths.allSatisfy({ $0 <= longestWord }), let code = Code(lengths) else {
+  private static func code(_ lengths: [UInt8], most: Int) throws(ArchiveError) -> PrefixCode {
+    guard lengths.count <= most, let code = PrefixCode(lengths) else {
       throw damage("the lengths of a code contradict each other")
     }
     return code
   }
 
   /// The distance of a match less one: the code is the number of its bits.
-  private mutating func position(_ code: borrowing Code) throws(ArchiveError) -> Int {
+  private mutating func position(_ code: borrowing PrefixCode) throws(ArchiveError) -> Int {
     let bits = try decode(code)
     return bits > 1 ? try 1 << (bits - 1) | take(bits - 1) : bits
   }
