@@ -39,6 +39,7 @@ struct LibArchiveFaultTests {
     Fault(attack: "cpio, crc: less declared than there is"),
     // RARHeaders
     Fault(attack: "rar 5: encrypted", mendedIn: 3_008_000),
+    Fault(unnoticed: "rar 4: encrypted") { try Fixture.bytes("odd/rar/rar15-password-stored.rar") },
     Fault(attack: "rar 4: a changed byte"),
     Fault(attack: "rar 5: a changed byte"),
     // LibArchiveReader

@@ -24,7 +24,8 @@ import Testing
       "hello.txt.xz",
       "hello.txt.lz", "hello.txt.lz4", "rpm-gzip.rpm", "odd/lha/lh4.lzh", "odd/lha/lh7.lzh",
       "odd/lha/h2_subdir.lzh",
-      "odd/lha/level1-latin1.lzh",
+      "odd/lha/level1-latin1.lzh", "odd/rar/method36.rar", "odd/rar/rar5-solid.rar",
+      "odd/cab/reserve-HFD.cab",
     ].map { Subject(file: $0, isChecked: true) }
     + [
       "tar-ustar-prefix.tar", "tar-pax-xattr.tar", "cpio-newc.cpio", "cpio-crc.cpio", "cpio-odc.cpio",
@@ -34,7 +35,7 @@ import Testing
 
   /// No machine-dependent budget, and no accidental bomb.
   private static let options = ExtractionOptions(
-    limits: Limits(totalBytes: 1 << 26, heldBytes: 1 << 26), formats: [.standard, .lha])
+    limits: Limits(totalBytes: 1 << 26, heldBytes: 1 << 26), formats: [.standard, .lha, .rar, .rar5, .cab])
 
   private static func contents(_ bytes: Bytes, onError: ExtractionOptions.ErrorPolicy) throws -> Set<Bytes> {
     var options = options

@@ -370,10 +370,13 @@ internal import SystemPackage
         .unsupportedFeature, text, call: call,
         advice: "Repack the archive with a common method, such as deflate, xz or zstd.")
     }
-    if says("can't allocate", "cannot allocate", "out of memory", "no memory") {
+    // Of memory that was refused, libarchive does not always say so.
+    if errno == ENOMEM || says("can't allocate", "cannot allocate", "out of memory", "no memory") {
       return ArchiveError(
-        .outOfMemory, text, call: call,
-        advice: "Free memory; if there is enough, the archive asks for too much.")
+        .outOfMemory, "it takes more memory to decode than there is: \(text)", call: call,
+        advice:
+          "Free memory; if there is enough, the archive asks for more than the sandbox has for decoding, "
+          + "\(Lockdown.mostData >> 30) GiB.")
     }
     if sourceEnded || says("truncated", "premature", "end of file") {
       return .truncated(text, call: call)

@@ -16,9 +16,9 @@ enum Lockdown {
   /// Descriptors for files in flight to the host, and for files that threads have extracted and not yet sent.
   private static let descriptors: UInt64 = 8192
 
-  /// Bytes of memory besides files, used or merely reserved: libarchive reserves up to 4 GiB if a header claims that much,
-  /// before it finds out that the claim is false.
-  private static let mostData: UInt64 = 6 << 30
+  /// Bytes of memory besides files, used or merely reserved: what the most demanding decoder may take, and as much for
+  /// everything else. libarchive has no bound of its own: a RAR of 125 bytes takes a gigabyte, and could take four.
+  static let mostData = XZBlock.mostMemory + 1 << 30
 
   /// Locks the process in, and returns the protection in effect and the number of threads that may extract.
   ///
