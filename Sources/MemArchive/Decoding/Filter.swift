@@ -4,6 +4,9 @@ enum Filter: String, CaseIterable, CustomStringConvertible {
 
   var description: String { rawValue }
 
+  /// Upper bound of one decoder's memory, in bytes: the dictionary of `xz -9` is 64 MiB, and the largest possible one 4 GiB.
+  static let mostMemory: UInt64 = 1 << 30
+
   /// The result of inspecting first bytes.
   enum Recognition: Equatable {
     case filter(Filter)

@@ -18,7 +18,7 @@ internal import SystemPackage
     input = InputBuffer(upstream, kept: Self.lzipMagic.count)
     guard let stream = unsafe clzma_create() else { throw .lzma(LZMA_MEM_ERROR, filter) }
     unsafe self.stream = stream
-    let memory = XZBlock.mostMemory
+    let memory = Filter.mostMemory
     let status = unsafe filter == .lzma ? clzma_start_lzma(stream, memory) : clzma_start_lzip(stream, memory)
     guard status == LZMA_OK else { throw .lzma(status, filter) }
   }
@@ -99,7 +99,7 @@ extension ArchiveError {
     case LZMA_MEM_ERROR: .system("lzma_code", .noMemory, doing: "decoding \(filter)")
     case LZMA_MEMLIMIT_ERROR:
       Self(
-        .unsupportedFeature, "the \(filter) stream takes more than \(XZBlock.mostMemory >> 20) MiB to decode",
+        .unsupportedFeature, "the \(filter) stream takes more than \(Filter.mostMemory >> 20) MiB to decode",
         call: "lzma_code", advice: "Compress it again with a smaller dictionary (xz -9 or below).")
     case LZMA_OPTIONS_ERROR, LZMA_UNSUPPORTED_CHECK:
       Self(

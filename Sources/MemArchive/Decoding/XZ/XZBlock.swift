@@ -9,9 +9,6 @@ internal import CLZMA
   let memory: Int
   private let block: UnsafeMutablePointer<clzma_block>
 
-  /// Upper bound of one decoder's memory: the dictionary of `xz -9` is 64 MiB, and the largest possible one 4 GiB.
-  static let mostMemory: UInt64 = 1 << 30
-
   enum Failure: Error { case status(lzma_ret) }
 
   /// - Parameter header: The block's complete header.
@@ -19,7 +16,7 @@ internal import CLZMA
     var status = LZMA_OK
     let block = unsafe header.withUnsafeBytes { header in
       unsafe clzma_create_block(
-        header.baseAddress?.assumingMemoryBound(to: UInt8.self), check, Self.mostMemory, &status)
+        header.baseAddress?.assumingMemoryBound(to: UInt8.self), check, Filter.mostMemory, &status)
     }
     guard let block = unsafe block else { throw .status(status) }
     unsafe self.block = block

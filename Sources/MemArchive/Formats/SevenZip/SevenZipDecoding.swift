@@ -22,7 +22,7 @@ struct SevenZipDecoding {
   }
 
   /// Upper bound of the memory of one folder's decoders together, which is that of a decoder of xz.
-  private static let mostMemory = Int64(XZBlock.mostMemory) + 64 << 20
+  private static let mostMemory = Int64(Filter.mostMemory) + 64 << 20
 
   /// A folder and where its packed streams are.
   private struct Place {

@@ -18,7 +18,7 @@ enum Lockdown {
 
   /// Bytes of memory besides files, used or merely reserved: what the most demanding decoder may take, and as much for
   /// everything else. libarchive has no bound of its own: a RAR of 125 bytes takes a gigabyte, and could take four.
-  static let mostData = XZBlock.mostMemory + 1 << 30
+  static let mostData = Filter.mostMemory + 1 << 30
 
   /// Locks the process in, and returns the protection in effect and the number of threads that may extract.
   ///
@@ -82,14 +82,15 @@ enum Lockdown {
     }
   }
 
-  /// Whether the archive may contain blocks of xz or folders of 7z for several threads, and enough to be worth the threads.
+  /// Whether the archive may contain blocks of xz or bzip2 or folders of 7z for several threads, and enough to be worth them.
   private static func mayHaveBlocks(_ request: WorkerRequest, _ archive: CInt?) -> Bool {
     guard let archive, case .file(let size) = request.sources.first else { return true }
-    guard size >= 1 << 20 else { return false }
-    var head = [UInt8](repeating: 0, count: 6)
+    guard size >= 1 << 18 else { return false }
+    var head = [UInt8](repeating: 0, count: 16)
     let count = unsafe head.withUnsafeMutableBytes { unsafe pread(archive, $0.baseAddress, $0.count, 0) }
-    return count == head.count
-      && (Filter.recognize(head) == .filter(.xz) || FormatSignature.recognize(head) == .sevenZip)
+    guard count == head.count else { return false }
+    return [.filter(.xz), .filter(.bzip2)].contains(Filter.recognize(head))
+      || FormatSignature.recognize(head) == .sevenZip
   }
 
   /// Starts a thread that ends the process with its parent, and sends a sign of life every second while there is progress.
