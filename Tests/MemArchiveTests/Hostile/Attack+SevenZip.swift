@@ -99,6 +99,18 @@ extension Attack {
     Attack("7z: less content than is declared", .error(.corrupt, entry: "a")) {
       sevenZip(folder: SevenZip.copy, sizes: [size + 1])
     },
+    Attack("7z: a coder that gives more than its size to another", .error(.corrupt, entry: "a")) {
+      sevenZip(folder: [2] + copyCoder + copyCoder + [0, 1], sizes: [size, size - 1])
+    },
+    Attack("7z: a coder that gives less than its size to another", .error(.corrupt, entry: "a")) {
+      sevenZip(folder: [2] + copyCoder + copyCoder + [0, 1], sizes: [size, size + 1])
+    },
+    Attack("7z: a coder that 7-Zip does not know", .error(.unsupportedFeature, entry: "a")) {
+      sevenZip(folder: [1, 1, 8])
+    },
+    Attack("7z: padding of other bytes than zeros", .error(.corrupt)) {
+      SevenZip.stored("a", hello, properties: SevenZip.property(0x19, [0, 1]))
+    },
     Attack("7z: a dictionary of 4 GiB for content of 3 GiB", .error(.unsupportedFeature, entry: "a")) {
       sevenZip(
         folder: [2] + copyCoder + [0x23, 3, 1, 1, 5, 0x5D, 0xFF, 0xFF, 0xFF, 0xFF, 0, 1],

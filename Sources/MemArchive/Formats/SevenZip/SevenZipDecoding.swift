@@ -186,7 +186,7 @@ struct SevenZipDecoding {
 
   private func input(_ input: Int, _ place: Place) throws(ArchiveError) -> any ByteSource {
     switch place.folder.origins[input] {
-    case .coder(let other): try decoder(other, place)
+    case .coder(let other): SizedSource(try decoder(other, place), size: place.folder.coders[other].size)
     case .packed(let number): PackedStream(content, place.packed[place.packed.startIndex + number])
     }
   }
@@ -194,24 +194,24 @@ struct SevenZipDecoding {
   /// Filters, with the LZMA or LZMA2 before them if that is what they filter, which liblzma decodes in one go.
   private func chain(_ coder: Int, _ place: Place) throws(ArchiveError) -> any ByteSource {
     let chain = try LZMAChain()
-    var next = coder
-    for _ in 0..<LZMAChain.mostFilters {
-      let description = place.folder.coders[next]
-      guard description.method.isFilter, description.inputs.count == 1 else { break }
-      try chain.add(description)
-      guard case .coder(let other) = place.folder.origins[description.inputs.lowerBound] else {
-        try chain.startStored(try input(description.inputs.lowerBound, place))
+    let folder = place.folder
+    var (next, filters) = (folder.coders[coder], 0)
+    while next.method.isFilter {
+      try chain.add(next)
+      filters += 1
+      guard case .coder(let index) = folder.origins[next.inputs.lowerBound],
+        folder.coders[index].inputs.count == 1,
+        folder.coders[index].size == next.size,
+        folder.coders[index].method.isLZMA
+          || (folder.coders[index].method.isFilter && filters < LZMAChain.mostFilters)
+      else {
+        try chain.startStored(try input(next.inputs.lowerBound, place))
         return chain
       }
-      next = other
+      next = folder.coders[index]
     }
-    let description = place.folder.coders[next]
-    if description.method == .lzma || description.method == .lzma2, description.inputs.count == 1 {
-      let input = description.inputs.lowerBound
-      try chain.start(description, try self.input(input, place), packedSize: place.inputSize(input))
-    } else {
-      try chain.startStored(try decoder(next, place))
-    }
+    let first = next.inputs.lowerBound
+    try chain.start(next, try input(first, place), packedSize: place.inputSize(first))
     return chain
   }
 }

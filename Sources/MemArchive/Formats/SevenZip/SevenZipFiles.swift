@@ -51,6 +51,11 @@ struct SevenZipFiles {
         for index in files.indices where isDefined[index] {
           files[index].attributes = try part.little(UInt32.self)
         }
+      case .startPosition: try readTimes(&part) { _, _ in }
+      case .dummy:
+        guard header.bytes[try part.take(part.left)].allSatisfy({ $0 == 0 }) else {
+          throw .sevenZipHeader("has something in its padding")
+        }
       default: continue
       }
       guard part.left == 0 else { throw .sevenZipHeader("has more in a part than belongs there") }

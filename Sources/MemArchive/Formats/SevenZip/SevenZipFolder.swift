@@ -146,13 +146,15 @@ enum SevenZipMethod: Equatable, CustomStringConvertible {
   /// Whether it changes bytes and not their number.
   var isFilter: Bool { if case .filter = self { true } else { self == .delta } }
 
+  var isLZMA: Bool { self == .lzma || self == .lzma2 }
+
   init(id: UInt64) {
     self =
       switch id {
       case 0: .copy
       case 3: .delta
-      // The short identifiers are those of liblzma.
-      case 4...0xB: .filter(id)
+      // The short identifiers are those of liblzma; of the others 7-Zip only knows the long ones.
+      case 0xA, 0xB: .filter(id)
       case 0x21: .lzma2
       case 0x03_0101: .lzma
       case 0x0303_0103: .filter(4)
