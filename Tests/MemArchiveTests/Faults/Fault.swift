@@ -92,7 +92,7 @@ struct Fault: CustomStringConvertible {
   static func each(_ scenario: Scenario) -> [Fault] {
     let noDescriptor: Verdict = scenario.options.storage == .automatic ? .success : .error
     let noThread = scenario.lackOfThreads
-    // libarchive reads again if the failed read was only for bidding.
+    // A header at the end is read by position, after a failed look at the first bytes too.
     let noBytes: Verdict = scenario.name == "7z" ? .either : .error
     var faults: [Fault] = [
       Fault(.memfdCreate, .fails(.tooManyOpenFiles), noDescriptor),

@@ -20,15 +20,15 @@ struct SevenZipSignature {
     guard bytes.count == Self.size else {
       throw .truncated("the 7z ends inside its first \(Self.size) bytes")
     }
-    guard bytes[6] == 0 else {
-      throw ArchiveError(
-        .unsupportedFeature, "the 7z is of version \(bytes[6]), and 0 is the only known one",
-        advice: "Unpack it with the program that made it.")
-    }
     var checksum = CRC32()
     unsafe checksum.update(bytes.span.bytes.extracting(12..<Self.size))
     guard checksum.value == bytes.little(UInt32.self, at: 8) else {
       throw .corrupt("the 7z's first \(Self.size) bytes are damaged, or it was never finished")
+    }
+    guard bytes[6] == 0 else {
+      throw ArchiveError(
+        .unsupportedFeature, "the 7z is of version \(bytes[6]), and 0 is the only known one",
+        advice: "Unpack it with the program that made it.")
     }
     let front = UInt64(start) + UInt64(Self.size)
     let (headerStart, overflow) = front.addingReportingOverflow(bytes.little(UInt64.self, at: 12))
