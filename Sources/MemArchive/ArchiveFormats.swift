@@ -34,8 +34,8 @@ public struct ArchiveFormats: OptionSet, Hashable, Sendable {
 
   /// The formats whose readers are sound enough for any input: tar, zip, 7z, cpio, ar and lone compressed files.
   public static var standard: Self { [.tar, .zip, .sevenZip, .cpio, .ar, .loneFile] }
-  /// Every format. libarchive 3.6.2, the version in Debian 12, can crash or hang on hostile files of the formats that
-  /// ``standard`` leaves out: allow them only if the archive is trusted or losing the process does no harm.
+  /// Every format. libarchive 3.6.2, the version in Debian 12, reads rar, ISO 9660 and xar, and can crash or hang on hostile
+  /// files of these: allow what ``standard`` leaves out only if the archive is trusted or losing the process does no harm.
   public static var all: Self {
     [.standard, .rar, .rar5, .cab, .lha, .iso9660, .xar, .warc]
   }

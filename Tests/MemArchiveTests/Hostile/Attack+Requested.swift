@@ -116,20 +116,13 @@ extension Attack {
 
   // MARK: lha
 
-  /// CRC-16 as ARC has it.
-  private static func crc16(_ bytes: Bytes) -> UInt16 {
-    bytes.reduce(0) { crc, byte in
-      (0..<8).reduce(crc ^ UInt16(byte)) { crc, _ in crc & 1 == 1 ? crc >> 1 ^ 0xA001 : crc >> 1 }
-    }
-  }
-
   /// Level 0, stored.
   @Sendable private static func lha(_ claim: Claim) -> Bytes {
     func file(_ name: String, _ claim: Claim) -> Bytes {
       let sizes = little(UInt32(claim.packed)) + little(UInt32(claim.size))
       let header =
         Bytes("-lh0-".utf8) + sizes + little(UInt32(0)) + [0x20, 0, 1] + Bytes(name.utf8)
-        + little(crc16(hello))
+        + little(LHA.checksum(hello))
       return [UInt8(header.count), header.reduce(0, &+)] + header + claim.content
     }
     return file("a", claim) + file("b", Claim()) + [0]

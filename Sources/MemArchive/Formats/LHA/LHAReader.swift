@@ -1,7 +1,7 @@
 /// The members of an LHA archive.
 ///
-/// libarchive (up to 3.8.9) loses members whose names are not in the character set that it assumes, takes an archive that
-/// is cut inside a header for damaged, and calls methods that it does not decode by no name.
+/// libarchive (up to 3.8.9) loses members whose names are not in the character set that it assumes, knows headers by an
+/// attribute that programs of Amiga leave out, and says nothing of an archive that is cut inside a header.
 final class LHAReader: EntryParser {
   private let input: FormatInput
   private let warnings: WarningLog

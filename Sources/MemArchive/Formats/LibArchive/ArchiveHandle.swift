@@ -267,6 +267,7 @@ internal import SystemPackage
     while unsafe unread.isEmpty {
       var start: UnsafeRawPointer?
       var (count, offset) = (0, la_int64_t(0))
+      Self.forgetFailure()
       let status = unsafe archive_read_data_block(archive, &start, &count, &offset)
       switch try outcome(of: status, call: "archive_read_data_block") {
       case .end: return 0
@@ -397,6 +398,7 @@ internal import SystemPackage
   }
 
   /// libarchive ends the process ("Fatal Internal Error") if a name cannot be converted while errno(3) is ENOMEM,
-  /// whatever set it, such as a refused huge folio of ours. To be called before libarchive converts names.
+  /// whatever set it, such as a refused huge folio of ours. To be called before libarchive converts names, and before what
+  /// may fail for memory.
   private static func forgetFailure() { errno = 0 }
 }

@@ -188,8 +188,9 @@ struct RARHeaders: ~Copyable {
           guard header.count == 40 else { return .max }
           dataSize |= UInt64(header.little(UInt32.self, at: 32)) << 32
         }
-        let name = try content.bytes(Int(size), at: offset)
-        try add(file(name, flags, at: offset))
+        let whole = try content.bytes(Int(size), at: offset)
+        guard whole.count == size, size >= (flags & 0x100 == 0 ? 32 : 40) else { return .max }
+        try add(file(whole, flags, at: offset))
       default: break
       }
       guard size <= content.size - offset else { return .max }
@@ -209,7 +210,7 @@ struct RARHeaders: ~Copyable {
     file.header.modified = ArchiveEntry.Time(dos: header.little(UInt32.self, at: 20))
     let nameEnd = nameStart + Int(header.little(UInt16.self, at: 26))
     if nameEnd <= header.count {
-      file.header.name = Self.name(header[nameStart..<nameEnd], isUnicode: flags & 0x200 != 0)
+      file.header.name = RARFile.name(header[nameStart..<nameEnd], isUnicode: flags & 0x200 != 0)
     }
     let (version, method) = (header[24], header[25])
     if flags & 4 != 0 {
@@ -223,37 +224,6 @@ struct RARHeaders: ~Copyable {
     // A part's own checksum is that of packed bytes, and that of encrypted content of something else.
     if !file.continuesLater, !file.header.isEncrypted { file.checksum = header.little(UInt32.self, at: 16) }
     return file
-  }
-
-  /// A name in the system's character set, which may be followed by NUL and what turns it into UTF-16; without NUL it is
-  /// in UTF-8.
-  private static func name(_ field: ArraySlice<UInt8>, isUnicode: Bool) -> [UInt8] {
-    let plain = field.prefix { $0 != 0 }
-    var rest = field.dropFirst(plain.count + 1)
-    guard isUnicode, let high = rest.popFirst().map({ UInt16($0) << 8 }) else { return Array(plain) }
-    var units: [UInt16] = []
-    var (codes, count): (UInt8, Int) = (0, 0)
-    func low(_ change: UInt8 = 0) -> UInt16 {
-      let index = plain.startIndex + units.count
-      return UInt16(index < plain.endIndex ? plain[index] &+ change : 0)
-    }
-    while true {
-      if count == 0 {
-        guard let next = rest.popFirst() else { break }
-        (codes, count) = (next, 4)
-      }
-      guard let byte = rest.popFirst() else { break }
-      switch codes >> 6 {
-      case 0: units.append(UInt16(byte))
-      case 1: units.append(high | UInt16(byte))
-      case 2: units.append(UInt16(rest.popFirst() ?? 0) << 8 | UInt16(byte))
-      default:
-        let change = byte & 0x80 == 0 ? nil : rest.popFirst() ?? 0
-        for _ in 0..<Int(byte & 0x7F) + 2 { units.append(change.map { high | low($0) } ?? low()) }
-      }
-      (codes, count) = (codes << 2, count - 1)
-    }
-    return Array(String(decoding: units, as: UTF16.self).utf8)
   }
 }
 
