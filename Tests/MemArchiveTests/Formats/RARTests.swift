@@ -66,6 +66,26 @@ struct RARTests {
     }
   }
 
+  @Test(arguments: [
+    "method36.rar", "rar4-password.rar", "rar4-solid.rar", "rar5-solid.rar", "rar5-password.rar",
+  ])
+  func `With any byte changed, or cut anywhere, nothing is read that was not in it`(_ file: String) throws {
+    let whole = try Fixture.bytes("odd/rar/" + file)
+    let options = ExtractionOptions(
+      limits: Limits(totalBytes: 1 << 26, heldBytes: 1 << 26), formats: .all, onError: .keepGoing)
+    func contents(_ bytes: Bytes) throws -> Set<Bytes> {
+      guard let files = try? ArchiveReader(bytes: bytes).extract(options: options) else { return [] }
+      return Set(try files.map { try $0.file.content })
+    }
+    let known = try contents(whole).union([[]])
+    for position in whole.indices {
+      var changed = whole
+      changed[position] ^= 0xFF
+      #expect(try contents(changed).isSubset(of: known), "byte \(position)")
+      #expect(try contents(Bytes(whole.prefix(position))).isSubset(of: known), "cut at \(position)")
+    }
+  }
+
   /// libarchive's test_read_format_rar_unbound_staticdata.rar.
   private static let staticData: Bytes = [
     0x52, 0x61, 0x72, 0x21, 0x1A, 0x07, 0x00, 0xCF, 0x90, 0x73, 0x00, 0x00, 0x0D, 0x00, 0x00, 0x00,

@@ -371,8 +371,9 @@ internal import SystemPackage
         .unsupportedFeature, text, call: call,
         advice: "Repack the archive with a common method, such as deflate, xz or zstd.")
     }
-    // Of memory that was refused, libarchive does not always say so.
-    if errno == ENOMEM || says("can't allocate", "cannot allocate", "out of memory", "no memory") {
+    // Of memory that was refused to a decoder, libarchive does not always say so.
+    let isRefused = errno == ENOMEM && call == "archive_read_data_block"
+    if isRefused || says("can't allocate", "cannot allocate", "out of memory", "no memory") {
       return ArchiveError(
         .outOfMemory, "it takes more memory to decode than there is: \(text)", call: call,
         advice:
