@@ -60,9 +60,9 @@ check: lint
 	$(SWIFT) build --build-tests
 	Scripts/test --filter MemArchiveTests --skip SweepTests
 
-# Suites of thousands of archives, or of 50 MB, run optimised, as users have the library; so does what an optimised build alone
-# shows: a MemFile is released after its last use there.
-OPTIMISED = OrdinaryTests MemArchiveTests.SweepTests FaultTests
+# Suites of thousands of archives or entries, or of 50 MB, run optimised, as users have the library; so does what an optimised
+# build alone shows: a MemFile is released after its last use there.
+OPTIMISED = OrdinaryTests MemArchiveTests.SweepTests FaultTests ManyLinksTests MalformedTests HeldTests
 test:
 	$(need) $(TEST_PACKAGES)
 	$(SWIFT) build --build-tests

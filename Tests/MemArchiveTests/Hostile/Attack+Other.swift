@@ -12,7 +12,7 @@ extension Attack {
     Attack("lzop", .error(.unsupportedFormat)) {
       [0x89, 0x4C, 0x5A, 0x4F, 0, 0x0D, 0x0A, 0x1A, 0x0A] + hello
     },
-    Attack("lrzip", .error(.unsupportedFormat)) { Bytes("LRZI".utf8) + hello },
+    Attack("lrzip", .error(.unsupportedFormat)) { Bytes("LRZI\0\u{6}".utf8) + hello },
     Attack("grzip", .error(.unsupportedFormat)) { Bytes("GRZipII\0".utf8) + hello },
     Attack("a listing in mtree's format", .error(.unrecognizedFormat)) {
       Bytes("#mtree\n./a type=file size=3\n".utf8)
