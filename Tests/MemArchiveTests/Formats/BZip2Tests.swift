@@ -40,8 +40,11 @@ struct BZip2Tests {
   }
 
   @Test(.seeded, arguments: [1, 4])
-  func `A stream that is damaged after many intact ones is corrupt`(_ threads: Int) throws {
+  func `A stream that is damaged after many intact ones is never read as something else`(_ threads: Int)
+    throws
+  {
     var generator = SeededGenerator(stream: threads)
+    let expected = Self.repeated(try Self.content(stream, threads: 1))
     for _ in 0..<16 {
       var many = Self.repeated(stream)
       // In the codes or the checksum of a late stream's last block; not of the last stream, whose codes may then go on to the
@@ -50,8 +53,12 @@ struct BZip2Tests {
       let offset = (number + 1) * stream.count - 30
       many[offset + Int.random(in: 0..<29, using: &generator)] ^=
         1 << UInt8.random(in: 0..<8, using: &generator)
-      let error = #expect(throws: ArchiveError.self) { try Self.content(many, threads: threads) }
-      #expect(error?.code == .corrupt)
+      do {
+        // Two of these bits mean nothing, for bzip2(1) either.
+        #expect(try Self.content(many, threads: threads) == expected)
+      } catch let error as ArchiveError {
+        #expect(error.code == .corrupt)
+      }
     }
   }
 
