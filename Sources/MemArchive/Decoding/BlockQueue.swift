@@ -27,6 +27,7 @@ struct BlockStep {
 /// Blocks that are decoded by several threads and returned in order. Used by one thread, which reads their stream.
 final class BlockQueue<Block: IndependentBlock> {
   private let threads: Int
+  private let mostJobs: Int
   private let desk = BlockDesk<Block>()
   private var jobs: [BlockJob<Block>] = []
   private var cost = 0
@@ -36,7 +37,11 @@ final class BlockQueue<Block: IndependentBlock> {
   /// Upper bound of the memory of all blocks together, in bytes; a block that needs more is not queued.
   private static var mostMemory: Int { 256 << 20 }
 
-  init(threads: Int) { self.threads = threads }
+  /// - Parameter ahead: The number of blocks that are queued for each thread; small ones need more.
+  init(threads: Int, ahead: Int = 2) {
+    self.threads = threads
+    mostJobs = ahead * threads
+  }
 
   deinit {
     desk.end()
@@ -46,8 +51,15 @@ final class BlockQueue<Block: IndependentBlock> {
   var isEmpty: Bool { jobs.isEmpty }
   /// The block whose content is returned next.
   var first: Block? { jobs.first?.block }
+  var last: Block? { jobs.last?.block }
 
   enum Admission { case taken, later, never }
+
+  /// What would become of a block that takes this much memory in all, if there is a thread for it.
+  func admission(of bytes: Int) -> Admission {
+    guard threads > 1, bytes <= Self.mostMemory else { return .never }
+    return jobs.count < mostJobs && bytes <= Self.mostMemory - cost ? .taken : .later
+  }
 
   /// Queues a block; `later` if there is no room now, `never` if the reading thread has to decode it.
   ///
@@ -55,14 +67,12 @@ final class BlockQueue<Block: IndependentBlock> {
   ///   - packed: The number of bytes that `feed` will give.
   ///   - room: The number of bytes of content that wait for being taken; with more to come, its thread waits.
   func take(_ block: Block, packed: Int, room: Int) -> Admission {
-    guard threads > 1 else { return .never }
-    let (size, overflow) = room.addingReportingOverflow(packed)
-    guard !overflow, size <= Self.mostMemory - min(block.memory, Self.mostMemory) else { return .never }
-    let more = size + block.memory
-    guard jobs.count < 2 * threads, cost <= Self.mostMemory - more else { return .later }
+    let bytes = [room, packed, block.memory].reduce(0) { min($0, .max - $1) + $1 }
+    let admission = admission(of: bytes)
+    guard admission == .taken else { return admission }
     guard startThread() else { return .never }
-    let job = BlockJob(block, packed: packed, room: room, cost: more)
-    cost += more
+    let job = BlockJob(block, packed: packed, room: room, cost: bytes)
+    cost += bytes
     jobs.append(job)
     desk.add(job)
     return .taken
@@ -110,14 +120,16 @@ final class BlockQueue<Block: IndependentBlock> {
 
   /// Waits until there is more of the first block, or its end.
   func awaitFirst() {
-    if let job = jobs.first { desk.awaitNews(of: job) }
+    guard let job = jobs.first else { return }
+    IdleHook.begin()
+    desk.awaitNews(of: job)
   }
 
-  /// Drops all blocks.
-  func removeAll() {
-    desk.drop(jobs)
-    jobs = []
-    cost = 0
+  /// Drops the first block.
+  func removeFirst() {
+    let job = jobs.removeFirst()
+    cost -= job.cost
+    desk.drop(job)
   }
 }
 
@@ -129,7 +141,7 @@ final class BlockQueue<Block: IndependentBlock> {
   let content: UnsafeMutableRawBufferPointer
   // Guarded by the shared monitor; `received` is written only by the reading thread, which may read it without locking.
   fileprivate(set) var received = 0
-  fileprivate(set) var isAllReceived = false
+  fileprivate(set) var isAllReceived: Bool
   fileprivate(set) var produced = 0
   fileprivate(set) var status = BlockStep.Status.goesOn
   fileprivate(set) var isDropped = false
@@ -139,6 +151,7 @@ final class BlockQueue<Block: IndependentBlock> {
   init(_ block: Block, packed: Int, room: Int, cost: Int) {
     self.block = block
     self.cost = cost
+    isAllReceived = packed == 0
     unsafe self.packed = .allocate(byteCount: packed, alignment: 16)
     unsafe content = .allocate(byteCount: room, alignment: 16)
   }
@@ -187,10 +200,10 @@ private final class BlockDesk<Block: IndependentBlock>: @unchecked Sendable {
     }
   }
 
-  func drop(_ jobs: [BlockJob<Block>]) {
+  func drop(_ job: BlockJob<Block>) {
     monitor.locked {
-      waiting = []
-      for job in jobs { job.isDropped = true }
+      waiting.removeAll { $0 === job }
+      job.isDropped = true
       monitor.notifyAll()
     }
   }

@@ -19,7 +19,9 @@ final class InflateDecoder: ByteSource {
     while !isAtEnd {
       if let failure { throw failure }
       let hasInput = try input.has(1)
-      let step = try inflate(into: &buffer)
+      let step = try input.withBytes { bytes throws(ArchiveError) in
+        try inflater.inflate(bytes, into: &buffer)
+      }
       input.drop(step.used)
       if let damage = step.damage {
         failure = .corrupt("the deflate stream is damaged: \(damage)", call: "inflate")
@@ -32,12 +34,6 @@ final class InflateDecoder: ByteSource {
       if step.produced > 0 { return step.produced }
     }
     return 0
-  }
-
-  private func inflate(into buffer: inout MutableRawSpan) throws(ArchiveError) -> RawInflater.Step {
-    // A local copy, because exclusive access to the span must not extend to the whole object.
-    let inflater = inflater
-    return try input.withBytes { (bytes) throws(ArchiveError) in try inflater.inflate(bytes, into: &buffer) }
   }
 }
 #endif

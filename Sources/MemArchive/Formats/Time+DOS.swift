@@ -22,9 +22,14 @@ extension ArchiveEntry.Time {
     self.init(seconds: Int64(seconds))
   }
 
-  /// NTFS's intervals of 100 ns since 1601; nil for zero, and for what no clock can show.
+  /// Windows' intervals of 100 ns since 1601.
+  init(windows ticks: UInt64) {
+    self.init(seconds: Int64(ticks / 10_000_000) - 11_644_473_600, nanoseconds: Int(ticks % 10_000_000) * 100)
+  }
+
+  /// The same as NTFS has them; nil for zero, and for what no clock can show.
   init?(ntfs ticks: UInt64) {
     guard ticks > 0, ticks < UInt64(Int64.max) else { return nil }
-    self.init(seconds: Int64(ticks / 10_000_000) - 11_644_473_600, nanoseconds: Int(ticks % 10_000_000) * 100)
+    self.init(windows: ticks)
   }
 }

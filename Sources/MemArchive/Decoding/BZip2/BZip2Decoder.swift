@@ -206,7 +206,7 @@ final class BZip2Decoder: ByteSource {
       extended = BZip2Block(start..<8 * (input.dropped + input.count), block.stream, follower: .endOfFile)
     case .more, .damaged: return false
     }
-    queue.removeAll()
+    while !queue.isEmpty { queue.removeFirst() }
     failure = nil
     stream = block.stream
     take(extended)

@@ -14,7 +14,7 @@ final class SevenZipReader: EntryParser {
   private var nextStream = 0
   private var current: SevenZipStreams.Stream?
   private var folder: FolderStream?
-  private let queue: FolderQueue
+  private let queue: BlockQueue<QueuedFolder.Block>
   private let readsAhead: Bool
   /// Folders that cannot be read on.
   private var failures: [Int: ArchiveError] = [:]
@@ -33,7 +33,7 @@ final class SevenZipReader: EntryParser {
     (self.warnings, cancellation, decoding) = (warnings, context.cancellation, archive.decoding)
     // Limits.ratio compares bytes read and produced so far, which takes a single thread.
     readsAhead = context.threads > 1 && context.options.limits.ratio == nil
-    queue = FolderQueue(threads: context.threads)
+    queue = BlockQueue(threads: context.threads, ahead: 4)
   }
 
   func nextHeader() throws(ArchiveError) -> Header? {
@@ -131,7 +131,7 @@ final class SevenZipReader: EntryParser {
     do throws(ArchiveError) {
       let opened = FolderStream(try decoder(of: index), archive.streams.folders[index], index)
       folder = opened
-      if isNext { decodeAhead(from: queue.end ?? index + 1) }
+      if isNext { decodeAhead(from: (queue.last?.index ?? index) + 1) }
       return opened
     } catch {
       // What takes as long to find out for each entry.
@@ -141,7 +141,7 @@ final class SevenZipReader: EntryParser {
   }
 
   private func decoder(of index: Int) throws(ArchiveError) -> any ByteSource {
-    if let decoded = queue.take(index) { return decoded }
+    if let decoded = QueuedFolder(index, in: queue) { return decoded }
     let decoder = try decoding.folder(index, of: archive.streams)
     let isAhead = readsAhead && archive.streams.folders[index].size >= Self.large
     return isAhead ? ReadAheadSource(decoder, stop: Cancellation()) : decoder
@@ -154,10 +154,12 @@ final class SevenZipReader: EntryParser {
       let folder = archive.streams.folders[index]
       let (memory, overflow) = folder.size.addingReportingOverflow(folder.memory)
       // What is wrong with a folder is said when it is read.
-      guard !overflow, queue.hasRoom(for: memory),
-        let decoder = try? decoding.folder(index, of: archive.streams),
-        queue.append(decoder, index, size: Int(folder.size), memory: memory)
+      guard !overflow, queue.admission(of: Int(memory)) == .taken,
+        let decoder = try? decoding.folder(index, of: archive.streams)
       else { return }
+      let block = QueuedFolder.Block(decoder, index, memory: Int(folder.memory))
+      // A byte too many is an error of the folder.
+      guard queue.take(block, packed: 0, room: Int(folder.size) + 1) == .taken else { return }
     }
   }
 }
@@ -182,14 +184,6 @@ extension SevenZipFiles.File {
       }
     let permissions = mode == 0 ? (kind == .directory ? 0o777 : 0o666) : UInt16(mode & 0o7777)
     return (kind, attributes & 1 != 0 ? permissions & ~0o222 : permissions)
-  }
-}
-
-extension ArchiveEntry.Time {
-  /// - Parameter windows: Tenths of microseconds since 1601.
-  fileprivate init(windows: UInt64) {
-    self.init(
-      seconds: Int64(windows / 10_000_000) - 11_644_473_600, nanoseconds: Int(windows % 10_000_000) * 100)
   }
 }
 #endif
