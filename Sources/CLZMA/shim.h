@@ -104,6 +104,8 @@ struct clzma_chain {
 
 static inline struct clzma_chain *clzma_create_chain(void) { return calloc(1, sizeof(struct clzma_chain)); }
 
+static inline lzma_stream *clzma_chain_stream(struct clzma_chain *chain) { return &chain->stream; }
+
 static inline void clzma_destroy_chain(struct clzma_chain *chain) {
   lzma_end(&chain->stream);
   free(chain);

@@ -57,20 +57,7 @@ internal import SystemPackage
     // What came before has filled the buffer: there may be more of it.
     let hasInput = isFull ? true : try input.has(1)
     let capacity = buffer.byteCount
-    let (status, used) = unsafe buffer.withUnsafeMutableBytes { output in
-      input.withBytes { bytes in
-        unsafe bytes.withUnsafeBytes { bytes in
-          unsafe stream.pointee.next_in = bytes.baseAddress?.assumingMemoryBound(to: UInt8.self)
-          unsafe stream.pointee.avail_in = bytes.count
-          unsafe stream.pointee.next_out = output.baseAddress?.assumingMemoryBound(to: UInt8.self)
-          unsafe stream.pointee.avail_out = output.count
-          let status = unsafe lzma_code(stream, hasInput ? LZMA_RUN : LZMA_FINISH)
-          return (status, bytes.count - (unsafe stream.pointee.avail_in))
-        }
-      }
-    }
-    input.drop(used)
-    let produced = capacity - (unsafe stream.pointee.avail_out)
+    let (status, produced) = unsafe input.decode(by: stream, hasInput ? LZMA_RUN : LZMA_FINISH, into: &buffer)
     isFull = produced == capacity
     switch status {
     case LZMA_OK, LZMA_GET_CHECK, LZMA_NO_CHECK: break
@@ -89,6 +76,30 @@ internal import SystemPackage
     default: failure = .lzma(status, filter)
     }
     return produced
+  }
+}
+
+extension InputBuffer {
+  /// One step of liblzma from what is buffered; the number of bytes that came out.
+  mutating func decode(
+    by stream: UnsafeMutablePointer<lzma_stream>, _ action: lzma_action, into buffer: inout MutableRawSpan
+  ) -> (lzma_ret, produced: Int) {
+    let (status, used, produced) = unsafe buffer.withUnsafeMutableBytes { output in
+      withBytes { bytes in
+        unsafe bytes.withUnsafeBytes { bytes in
+          unsafe stream.pointee.next_in = bytes.baseAddress?.assumingMemoryBound(to: UInt8.self)
+          unsafe stream.pointee.avail_in = bytes.count
+          unsafe stream.pointee.next_out = output.baseAddress?.assumingMemoryBound(to: UInt8.self)
+          unsafe stream.pointee.avail_out = output.count
+          let status = unsafe lzma_code(stream, action)
+          return unsafe (
+            status, bytes.count - stream.pointee.avail_in, output.count - stream.pointee.avail_out
+          )
+        }
+      }
+    }
+    drop(used)
+    return (status, produced)
   }
 }
 

@@ -89,20 +89,7 @@ internal import SystemPackage
     // What came before has filled the buffer: there may be more of it.
     let hasInput = isFull ? true : try input.has(1)
     let capacity = buffer.byteCount
-    let (status, used) = unsafe buffer.withUnsafeMutableBytes { output in
-      input.withBytes { bytes in
-        unsafe bytes.withUnsafeBytes { bytes in
-          unsafe chain.pointee.stream.next_in = bytes.baseAddress?.assumingMemoryBound(to: UInt8.self)
-          unsafe chain.pointee.stream.avail_in = bytes.count
-          unsafe chain.pointee.stream.next_out = output.baseAddress?.assumingMemoryBound(to: UInt8.self)
-          unsafe chain.pointee.stream.avail_out = output.count
-          let status = unsafe lzma_code(&chain.pointee.stream, LZMA_RUN)
-          return (status, bytes.count - (unsafe chain.pointee.stream.avail_in))
-        }
-      }
-    }
-    input.drop(used)
-    let produced = capacity - (unsafe chain.pointee.stream.avail_out)
+    let (status, produced) = unsafe input.decode(by: clzma_chain_stream(chain), LZMA_RUN, into: &buffer)
     isFull = produced == capacity
     switch status {
     case LZMA_OK where hasInput || produced > 0: break
