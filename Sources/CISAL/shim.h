@@ -17,6 +17,10 @@ static inline void cisal_destroy(struct inflate_state *state) { free(state); }
 
 static inline void cisal_reset(struct inflate_state *state) { isal_inflate_reset(state); }
 
+static inline void cisal_set_dictionary(struct inflate_state *state, const uint8_t *bytes, uint32_t count) {
+  isal_inflate_set_dict(state, (uint8_t *)bytes, count);
+}
+
 // Decodes raw deflate. `used` counts down what was read ahead once the stream has ended, so it may be negative.
 static inline int cisal_inflate(
     struct inflate_state *state, const void *input, uint32_t input_count, void *output, uint32_t output_count,

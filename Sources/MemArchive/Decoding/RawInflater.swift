@@ -46,11 +46,15 @@ internal import CISAL
   #endif
 
   /// Begins a new stream.
-  func reset() {
+  ///
+  /// - Parameter history: What its matches may reach back into, at most 32 KiB.
+  func reset(after history: [UInt8] = []) {
     #if FastDecoders
     unsafe cisal_reset(stream)
+    if !history.isEmpty { unsafe cisal_set_dictionary(stream, history, UInt32(history.count)) }
     #else
     unsafe _ = inflateReset(stream)
+    if !history.isEmpty { unsafe _ = inflateSetDictionary(stream, history, UInt32(history.count)) }
     #endif
   }
 

@@ -106,34 +106,24 @@ final class CabFolder {
     }
   }
 
-  /// Each block is a stream of its own, whose matches reach back into the blocks before: they come first, as stored.
+  /// Each block is a stream of its own, whose matches reach back into the blocks before.
   private func inflate(_ data: [UInt8], by inflater: RawInflater, size: Int) throws(ArchiveError) -> [UInt8] {
     guard data.starts(with: "CK".utf8) else { throw .corrupt("a block of MSZIP does not begin as one") }
-    inflater.reset()
-    if !history.isEmpty {
-      let count = UInt16(history.count)
-      let lengths = [count & 0xFF, count >> 8, ~count & 0xFF, ~count >> 8].map { UInt8($0) }
-      _ = try run(inflater, [0] + lengths + history, size: history.count)
-    }
-    let output = try run(inflater, Array(data[2...]), size: size)
-    history = (history + output).suffix(Self.largestBlock)
-    return output
-  }
-
-  private func run(_ inflater: RawInflater, _ input: [UInt8], size: Int) throws(ArchiveError) -> [UInt8] {
+    inflater.reset(after: history)
     var output = [UInt8](repeating: 0, count: size)
-    var (used, filled) = (0, 0)
+    var (used, filled) = (2, 0)
     while filled < size {
       var span = output.mutableSpan
       var bytes = unsafe span.mutableBytes
       var free = bytes._mutatingExtracting(filled...)
-      let step = try inflater.inflate(unsafe input.span.bytes.extracting(used...), into: &free)
+      let step = try inflater.inflate(unsafe data.span.bytes.extracting(used...), into: &free)
       used += step.used
       filled += step.produced
       guard step.damage == nil, step.produced > 0 || filled == size else {
         throw .corrupt("the deflated content is damaged: \(step.damage ?? "it ends too early")")
       }
     }
+    history = (history + output).suffix(Self.largestBlock)
     return output
   }
 }
