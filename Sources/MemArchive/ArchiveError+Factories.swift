@@ -155,6 +155,25 @@ extension ArchiveError {
       .corrupt, entry: entry, reason, call: call, advice: "Fetch the archive again, or ask its author.")
   }
 
+  /// - Parameter reason: What is not decoded.
+  static func unsupportedMethod(_ reason: String, call: String? = nil) -> Self {
+    Self(
+      .unsupportedFeature, reason, call: call,
+      advice: "Repack the archive with a common method, such as deflate, xz or zstd.")
+  }
+
+  static func passphraseRequired(_ reason: String, call: String? = nil) -> Self {
+    Self(
+      .passphraseRequired, reason, call: call,
+      advice: "Give the passphrase (ExtractionOptions.passphrases).")
+  }
+
+  static func wrongPassphrase(_ reason: String, entry: String? = nil, call: String? = nil) -> Self {
+    Self(
+      .wrongPassphrase, entry: entry, reason, call: call,
+      advice: "Check the passphrase, and whether it is the right archive.")
+  }
+
   static func nulInName(_ name: String) -> Self { corrupt("the name contains a NUL byte", entry: name) }
 
   static func truncated(_ reason: String, entry: String? = nil, call: String? = nil) -> Self {

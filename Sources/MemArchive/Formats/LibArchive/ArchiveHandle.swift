@@ -349,41 +349,8 @@ internal import SystemPackage
       ?? "the archive contradicts its format"
   }
 
-  /// libarchive has few error numbers and they are not errno's, so its words decide what happened.
   private func error(_ call: String) -> ArchiveError {
-    let text = text
-    func says(_ words: String...) -> Bool { words.contains { text.lowercased().contains($0) } }
-    if says("unrecognized archive format") { return .unrecognized() }
-    if says("passphrase required") {
-      return ArchiveError(
-        .passphraseRequired, text, call: call, advice: "Give the passphrase (ExtractionOptions.passphrases).")
-    }
-    if says("incorrect passphrase") {
-      return ArchiveError(
-        .wrongPassphrase, text, call: call,
-        advice: "Check the passphrase, and whether it is the right archive.")
-    }
-    if says(
-      "unsupported", "not supported", "not implemented", "too many filters", "unavailable", "no support",
-      "declared solid file")
-    {
-      return ArchiveError(
-        .unsupportedFeature, text, call: call,
-        advice: "Repack the archive with a common method, such as deflate, xz or zstd.")
-    }
-    // Of memory that was refused to a decoder, libarchive does not always say so.
-    let isRefused = errno == ENOMEM && call == "archive_read_data_block"
-    if isRefused || says("can't allocate", "cannot allocate", "out of memory", "no memory") {
-      return ArchiveError(
-        .outOfMemory, "it takes more memory to decode than there is: \(text)", call: call,
-        advice:
-          "Free memory; if there is enough, the archive asks for more than the sandbox has for decoding, "
-          + "\(Lockdown.mostData >> 30) GiB.")
-    }
-    if sourceEnded || says("truncated", "premature", "end of file") {
-      return .truncated(text, call: call)
-    }
-    return .corrupt(text, call: call)
+    .libArchive(text, call: call, wasRefusedMemory: errno == ENOMEM, sourceEnded: sourceEnded)
   }
 
   /// Names are converted with the thread's locale. 7z (UTF-16) and flagged zip names need one with UTF-8; pax names are

@@ -99,7 +99,7 @@ struct SevenZipDecoding {
     _ place: Place, _ first: SevenZipStreams.Stream?
   ) throws(ArchiveError) {
     var candidates = context.options.passphrases
-    guard !candidates.isEmpty else { throw .passphraseRequired() }
+    guard !candidates.isEmpty else { throw .passphraseRequired }
     if let index = candidates.firstIndex(where: { $0 == passphrase }) { candidates.swapAt(0, index) }
     for candidate in candidates {
       passphrase = candidate
@@ -177,7 +177,7 @@ struct SevenZipDecoding {
       let parameters = try AESDecoder.Parameters(description.properties)
       guard let key = keys.last(where: { $0.salt == parameters.salt && $0.rounds == parameters.rounds })
       else {
-        throw .passphraseRequired()
+        throw .passphraseRequired
       }
       return AESDecoder(input, size: description.size, key: key.bytes, vector: parameters.vector)
     case .other: throw .unsupportedCoder("\(description.method)")
@@ -217,18 +217,12 @@ struct SevenZipDecoding {
 }
 
 extension ArchiveError {
-  static func passphraseRequired() -> Self {
-    ArchiveError(
-      .passphraseRequired, "the content is encrypted",
-      advice: "Give the passphrase (ExtractionOptions.passphrases).")
-  }
+  static var passphraseRequired: Self { .passphraseRequired("the content is encrypted") }
 
   /// The error for encrypted data that is not what its checksum says.
   var orWrongPassphrase: Self {
     guard code == .corrupt || code == .truncated else { return self }
-    return ArchiveError(
-      .wrongPassphrase, entry: entry, "the passphrase is wrong, or the data is damaged: \(reason)",
-      advice: "Check the passphrase, and whether it is the right archive.")
+    return .wrongPassphrase("the passphrase is wrong, or the data is damaged: \(reason)", entry: entry)
   }
 }
 #endif

@@ -51,7 +51,7 @@ extension ZipRecord {
   /// Why no reader decodes the content; nil if one does.
   var refusal: ArchiveError? {
     guard !isReadHere else { return nil }
-    if flags & 1 << 5 != 0 { return .unsupportedZip("compressed patched data is not read") }
+    if flags & 1 << 5 != 0 { return .unsupportedMethod("compressed patched data is not read") }
     if flags & (1 << 6 | 1) == 1 << 6 | 1 {
       return ArchiveError(
         .unsupportedFeature, "PKWARE's strong encryption is not decrypted",
@@ -66,8 +66,8 @@ extension ZipRecord {
     }
     let name = Self.name(of: method)
     // libarchive (all versions up to 3.8.9) decrypts only what is stored or deflated.
-    if isEncrypted, method != 0, method != 8 { return .unsupportedZip("encrypted \(name) is not decoded") }
-    return Self.decoded.contains(method) ? nil : .unsupportedZip("\(name) is not decoded")
+    if isEncrypted, method != 0, method != 8 { return .unsupportedMethod("encrypted \(name) is not decoded") }
+    return Self.decoded.contains(method) ? nil : .unsupportedMethod("\(name) is not decoded")
   }
 
   /// APPNOTE 4.4.5.
@@ -78,13 +78,5 @@ extension ZipRecord {
       19: "IBM LZ77", 93: "Zstandard", 94: "MP3", 95: "XZ", 96: "JPEG", 97: "WavPack", 98: "PPMd",
     ]
     return names[method].map { "\($0) (method \(method))" } ?? "compression method \(method)"
-  }
-}
-
-extension ArchiveError {
-  fileprivate static func unsupportedZip(_ reason: String) -> Self {
-    Self(
-      .unsupportedFeature, reason,
-      advice: "Repack the archive with a common method, such as deflate, xz or zstd.")
   }
 }
