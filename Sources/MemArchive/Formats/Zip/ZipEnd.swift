@@ -19,7 +19,7 @@ struct ZipEnd {
   private static let length = 22
   private static let longestComment = 65_535
   private static let signature: [UInt8] = [0x50, 0x4B, 5, 6]
-  private static let followed = ZipDirectory.Refusal.contradiction("does not end where its last record says")
+  private static let followed = "does not end where its last record says"
   /// The bytes of one step backwards in search of a record that a lot follows, and the number of records that are looked at.
   private static let step = 1 << 20
   private static let mostCandidates = 4096
@@ -63,7 +63,9 @@ struct ZipEnd {
           return
         }
         // The end of a zip that is stored in this one.
-        refusal = beginsAsZip ? .source(.truncated("the zip has no end record of its own")) : Self.followed
+        refusal =
+          beginsAsZip
+          ? .source(.truncated("the zip has no end record of its own")) : .contradiction(Self.followed)
       } catch {
         if case .source = error { throw error }
         refusal = refusal ?? error
@@ -96,11 +98,11 @@ struct ZipEnd {
     _ content: any SeekableSource, at position: Int64, _ bytes: [UInt8]
   ) throws(ZipDirectory.Refusal) {
     let last = Self.length + Int(bytes.little(UInt16.self, at: 20))
-    guard last <= bytes.count else { throw Self.followed }
+    guard last <= bytes.count else { throw .contradiction(Self.followed) }
     comment = Array(bytes[Self.length..<last])
     // Zeros are ignored: bsdtar pads its output to a pipe to whole blocks, as for tapes.
     isFollowed = !bytes[last...].allSatisfy { $0 == 0 }
-    if isFollowed, case .contradiction(let text) = Self.followed { oddity = text }
+    if isFollowed { oddity = Self.followed }
     let narrow = [
       UInt64(bytes.little(UInt16.self, at: 10)), UInt64(bytes.little(UInt32.self, at: 12)),
       UInt64(bytes.little(UInt32.self, at: 16)),
@@ -163,7 +165,7 @@ struct ZipEnd {
           }
           var end = try ZipEnd(content, at: position, record)
           guard end.leadsToDirectory, end.prefix == 0 else { continue }
-          if case .contradiction(let text) = followed { end.oddity = text }
+          end.oddity = followed
           return end
         } catch {
           if case .source(let error) = error, error.code != .unsupportedFeature { throw .source(error) }
