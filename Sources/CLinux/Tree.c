@@ -3,13 +3,16 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -36,6 +39,9 @@ enum {
 
   BENEATH_NO_MAGICLINKS = 0x08 | 0x02,
   NO_SYMLINKS = 0x04,
+
+  // The kernel's MAXSYMLINKS, path_resolution(7)
+  MOST_LINKS = 40,
 };
 
 struct attributes {
@@ -245,16 +251,106 @@ int clinux_make_file(int directory, const char *name, mode_t mode) {
   return openat(directory, name, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, mode);
 }
 
-int clinux_open_beneath(int directory, const char *path, uint64_t flags, mode_t mode, int follows_links) {
-  struct open_how how = {
-      .flags = flags | O_CLOEXEC,
-      .mode = flags & O_CREAT ? mode : 0,
-      .resolve = BENEATH_NO_MAGICLINKS | (follows_links ? 0 : NO_SYMLINKS),
-  };
-  // EAGAIN: a rename or a mount somewhere in the system interfered, so that the kernel cannot tell whether ".." was still
-  // beneath. To make every try fail, somebody would have to be quick each time.
-  int file, tries = 0;
-  while ((file = (int)syscall(NR_OPENAT2, directory, path, &how, sizeof how)) < 0 && errno == EAGAIN && ++tries < 1000)
+static int open_beneath(int directory, const char *path, uint64_t flags, mode_t mode, uint64_t resolve) {
+  struct open_how how = {.flags = flags | O_CLOEXEC, .mode = flags & O_CREAT ? mode : 0, .resolve = resolve};
+  return (int)syscall(NR_OPENAT2, directory, path, &how, sizeof how);
+}
+
+int clinux_open_beneath(int directory, const char *path, uint64_t flags, mode_t mode) {
+  return open_beneath(directory, path, flags, mode, BENEATH_NO_MAGICLINKS | NO_SYMLINKS);
+}
+
+// A path that is followed: `at` is where its components so far lead, `rest` the others, which end the buffer.
+struct walk {
+  int at, links;
+  char *rest;
+  char buffer[(MOST_LINKS + 1) * PATH_MAX];
+};
+
+static int refuse(int error) {
+  errno = error;
+  return -1;
+}
+
+static int is_same_directory(int one, int other) {
+  struct stat first, second;
+  if (fstat(one, &first) < 0 || fstat(other, &second) < 0) return -1;
+  return first.st_dev == second.st_dev && first.st_ino == second.st_ino;
+}
+
+// Puts the link's target in front of the rest.
+static int follow_link(struct walk *walk, int link) {
+  char target[PATH_MAX];
+  ssize_t length = readlinkat(link, "", target, sizeof target);
+  if (length < 0) return -1;
+  if (++walk->links > MOST_LINKS) return refuse(ELOOP);
+  if (*target == '/') return refuse(EXDEV);
+  walk->rest -= length;
+  memcpy(walk->rest, target, (size_t)length);
+  return 0;
+}
+
+// Goes on to the first component of the rest.
+static int take_step(struct walk *walk, int top) {
+  char name[NAME_MAX + 1];
+  size_t length = strcspn(walk->rest, "/");
+  if (length > NAME_MAX) return refuse(ENAMETOOLONG);
+  memcpy(name, walk->rest, length);
+  name[length] = 0;
+  if (strcmp(name, "..") == 0) {
+    int is_top = is_same_directory(walk->at, top);
+    if (is_top) return is_top < 0 ? -1 : refuse(EXDEV);
+  }
+  int next = openat(walk->at, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+  if (next < 0) return -1;
+  walk->rest += length;
+  struct stat status;
+  int result = fstat(next, &status);
+  if (result == 0 && S_ISLNK(status.st_mode)) {
+    result = follow_link(walk, next);
+  } else if (result == 0 && *walk->rest && !S_ISDIR(status.st_mode)) {
+    result = refuse(ENOTDIR);
+  } else if (result == 0) {
+    int before = walk->at;
+    walk->at = next;
+    next = before;
+  }
+  int error = errno;
+  close(next);
+  errno = error;
+  return result;
+}
+
+int clinux_walk_beneath(int directory, const char *path) {
+  size_t length = strlen(path);
+  if (!length) return refuse(ENOENT);
+  if (*path == '/') return refuse(EXDEV);
+  if (length >= PATH_MAX) return refuse(ENAMETOOLONG);
+  struct walk *walk = malloc(sizeof *walk);
+  if (!walk) return -1;
+  walk->links = 0;
+  walk->rest = walk->buffer + sizeof walk->buffer - length - 1;
+  memcpy(walk->rest, path, length + 1);
+  walk->at = openat(directory, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+  while (walk->at >= 0 && *(walk->rest += strspn(walk->rest, "/"))) {
+    if (take_step(walk, directory) == 0) continue;
+    int error = errno;
+    close(walk->at);
+    errno = error;
+    walk->at = -1;
+  }
+  int at = walk->at, error = errno;
+  free(walk);
+  errno = error;
+  return at;
+}
+
+int clinux_follow_beneath(int directory, const char *path) {
+  for (int tries = 0; tries < 10; ++tries) {
+    int file = open_beneath(directory, path, O_PATH, 0, BENEATH_NO_MAGICLINKS);
+    if (file >= 0 || (errno != EAGAIN && errno != ELOOP)) return file;
+    if (errno == ELOOP) break;
     sched_yield();
-  return file;
+  }
+  return clinux_walk_beneath(directory, path);
 }

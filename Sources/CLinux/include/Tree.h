@@ -47,8 +47,17 @@ int clinux_detach_mount(const char *path);
 
 // openat(2) of a new file, for writing; `name` is one component.
 int clinux_make_file(int directory, const char *name, mode_t mode);
-// openat2(2) with RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS, and with RESOLVE_NO_SYMLINKS unless links are followed.
-int clinux_open_beneath(int directory, const char *path, uint64_t flags, mode_t mode, int follows_links);
+// openat2(2) with RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS; `path` has no "..".
+int clinux_open_beneath(int directory, const char *path, uint64_t flags, mode_t mode);
+// openat2(2) with O_PATH and RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS. The way is walked by calls of our own, which is as good
+// in a directory in which nobody else renames anything, where the kernel
+// - says EAGAIN: something was renamed or mounted anywhere in the system, so that it cannot tell whether ".." was still
+//   beneath. Where the way is long, it says so however often it is asked.
+// - says ELOOP: where a way leads out, it may start again and count the links twice (6.18 does), so that one through more
+//   than 20 links would seem to lead nowhere.
+int clinux_follow_beneath(int directory, const char *path);
+// The second half of `clinux_follow_beneath`; its errors are openat2(2)'s.
+int clinux_walk_beneath(int directory, const char *path);
 // A flag of open(2) that Glibc does not show to Swift.
 enum {
   CLINUX_O_PATH = 010000000,

@@ -7,15 +7,20 @@ internal import SystemPackage
 typealias RawPath = [CChar]
 
 extension SystemCalls {
-  /// openat2(2), RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS, with RESOLVE_NO_SYMLINKS unless links are followed; always
-  /// close-on-exec.
+  /// openat2(2), RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS; always close-on-exec.
   static func open(
-    beneath directory: FileDescriptor, _ path: RawPath, _ flags: Int32, mode: UInt32 = 0,
-    followsLinks: Bool = false
+    beneath directory: FileDescriptor, _ path: RawPath, _ flags: Int32, mode: UInt32 = 0
   ) throws(Errno) -> OwnedDescriptor {
     let number = try valueOrErrno {
-      unsafe clinux_open_beneath(directory.rawValue, path, UInt64(flags), mode, followsLinks ? 1 : 0)
+      unsafe clinux_open_beneath(directory.rawValue, path, UInt64(flags), mode)
     }
+    return OwnedDescriptor(FileDescriptor(rawValue: number))
+  }
+
+  /// openat2(2), O_PATH, RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS: where a path and the symbolic links in it lead, in a
+  /// directory in which nobody else renames anything.
+  static func follow(_ path: RawPath, beneath directory: FileDescriptor) throws(Errno) -> OwnedDescriptor {
+    let number = try valueOrErrno { unsafe clinux_follow_beneath(directory.rawValue, path) }
     return OwnedDescriptor(FileDescriptor(rawValue: number))
   }
 

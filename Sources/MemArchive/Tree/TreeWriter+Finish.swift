@@ -1,4 +1,3 @@
-internal import CLinux
 internal import Glibc
 internal import SealedMemory
 internal import SystemPackage
@@ -176,8 +175,7 @@ extension TreeWriter {
     for position in links where entry(at: path(of: position)) == position {
       try cancellation.check()
       do throws(Errno) {
-        _ = try SystemCalls.open(
-          beneath: area.top.descriptor, path(of: position).cString, CInt(CLINUX_O_PATH), followsLinks: true)
+        _ = try SystemCalls.follow(path(of: position).cString, beneath: area.top.descriptor)
       } catch {
         switch error {
         case .improperLink: leadingOut.append(position)
