@@ -55,33 +55,32 @@ quick:
 	$(SWIFT) build --build-tests
 	Scripts/test --filter '$(or $(FILTER),MemArchiveTests)'
 
+# Tests run optimised, as users have the library, in a third of the time. The debug build is tested without the fast decoders
+# (`test-minimal`).
+TESTED = -c release --scratch-path .build/tests
+check test test-consumers consumers: export MEMARCHIVE_TESTED = 1
 check: lint
 	$(need) $(TEST_PACKAGES)
-	$(SWIFT) build --build-tests
-	Scripts/test --filter MemArchiveTests --skip SweepTests
+	$(SWIFT) build $(TESTED) --build-tests
+	Scripts/test $(TESTED) --filter MemArchiveTests --skip SweepTests
 
-# Suites of thousands of archives or entries, or of 50 MB, run optimised, as users have the library; so does what an optimised
-# build alone shows: a MemFile is released after its last use there.
-OPTIMISED = OrdinaryTests MemArchiveTests.SweepTests FaultTests ManyLinksTests MalformedTests HeldTests
 test:
 	$(need) $(TEST_PACKAGES)
-	$(SWIFT) build --build-tests
-	Scripts/test --skip '^ConsumerTests\.' $(OPTIMISED:%=--skip %)
-	$(LIBRARY) $(SWIFT) build -c release --build-tests
+	$(SWIFT) build $(TESTED) --build-tests
 	python3 Tests/OrdinaryTests/ordinary.py .build/ordinary
-	$(LIBRARY) Scripts/test -c release $(OPTIMISED:%=--filter %) --filter LifetimeTests
+	Scripts/test $(TESTED) --skip '^ConsumerTests\.'
 	bwrap --ro-bind / / --die-with-parent \
-	  .build/debug/MemArchivePackageTests.xctest --testing-library swift-testing --filter ReadOnlyTests
+	  .build/tests/release/MemArchivePackageTests.xctest --testing-library swift-testing --filter ReadOnlyTests
 	Scripts/consumers .build/consumers
 
 test-consumers:
 	$(need) $(TEST_PACKAGES)
-	$(SWIFT) build --build-tests
+	$(SWIFT) build $(TESTED) --build-tests
 	Scripts/consumers .build/consumers
 
 consumers:
 	$(need) $(TEST_PACKAGES) $(MORE_PACKAGES)
-	$(SWIFT) build --build-tests
+	$(SWIFT) build $(TESTED) --build-tests
 	Scripts/consumers .build/consumers-more more
 	$(SWIFT) run --package-path Examples/Subprocess
 

@@ -18,7 +18,6 @@ let package = Package(
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
-    .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
     .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
     .package(url: "https://github.com/swiftlang/swift-docc-plugin", from: "1.5.0"),
   ],
@@ -54,8 +53,8 @@ let package = Package(
       dependencies: [
         "MemArchive",
         "CLinux",
+        "CNettle",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
-        .product(name: "Crypto", package: "swift-crypto"),
         .product(name: "SystemPackage", package: "swift-system"),
       ]),
     .executableTarget(
@@ -74,7 +73,7 @@ let package = Package(
     .target(
       name: "TestSupport",
       dependencies: [
-        "MemArchive", "CZlib",
+        "MemArchive", "CNettle", "CZlib",
         .product(name: "SystemPackage", package: "swift-system"),
       ],
       path: "Tests/TestSupport"),
@@ -126,6 +125,10 @@ if Context.environment["MEMARCHIVE_LIBRARY"] != nil {
   package.products.removeAll { $0.name == "memarchive" }
 }
 
+// Tests run optimised, as users have the library (`make test`): then what @testable needs must be asked for. Optimising the
+// tests themselves would take longer than it saves.
+let isTested = Context.environment["MEMARCHIVE_TESTED"] != nil
+
 // Every Swift target is held to the same rules, by whatever builds it: other flags would be another build. Packages that take
 // this one from a repository are spared the errors (SE-0480); MEMARCHIVE_WARNINGS=1 spares whoever takes a checkout.
 for target in package.targets
@@ -136,9 +139,13 @@ where target.type != .system && !["CLinux", "CSupervisor", "CFaults", "CTrying"]
     .enableUpcomingFeature("MemberImportVisibility"),
     .enableExperimentalFeature("Lifetimes"),
   ]
-  if target.type != .test, !["TestSupport", "HostileWorker"].contains(target.name) {
+  if target.type == .test || ["TestSupport", "HostileWorker"].contains(target.name) {
+    // Whether the library can be imported with @testable.
+    settings.append(isTested ? .define("TESTABLE") : .define("TESTABLE", .when(configuration: .debug)))
+  } else {
     settings.append(.strictMemorySafety())
   }
+  if isTested { settings.append(.unsafeFlags([target.type == .test ? "-Onone" : "-enable-testing"])) }
   if Context.environment["MEMARCHIVE_WARNINGS"] == nil {
     settings.append(.treatAllWarnings(as: .error))
   }

@@ -18,7 +18,7 @@ if grep -q libswift <<<"$libraries"; then
 fi
 # shellcheck disable=SC2086
 cp --parents -L $libraries "$root"
-cp "$fixtures"/{*.{zip,7z,tar,xz,zst,gz,bz2,lz4,rpm,deb},odd/iso/joliet.iso.gz} "$root/archives"
+cp "$fixtures"/{*.{zip,7z,tar,xz,zst,gz,bz2,lz4,rpm,deb},odd/iso/joliet.iso.gz,odd/rar/rar5-links.rar} "$root/archives"
 
 on_appliance() {
   bwrap --unshare-all --clearenv --ro-bind "$root" / "${extra[@]}" --proc /proc --die-with-parent -- \

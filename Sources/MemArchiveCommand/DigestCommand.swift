@@ -1,5 +1,5 @@
 import ArgumentParser
-import Crypto
+import CNettle
 import FoundationEssentials
 import MemArchive
 
@@ -73,9 +73,12 @@ struct DigestLines {
 
     init(_ file: MemFile) throws {
       size = file.size
-      var hash = SHA256()
-      try unsafe file.forEachChunk { unsafe hash.update(bufferPointer: $0) }
-      digest = Array(hash.finalize())
+      var hash = sha256_ctx()
+      unsafe nettle_sha256_init(&hash)
+      try unsafe file.forEachChunk { unsafe nettle_sha256_update(&hash, $0.count, $0.baseAddress) }
+      var digest = [UInt8](repeating: 0, count: Int(SHA256_DIGEST_SIZE))
+      unsafe nettle_sha256_digest(&hash, digest.count, &digest)
+      self.digest = digest
     }
   }
 

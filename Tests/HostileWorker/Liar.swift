@@ -1,5 +1,5 @@
 // An optimised build has no @testable modules.
-#if DEBUG
+#if TESTABLE
 import CLinux
 import Glibc
 import SealedMemory

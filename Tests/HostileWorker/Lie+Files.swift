@@ -1,4 +1,4 @@
-#if DEBUG
+#if TESTABLE
 import CLinux
 import Glibc
 

@@ -1,4 +1,4 @@
-#if DEBUG
+#if TESTABLE
 @testable import MemArchive
 
 extension Lie {

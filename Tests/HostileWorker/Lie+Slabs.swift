@@ -1,4 +1,4 @@
-#if DEBUG
+#if TESTABLE
 import Glibc
 
 @testable import MemArchive

@@ -7,7 +7,7 @@ package struct Lie: Sendable, CustomStringConvertible {
   package let code: ArchiveError.Code?
   package let storage: ExtractionOptions.Storage
   package var description: String { name }
-  #if DEBUG
+  #if TESTABLE
   let tell: @Sendable (Liar) throws -> Void
 
   init(
@@ -19,7 +19,7 @@ package struct Lie: Sendable, CustomStringConvertible {
   #endif
 }
 
-#if DEBUG
+#if TESTABLE
 extension Lie {
   /// Each with what a host has to say to it.
   package static let all = files + slabs + packets + messages + amounts + ends

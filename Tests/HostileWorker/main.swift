@@ -1,4 +1,4 @@
-#if DEBUG
+#if TESTABLE
 import Glibc
 
 // A worker that tells the lie by whose name it was started, and does nothing more until its host ends it.

@@ -1,5 +1,5 @@
+import CNettle
 import Foundation
-import Glibc
 package import MemArchive
 import Testing
 
@@ -73,21 +73,13 @@ package func sha256(_ file: MemFile) throws -> String {
 }
 
 package func sha256(_ bytes: UnsafeRawBufferPointer) -> String {
-  var digest = Bytes(repeating: 0, count: 32)
-  _ = systemSHA256(bytes.baseAddress, bytes.count, &digest)
+  var hash = sha256_ctx()
+  nettle_sha256_init(&hash)
+  nettle_sha256_update(&hash, bytes.count, bytes.baseAddress)
+  var digest = Bytes(repeating: 0, count: Int(SHA256_DIGEST_SIZE))
+  nettle_sha256_digest(&hash, digest.count, &digest)
   return digest.map { String(format: "%02x", $0) }.joined()
 }
-
-private typealias SHA256 =
-  @convention(c) (UnsafeRawPointer?, Int, UnsafeMutablePointer<UInt8>) -> UnsafeMutablePointer<UInt8>?
-
-/// SHA256(3) of the system's libcrypto: tests of the library alone do without swift-crypto.
-private let systemSHA256: SHA256 = {
-  guard let symbol = dlsym(dlopen("libcrypto.so.3", RTLD_NOW), "SHA256") else {
-    fatalError("libcrypto.so.3 is missing: install openssl")
-  }
-  return unsafeBitCast(symbol, to: SHA256.self)
-}()
 
 extension MemFile {
   /// A copy of the content.

@@ -38,7 +38,7 @@ struct FaultTests {
   }
 }
 
-#if DEBUG
+#if TESTABLE
 private let isDebug = true
 #else
 private let isDebug = false

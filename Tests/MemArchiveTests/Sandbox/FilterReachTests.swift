@@ -1,5 +1,5 @@
 // Optimized builds have no @testable modules, and skip these tests.
-#if DEBUG
+#if TESTABLE
 import CLinux
 import CTrying
 import Foundation

@@ -4,7 +4,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-#if DEBUG
+#if TESTABLE
 import HostileWorker
 
 @testable import MemArchive
@@ -71,30 +71,6 @@ struct MemoryGroupTests {
     }
   }
 
-  #if DEBUG
-  /// Hundreds of MB, from a worker that says whatever it likes, to a host that bounds nothing.
-  @Test(arguments: Lie.gigantic)
-  func `A worker that was taken over does not have its host killed`(_ lie: Lie) async throws {
-    await #expect(processExitsWith: .success) { [name = lie.name as String] in
-      let group = try MemoryGroup(bytes: 128 << 20)
-      guard group.enter() else { exit(1) }
-      var code: ArchiveError.Code?
-      var count = 0
-      let worker = try NamedWorker(telling: name)
-      var options = worker.options
-      options.onError = .keepGoing
-      options.timeout = .seconds(50)
-      do {
-        count = try ArchiveReader(bytes: [1]).extract(options: options).warnings.count
-      } catch let error as ArchiveError {
-        code = error.code
-      }
-      group.remove()
-      exit(code == .limitExceeded || (code == nil && count > 0) ? 0 : 2)
-    }
-  }
-  #endif
-
   @Test func `If the kernel kills, it kills the worker, and the host lives`() async throws {
     await #expect(processExitsWith: .success) {
       let bomb = Self.bomb
@@ -153,3 +129,31 @@ struct MemoryGroupTests {
     }
   }
 }
+
+#if TESTABLE
+/// A worker that was taken over, whose host a control group bounds.
+@Suite(.slow, .enabled(if: MemoryGroup.isAvailable, "no control group with a memory limit can be made here"))
+struct HostileMemoryTests {
+  /// Hundreds of MB, from a worker that says whatever it likes, to a host that bounds nothing.
+  @Test(arguments: Lie.gigantic)
+  func `A worker that was taken over does not have its host killed`(_ lie: Lie) async throws {
+    await #expect(processExitsWith: .success) { [name = lie.name as String] in
+      let group = try MemoryGroup(bytes: 128 << 20)
+      guard group.enter() else { exit(1) }
+      var code: ArchiveError.Code?
+      var count = 0
+      let worker = try NamedWorker(telling: name)
+      var options = worker.options
+      options.onError = .keepGoing
+      options.timeout = .seconds(50)
+      do {
+        count = try ArchiveReader(bytes: [1]).extract(options: options).warnings.count
+      } catch let error as ArchiveError {
+        code = error.code
+      }
+      group.remove()
+      exit(code == .limitExceeded || (code == nil && count > 0) ? 0 : 2)
+    }
+  }
+}
+#endif

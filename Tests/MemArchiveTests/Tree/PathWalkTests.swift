@@ -4,8 +4,6 @@ import Glibc
 import TestSupport
 import Testing
 
-@testable import MemArchive
-
 /// Where links lead while the kernel cannot say, because something is renamed all the time.
 struct PathWalkTests {
   /// What a path leads to: a file, or an error.

@@ -4,10 +4,11 @@ internal import Glibc
 extension Header {
   /// Copies an entry's header from the C object.
   init(_ entry: OpaquePointer, isTar: Bool, warning: String?) {
-    let hardlink = unsafe Self.bytes(archive_entry_hardlink(entry))
+    // Where no locale is UTF-8, what is in UTF-8 in the archive (RAR 5) has no other form.
+    let hardlink = unsafe Self.bytes(archive_entry_hardlink(entry) ?? archive_entry_hardlink_utf8(entry))
     name = unsafe Self.bytes(archive_entry_pathname(entry))
     kind = hardlink != nil ? .hardlink : unsafe Self.kind(archive_entry_filetype(entry))
-    link = unsafe hardlink ?? Self.bytes(archive_entry_symlink(entry))
+    link = unsafe hardlink ?? Self.bytes(archive_entry_symlink(entry) ?? archive_entry_symlink_utf8(entry))
     // The "content" of a symlink is its target, which some formats count and others deliver as data.
     size =
       switch kind {
