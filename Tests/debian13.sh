@@ -46,7 +46,7 @@ done < <(git config --get-regexp '^url\..*\.insteadof$')
 
 # inside COMMAND ARGUMENT...
 inside() {
-  Tests/enter-root.sh "$root" "${binds[@]}" -- env -i HOME=/root LANG=C.UTF-8 \
+  Tests/enter-root.sh "$root" "${binds[@]}" -- env -i HOME=/root LANG=C.UTF-8 MEMARCHIVE_TESTED=1 \
     SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH="${SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH:-4}" \
     PATH=/opt/swift/usr/bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin \
     sh -c 'cd "$0" && exec "$@"' "$source" "$@"
@@ -55,5 +55,5 @@ inside() {
 filters=()
 for filter in ${FILTER:-MemArchiveTests CommandTests FoundationTests}; do filters+=(--filter "$filter"); done
 inside sh -c 'echo "Debian $(cat /etc/debian_version), $(getconf GNU_LIBC_VERSION)"; dpkg-query -W libarchive-dev liblzma-dev'
-inside swift build --build-tests --scratch-path "$work/build"
-inside swift test --skip-build --scratch-path "$work/build" "${filters[@]}"
+inside swift build -c release --build-tests --scratch-path "$work/build"
+inside swift test -c release --skip-build --scratch-path "$work/build" "${filters[@]}"
