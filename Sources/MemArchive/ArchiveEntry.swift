@@ -1,7 +1,7 @@
 /// One member of an archive, as its header describes it.
 public struct ArchiveEntry: Hashable, Sendable {
   /// The kind of an entry.
-  public enum Kind: String, Hashable, Sendable, CustomStringConvertible {
+  public enum Kind: String, Codable, CaseIterable, Hashable, Sendable, CustomStringConvertible {
     /// A regular file, the only kind with content of its own (but see ``hardlink``).
     case file
     /// A directory.
@@ -83,6 +83,8 @@ public struct ArchiveEntry: Hashable, Sendable {
   public var name: String { fields.value.name }
   /// The kind of the entry.
   public var kind: Kind { fields.value.kind }
+  /// Whether it is a directory.
+  public var isDirectory: Bool { kind == .directory }
   /// The declared size in bytes; `nil` if the header has none (a lone compressed file, a streamed zip).
   public var size: Int64? { fields.value.size }
   /// The time of last modification, if the format records it.
@@ -123,6 +125,14 @@ public struct ArchiveEntry: Hashable, Sendable {
 
   /// Whether the name stays below the directory it would be unpacked in: relative, not empty, no `..`, no NUL.
   public var isSafeRelative: Bool { EntryName.isSafeRelative(rawName) }
+}
+
+extension ArchiveEntry: CustomStringConvertible {
+  /// The entry in one line: kind, name and size or target, with names escaped like ``ArchiveError/description``.
+  public var description: String {
+    let end = link.map { " -> \"\($0)\"" } ?? size.map { ", \($0) bytes" } ?? ""
+    return PlainText.escaped("ArchiveEntry(\(kind) \"\(name)\"\(end))")
+  }
 }
 
 extension ArchiveEntry {

@@ -203,4 +203,9 @@ public struct ExtractionProgress: Hashable, Sendable {
   public let entries: Int
   /// The name of the current entry.
   public let entry: String
+
+  /// The part of the archive that has been read, 0 to 1; `nil` for a pipe.
+  public var fraction: Double? {
+    bytesTotal.map { $0 > 0 ? min(1, Double(bytesRead) / Double($0)) : 1 }
+  }
 }

@@ -15,6 +15,16 @@ extension MemFile {
     return try withExtendedLifetime(self) { try body(path) }
   }
 
+  /// Calls `body`, which may suspend, with a path that opens this file, and keeps the file alive until `body` returns;
+  /// otherwise like the synchronous form.
+  public func withPath<Result>(
+    isolation: isolated (any Actor)? = #isolation, _ body: (String) async throws -> Result
+  ) async throws -> Result {
+    let path = try path
+    defer { withExtendedLifetime(self) {} }
+    return try await body(path)
+  }
+
   /// Calls `body` with a C stream that reads this file from its beginning, and closes the stream afterwards.
   ///
   /// The stream has an offset of its own, so that several can read at once.

@@ -51,6 +51,14 @@ public final class MemFile: Sendable {
     try unsafe self.init(name: name, bytes: bytes.span.bytes, executable: executable)
   }
 
+  /// Makes a sealed file in memory from any sequence of bytes, such as `text.utf8`; see
+  /// ``init(name:bytes:executable:)-(_,RawSpan,_)``.
+  public convenience init(
+    name: String, bytes: some Sequence<UInt8>, executable: Bool = false
+  ) throws(ArchiveError) {
+    try self.init(name: name, bytes: Array(bytes), executable: executable)
+  }
+
   /// Makes a sealed file in memory from the rest of a descriptor's content: for a pipe that is to be read more than once.
   ///
   /// - Parameters:
@@ -148,6 +156,15 @@ public final class MemFile: Sendable {
     try withContent(body).get()
   }
 
+  /// The content as text: UTF-8, in which bytes that are none are replaced by U+FFFD.
+  ///
+  /// - Throws: ``ArchiveError`` as ``withBytes(_:)``.
+  public func string() throws(ArchiveError) -> String {
+    try withContent { bytes in
+      unsafe bytes.withUnsafeBytes { unsafe String(decoding: $0, as: UTF8.self) }
+    }.get()
+  }
+
   /// Calls `body` with the content.
   func withContent<Result: ~Copyable, Failure: Error>(
     _ body: (RawSpan) throws(Failure) -> Result
@@ -214,6 +231,16 @@ public final class MemFile: Sendable {
     var mapping: Shared<Mapping>?
     var unpacked: Shared<ChargedMemory>?
   }
+}
+
+extension MemFile: Hashable, CustomStringConvertible {
+  /// Whether both are the same object. Files with the same content are different files.
+  public static func == (left: MemFile, right: MemFile) -> Bool { left === right }
+  /// Hashes the object's identity.
+  public func hash(into hasher: inout Hasher) { hasher.combine(ObjectIdentifier(self)) }
+
+  /// The file in one line: its name, escaped like ``ArchiveError/description``, and its size.
+  public var description: String { "MemFile(\"\(PlainText.escaped(name))\", \(size) bytes)" }
 }
 
 /// A noncopyable value with several owners.

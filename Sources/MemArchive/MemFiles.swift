@@ -72,8 +72,29 @@ public struct MemFiles: Sendable {
   /// The file with this name; `nil` when there is none. Names are compared byte by byte: NFC and NFD are two names.
   public subscript(name: String) -> MemFile? { contents.position(of: name).map { files[$0].file } }
 
+  /// The file with this name, or `defaultFile` when there is none.
+  public subscript(name: String, default defaultFile: @autoclosure () -> MemFile) -> MemFile {
+    self[name] ?? defaultFile()
+  }
+
   /// The names, in order.
   public var names: [String] { files.map(\.name) }
+  /// The names, in order: the same as ``names``.
+  public var keys: [String] { names }
+  /// The files, in order; one with several names is there for each of them.
+  public var values: [MemFile] { files.map(\.file) }
+
+  /// The results of `transform` by name. Of two names that are canonically equivalent, the later counts.
+  public func mapValues<Value>(_ transform: (MemFile) throws -> Value) rethrows -> [String: Value] {
+    Dictionary(try files.map { ($0.name, try transform($0.file)) }, uniquingKeysWith: { _, later in later })
+  }
+
+  /// The files for which `isIncluded` returns true, still looked up by name; ``entries`` stays as it is.
+  public func filter(_ isIncluded: ((name: String, file: MemFile)) throws -> Bool) rethrows -> MemFiles {
+    var copy = self
+    try copy.removeAll { name, file in try !isIncluded((name, file)) }
+    return copy
+  }
 
   /// A plain dictionary. Two names that are canonically equivalent (NFC and NFD) become one key in it, with the later
   /// file; ``warnings`` says which.
@@ -178,6 +199,19 @@ extension MemFiles: RandomAccessCollection {
   public var endIndex: Int { files.endIndex }
   /// The name and the file at a position in the archive's order.
   public subscript(position: Int) -> (name: String, file: MemFile) { files[position] }
+}
+
+extension MemFiles: CustomStringConvertible {
+  /// The number of files and the first names, in one line, escaped like ``ArchiveError/description``.
+  public var description: String {
+    let shown = files.prefix(10).map { "\"\($0.name)\"" } + (files.count > 10 ? ["..."] : [])
+    return PlainText.escaped("MemFiles(\(files.count) files: \(shown.joined(separator: ", ")))")
+  }
+}
+
+extension Dictionary<String, MemFile> {
+  /// ``MemFiles/dictionary``.
+  public init(_ files: MemFiles) { self = files.dictionary }
 }
 
 extension MemFiles {

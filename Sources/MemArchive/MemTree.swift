@@ -133,6 +133,16 @@ public final class MemTree: Sendable {
     return try withExtendedLifetime(self) { try body(path) }
   }
 
+  /// Calls `body`, which may suspend, with the path of the top directory, and keeps the tree alive until `body` returns;
+  /// otherwise like the synchronous form.
+  public func withPath<Result>(
+    isolation: isolated (any Actor)? = #isolation, _ body: (String) async throws -> Result
+  ) async throws -> Result {
+    let path = try path
+    defer { withExtendedLifetime(self) {} }
+    return try await body(path)
+  }
+
   /// Calls `body` with the path of an entry, and keeps the tree alive until `body` returns.
   ///
   /// - Throws: What `body` throws; otherwise as ``path(of:)``, and ``ArchiveError/Code/pathUnavailable`` for a name that is
@@ -140,18 +150,40 @@ public final class MemTree: Sendable {
   public func withPath<Result: ~Copyable>(
     of name: String, _ body: (String) throws -> Result
   ) throws -> Result {
-    let path = try path(of: name)
-    guard let text = String(validating: path) else {
+    let path = try text(of: name)
+    return try withExtendedLifetime(self) { try body(path) }
+  }
+
+  /// Calls `body`, which may suspend, with the path of an entry, and keeps the tree alive until `body` returns; otherwise
+  /// like the synchronous form.
+  public func withPath<Result>(
+    of name: String, isolation: isolated (any Actor)? = #isolation, _ body: (String) async throws -> Result
+  ) async throws -> Result {
+    let path = try text(of: name)
+    defer { withExtendedLifetime(self) {} }
+    return try await body(path)
+  }
+
+  /// The path of an entry, if it is UTF-8.
+  private func text(of name: String) throws(ArchiveError) -> String {
+    guard let text = String(validating: try path(of: name)) else {
       throw ArchiveError(
         .pathUnavailable, entry: name, "the name is not UTF-8, and a String holds nothing else",
         advice: "Use path(of:), whose FilePath holds any bytes.")
     }
-    return try withExtendedLifetime(self) { try body(text) }
+    return text
   }
 
   private static func descriptorDirectory() throws(ArchiveError) -> String {
     do throws(Errno) { return try SystemCalls.descriptorDirectory() } catch {
       throw .noProc("/proc/self", error)
     }
+  }
+}
+
+extension MemTree: CustomStringConvertible {
+  /// The tree in one line.
+  public var description: String {
+    "MemTree(\(entries.isEmpty ? files.count : entries.count) entries, \(skipped.count) left out)"
   }
 }

@@ -68,3 +68,12 @@ public struct PlatformReport: Sendable {
     Feature(name: name, isAvailable: answer < 0 ? nil : answer > 0, meaning: answer > 0 ? yes : no)
   }
 }
+
+extension PlatformReport: CustomStringConvertible {
+  /// The version, the libraries, the kernel and what it lacks, in one line.
+  public var description: String {
+    let missing = features.filter { $0.isAvailable == false }.map(\.name)
+    let lacks = missing.isEmpty ? "" : " without \(missing.joined(separator: ", "))"
+    return "MemArchive \(Self.version), \(libraries.joined(separator: ", ")), \(kernel)\(lacks)"
+  }
+}

@@ -25,6 +25,9 @@ public struct Selection: Sendable {
     return Self(rule: .names(Set(names.map { NameKey($0) }), inOrder: names))
   }
 
+  /// The entries with exactly these names, and their link targets, as if they came in an array.
+  public static func names(_ names: String...) -> Self { .names(names) }
+
   /// The entries with these names, if they exist, and their link targets.
   package static func anyNamed(_ names: [String]) -> Self {
     Self(rule: .names(Set(names.map { NameKey($0) }), inOrder: []))
@@ -37,9 +40,12 @@ public struct Selection: Sendable {
 
   /// The entries whose name matches one of these patterns, byte by byte, as in fnmatch(3): `*` and `?` match `/` too, and
   /// `[a-z]` one byte. A link whose name matches comes with its target's content.
-  public static func glob(_ patterns: String...) -> Self {
+  public static func glob(_ patterns: some Sequence<String>) -> Self {
     Self(rule: .globs(patterns.map { Glob($0) }))
   }
+
+  /// The entries whose name matches one of these patterns, as if they came in an array.
+  public static func glob(_ patterns: String...) -> Self { .glob(patterns) }
 }
 
 /// An fnmatch(3) pattern.

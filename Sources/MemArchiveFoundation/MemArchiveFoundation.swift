@@ -55,3 +55,35 @@ extension MemFile {
     try self.init(name: name, bytes: data.bytes, executable: executable)
   }
 }
+
+extension ArchiveError: LocalizedError {
+  /// The whole sentence, `ArchiveError/description`.
+  public var errorDescription: String? { description }
+  /// `ArchiveError/reason`.
+  public var failureReason: String? { reason }
+  /// `ArchiveError/advice`.
+  public var recoverySuggestion: String? { advice }
+}
+
+extension ArchiveError: CustomNSError {
+  /// "MemArchive.ArchiveError".
+  public static var errorDomain: String { "MemArchive.ArchiveError" }
+  /// The error number of the failing system call, or 0.
+  public var errorCode: Int { errno.map { Int($0.rawValue) } ?? 0 }
+  /// The texts of `LocalizedError`, and the code's name and the entry under "code" and "entry".
+  public var errorUserInfo: [String: Any] {
+    var info: [String: Any] = [
+      NSLocalizedDescriptionKey: description, NSLocalizedFailureReasonErrorKey: reason,
+      NSLocalizedRecoverySuggestionErrorKey: advice, "code": code.description,
+    ]
+    info["entry"] = entry
+    return info
+  }
+}
+
+extension ArchiveEntry.Time {
+  /// The time as `Date`, to its precision of about 0.1 µs.
+  public var date: Date {
+    Date(timeIntervalSince1970: Double(seconds) + Double(nanoseconds) / 1e9)
+  }
+}

@@ -1,0 +1,125 @@
+import Foundation
+import MemArchive
+import MemArchiveFoundation
+import TestSupport
+import Testing
+
+/// What a Swift programmer tries first, without having read more than the README, compiles and does what it says.
+struct FirstGuessTests {
+  private let reader = ArchiveReader(path: Fixture.path("tree.tar.gz"))
+
+  @Test func `The files are used like a dictionary`() throws {
+    let files = try reader.extract()
+    #expect(Set(files.keys) == Set(files.names))
+    #expect(files.values.count == files.count)
+    #expect(files.mapValues(\.size)["tree/hello.txt"] == 21)
+    let other = try MemFile(name: "other", bytes: [])
+    #expect(files["nothing", default: other] == other)
+    #expect(Dictionary(files)["tree/hello.txt"]?.size == 21)
+    let texts = files.filter { $0.name.hasSuffix(".txt") }
+    #expect(texts["tree/hello.txt"] != nil && texts["tree/run.sh"] == nil)
+    #expect(files["tree/run.sh"] != nil, "filter changed the files that it was called on")
+    #expect(texts.entries == files.entries)
+  }
+
+  @Test func `Names and patterns are given one by one, or as they come`() throws {
+    let name = "tree/hello.txt"
+    #expect(try reader.extract(.names(name)).names == [name])
+    #expect(try reader.extract(.names([name])).names == [name])
+    #expect(try reader.extract(.names(Set([name]))).names == [name])
+    #expect(try reader.extract(.glob("*/hello*")).names == [name])
+    #expect(try reader.extract(.glob(["*/hello*", "nothing"])).names == [name])
+  }
+
+  @Test func `A file is made from whatever holds bytes`() throws {
+    let bytes: [UInt8] = [0x68, 0x69]
+    #expect(try MemFile(name: "f", bytes: bytes).string() == "hi")
+    #expect(try MemFile(name: "f", bytes: bytes[...]).string() == "hi")
+    #expect(try MemFile(name: "f", bytes: Data(bytes)).string() == "hi")
+    #expect(try MemFile(name: "f", bytes: "hi".utf8).string() == "hi")
+    #expect(try MemFile(name: "f", bytes: repeatElement(0x68, count: 3)).string() == "hhh")
+    #expect(try bytes.withUnsafeBytes { try MemFile(name: "f", bytes: $0) }.string() == "hi")
+    #expect(try MemFile(name: "f", bytes: bytes.span.bytes).string() == "hi")
+    #expect(try MemFile(name: "f", bytes: [0x68, 0xFF]).string() == "h\u{FFFD}")
+    #expect(try MemFile(name: "f", bytes: []).string().isEmpty)
+  }
+
+  @Test func `Files are members of sets, by identity`() throws {
+    let (one, other) = (try MemFile(name: "f", bytes: [1]), try MemFile(name: "f", bytes: [1]))
+    #expect(Set([one, other, one]).count == 2)
+    #expect(one == one && one != other)
+  }
+
+  @Test func `What is printed is a line that says something`() throws {
+    let files = try reader.extract()
+    let file = try #require(files["tree/hello.txt"])
+    #expect("\(file)" == "MemFile(\"tree/hello.txt\", 21 bytes)")
+    #expect("\(try MemFile(name: "a\u{1B}b", bytes: []))" == "MemFile(\"a\\u{1B}b\", 0 bytes)")
+    #expect("\(try #require(file.entry))" == "ArchiveEntry(file \"tree/hello.txt\", 21 bytes)")
+    #expect("\(files)".hasPrefix("MemFiles(\(files.count) files: \"tree/"))
+    #expect("\(try reader.tree())" == "MemTree(\(files.entries.count) entries, 0 left out)")
+    #expect("\(PlatformReport())".hasPrefix("MemArchive \(PlatformReport.version), libarchive "))
+    for text in ["\(files)", "\(PlatformReport())"] { #expect(!text.contains("\n")) }
+  }
+
+  @Test func `Errors speak through Foundation too`() throws {
+    let error: any Error = try #require(
+      throws: ArchiveError.self, performing: { try ArchiveReader(bytes: [1, 2, 3]).extract() })
+    #expect(error.localizedDescription == "\(error)")
+    let bridged = error as NSError
+    #expect(bridged.localizedDescription == "\(error)")
+    #expect(bridged.localizedRecoverySuggestion == (error as? ArchiveError)?.advice)
+    #expect(bridged.domain == "MemArchive.ArchiveError")
+    #expect(bridged.userInfo["code"] as? String == "unrecognizedFormat")
+    let missing = #expect(throws: ArchiveError.self) { try ArchiveReader(path: "/nowhere/x.zip").extract() }
+    #expect((missing.map { $0 as NSError })?.code == 2)
+  }
+
+  @Test func `Kinds are coded, directories known, times dates`() throws {
+    let files = try reader.extract()
+    let directory = try #require(files.entries.first { $0.isDirectory })
+    let json = try JSONEncoder().encode([directory.kind])
+    #expect(String(decoding: json, as: UTF8.self) == "[\"directory\"]")
+    #expect(try JSONDecoder().decode([ArchiveEntry.Kind].self, from: json) == [.directory])
+    let time = ArchiveEntry.Time(seconds: -1, nanoseconds: 500_000_000)
+    #expect(time.date == Date(timeIntervalSince1970: -0.5))
+  }
+
+  @MainActor private final class Log { var paths: [String] = [] }
+
+  /// A path is good while the task waits, and a body on an actor stays there.
+  @MainActor @Test func `Bodies of withPath may wait`() async throws {
+    let log = Log()
+    let size = try await MemFile(name: "f", bytes: [1, 2, 3]).withPath { path in
+      await Task.yield()
+      log.paths.append(path)
+      return try Data(contentsOf: URL(filePath: path)).count
+    }
+    #expect(size == 3 && log.paths.count == 1)
+    let text = try await reader.tree().withPath(of: "tree/hello.txt") { path in
+      await Task.yield()
+      return try String(contentsOfFile: path, encoding: .utf8)
+    }
+    #expect(text.utf8.count == 21)
+    let isThere = try await reader.tree().withPath { path in
+      await Task.yield()
+      return FileManager.default.fileExists(atPath: path + "/tree/hello.txt")
+    }
+    #expect(isThere)
+  }
+
+  @Test func `Progress is a fraction`() throws {
+    let fractions = Fractions()
+    var options = ExtractionOptions()
+    options.onProgress = { fractions.note($0.fraction) }
+    _ = try ArchiveReader(path: Fixture.path("big.tar.zst")).extract(options: options)
+    #expect(!fractions.noted.isEmpty && fractions.noted.allSatisfy { (0...1).contains($0) })
+  }
+
+  private final class Fractions: @unchecked Sendable {
+    private let lock = NSLock()
+    private var all: [Double] = []
+    var noted: [Double] { lock.withLock { all } }
+    func note(_ fraction: Double?) { lock.withLock { all.append(fraction ?? -1) } }
+  }
+}
