@@ -12,7 +12,7 @@ case $target in
   lzip) seeds=("$fixtures"/*.lz) ;;
   zstd) seeds=("$fixtures"/*.zst) ;;
   lz4) seeds=("$fixtures"/*.lz4) ;;
-  archive) seeds=("$fixtures"/*.*) ;;
+  archive) seeds=("$fixtures"/*.* "$fixtures"/odd/*/*) ;;
   names) seeds=() ;;
   rar) seeds=(Tests/Fuzz/RAR/*) ;;
   worker) seeds=(Tests/Fuzz/Worker/*) ;;
