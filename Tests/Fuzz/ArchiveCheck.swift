@@ -5,6 +5,8 @@ enum ArchiveCheck {
   static func run(_ input: [UInt8]) {
     var options = ExtractionOptions.fuzzing
     options.onError = .keepGoing
+    // What is read without libarchive.
+    options.formats.formUnion([.cab, .lha, .warc])
     guard let files = try? ArchiveReader(bytes: input).extract(nested: .expand, options: options) else {
       return
     }
