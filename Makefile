@@ -162,6 +162,7 @@ docs:
 	$(need) $(BUILD_PACKAGES)
 	$(SWIFT) package --allow-writing-to-directory docs generate-documentation --target MemArchive \
 	  --target MemArchiveFoundation --enable-experimental-combined-documentation --warnings-as-errors --disable-indexing --transform-for-static-hosting --output-path docs
+	@echo 'To read it: python3 -m http.server -d docs, then http://localhost:8000/documentation/memarchive/'
 
 lint:
 	$(SWIFT) format lint --strict --recursive --parallel Package.swift Sources Tests Examples/Package.swift \

@@ -2,6 +2,9 @@
 #ifndef CISAL_SHIM_H
 #define CISAL_SHIM_H
 
+#if !__has_include(<isa-l.h>)
+#error "<isa-l.h> is missing: apt-get install libisal-dev, or take MemArchive without its trait FastDecoders"
+#endif
 #include <isa-l.h>
 #include <isa-l/crc.h>
 #include <isa-l/igzip_lib.h>

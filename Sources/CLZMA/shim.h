@@ -2,6 +2,9 @@
 #ifndef CLZMA_SHIM_H
 #define CLZMA_SHIM_H
 
+#if !__has_include(<lzma.h>)
+#error "<lzma.h> is missing: apt-get install liblzma-dev, or take MemArchive without its trait FastDecoders"
+#endif
 #include <lzma.h>
 #include <stdlib.h>
 

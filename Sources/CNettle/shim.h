@@ -2,6 +2,9 @@
 #ifndef CNETTLE_SHIM_H
 #define CNETTLE_SHIM_H
 
+#if !__has_include(<nettle/sha2.h>)
+#error "<nettle/sha2.h> is missing: apt-get install nettle-dev"
+#endif
 #include <nettle/aes.h>
 #include <nettle/cbc.h>
 #include <nettle/sha2.h>

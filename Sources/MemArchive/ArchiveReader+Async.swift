@@ -1,6 +1,9 @@
 extension ArchiveReader {
   /// Extracts the selected entries on a thread of its own; otherwise like the synchronous form.
   ///
+  /// In the top-level code of main.swift, `try await reader.extract()` is the synchronous form, as the compiler's warning about
+  /// `await` tells; in an async function it is this one.
+  ///
   /// - Throws: ``ArchiveError``; with ``ArchiveError/Code/cancelled`` when the task is cancelled, which takes effect at
   ///   the next block and leaves nothing behind.
   public func extract(

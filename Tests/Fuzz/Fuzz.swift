@@ -13,7 +13,7 @@ enum FuzzTarget: String, CaseIterable {
   case worker
   /// RAR headers, which are read without libarchive too.
   case rar
-  /// All formats that are read by default, with the archives inside them.
+  /// All formats that are read without libarchive, with the archives inside them.
   case archive
 
   func run(_ input: [UInt8]) {
