@@ -76,13 +76,24 @@ struct Archive {
     storage: ExtractionOptions.Storage = .automatic,
     _ visit: (ArchiveEntry, _ inside: String?, Content) throws -> Void
   ) throws -> ExitStatus {
-    try walk(
+    var isMatched = false
+    let status = try walk(
       options, options.recursive ? .allInStep : prefetch,
-      ArchiveLevel(outermost: reader, in: context.storing(storage)), visit)
+      ArchiveLevel(outermost: reader, in: context.storing(storage)), &isMatched, visit)
+    return status.and(reportUnmatched(options, status, isMatched: isMatched))
+  }
+
+  /// Says so where an intact archive has no entry that --include and --exclude admit.
+  private func reportUnmatched(
+    _ options: WalkOptions, _ status: ExitStatus, isMatched: Bool
+  ) -> ExitStatus {
+    guard !isMatched, status == .done, !options.admitsAll else { return .done }
+    Diagnostics.report("\(argument): no entry is left by --include and --exclude. See memarchive list.")
+    return .usage
   }
 
   private func walk(
-    _ options: WalkOptions, _ prefetch: Prefetch, _ level: ArchiveLevel,
+    _ options: WalkOptions, _ prefetch: Prefetch, _ level: ArchiveLevel, _ isMatched: inout Bool,
     _ visit: (ArchiveEntry, _ inside: String?, Content) throws -> Void
   ) throws -> ExitStatus {
     var status = ExitStatus.done
@@ -94,17 +105,19 @@ struct Archive {
         do {
           guard let entry = try stream.next().map(level.full) else { break }
           if options.reading.verbose { Diagnostics.report("\(argument): \(entry.kind) \(entry.name)") }
+          let isAdmitted = options.admits(entry)
+          if isAdmitted { isMatched = true }
           guard options.recursive, entry.hasContent else {
-            if options.admits(entry) {
+            if isAdmitted {
               try visit(entry, level.name) { () throws(ArchiveError) in try stream.extract() }
             }
             continue
           }
           let file = try stream.extract()
-          if options.admits(entry) { try visit(entry, level.name) { () throws(ArchiveError) in file } }
+          if isAdmitted { try visit(entry, level.name) { () throws(ArchiveError) in file } }
           guard try file.mayBeArchive else { continue }
           status = status.and(
-            try walk(options, prefetch, level.inner(ArchiveReader(file), of: entry), visit))
+            try walk(options, prefetch, level.inner(ArchiveReader(file), of: entry), &isMatched, visit))
           if status != .done, !options.keepGoing || !context.hasTimeLeft { break }
         } catch let error as ArchiveError {
           if !level.isOutermost, error.saysNoArchive { break }
@@ -137,7 +150,10 @@ struct Archive {
       visitor.status = visitor.status.and(report(error))
     }
     report(visitor.warnings, options.reading)
-    return (visitor.status, visitor.entries)
+    let status = visitor.status
+    return (
+      status.and(reportUnmatched(options, status, isMatched: visitor.entries > 0)), visitor.entries
+    )
   }
 
   /// Reports entries and errors on standard error.

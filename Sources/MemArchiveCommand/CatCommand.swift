@@ -13,9 +13,16 @@ struct CatCommand: ParsableCommand {
   @Argument(
     help: ArgumentHelp("The archive, or - for standard input.", valueName: "archive"), completion: .file())
   var archive: String
-  @Argument(help: ArgumentHelp("The names of the entries.", valueName: "name"))
-  var names: [String]
+  @Argument(
+    help: ArgumentHelp("The names of the entries; those that --include admits may do.", valueName: "name"))
+  var names: [String] = []
   @OptionGroup var options: WalkOptions
+
+  func validate() throws {
+    if names.isEmpty, options.include.isEmpty {
+      throw ValidationError("Give the names of entries, or a pattern by --include.")
+    }
+  }
 
   func run() throws {
     let archive = try Archive.opened(archive, isSelected: true, options.reading)
@@ -25,7 +32,8 @@ struct CatCommand: ParsableCommand {
       guard wanted.take(entry.name) else { return }
       if entry.kind == .symlink || entry.kind == .hardlink || entry.mayGetContentLater {
         links.append(entry.name)
-      } else {
+      } else if entry.hasContent || !names.isEmpty {
+        // Throws an error that a named entry has no content.
         try Output.write(content())
       }
     }

@@ -41,6 +41,7 @@ struct MemArchiveCommand: ParsableCommand {
   /// Parses the arguments and runs the command, or reports a usage error.
   private static func run(_ arguments: [String]) -> ExitStatus {
     do {
+      try UnknownCommand.check(arguments, among: configuration.subcommands)
       // As a flag of this command it would be taken from the subcommands, which say more with it.
       var command = try parseAsRoot(arguments == ["-v"] ? ["--version"] : arguments)
       try command.run()

@@ -36,9 +36,10 @@ struct WantedNames {
     let missing = names.filter { found[NameKey($0)] == false }
     guard afterAll, !missing.isEmpty else { return .done }
     for name in missing {
+      let pattern = name.contains { "*?[".contains($0) } ? " Patterns are for --include." : ""
       Diagnostics.report(
         "\(archive.argument): there is no entry \"\(name)\"." + NearestNames.hint(for: name, in: seen)
-          + advice)
+          + pattern + advice)
     }
     return .usage
   }

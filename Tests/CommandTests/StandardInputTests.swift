@@ -4,7 +4,7 @@ import Testing
 /// `-` instead of an archive: a pipe, or a redirected file.
 struct StandardInputTests {
   static let archives = [
-    "tar-all-kinds.tar", "zip-deflated.zip", "7z-lzma2.7z", "tree.tar.gz", "hello.txt.zst",
+    "tar-all-kinds.tar", "zip-deflated.zip", "7z-lzma2.7z", "tree.tar.gz",
   ]
 
   @Test(arguments: archives)
@@ -15,6 +15,13 @@ struct StandardInputTests {
     try Program.expect("digest", "--include", "*/*", "-", input: .pipe(bytes), gives: named)
     let file = Command.Input.file(Fixture.directory + "/" + archive)
     try Program.expect("digest", "--include", "*/*", "-", input: file, gives: named)
+  }
+
+  /// Its name is the file's, which a pipe does not have.
+  @Test func `A lone compressed file has the same content from a pipe`() throws {
+    let piped = try Program.run("digest", "-", input: .pipe(try ByteString.fixture("hello.txt.zst")))
+    #expect(piped == .done(Content.hello.line("data")))
+    #expect(try Program.run("digest", "hello.txt.zst") == .done(Content.hello.line("hello.txt")))
   }
 
   @Test(arguments: ["list", "digest", "cat", "test", "run"])

@@ -15,14 +15,24 @@ struct UsageTests {
   }
 
   static let mistakes = [
-    Mistake("frobnicate", says: "Error: Unexpected argument 'frobnicate'"),
+    Mistake("frobnicate", says: "Error: There is no command 'frobnicate'."),
+    Mistake("lst", "tar-ustar.tar", says: "Error: There is no command 'lst'. Did you mean 'list'?"),
+    Mistake(
+      "tar-ustar.tar",
+      says: "Error: There is no command 'tar-ustar.tar'. Did you mean 'memarchive list tar-ustar.tar'?"),
+    Mistake(
+      "extract", "a.zip",
+      says: """
+        Error: There is no command 'extract': memarchive itself writes nothing to a disk. To copy an archive's files there: \
+        memarchive run --tree --chdir a.zip -- cp -r . DIRECTORY
+        """),
     Mistake("--verzion", says: "Error: Unknown option '--verzion'. Did you mean '--version'?"),
     Mistake("list", says: "Error: Missing expected argument '<archive>'"),
     Mistake("list", "tar-ustar.tar", "tree", says: "Error: Unexpected argument 'tree'"),
     Mistake(
       "list", "--jsno", "tar-ustar.tar", says: "Error: Unknown option '--jsno'. Did you mean '--json'?"),
     Mistake("digest", says: "Error: Missing expected argument '<archive>'"),
-    Mistake("cat", "tar-ustar.tar", says: "Error: Missing expected argument '<name> ...'"),
+    Mistake("cat", "tar-ustar.tar", says: "Error: Give the names of entries, or a pattern by --include."),
     Mistake("test", says: "Error: Missing expected argument '<archive> ...'"),
     Mistake("test", "--max-total", says: "Error: Missing value for '--max-total <size>'"),
     Mistake("run", says: "Error: Missing expected argument '<archive>'"),

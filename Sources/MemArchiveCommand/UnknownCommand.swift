@@ -1,0 +1,24 @@
+import ArgumentParser
+import Glibc
+import MemArchive
+
+/// What a first argument that names no command may have been meant for.
+enum UnknownCommand {
+  private static let unpacking = ["extract", "unpack", "unzip", "untar", "e", "x", "xf", "-x", "-xf"]
+
+  /// - Throws: `ValidationError` that says what to write instead.
+  static func check(_ arguments: [String], among commands: [any ParsableCommand.Type]) throws {
+    guard let word = arguments.first else { return }
+    let names = commands.compactMap { $0.configuration.commandName } + ["help"]
+    if unpacking.contains(word) {
+      throw ValidationError(
+        "There is no command '\(word)': memarchive itself writes nothing to a disk. To copy an archive's files there: "
+          + "memarchive run --tree --chdir \(arguments.dropFirst().first ?? "ARCHIVE") -- cp -r . DIRECTORY")
+    }
+    guard !word.hasPrefix("-"), !names.contains(word) else { return }
+    let isFile = unsafe access(ArchiveEntry.rawName(of: word).map { CChar(bitPattern: $0) } + [0], F_OK) == 0
+    let meant = isFile ? "memarchive list \(word)" : NearestNames.nearest(to: word, in: names).first
+    let hint = meant.map { " Did you mean '\($0)'?" } ?? ""
+    throw ValidationError("There is no command '\(word)'.\(hint)")
+  }
+}
