@@ -55,8 +55,13 @@ extension SystemCalls {
     _ = try valueOrErrno { unsafe fchmodat(directory.rawValue, name, mode, 0) }
   }
 
-  /// The names in a directory, but "." and "..": fdopendir(3), readdir(3)
+  /// The names in a directory, but "." and "..".
   static func names(in directory: FileDescriptor) throws(Errno) -> [RawPath] {
+    try entries(of: directory).map(\.name)
+  }
+
+  /// The names in a directory, but "." and "..", with their kinds (DT_DIR, DT_LNK): fdopendir(3), readdir(3)
+  static func entries(of directory: FileDescriptor) throws(Errno) -> [(name: RawPath, type: Int)] {
     let copy = try duplicate(directory, closeOnExec: true)
     guard let stream = unsafe fdopendir(copy.rawValue) else {
       let error = lastError
@@ -64,15 +69,38 @@ extension SystemCalls {
       throw error
     }
     defer { unsafe _ = closedir(stream) }
-    var names: [RawPath] = []
+    var entries: [(name: RawPath, type: Int)] = []
     while let entry = unsafe readdir(stream) {
       guard let name = unsafe entry.pointer(to: \.d_name) else { continue }
       let start = unsafe UnsafeRawPointer(name).assumingMemoryBound(to: CChar.self)
-      names.append(unsafe RawPath(UnsafeBufferPointer(start: start, count: strlen(start) + 1)))
+      let bytes = unsafe RawPath(UnsafeBufferPointer(start: start, count: strlen(start) + 1))
+      entries.append((bytes, unsafe Int(entry.pointee.d_type)))
     }
-    return names.filter {
-      $0 != EntryPath.cString(Array(".".utf8)) && $0 != EntryPath.cString(Array("..".utf8))
+    return entries.filter {
+      $0.name != EntryPath.cString(Array(".".utf8)) && $0.name != EntryPath.cString(Array("..".utf8))
     }
+  }
+
+  /// readlinkat(2)
+  static func readLink(_ path: EntryPath, beneath top: FileDescriptor) throws(Errno) -> [UInt8] {
+    let parent = try openDirectory(path.parent, beneath: top)
+    var target = RawPath(repeating: 0, count: Int(PATH_MAX))
+    let count = try valueOrErrno {
+      unsafe Int32(readlinkat(parent.descriptor.rawValue, path.last, &target, target.count))
+    }
+    return target.prefix(Int(count)).map { UInt8(bitPattern: $0) }
+  }
+
+  /// unlinkat(2), in a directory that has its own mode already, which may deny writing, and keeps it and its times.
+  static func removeLink(_ path: EntryPath, beneath top: FileDescriptor) throws(Errno) {
+    let parent = try open(beneath: top, path.parent.cString, O_RDONLY | O_DIRECTORY)
+    let directory = parent.descriptor
+    let status = try Stat(directory)
+    _ = try valueOrErrno { fchmod(directory.rawValue, 0o700) }
+    try remove(path.last, in: directory)
+    _ = try valueOrErrno { fchmod(directory.rawValue, mode_t(status.permissions.rawValue)) }
+    let times = [status.st_atim, status.st_mtim]
+    _ = try valueOrErrno { unsafe futimens(directory.rawValue, times) }
   }
 
   /// umask(2): the one before.

@@ -6,9 +6,10 @@ struct TreeBuilder {
   let space: TreeFileSystem
   let scope: NestedSelection
   private(set) var entries: [ArchiveEntry] = []
-  private(set) var skipped: [ArchiveWarning] = []
+  var skipped: [ArchiveWarning] = []
   private(set) var warnings: WarningList
   var errors: [ArchiveError] = []
+  private var hasLinks = false
 
   init(_ space: TreeFileSystem, _ selection: Selection, nested: NestedArchives) {
     self.space = space
@@ -44,6 +45,10 @@ struct TreeBuilder {
     warnings.add(writer.warnings.all.map { level.full($0) })
     errors += level.isOutermost ? writer.errors : writer.errors.map { level.full($0) }
     if scope.goesInside { try expand(writer, level) }
+    hasLinks = hasLinks || !writer.links.isEmpty
+    if level.isOutermost, hasLinks {
+      try takeAwayLinksThatLeadOut(below: writer.area.top.descriptor, level)
+    }
     try writer.close()
   }
 

@@ -197,7 +197,7 @@ extension TreeWriter {
         try SystemCalls.remove(path.last, in: parent.descriptor)
       }
       index.node(of: path.bytes.span).map { index[$0] = nil }
-      skip(entry.name, "it leads out of the tree, to \"\(entry.link ?? "")\"")
+      skip(entry.name, TreeBuilder.leadsOut(to: entry.link ?? ""))
     }
   }
 

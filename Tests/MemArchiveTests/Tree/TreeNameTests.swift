@@ -73,6 +73,44 @@ struct TreeNameTests {
     #expect(tree.warnings.isEmpty)
   }
 
+  /// Archives whose link "l" leads out, though it was judged when it did not, or not at all.
+  private static let outlived: [(String, Bytes)] = {
+    func link(_ name: String, _ target: String) -> Bytes { Tar.entry(name, type: "2", link: target) }
+    func hardlink(_ name: String, _ target: String) -> Bytes { Tar.entry(name, type: "1", link: target) }
+    let inner = Tar.entry("in.tar", Tar.archive(Tar.entry("d/x", [1])))
+    return [
+      ("a hard link to nothing replaced it", link("l", "/etc") + hardlink("l", "nothing")),
+      ("one that is written differently did", link("l", "..") + hardlink("./l", "nothing")),
+      ("one to a directory did", Tar.entry("d/", type: "5") + link("l", "../x") + hardlink("l", "d")),
+      ("a waiting one did", hardlink("e", "nothing") + link("l", "/") + hardlink("l", "e")),
+      ("an archive became a directory", inner + link("l", "in.tar/../..")),
+      ("an archive later became one", link("l", "in.tar/d/../../..") + inner),
+      ("it leads through another link", inner + link("m", "in.tar") + link("l", "m/../../x")),
+      (
+        "it is below a directory",
+        Tar.entry("r/", type: "5") + inner + link("r/l", "../in.tar/../..")
+      ),
+      ("a hard link to such a link", inner + link("l", "in.tar/../..") + hardlink("k", "l")),
+    ]
+  }()
+
+  @Test(arguments: outlived, Isolation.allCases)
+  func `A link that leads out only once everything is there is left out`(
+    _ row: (String, Bytes), _ isolation: Isolation
+  ) throws {
+    let reader = ArchiveReader(bytes: row.1 + good + Tar.end)
+    var options = isolation.applied(to: ExtractionOptions())
+    let tree = try reader.tree(nested: .expand, options: options)
+    #expect(tree.skipped.contains { $0.entry?.last == "l" && $0.text.contains("leads out of the tree") })
+    #expect(throws: ArchiveError.self) { try tree.path(of: "l") }
+    #expect(throws: ArchiveError.self) { try tree.path(of: "k") }
+    #expect(throws: ArchiveError.self) { try tree.path(of: "r/l") }
+    #expect(try content(tree, "good") == "good")
+    options.insecureNames = .reject
+    let error = #expect(throws: ArchiveError.self) { try reader.tree(nested: .expand, options: options) }
+    #expect(error?.code == .insecureName)
+  }
+
   /// openat2(2) returns EAGAIN if anything is renamed anywhere while it resolves "..", and that is quicker than a way of many
   /// thousand components.
   @Test(.timeLimit(.minutes(5))) func `Links are followed while others rename`() throws {
