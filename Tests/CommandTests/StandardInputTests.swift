@@ -18,9 +18,14 @@ struct StandardInputTests {
   }
 
   /// Its name is the file's, which a pipe does not have.
-  @Test func `A lone compressed file has the same content from a pipe`() throws {
-    let piped = try Program.run("digest", "-", input: .pipe(try ByteString.fixture("hello.txt.zst")))
-    #expect(piped == .done(Content.hello.line("data")))
+  @Test func `A lone compressed file has the same content from a pipe and a redirected file`() throws {
+    let name = "hello.txt.zst"
+    let inputs: [Command.Input] = [
+      .pipe(try ByteString.fixture(name)), .file(Fixture.directory + "/" + name),
+    ]
+    for input in inputs {
+      #expect(try Program.run(["digest", "-"], input: input) == .done(Content.hello.line("data")))
+    }
     #expect(try Program.run("digest", "hello.txt.zst") == .done(Content.hello.line("hello.txt")))
   }
 

@@ -31,12 +31,11 @@ extension OrdinaryArchive {
   fileprivate func runs(_ reading: Reading) -> Int {
     // Smaller content is decoded by the requesting thread.
     guard threads, packed > 1 << 20 else { return 1 }
-    // xz's blocks have threads of their own, and more of them where there is more content; otherwise large archives start
-    // what smaller ones start.
-    let (isXZ, isLarge) = (archive.hasSuffix("xz"), size > 10 << 20)
+    // xz's blocks have threads of their own; large archives take their time, and start what smaller ones start.
+    let isXZ = archive.hasSuffix("xz")
     switch (reading.sandbox, reading.source) {
-    case (.required, .file): return !isLarge ? 20 : isXZ ? 5 : 1
-    case (.required, .pipe), (.off, .file): return !isLarge && isXZ ? 20 : 1
+    case (.required, .file): return size <= 10 << 20 || isXZ ? 20 : 1
+    case (.required, .pipe), (.off, .file): return size <= 10 << 20 && isXZ ? 20 : 1
     default: return 1
     }
   }
