@@ -139,13 +139,17 @@ int clinux_attach_mount(int mount, const char *path) {
 
 int clinux_detach_mount(const char *path) { return umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW); }
 
+static void close_keeping_errno(int file) {
+  int error = errno;
+  close(file);
+  errno = error;
+}
+
 static int write_file(const char *path, const char *text) {
   int file = open(path, O_WRONLY | O_CLOEXEC);
   if (file < 0) return -1;
   ssize_t written = write(file, text, strlen(text));
-  int error = errno;
-  close(file);
-  errno = error;
+  close_keeping_errno(file);
   return written < 0 ? -1 : 0;
 }
 
@@ -315,9 +319,7 @@ static int take_step(struct walk *walk, int top) {
     walk->at = next;
     next = before;
   }
-  int error = errno;
-  close(next);
-  errno = error;
+  close_keeping_errno(next);
   return result;
 }
 
@@ -334,9 +336,7 @@ int clinux_walk_beneath(int directory, const char *path) {
   walk->at = openat(directory, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
   while (walk->at >= 0 && *(walk->rest += strspn(walk->rest, "/"))) {
     if (take_step(walk, directory) == 0) continue;
-    int error = errno;
-    close(walk->at);
-    errno = error;
+    close_keeping_errno(walk->at);
     walk->at = -1;
   }
   int at = walk->at, error = errno;
@@ -346,11 +346,9 @@ int clinux_walk_beneath(int directory, const char *path) {
 }
 
 int clinux_follow_beneath(int directory, const char *path) {
-  for (int tries = 0; tries < 10; ++tries) {
-    int file = open_beneath(directory, path, O_PATH, 0, BENEATH_NO_MAGICLINKS);
-    if (file >= 0 || (errno != EAGAIN && errno != ELOOP)) return file;
-    if (errno == ELOOP) break;
+  int file, tries = 0;
+  while ((file = open_beneath(directory, path, O_PATH, 0, BENEATH_NO_MAGICLINKS)) < 0 && errno == EAGAIN && ++tries < 10)
     sched_yield();
-  }
+  if (file >= 0 || (errno != EAGAIN && errno != ELOOP)) return file;
   return clinux_walk_beneath(directory, path);
 }

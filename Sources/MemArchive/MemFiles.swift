@@ -98,9 +98,7 @@ public struct MemFiles: Sendable {
 
   /// A plain dictionary. Two names that are canonically equivalent (NFC and NFD) become one key in it, with the later
   /// file; ``warnings`` says which.
-  public var dictionary: [String: MemFile] {
-    Dictionary(files.map { ($0.name, $0.file) }, uniquingKeysWith: { _, later in later })
-  }
+  public var dictionary: [String: MemFile] { mapValues { $0 } }
 
   /// The error that kept this entry from being extracted.
   public func error(for name: String) -> ArchiveError? {

@@ -12,8 +12,10 @@ extension TreeBuilder {
     below top: FileDescriptor, _ level: ArchiveLevel
   ) throws(ArchiveError) {
     let options = level.context.options
-    for link in try links(below: top, level.context) where try leadsOut(link, of: top, level.context) {
+    for link in try links(below: top, level.context) {
+      try level.context.cancellation.check()
       let name = EntryName.key(link.raw)
+      guard try link.linkEnd(beneath: top, entry: name) == .outside else { continue }
       let target = try looking(name, "readlinkat") { () throws(Errno) in
         try SystemCalls.readLink(link, beneath: top)
       }
@@ -47,28 +49,35 @@ extension TreeBuilder {
     return links
   }
 
-  private func leadsOut(
-    _ link: EntryPath, of top: FileDescriptor, _ context: ExtractionContext
-  ) throws(ArchiveError) -> Bool {
-    try context.cancellation.check()
-    do throws(Errno) { _ = try SystemCalls.follow(link.cString, beneath: top) } catch {
-      switch error {
-      case .improperLink: return true
-      case .noSuchFileOrDirectory, .notDirectory, .tooManySymbolicLinkLevels: return false
-      // Whether the link's own path is too long, so that nobody can tell, or its target, so that it leads nowhere.
-      case .fileNameTooLong: return !link.fits
-      default:
-        throw .system("openat2", error, doing: "following a link in a tree", entry: EntryName.key(link.raw))
-      }
-    }
-    return false
-  }
-
   private func looking<Result: ~Copyable>(
     _ name: String, _ call: String, _ body: () throws(Errno) -> Result
   ) throws(ArchiveError) -> Result {
     do throws(Errno) { return try body() } catch {
       throw .system(call, error, doing: "looking for links in a tree", entry: name)
+    }
+  }
+}
+
+/// Where a symbolic link in a tree leads, through whatever other links.
+enum LinkEnd {
+  case inside, outside, nowhere, circle
+}
+
+extension EntryPath {
+  /// Where the link at this path leads; the kernel decides (openat2(2), RESOLVE_BENEATH).
+  func linkEnd(beneath top: FileDescriptor, entry: String) throws(ArchiveError) -> LinkEnd {
+    do throws(Errno) {
+      _ = try SystemCalls.follow(cString, beneath: top)
+      return .inside
+    } catch {
+      switch error {
+      case .improperLink: return .outside
+      case .noSuchFileOrDirectory, .notDirectory: return .nowhere
+      // A target that is too long leads nowhere; a link that is too far down may lead anywhere.
+      case .fileNameTooLong: return fits ? .nowhere : .outside
+      case .tooManySymbolicLinkLevels: return .circle
+      default: throw .system("openat2", error, doing: "following a link in a tree", entry: entry)
+      }
     }
   }
 }

@@ -168,24 +168,17 @@ extension TreeWriter {
 
   // MARK: Symbolic links
 
-  /// The kernel decides, with all links in place: other links in its path can change where a link leads
-  /// (openat2(2), RESOLVE_BENEATH).
+  /// To be called with all links in place: other links in its path can change where a link leads.
   private func takeAwayLinksThatLeadOut() throws(ArchiveError) {
     var leadingOut: [Int] = []
     for position in links where entry(at: path(of: position)) == position {
       try cancellation.check()
-      do throws(Errno) {
-        _ = try SystemCalls.follow(path(of: position).cString, beneath: area.top.descriptor)
-      } catch {
-        switch error {
-        case .improperLink: leadingOut.append(position)
-        case .noSuchFileOrDirectory, .notDirectory, .fileNameTooLong:
-          if options.strictLinks { try unavailable(position, "it leads nowhere") }
-        case .tooManySymbolicLinkLevels:
-          if options.strictLinks { try unavailable(position, SymlinkWalker.circle) }
-        default:
-          throw .system("openat2", error, doing: "following a link in a tree", entry: entries[position].name)
-        }
+      let name = entries[position].name
+      switch try path(of: position).linkEnd(beneath: area.top.descriptor, entry: name) {
+      case .inside: break
+      case .outside: leadingOut.append(position)
+      case .nowhere: if options.strictLinks { try unavailable(position, "it leads nowhere") }
+      case .circle: if options.strictLinks { try unavailable(position, SymlinkWalker.circle) }
       }
     }
     for position in leadingOut {
