@@ -2,7 +2,7 @@ extension ArchiveError {
   /// libarchive has few error numbers and they are not errno's, so its words decide what happened.
   ///
   /// - Parameters:
-  ///   - wasRefusedMemory: Whether errno(3) is ENOMEM.
+  ///   - wasRefusedMemory: Whether memory was refused to a decoder, whatever libarchive says.
   ///   - sourceEnded: Whether libarchive has asked for more bytes than there are.
   static func libArchive(_ text: String, call: String, wasRefusedMemory: Bool, sourceEnded: Bool) -> Self {
     let words = text.lowercased()
@@ -16,9 +16,7 @@ extension ArchiveError {
     {
       return .unsupportedMethod(text, call: call)
     }
-    // Of memory that was refused to a decoder, libarchive does not always say so.
-    let isRefused = wasRefusedMemory && call == "archive_read_data_block"
-    if isRefused || says("can't allocate", "cannot allocate", "out of memory", "no memory") {
+    if wasRefusedMemory || says("allocate", "out of memory", "no memory") {
       return Self(
         .outOfMemory, "it takes more memory to decode than there is: \(text)", call: call,
         advice:

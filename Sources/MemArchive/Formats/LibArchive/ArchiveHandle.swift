@@ -350,7 +350,17 @@ internal import SystemPackage
   }
 
   private func error(_ call: String) -> ArchiveError {
-    .libArchive(text, call: call, wasRefusedMemory: errno == ENOMEM, sourceEnded: sourceEnded)
+    .libArchive(
+      text, call: call, wasRefusedMemory: wasRefusedMemory(during: call), sourceEnded: sourceEnded)
+  }
+
+  /// Whether errno(3) tells that memory was refused to a decoder. It does only for RAR, whose filters take what the archive
+  /// asks for and do not say what failed: once the heap has run into another mapping, malloc(3) leaves ENOMEM behind when it
+  /// succeeds too, so that elsewhere damage would be taken for a lack of memory.
+  private func wasRefusedMemory(during call: String) -> Bool {
+    guard errno == ENOMEM, call == "archive_read_data_block" else { return false }
+    let format = unsafe archive_format(archive) & ARCHIVE_FORMAT_BASE_MASK
+    return format == ARCHIVE_FORMAT_RAR || format == ARCHIVE_FORMAT_RAR_V5
   }
 
   /// Names are converted with the thread's locale. 7z (UTF-16) and flagged zip names need one with UTF-8; pax names are
