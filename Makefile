@@ -14,7 +14,8 @@
 # test-consumers   real programs with each kind of path: as this user, as nobody, and with every file system read-only
 # consumers   the same with more and larger programs, and the example for swift-subprocess
 # nightly   what takes longer than each change is worth: sanitizers, soak, both kernels, Debian 13, consumers
-# lint   the formatter's rules                 install PREFIX=/usr/local [DESTDIR=]               clean
+# lint   the formatter's rules, and whether the documentation's examples are those that tests compile
+# install PREFIX=/usr/local [DESTDIR=]               clean
 #
 # Each target installs the Debian packages that it misses (by sudo when not root). MEMARCHIVE_SEED=, which each run prints,
 # makes the random numbers of tests the same again.
@@ -165,9 +166,11 @@ docs:
 	@echo 'To read it: python3 -m http.server -d docs, then http://localhost:8000/documentation/memarchive/'
 
 lint:
+	$(need) python3
 	$(SWIFT) format lint --strict --recursive --parallel Package.swift Sources Tests Examples/Package.swift \
 	  Examples/Sources Examples/Subprocess/Package.swift Examples/Subprocess/Sources Benchmarks/Package.swift \
 	  Benchmarks/Sources Benchmarks/Benchmarks
+	Scripts/snippets --check
 
 install:
 	$(need) $(BUILD_PACKAGES)

@@ -185,13 +185,13 @@ extension ArchiveError {
   static func limit(_ name: String, _ value: Int64, entry: String?, _ what: String) -> Self {
     Self(
       .limitExceeded, entry: entry, "\(what) exceeds the limit \(name) = \(value)",
-      advice: "Raise Limits.\(name) if the archive is trusted.")
+      advice: "Raise ExtractionLimits.\(name) if the archive is trusted.")
   }
 
   package static func tooManyLayers(_ depth: Int) -> Self {
     Self(
       .tooManyLayers, "more than \(depth) archives or compressions are wrapped around each other",
-      advice: "Raise Limits.depth if the archive is trusted, or unpack the outer layers first.")
+      advice: "Raise ExtractionLimits.depth if the archive is trusted, or unpack the outer layers first.")
   }
 
   static func duplicate(_ name: String) -> Self {

@@ -44,9 +44,9 @@ public struct ArchiveError: Error, Hashable, Sendable {
     public static var passphraseRequired: Self { Self(.passphraseRequired) }
     /// None of the given passphrases opens the entry.
     public static var wrongPassphrase: Self { Self(.wrongPassphrase) }
-    /// The archive needs more than ``Limits`` allows.
+    /// The archive needs more than ``ExtractionLimits`` allows.
     public static var limitExceeded: Self { Self(.limitExceeded) }
-    /// Archives or compression are nested more deeply than ``Limits/depth`` allows.
+    /// Archives or compression are nested more deeply than ``ExtractionLimits/depth`` allows.
     public static var tooManyLayers: Self { Self(.tooManyLayers) }
     /// The archive has no entry with the requested name.
     public static var noSuchEntry: Self { Self(.noSuchEntry) }

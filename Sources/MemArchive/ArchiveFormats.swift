@@ -1,5 +1,5 @@
 /// The container formats that may be read. No archive can reach the reader of a format that is left out, however it begins.
-public struct ArchiveFormats: OptionSet, Hashable, Sendable {
+public struct ArchiveFormats: OptionSet, Hashable, CaseIterable, Sendable {
   /// One bit per format.
   public let rawValue: Int
   /// Formats from their bits.
@@ -39,6 +39,9 @@ public struct ArchiveFormats: OptionSet, Hashable, Sendable {
   public static var all: Self {
     [.standard, .rar, .rar5, .cab, .lha, .iso9660, .xar, .warc]
   }
+
+  /// Each format by itself, in the order of ``description``.
+  public static var allCases: [Self] { named.map(\.format) }
 
   /// The name of each format: the only such table.
   private static let named: [(name: String, format: Self)] = [

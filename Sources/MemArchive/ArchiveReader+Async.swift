@@ -7,20 +7,11 @@ extension ArchiveReader {
   /// - Throws: ``ArchiveError``; with ``ArchiveError/Code/cancelled`` when the task is cancelled, which takes effect at
   ///   the next block and leaves nothing behind.
   public func extract(
-    _ selection: Selection = .all, options: ExtractionOptions = ExtractionOptions()
-  ) async throws(ArchiveError) -> MemFiles {
-    let context = ExtractionContext(options)
-    return try await context.onOwnThread { () throws(ArchiveError) in try extract(selection, in: context) }
-  }
-
-  /// Extracts the selected entries, including those of archives inside the archive, on a thread of its own; otherwise like
-  /// the synchronous form.
-  public func extract(
-    _ selection: Selection = .all, nested: NestedArchives, options: ExtractionOptions = ExtractionOptions()
+    _ selection: EntrySelection = .all, options: ExtractionOptions = ExtractionOptions()
   ) async throws(ArchiveError) -> MemFiles {
     let context = ExtractionContext(options)
     return try await context.onOwnThread { () throws(ArchiveError) in
-      try extract(selection, nested: nested, in: context)
+      try extract(selection, nested: options.nestedArchives, in: context)
     }
   }
 
@@ -39,7 +30,7 @@ extension ArchiveReader {
   /// caller keeps. Cancelling the task ends the sequence with ``ArchiveError/Code/cancelled``. As with ``stream(options:)``,
   /// the checksums around the archive have been verified only once the sequence has ended without an error.
   public func files(
-    _ selection: Selection = .all, options: ExtractionOptions = ExtractionOptions()
+    _ selection: EntrySelection = .all, options: ExtractionOptions = ExtractionOptions()
   ) -> ExtractedFiles {
     ExtractedFiles(reader: self, selection: selection, options: options)
   }
@@ -48,7 +39,7 @@ extension ArchiveReader {
 /// The files of an archive, each as soon as it is finished; see ``ArchiveReader/files(_:options:)``.
 public struct ExtractedFiles: AsyncSequence, Sendable {
   let reader: ArchiveReader
-  let selection: Selection
+  let selection: EntrySelection
   let options: ExtractionOptions
 
   /// An iterator that reads from the first entry.
@@ -79,7 +70,7 @@ public struct ExtractedFiles: AsyncSequence, Sendable {
 private final class FileStream: @unchecked Sendable {
   let context: ExtractionContext
   private let sequence: ExtractedFiles
-  private var stream: ArchiveStream?
+  private var stream: NestedStream?
   private var isFinished = false
 
   init(_ sequence: ExtractedFiles) {
@@ -91,9 +82,9 @@ private final class FileStream: @unchecked Sendable {
   func next() throws(ArchiveError) -> MemFile? {
     guard !isFinished else { return nil }
     do throws(ArchiveError) {
-      if stream == nil { stream = try sequence.reader.stream(in: context) }
-      while let entry = try stream?.next() {
-        if entry.hasContent, sequence.selection.includes(entry) { return try stream?.extract() }
+      if stream == nil { stream = try NestedStream(sequence.reader, sequence.selection, in: context) }
+      while let stream, let entry = try stream.next() {
+        if entry.hasContent, sequence.selection.includes(entry) { return try stream.extract(entry) }
       }
     } catch {
       end()

@@ -1,28 +1,7 @@
-/// What to do with archives inside the archive.
-public enum NestedArchives: Hashable, Sendable {
-  /// Treat them like any other file.
-  case keep
-  /// Extract their entries too, under `name of the inner archive/name in it`; the inner archive stays as well.
-  case expand
-}
-
 extension ArchiveReader {
-  /// Extracts the selected entries and, with ``NestedArchives/expand``, those of archives inside the archive, all in one
-  /// namespace: `data.tar.xz/usr/share/x`, without the "./" that tar writers put in front.
-  ///
-  /// The selection is applied to these long names. A compressed file that holds no archive stays as it is, and so does
-  /// content that merely begins like an archive; links are resolved only within their own archive. The limits apply to
-  /// everything together, and ``Limits/depth`` bounds how deeply archives may be nested.
-  ///
-  /// - Throws: As ``extract(_:options:)-6v0su``; ``ArchiveError/Code/tooManyLayers`` with the name of the innermost archive.
-  public func extract(
-    _ selection: Selection = .all, nested: NestedArchives, options: ExtractionOptions = ExtractionOptions()
-  ) throws(ArchiveError) -> MemFiles {
-    try extract(selection, nested: nested, in: ExtractionContext(options))
-  }
-
   package func extract(
-    _ selection: Selection = .all, nested: NestedArchives, in context: ExtractionContext
+    _ selection: EntrySelection = .all, nested: ExtractionOptions.NestedArchives,
+    in context: ExtractionContext
   ) throws(ArchiveError) -> MemFiles {
     guard nested == .expand else { return try extract(selection, in: context) }
     let expansion = Expansion(selection, in: context)
@@ -63,7 +42,7 @@ private struct Expansion {
   /// Charged for entries and errors of all archives together.
   let account: EntryAccount
 
-  init(_ selection: Selection, in context: ExtractionContext) {
+  init(_ selection: EntrySelection, in context: ExtractionContext) {
     scope = NestedSelection(selection, nested: .expand)
     options = context.options
     account = EntryAccount(context.ledger)
@@ -100,7 +79,7 @@ private struct Expansion {
       // An archive is entered under its own name, not under a link's.
       guard scope.mayHold(entry), try file.mayBeArchive else { continue }
       do throws(ArchiveError) {
-        try expand(level.inner(ArchiveReader(file), of: entry), into: &files)
+        try expand(level.inner(ArchiveReader(contentsOf: file), of: entry), into: &files)
       } catch {
         if let error = try level.outlives(error, of: entry) { try note(error, in: &files) }
       }
@@ -141,6 +120,6 @@ extension ArchiveWarning {
   /// The warning with `archive` in front of its entry's name.
   package func inside(_ archive: String?) -> ArchiveWarning {
     guard let archive, others == 0 else { return self }
-    return ArchiveWarning(entry: entry.map { EntryName.joined(archive, $0) } ?? archive, text: text)
+    return ArchiveWarning(code, entry: entry.map { EntryName.joined(archive, $0) } ?? archive, text)
   }
 }

@@ -3,15 +3,13 @@ extension ArchiveReader {
   /// modes, times, symbolic links and hard links.
   ///
   /// Memory use is the content in whole pages, about 1 KiB for each name, and the entry's metadata; it counts as
-  /// held (``Limits/heldBytes``). Set-user-ID, set-group-ID and sticky bits are cleared; the user owns everything and can
+  /// held (``ExtractionLimits/heldBytes``). Set-user-ID, set-group-ID and sticky bits are cleared; the user owns everything and can
   /// read it. ``ExtractionOptions/executable`` has no effect, because the modes say what may be executed, and neither do
   /// storage and fill. All or nothing: when it throws, nothing is left. In either case no process is left running: if this
   /// process may not mount, a helper process creates the file system and has ended before the first entry is read.
   ///
   /// - Parameters:
   ///   - selection: Which entries; all by default. The targets of selected links are included.
-  ///   - nested: With ``NestedArchives/expand``, each inner archive is replaced by a directory with its entries. The
-  ///     selection is then applied to long names, as in ``extract(_:nested:options:)-1worq``.
   ///   - options: ``ExtractionOptions/insecureNames`` decides about names that lead out of the tree, and about symbolic
   ///     links that do: with `keep` they are left out and listed in ``MemTree/skipped``, with `reject` they throw.
   ///     ``ExtractionOptions/duplicates`` decides which of several entries with one name is created.
@@ -21,14 +19,15 @@ extension ArchiveReader {
   ///
   /// Calls clone(2), fsopen(2), fsmount(2), openat2(2), mount_setattr(2).
   public func tree(
-    _ selection: Selection = .all, nested: NestedArchives = .keep,
+    _ selection: EntrySelection = .all,
     options: ExtractionOptions = ExtractionOptions()
   ) throws(ArchiveError) -> MemTree {
-    try tree(selection, nested: nested, in: ExtractionContext(options))
+    try tree(selection, nested: options.nestedArchives, in: ExtractionContext(options))
   }
 
   package func tree(
-    _ selection: Selection = .all, nested: NestedArchives = .keep, in context: ExtractionContext
+    _ selection: EntrySelection = .all, nested: ExtractionOptions.NestedArchives = .keep,
+    in context: ExtractionContext
   ) throws(ArchiveError) -> MemTree {
     let space = try TreeFileSystem(context.ledger, method: context.hooks.mountMethod)
     var builder = TreeBuilder(space, selection, nested: nested)
@@ -40,12 +39,12 @@ extension ArchiveReader {
   /// Extracts the selected entries into an in-memory file system on a thread of its own; otherwise like the synchronous
   /// form.
   public func tree(
-    _ selection: Selection = .all, nested: NestedArchives = .keep,
+    _ selection: EntrySelection = .all,
     options: ExtractionOptions = ExtractionOptions()
   ) async throws(ArchiveError) -> MemTree {
     let context = ExtractionContext(options)
     return try await context.onOwnThread { () throws(ArchiveError) in
-      try tree(selection, nested: nested, in: context)
+      try tree(selection, nested: options.nestedArchives, in: context)
     }
   }
 }

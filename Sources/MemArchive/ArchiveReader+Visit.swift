@@ -4,7 +4,7 @@ extension ArchiveReader {
   /// - Returns: The protection in effect, if a worker read the archive.
   @discardableResult package func visit(
     _ visitor: inout some EntryVisitor, in context: ExtractionContext
-  ) throws(ArchiveError) -> Protection? {
+  ) throws(ArchiveError) -> SandboxProtection? {
     let entries = try entries(in: context, visitor.prefetch, to: visitor.destinations)
     var failure = VisitFailure(context.options)
     func deliver(_ entry: ArchiveEntry, _ position: Int, _ outcome: Result<MemFile?, ArchiveError>) {

@@ -1,4 +1,7 @@
-public import SystemPackage
+// What signatures here mention needs no import, and no dependency, of the client's own.
+@_exported public import struct SystemPackage.Errno
+@_exported public import struct SystemPackage.FileDescriptor
+@_exported public import struct SystemPackage.FilePath
 
 /// An archive that can be read: only the location of its bytes. Each call that reads the archive opens it.
 ///
@@ -8,7 +11,7 @@ public import SystemPackage
 ///
 /// ```swift
 /// let files = try ArchiveReader(path: "song.zip").extract()
-/// try files["gm.sf2"]!.withPath { path in fluid_synth_sfload(synth, path, 1) }
+/// let font = try files["gm.sf2"]!.withPath { path in fluid_synth_sfload(synth, path, 1) }
 /// ```
 public struct ArchiveReader: Sendable {
   enum Origin: Sendable {
@@ -52,6 +55,9 @@ public struct ArchiveReader: Sendable {
     pipe = nil
   }
 
+  /// An archive in several files, in this order.
+  public init(paths: [String]) { self.init(paths: paths.map { FilePath($0) }) }
+
   /// An archive given as a descriptor, which stays the caller's and must stay open while the archive is read.
   ///
   /// A regular file or block device is read by position from its beginning (pread(2)); the descriptor's offset is
@@ -68,12 +74,13 @@ public struct ArchiveReader: Sendable {
   }
 
   /// An archive that was itself extracted, such as the data.tar.xz of a Debian package.
-  public init(_ file: MemFile) {
+  public init(contentsOf file: MemFile) {
     origin = .file(file)
     pipe = nil
   }
 
-  /// The entries, in the archive's order, without extracting any.
+  /// The entries, in the archive's order, without extracting any; with ``ExtractionOptions/nestedArchives``, those of inner
+  /// archives after them.
   ///
   /// - Throws: ``ArchiveError``; all entries are read before it returns, so damage after the first entry throws too.
   ///   To keep what is intact, use ``stream(options:)``.
@@ -83,13 +90,19 @@ public struct ArchiveReader: Sendable {
   }
 
   func entries(in context: ExtractionContext) throws(ArchiveError) -> [ArchiveEntry] {
-    let source = try entries(in: context, .headers)
     let account = EntryAccount(context.ledger)
     defer { withExtendedLifetime(account) {} }
     var entries: [ArchiveEntry] = []
-    while let entry = try source.next() {
-      try account.add(entry)
-      entries.append(entry)
+    func readAll(_ next: () throws(ArchiveError) -> ArchiveEntry?) throws(ArchiveError) {
+      while let entry = try next() {
+        try account.add(entry)
+        entries.append(entry)
+      }
+    }
+    if context.options.nestedArchives == .expand {
+      try readAll(NestedStream(self, .all, in: context).next)
+    } else {
+      try readAll(self.entries(in: context, .headers).next)
     }
     return entries
   }
@@ -107,13 +120,13 @@ public struct ArchiveReader: Sendable {
   ///   ``ArchiveError/Code/noSuchEntry`` when the archive lacks a selected name, and
   ///   ``ArchiveError/Code/duplicateEntry``.
   public func extract(
-    _ selection: Selection = .all, options: ExtractionOptions = ExtractionOptions()
+    _ selection: EntrySelection = .all, options: ExtractionOptions = ExtractionOptions()
   ) throws(ArchiveError) -> MemFiles {
-    try extract(selection, in: ExtractionContext(options))
+    try extract(selection, nested: options.nestedArchives, in: ExtractionContext(options))
   }
 
   package func extract(
-    _ selection: Selection = .all, in context: ExtractionContext
+    _ selection: EntrySelection = .all, in context: ExtractionContext
   ) throws(ArchiveError) -> MemFiles {
     var collector = FileCollector(selection, in: context)
     collector.setProtection(try visitFollowingLinks(&collector, in: context))

@@ -20,7 +20,7 @@ public struct ArchiveStream: ~Copyable {
   public var warnings: [ArchiveWarning] { entries.warnings.all }
 
   /// The protection in effect while a worker reads the archive; `nil` if it is read in this process.
-  public var protection: Protection? { entries.protection }
+  public var protection: SandboxProtection? { entries.protection }
 
   /// The comment on the archive as a whole, for a zip whose headers agree with each other (APPNOTE 4.3.16).
   public var comment: String? { entries.comment }
@@ -52,11 +52,29 @@ public struct ArchiveStream: ~Copyable {
   /// A block is valid only while `body` runs, and the entry's checksum is verified only once this has returned.
   ///
   /// - Returns: The exact size in bytes; a hole may follow the last block.
-  /// - Throws: What `body` throws; otherwise as ``extract()``.
-  public mutating func forEachBlock(
+  /// - Throws: What `body` throws, and then nothing more of the entry is read; otherwise ``ArchiveError`` as ``extract()``.
+  @discardableResult public mutating func forEachBlock(
     _ body: (RawSpan, Int64) throws(ArchiveError) -> Void
   ) throws(ArchiveError) -> Int64 {
     try entries.forEachBlock(of: try takeCurrent(), body)
+  }
+
+  // For a body that throws anything else.
+  @_documentation(visibility: internal)
+  @discardableResult public mutating func forEachBlock(
+    _ body: (RawSpan, Int64) throws -> Void
+  ) throws -> Int64 {
+    var failure: (any Error)?
+    do throws(ArchiveError) {
+      return try forEachBlock { block, offset throws(ArchiveError) in
+        do { try body(block, offset) } catch {
+          failure = error
+          throw .cancelled()
+        }
+      }
+    } catch {
+      throw failure ?? error
+    }
   }
 
   private mutating func takeCurrent() throws(ArchiveError) -> ArchiveEntry {

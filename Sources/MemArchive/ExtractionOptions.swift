@@ -1,5 +1,4 @@
 internal import SealedMemory
-public import SystemPackage
 
 /// How entries become files in memory.
 public struct ExtractionOptions: Sendable {
@@ -38,7 +37,7 @@ public struct ExtractionOptions: Sendable {
   }
 
   /// What to do when something is wrong with an entry.
-  public enum ErrorPolicy: Hashable, Sendable {
+  public enum ErrorPolicy: Hashable, Sendable, CaseIterable {
     /// Throw; nothing is returned.
     case stop
     /// Return what is intact, with the errors in ``MemFiles/errors``. Exceeded limits and failures of the system, rather than
@@ -46,9 +45,31 @@ public struct ExtractionOptions: Sendable {
     case keepGoing
   }
 
+  /// What to do with archives inside the archive.
+  public enum NestedArchives: Hashable, Sendable, CaseIterable {
+    /// Treat them like any other file.
+    case keep
+    /// Read their entries too, all in one namespace: `data.tar.xz/usr/share/x`, without the "./" that tar writers put in
+    /// front. In a dictionary and a sequence the inner archive stays as well; in a tree it becomes a directory.
+    ///
+    /// A selection applies to these long names. A compressed file that holds no archive stays as it is, and so does content
+    /// that merely begins like an archive; links are resolved only within their own archive. Limits and timeout apply to
+    /// everything together, and ``ExtractionLimits/depth`` bounds how deeply archives may be nested
+    /// (``ArchiveError/Code/tooManyLayers``).
+    case expand
+  }
+
+  /// What to do with links that lead out of the archive, lead nowhere or are circular.
+  public enum BrokenLinks: Hashable, Sendable, CaseIterable {
+    /// Such a link is a warning, unless it was selected by name.
+    case keep
+    /// Throw ``ArchiveError/Code/linkTargetUnavailable``.
+    case reject
+  }
+
   /// What to do with names that would lead out of the directory they are unpacked into, see
   /// ``ArchiveEntry/isSafeRelative``. As keys of a dictionary they are harmless.
-  public enum InsecureNames: Hashable, Sendable {
+  public enum InsecureNames: Hashable, Sendable, CaseIterable {
     /// Return the entry under its name.
     case keep
     /// Throw ``ArchiveError/Code/insecureName``.
@@ -56,10 +77,10 @@ public struct ExtractionOptions: Sendable {
   }
 
   /// What to do with entries of a zip whose content lies over other entries, as no archiver makes them: a zip bomb.
-  public enum OverlappingEntries: Hashable, Sendable {
+  public enum OverlappingEntries: Hashable, Sendable, CaseIterable {
     /// Such an entry is ``ArchiveError/Code/corrupt``, as unzip(1) says; the others are intact.
     case reject
-    /// Read each of them. ``Limits`` bound what they hold in all.
+    /// Read each of them. ``ExtractionLimits`` bound what they hold in all.
     case read
   }
 
@@ -75,33 +96,34 @@ public struct ExtractionOptions: Sendable {
   }
 
   /// What the archive may cost.
-  public var limits: Limits
+  public var limits: ExtractionLimits
   /// The formats that may be read. Allow a single one for a file that is valid in several.
   public var formats: ArchiveFormats
+  /// What to do with archives inside the archive. A stream gives them as the files that they are.
+  public var nestedArchives: NestedArchives
   /// How memory is filled. Slabs are filled in huge folios with `automatic`, and otherwise written.
-  public var fill: Fill
+  public var fill = Fill.automatic
   /// Whether files have memory of their own or share slabs.
-  public var storage: Storage
+  public var storage = Storage.automatic
   /// The number of descriptors that the files of one extraction may have with ``Storage/automatic``. `nil`: as many as the
   /// soft limit RLIMIT_NOFILE leaves, less 64 for the rest of the process. Descriptors for paths that are requested later
   /// are additional.
   public var descriptorBudget: Int?
   /// The number of threads that may work on one extraction, including the calling one; 1 starts none. `nil`: as many as the
-  /// process has processors (sched_getaffinity(2)). With ``Limits/ratio`` it is always one. Entries, errors and limits do
+  /// process has processors (sched_getaffinity(2)). With ``ExtractionLimits/ratio`` it is always one. Entries, errors and limits do
   /// not depend on it.
   public var parallelism: Int?
   /// Which of two entries with the same name wins.
-  public var duplicates: Duplicates
+  public var duplicates = Duplicates.last
   /// Whether the files may be executed (execve(2)); if not, they carry F_SEAL_EXEC on Linux 6.3 and later. A shared
   /// object can be loaded by dlopen(3) either way.
-  public var executable: Bool
-  /// Whether a link that leads out of the archive, leads nowhere or is circular is an error
-  /// (``ArchiveError/Code/linkTargetUnavailable``); otherwise it is a warning, unless it was selected by name.
-  public var strictLinks: Bool
+  public var executable = false
+  /// What to do with links that lead out of the archive, lead nowhere or are circular.
+  public var brokenLinks = BrokenLinks.keep
   /// What to do with names that lead out of the archive.
-  public var insecureNames: InsecureNames
+  public var insecureNames = InsecureNames.keep
   /// What to do with entries of a zip that overlap.
-  public var overlappingEntries: OverlappingEntries
+  public var overlappingEntries = OverlappingEntries.reject
   /// Passphrases to try, in this order, on encrypted entries.
   public var passphrases: [String]
   /// What to do when an entry is damaged or cannot be read.
@@ -114,14 +136,14 @@ public struct ExtractionOptions: Sendable {
   /// first.
   public var sandbox: Sandbox
   /// The worker program; `nil` searches for it, see <doc:TheSandbox>.
-  public var worker: FilePath?
+  public var worker: String?
   /// The time that the extraction may take in all, including archives inside the archive and the work after reading;
   /// then it ends with ``ArchiveError/Code/timedOut``. A worker is killed, whatever it is doing. Without a sandbox the
   /// deadline is checked whenever more of the archive is read, between blocks and in every loop of this library; it cannot
   /// interrupt a loop inside libarchive that reads nothing, which some archives cause. `nil`: no time limit.
   public var timeout: Duration?
   /// Called while an archive is read, at most ten times a second, on the thread that reads.
-  public var onProgress: (@Sendable (ExtractionProgress) -> Void)?
+  public var onProgress: (@Sendable (Progress) -> Void)?
 
   /// Upper bound of threads, including the calling one.
   var threads: Int { max(1, parallelism ?? SystemCalls.processorCount()) }
@@ -129,37 +151,31 @@ public struct ExtractionOptions: Sendable {
   /// Whether extraction continues after an entry's error.
   func continues(after error: ArchiveError) -> Bool { onError == .keepGoing && error.concernsArchive }
 
-  /// The defaults: default limits, the standard formats, the fastest fill, the last of two duplicates, not
-  /// executable, nothing returned when something is wrong.
+  /// What is set most often; each other option is a variable.
+  ///
+  /// By default: default limits, the standard formats, archives inside the archive are files, nothing is returned when
+  /// something is wrong, no sandbox, no time limit.
   public init(
-    limits: Limits = Limits(), formats: ArchiveFormats = .standard, fill: Fill = .automatic,
-    storage: Storage = .automatic, descriptorBudget: Int? = nil, parallelism: Int? = nil,
-    duplicates: Duplicates = .last,
-    executable: Bool = false, strictLinks: Bool = false,
-    insecureNames: InsecureNames = .keep, overlappingEntries: OverlappingEntries = .reject,
-    passphrases: [String] = [],
-    onError: ErrorPolicy = .stop, encoding: String? = nil,
-    sandbox: Sandbox = .off, worker: FilePath? = nil, timeout: Duration? = nil,
-    onProgress: (@Sendable (ExtractionProgress) -> Void)? = nil
+    limits: ExtractionLimits = ExtractionLimits(), formats: ArchiveFormats = .standard,
+    nestedArchives: NestedArchives = .keep, passphrases: [String] = [], onError: ErrorPolicy = .stop,
+    sandbox: Sandbox = .off, timeout: Duration? = nil
   ) {
     self.limits = limits
     self.formats = formats
-    self.fill = fill
-    self.storage = storage
-    self.descriptorBudget = descriptorBudget
-    self.parallelism = parallelism
-    self.duplicates = duplicates
-    self.executable = executable
-    self.strictLinks = strictLinks
-    self.insecureNames = insecureNames
-    self.overlappingEntries = overlappingEntries
+    self.nestedArchives = nestedArchives
     self.passphrases = passphrases
     self.onError = onError
-    self.encoding = encoding
     self.sandbox = sandbox
-    self.worker = worker
     self.timeout = timeout
-    self.onProgress = onProgress
+  }
+
+  /// The defaults with the changes that `configure` makes, in any order:
+  /// `ExtractionOptions { $0.storage = .packed }`.
+  ///
+  /// - Throws: What `configure` throws.
+  public init<Failure: Error>(_ configure: (inout Self) throws(Failure) -> Void) throws(Failure) {
+    self.init()
+    try configure(&self)
   }
 }
 
@@ -181,9 +197,10 @@ extension ExtractionOptions: CustomStringConvertible, CustomDebugStringConvertib
   private var shown: [(label: String, value: String)] {
     func text<Value>(_ value: Value?) -> String { value.map { "\($0)" } ?? "nil" }
     let shown = [
-      ("limits", "\(limits)"), ("formats", "[\(formats)]"), ("fill", "\(fill)"), ("storage", "\(storage)"),
+      ("limits", "\(limits)"), ("formats", "[\(formats)]"),
+      ("nestedArchives", "\(nestedArchives)"), ("fill", "\(fill)"), ("storage", "\(storage)"),
       ("descriptorBudget", text(descriptorBudget)), ("parallelism", text(parallelism)),
-      ("duplicates", "\(duplicates)"), ("executable", "\(executable)"), ("strictLinks", "\(strictLinks)"),
+      ("duplicates", "\(duplicates)"), ("executable", "\(executable)"), ("brokenLinks", "\(brokenLinks)"),
       ("insecureNames", "\(insecureNames)"), ("overlappingEntries", "\(overlappingEntries)"),
       ("passphrases", "\(passphrases.count), not shown"),
       ("onError", "\(onError)"), ("encoding", text(encoding)), ("sandbox", "\(sandbox)"),
@@ -193,19 +210,21 @@ extension ExtractionOptions: CustomStringConvertible, CustomDebugStringConvertib
   }
 }
 
-/// The progress of an extraction.
-public struct ExtractionProgress: Hashable, Sendable {
-  /// Bytes of the archive read so far.
-  public let bytesRead: Int64
-  /// Bytes of the archive in all; `nil` for a pipe.
-  public let bytesTotal: Int64?
-  /// Entries read so far.
-  public let entries: Int
-  /// The name of the current entry.
-  public let entry: String
+extension ExtractionOptions {
+  /// The progress of an extraction.
+  public struct Progress: Hashable, Sendable {
+    /// Bytes of the archive read so far.
+    public let bytesRead: Int64
+    /// Bytes of the archive in all; `nil` for a pipe.
+    public let bytesTotal: Int64?
+    /// Entries read so far.
+    public let entries: Int
+    /// The name of the current entry.
+    public let entry: String
 
-  /// The part of the archive that has been read, 0 to 1; `nil` for a pipe.
-  public var fraction: Double? {
-    bytesTotal.map { $0 > 0 ? min(1, Double(bytesRead) / Double($0)) : 1 }
+    /// The part of the archive that has been read, 0 to 1; `nil` for a pipe.
+    public var fraction: Double? {
+      bytesTotal.map { $0 > 0 ? min(1, Double(bytesRead) / Double($0)) : 1 }
+    }
   }
 }

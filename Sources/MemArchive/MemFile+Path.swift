@@ -9,10 +9,20 @@ extension MemFile {
   /// closure runs. For a library that opens it later, or again later, hold the `MemFile` as long.
   ///
   /// - Returns: The result of `body`.
-  /// - Throws: What `body` throws; otherwise as ``path``.
+  /// - Throws: What `body` throws; otherwise ``ArchiveError`` as ``path``.
   public func withPath<Result: ~Copyable>(_ body: (String) throws -> Result) throws -> Result {
     let path = try path
     return try withExtendedLifetime(self) { try body(path) }
+  }
+
+  // For a body that throws nothing but this library's errors.
+  @_documentation(visibility: internal)
+  public func withPath<Result: ~Copyable>(
+    _ body: (String) throws(ArchiveError) -> Result
+  ) throws(ArchiveError) -> Result {
+    let path = try path
+    defer { withExtendedLifetime(self) {} }
+    return try body(path)
   }
 
   /// Calls `body`, which may suspend, with a path that opens this file, and keeps the file alive until `body` returns;
@@ -30,7 +40,7 @@ extension MemFile {
   /// The stream has an offset of its own, so that several can read at once.
   ///
   /// - Returns: The result of `body`.
-  /// - Throws: What `body` throws; otherwise as ``reopen()``.
+  /// - Throws: What `body` throws; otherwise ``ArchiveError`` as ``reopen()``.
   ///
   /// Calls open(2), fdopen(3).
   public func withFILE<Result: ~Copyable>(

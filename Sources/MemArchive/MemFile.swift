@@ -1,3 +1,4 @@
+internal import Glibc
 internal import SealedMemory
 internal import Synchronization
 public import SystemPackage
@@ -39,8 +40,11 @@ public final class MemFile: Sendable {
   ///
   /// Calls memfd_create(2), pwrite(2), fcntl(2) with F_ADD_SEALS.
   public convenience init(name: String, bytes: RawSpan, executable: Bool = false) throws(ArchiveError) {
-    let options = ExtractionOptions(storage: .dedicated, executable: executable)
-    let factory = MemFileFactory(options, ledger: Ledger(Limits(heldBytes: .max)))
+    let options = ExtractionOptions {
+      $0.storage = .dedicated
+      $0.executable = executable
+    }
+    let factory = MemFileFactory(options, ledger: Ledger(ExtractionLimits(heldBytes: .max)))
     var region = try Region.create(factory, name: name, declaredSize: Int64(bytes.byteCount))
     try region.write(bytes, at: 0)
     self.init(try region.seal(size: Int64(bytes.byteCount)), name: name, entry: nil)
@@ -67,7 +71,7 @@ public final class MemFile: Sendable {
   ///   - limits: `entryBytes` and `heldBytes` bound what is read.
   /// - Throws: ``ArchiveError`` with ``ArchiveError/Code/limitExceeded``; otherwise as the other initializers.
   public convenience init(
-    name: String, reading descriptor: FileDescriptor, limits: Limits = Limits()
+    name: String, reading descriptor: FileDescriptor, limits: ExtractionLimits = ExtractionLimits()
   ) throws(ArchiveError) {
     try self.init(name: name, reading: descriptor, limits, Cancellation())
   }
@@ -77,12 +81,12 @@ public final class MemFile: Sendable {
   package convenience init(
     name: String, readingArchive descriptor: FileDescriptor, in context: ExtractionContext
   ) throws(ArchiveError) {
-    let limits = Limits(heldBytes: context.options.limits.heldBytes)
+    let limits = ExtractionLimits(heldBytes: context.options.limits.heldBytes)
     try self.init(name: name, reading: descriptor, limits, context.cancellation)
   }
 
   private convenience init(
-    name: String, reading descriptor: FileDescriptor, _ limits: Limits, _ cancellation: Cancellation
+    name: String, reading descriptor: FileDescriptor, _ limits: ExtractionLimits, _ cancellation: Cancellation
   ) throws(ArchiveError) {
     let source = PipeSource(descriptor, isOwned: false, cancellations: [cancellation])
     self.init(try Spool.memory(source, name: name, ledger: Ledger(limits)), name: name, entry: nil)
@@ -92,6 +96,7 @@ public final class MemFile: Sendable {
   public var isPacked: Bool {
     switch memory {
     case .own: false
+    case .other(let file): file.isPacked
     case .packed: onDemand.withLock { $0.unpacked == nil }
     }
   }
@@ -104,11 +109,12 @@ public final class MemFile: Sendable {
   /// memory file of its own on the first request, by whatever thread, and keeps it.
   ///
   /// - Throws: ``ArchiveError``, for a packed file only, with ``ArchiveError/Code/descriptorLimit``,
-  ///   ``ArchiveError/Code/limitExceeded`` when its copy exceeds ``Limits/heldBytes``, or ``ArchiveError/Code/outOfMemory``.
+  ///   ``ArchiveError/Code/limitExceeded`` when its copy exceeds ``ExtractionLimits/heldBytes``, or ``ArchiveError/Code/outOfMemory``.
   public var fileDescriptor: FileDescriptor {
     get throws(ArchiveError) {
       switch memory {
       case .own(let memory): memory.descriptor
+      case .other(let file): try file.fileDescriptor
       case .packed(let slab, let range): try unpacked(from: slab, range).value.descriptor
       }
     }
@@ -135,6 +141,7 @@ public final class MemFile: Sendable {
     get throws(ArchiveError) {
       switch memory {
       case .own(let memory): return memory.seals
+      case .other(let file): return try file.seals
       case .packed(let slab, _):
         if let own = onDemand.withLock({ $0.unpacked }) { return own.value.seals }
         return Seals(rawValue: try slab.sealed().seals)
@@ -156,6 +163,14 @@ public final class MemFile: Sendable {
     try withContent(body).get()
   }
 
+  // For a body that throws nothing but this library's errors.
+  @_documentation(visibility: internal)
+  public func withBytes<Result: ~Copyable>(
+    _ body: (RawSpan) throws(ArchiveError) -> Result
+  ) throws(ArchiveError) -> Result {
+    try withContent(body).get()
+  }
+
   /// The content as text: UTF-8, in which bytes that are none are replaced by U+FFFD.
   ///
   /// - Throws: ``ArchiveError`` as ``withBytes(_:)``.
@@ -163,6 +178,40 @@ public final class MemFile: Sendable {
     try withContent { bytes in
       unsafe bytes.withUnsafeBytes { unsafe String(decoding: $0, as: UTF8.self) }
     }.get()
+  }
+
+  /// Writes the content to a descriptor of the caller's, from its current position on.
+  ///
+  /// - Throws: ``ArchiveError`` with the error number of write(2); otherwise as ``withBytes(_:)``.
+  public func write(to descriptor: FileDescriptor) throws(ArchiveError) {
+    try withContent { bytes throws(ArchiveError) in
+      do { try unsafe bytes.withUnsafeBytes { _ = try unsafe descriptor.writeAll($0) } } catch {
+        throw .system(
+          "write", error as? Errno ?? .ioError, doing: "writing a file in memory elsewhere", entry: name)
+      }
+    }.get()
+  }
+
+  /// Writes the content to a new file, which must not exist yet. Its mode is the entry's, or 0644, less the umask; never with a
+  /// set-user-ID, set-group-ID or sticky bit.
+  ///
+  /// - Throws: ``ArchiveError`` with the error number of open(2) or write(2); then there is no file.
+  ///
+  /// Calls open(2) with O_CREAT | O_EXCL.
+  public func write(to path: String) throws(ArchiveError) {
+    let mode = FilePermissions(rawValue: CModeT(entry?.mode ?? 0o644) & 0o777)
+    let descriptor: FileDescriptor
+    do {
+      descriptor = try unsafe FileDescriptor.open(
+        path, .writeOnly, options: [.create, .exclusiveCreate, .closeOnExec], permissions: mode)
+    } catch {
+      throw .system("open", error as? Errno ?? .ioError, doing: "creating \"\(path)\"", entry: name)
+    }
+    defer { try? descriptor.close() }
+    do throws(ArchiveError) { try write(to: descriptor) } catch {
+      _ = unsafe unlink(path)
+      throw error
+    }
   }
 
   /// Calls `body` with the content.
@@ -174,6 +223,7 @@ public final class MemFile: Sendable {
     }
     switch memory {
     case .own(let memory): return try mapping(of: memory).value.withBytes(outcome)
+    case .other(let file): return try file.withContent(body)
     case .packed(let slab, let range): return try slab.sealed().withBytes(range, outcome)
     }
   }
@@ -198,8 +248,14 @@ public final class MemFile: Sendable {
   var slab: Slab? {
     switch memory {
     case .own: nil
+    case .other(let file): file.slab
     case .packed(let slab, _): slab
     }
+  }
+
+  /// The same file under an entry's name.
+  func named(as entry: ArchiveEntry) -> MemFile {
+    entry.name == name ? self : MemFile(.other(self), name: entry.name, entry: entry)
   }
 
   /// A further file with the same content.

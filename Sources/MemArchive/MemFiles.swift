@@ -55,7 +55,7 @@ public struct MemFiles: Sendable {
   private var accounts: [EntryAccount] = []
 
   /// The protection in effect while a worker read the archive; `nil` if it was read in this process.
-  public internal(set) var protection: Protection?
+  public internal(set) var protection: SandboxProtection?
 
   /// - Parameters:
   ///   - threads: Threads that may release the files.
@@ -139,7 +139,8 @@ public struct MemFiles: Sendable {
       if seen.insert(name).inserted { continue }
       warningList.add(
         ArchiveWarning(
-          entry: name, text: "another name is canonically equivalent: as keys of a dictionary the two are one"
+          .equivalentNames, entry: name,
+          "another name is canonically equivalent: as keys of a dictionary the two are one"
         ))
     }
   }
@@ -173,7 +174,10 @@ public struct MemFiles: Sendable {
         own.files[index].file = copy
         continue
       }
-      let options = ExtractionOptions(storage: .packed, executable: slab.executable)
+      let options = ExtractionOptions {
+        $0.storage = .packed
+        $0.executable = slab.executable
+      }
       let factory = factories[ObjectIdentifier(slab.ledger)] ?? MemFileFactory(options, ledger: slab.ledger)
       factories[ObjectIdentifier(slab.ledger)] = factory
       let copy = try file.copy(in: factory)

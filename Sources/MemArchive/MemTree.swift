@@ -109,10 +109,22 @@ public final class MemTree: Sendable {
 
   /// The path of an entry, below ``path`` and valid as long as that is.
   ///
+  /// - Throws: ``ArchiveError`` as ``filePath(of:)``, and ``ArchiveError/Code/pathUnavailable`` for a name that is not UTF-8.
+  public func path(of name: String) throws(ArchiveError) -> String {
+    guard let path = String(validating: try filePath(of: name)) else {
+      throw ArchiveError(
+        .pathUnavailable, entry: name, "the name is not UTF-8, and a String holds nothing else",
+        advice: "Use filePath(of:), which holds any bytes.")
+    }
+    return path
+  }
+
+  /// The path of an entry whose name may be any bytes, below ``path`` and valid as long as that is.
+  ///
   /// - Parameter name: The entry's name; "./", doubled slashes and a trailing one make no difference. The directories that
   ///   contain an entry have paths too, and "." is the top.
   /// - Throws: ``ArchiveError`` with ``ArchiveError/Code/noSuchEntry`` when the tree has no such name; otherwise as ``path``.
-  public func path(of name: String) throws(ArchiveError) -> FilePath {
+  public func filePath(of name: String) throws(ArchiveError) -> FilePath {
     guard let path = EntryPath(name), path.fits else { throw .noSuchEntry(name) }
     let below = Array((topName + "/").utf8) + path.raw
     do throws(Errno) { _ = try SystemCalls.status(of: EntryPath.cString(below), in: mount.descriptor) } catch
@@ -127,10 +139,20 @@ public final class MemTree: Sendable {
 
   /// Calls `body` with the path of the top directory, and keeps the tree alive until `body` returns.
   ///
-  /// - Throws: What `body` throws; otherwise as ``path``.
+  /// - Throws: What `body` throws; otherwise ``ArchiveError`` as ``path``.
   public func withPath<Result: ~Copyable>(_ body: (String) throws -> Result) throws -> Result {
     let path = try path
     return try withExtendedLifetime(self) { try body(path) }
+  }
+
+  // For a body that throws nothing but this library's errors.
+  @_documentation(visibility: internal)
+  public func withPath<Result: ~Copyable>(
+    _ body: (String) throws(ArchiveError) -> Result
+  ) throws(ArchiveError) -> Result {
+    let path = try path
+    defer { withExtendedLifetime(self) {} }
+    return try body(path)
   }
 
   /// Calls `body`, which may suspend, with the path of the top directory, and keeps the tree alive until `body` returns;
@@ -145,13 +167,22 @@ public final class MemTree: Sendable {
 
   /// Calls `body` with the path of an entry, and keeps the tree alive until `body` returns.
   ///
-  /// - Throws: What `body` throws; otherwise as ``path(of:)``, and ``ArchiveError/Code/pathUnavailable`` for a name that is
-  ///   not UTF-8, which only ``path(of:)`` can return.
+  /// - Throws: What `body` throws; otherwise ``ArchiveError`` as ``path(of:)``.
   public func withPath<Result: ~Copyable>(
     of name: String, _ body: (String) throws -> Result
   ) throws -> Result {
-    let path = try text(of: name)
+    let path = try path(of: name)
     return try withExtendedLifetime(self) { try body(path) }
+  }
+
+  // For a body that throws nothing but this library's errors.
+  @_documentation(visibility: internal)
+  public func withPath<Result: ~Copyable>(
+    of name: String, _ body: (String) throws(ArchiveError) -> Result
+  ) throws(ArchiveError) -> Result {
+    let path = try path(of: name)
+    defer { withExtendedLifetime(self) {} }
+    return try body(path)
   }
 
   /// Calls `body`, which may suspend, with the path of an entry, and keeps the tree alive until `body` returns; otherwise
@@ -159,19 +190,9 @@ public final class MemTree: Sendable {
   public func withPath<Result>(
     of name: String, isolation: isolated (any Actor)? = #isolation, _ body: (String) async throws -> Result
   ) async throws -> Result {
-    let path = try text(of: name)
+    let path = try path(of: name)
     defer { withExtendedLifetime(self) {} }
     return try await body(path)
-  }
-
-  /// The path of an entry, if it is UTF-8.
-  private func text(of name: String) throws(ArchiveError) -> String {
-    guard let text = String(validating: try path(of: name)) else {
-      throw ArchiveError(
-        .pathUnavailable, entry: name, "the name is not UTF-8, and a String holds nothing else",
-        advice: "Use path(of:), whose FilePath holds any bytes.")
-    }
-    return text
   }
 
   private static func descriptorDirectory() throws(ArchiveError) -> String {

@@ -5,7 +5,7 @@ internal import SealedMemory
 /// Versions and kernel features, for a bug report or for a decision before an extraction.
 public struct PlatformReport: Sendable {
   /// The version of MemArchive.
-  public static let version = "0.1.0"
+  public static let memArchiveVersion = "0.1.0"
 
   /// A feature of the kernel, and what it means for this library.
   public struct Feature: Hashable, Sendable {
@@ -74,6 +74,6 @@ extension PlatformReport: CustomStringConvertible {
   public var description: String {
     let missing = features.filter { $0.isAvailable == false }.map(\.name)
     let lacks = missing.isEmpty ? "" : " without \(missing.joined(separator: ", "))"
-    return "MemArchive \(Self.version), \(libraries.joined(separator: ", ")), \(kernel)\(lacks)"
+    return "MemArchive \(Self.memArchiveVersion), \(libraries.joined(separator: ", ")), \(kernel)\(lacks)"
   }
 }

@@ -43,7 +43,7 @@ struct Archive {
       status.st_mode & S_IFMT == S_IFIFO || status.st_mode & S_IFMT == S_IFSOCK
     else { return self }
     let file = try MemFile(name: isInput ? "data" : argument, readingArchive: descriptor, in: context)
-    return Archive(argument: argument, reader: ArchiveReader(file), context: context)
+    return Archive(argument: argument, reader: ArchiveReader(contentsOf: file), context: context)
   }
 
   private init(argument: String, reader: ArchiveReader, context: ExtractionContext) {
@@ -117,7 +117,8 @@ struct Archive {
           if isAdmitted { try visit(entry, level.name) { () throws(ArchiveError) in file } }
           guard try file.mayBeArchive else { continue }
           status = status.and(
-            try walk(options, prefetch, level.inner(ArchiveReader(file), of: entry), &isMatched, visit))
+            try walk(
+              options, prefetch, level.inner(ArchiveReader(contentsOf: file), of: entry), &isMatched, visit))
           if status != .done, !options.keepGoing || !context.hasTimeLeft { break }
         } catch let error as ArchiveError {
           if !level.isOutermost, error.saysNoArchive { break }
@@ -237,7 +238,7 @@ struct Archive {
   }
 
   /// Reports the protection of the extraction with --verbose.
-  func report(_ protection: Protection?, _ options: ReadingOptions) {
+  func report(_ protection: SandboxProtection?, _ options: ReadingOptions) {
     guard options.verbose, !options.quiet else { return }
     Diagnostics.report(
       "\(argument): read by \(protection.map { "\($0)" } ?? "this process, without a sandbox")")
@@ -252,8 +253,9 @@ struct Archive {
   /// The library's advice with options in place of API names.
   private static func inOptions(_ text: String) -> String {
     let words = [
-      ("Raise Limits.totalBytes", "Raise --max-total"), ("Raise Limits.entryBytes", "Raise --max-entry"),
-      ("Raise Limits.entries", "Raise --max-entries"),
+      ("Raise ExtractionLimits.totalBytes", "Raise --max-total"),
+      ("Raise ExtractionLimits.entryBytes", "Raise --max-entry"),
+      ("Raise ExtractionLimits.entries", "Raise --max-entries"),
       ("(ExtractionOptions.passphrases)", "(--passphrase-file)"),
       ("(ExtractionOptions.sandbox)", "(--sandbox off)"), ("(ExtractionOptions.timeout)", "(--timeout)"),
       ("Add it to ExtractionOptions.formats", "Add it with --formats"),

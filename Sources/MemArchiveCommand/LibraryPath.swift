@@ -22,7 +22,7 @@ enum LibraryPath {
 
   /// Lets the command inherit a tree with the content of the directory.
   static func pass(
-    _ directory: String, of archive: Archive, nested: NestedArchives
+    _ directory: String, of archive: Archive, nested: ExtractionOptions.NestedArchives
   ) throws {
     @Sendable func components(_ name: String) -> [Substring] {
       name.split(separator: "/").filter { $0 != "." }
@@ -31,7 +31,7 @@ enum LibraryPath {
     let tree = try archive.reader.tree(
       .matching { components($0.name).starts(with: wanted) }, nested: nested,
       in: archive.context.withOwnAccount)
-    let path = RawText.bytes(try tree.path(of: directory))
+    let path = RawText.bytes(try tree.filePath(of: directory))
     let own = Array("/proc/self/fd/\(tree.fileDescriptor.rawValue)".utf8)
     let inherited = try tree.fileDescriptor.duplicate()
     try prepend(

@@ -65,7 +65,7 @@ struct SystemReport: CustomStringConvertible {
   private let platform = PlatformReport()
 
   var description: String {
-    var text = "memarchive \(PlatformReport.version)\n"
+    var text = "memarchive \(PlatformReport.memArchiveVersion)\n"
     for library in platform.libraries { text += "  \(library)\n" }
     text += "kernel: \(platform.kernel)\n"
     let width = platform.features.map(\.name.count).max() ?? 0

@@ -7,7 +7,7 @@ enum ProgressBar {
   private static let isShown = Mutex(false)
 
   /// A function that draws the bar, or nil if standard error is not a terminal.
-  static func forTerminal() -> (@Sendable (ExtractionProgress) -> Void)? {
+  static func forTerminal() -> (@Sendable (ExtractionOptions.Progress) -> Void)? {
     guard isatty(STDERR_FILENO) == 1 else { return nil }
     let start = ContinuousClock.now
     return { progress in
@@ -19,7 +19,7 @@ enum ProgressBar {
   }
 
   /// "[=====>    ]  43 %  120.5 MiB of 280.0 MiB  80.3 MiB/s  0:02 left"
-  static func line(_ progress: ExtractionProgress, elapsed: Double) -> String {
+  static func line(_ progress: ExtractionOptions.Progress, elapsed: Double) -> String {
     let rate = Double(progress.bytesRead) / max(elapsed, 0.001)
     var line = ByteCount.text(progress.bytesRead)
     if let total = progress.bytesTotal, total > 0 {

@@ -67,16 +67,20 @@ struct ReadingOptions: ParsableArguments {
 
   /// A context for a reading that begins now.
   func context() throws -> ExtractionContext {
-    var limits = Limits()
+    var limits = ExtractionLimits()
     limits.totalBytes = maxTotal?.bytes
     limits.entryBytes = maxEntry?.bytes
     if let maxEntries { limits.entries = maxEntries }
-    let options = ExtractionOptions(
-      limits: limits, formats: formats?.formats ?? (sandbox == .off ? .standard : .all),
-      insecureNames: rejectInsecureNames ? .reject : .keep,
-      overlappingEntries: readOverlapping ? .read : .reject, passphrases: try passphrases(),
-      sandbox: sandbox.option, timeout: timeout.map { .seconds($0) },
-      onProgress: quiet ? nil : ProgressBar.forTerminal())
+    let options = try ExtractionOptions { options in
+      options.limits = limits
+      options.formats = formats?.formats ?? (sandbox == .off ? .standard : .all)
+      options.insecureNames = rejectInsecureNames ? .reject : .keep
+      options.overlappingEntries = readOverlapping ? .read : .reject
+      options.passphrases = try passphrases()
+      options.sandbox = sandbox.option
+      options.timeout = timeout.map { .seconds($0) }
+      options.onProgress = quiet ? nil : ProgressBar.forTerminal()
+    }
     return ExtractionContext(
       options, hooks: .init(formatsOutsideSandbox: formats == nil ? .standard : nil))
   }

@@ -111,7 +111,7 @@ struct RunCommand: ParsableCommand {
     let isExecutable =
       try program != nil || command.first.map { try !PathTemplate($0).names.isEmpty } ?? false
     let context = archive.context.executable(isExecutable)
-    let nested = recursive ? NestedArchives.expand : .keep
+    let nested = recursive ? ExtractionOptions.NestedArchives.expand : .keep
     do {
       let files = try archive.reader.extract(.names(names), nested: nested, in: context)
       archive.report(files.protection, self.options)
@@ -119,7 +119,7 @@ struct RunCommand: ParsableCommand {
       return files
     } catch  where error.code == .noSuchEntry {
       // Reads the names again, with those in inner archives, to suggest similar ones.
-      let nothing = Selection.matching { _ in false }
+      let nothing = EntrySelection.matching { _ in false }
       let known = try? archive.reader.extract(nothing, nested: nested, in: context.withOwnAccount)
         .entries.map(\.name)
       var wanted = WantedNames(names)

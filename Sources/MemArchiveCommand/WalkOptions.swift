@@ -34,7 +34,7 @@ struct WalkOptions: ParsableArguments {
   }
 
   /// Whether to read archives inside the archive.
-  var nested: NestedArchives { recursive ? .expand : .keep }
+  var nested: ExtractionOptions.NestedArchives { recursive ? .expand : .keep }
 }
 
 extension Glob: ExpressibleByArgument {

@@ -31,7 +31,7 @@ extension MemFile {
   /// Changing the `Data` copies it first; the file cannot change.
   ///
   /// - Throws: `ArchiveError` as `MemFile/withBytes(_:)`.
-  public func data() throws -> Data {
+  public func data() throws(ArchiveError) -> Data {
     let address = unsafe try withBytes { bytes in
       unsafe bytes.withUnsafeBytes { unsafe UnsafeMutableRawPointer(mutating: $0.baseAddress) }
     }

@@ -44,20 +44,23 @@ struct EntryRuleTests {
     }
 
     private func content(
-      _ name: String, _ selection: Selection, _ reader: ArchiveReader,
+      _ name: String, _ selection: EntrySelection, _ reader: ArchiveReader,
       _ duplicates: ExtractionOptions.Duplicates
     ) throws -> ByteString? {
-      let options = ExtractionOptions(duplicates: duplicates, sandbox: .off)
+      let options = ExtractionOptions {
+        $0.duplicates = duplicates
+        $0.sandbox = .off
+      }
       do {
         switch self {
         case .dictionary, .dictionaryByName:
           return try content(of: try reader.extract(selection, options: options)[name])
         case .nested, .nestedByName:
-          return try content(of: try reader.extract(selection, nested: .expand, options: options)[name])
+          return try content(of: try reader.extract(selection, options: options.nested())[name])
         case .tree, .treeByName:
           return try read(name, in: try reader.tree(selection, options: options))
         case .nestedTree, .nestedTreeByName:
-          return try read(name, in: try reader.tree(selection, nested: .expand, options: options))
+          return try read(name, in: try reader.tree(selection, options: options.nested()))
         }
       } catch let error as ArchiveError {
         // A link that leads nowhere cannot be requested by name.

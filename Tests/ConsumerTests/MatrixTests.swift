@@ -40,7 +40,7 @@ struct MatrixTests {
     case .named:
       let names = consumer.command.flatMap { Template($0).names }
       let files = try ArchiveReader(path: archive).extract(
-        .names(names), options: ExtractionOptions(executable: true))
+        .names(names), options: ExtractionOptions { $0.executable = true })
       return try withNamedPaths(names[...], files, [:]) { paths in
         try Command(consumer.command.map { Template($0).filled { paths[$0] ?? "" } }).run()
       }

@@ -31,6 +31,102 @@ struct FirstGuessTests {
     #expect(try reader.extract(.glob(["*/hello*", "nothing"])).names == [name])
   }
 
+  @Test func `Patterns exclude, alone and after another selection`() throws {
+    let all = try reader.extract()
+    let texts = all.names.filter { $0.hasSuffix(".txt") }
+    #expect(try reader.extract(.excluding("*.txt")).names == all.names.filter { !$0.hasSuffix(".txt") })
+    #expect(try reader.extract(.excluding(["*.txt", "*"])).isEmpty)
+    #expect(
+      try reader.extract(.glob("*.txt").excluding("*/hello*")).names
+        == texts.filter { !$0.contains("/hello") })
+    #expect(
+      try reader.extract(.names(texts).excluding("*/hello*")).names == texts.filter { !$0.contains("/hello") }
+    )
+    #expect(throws: ArchiveError.self) { try reader.tree(.all.excluding(["*"])).path(of: "tree") }
+  }
+
+  @Test func `Options are set in any order`() throws {
+    let options = ExtractionOptions {
+      $0.sandbox = .required
+      $0.limits.entries = 1
+      $0.formats = .zip
+    }
+    #expect(options.sandbox == .required && options.limits.entries == 1 && options.formats == .zip)
+    #expect(ExtractionOptions(formats: .tar, sandbox: .required, timeout: .seconds(1)).timeout == .seconds(1))
+    let passphrase = try ExtractionOptions {
+      $0.passphrases = [try String(contentsOfFile: "/proc/self/comm", encoding: .utf8)]
+    }
+    #expect(passphrase.passphrases.count == 1)
+  }
+
+  @Test func `Formats are counted, named and found by name`() {
+    #expect(ArchiveFormats(ArchiveFormats.allCases) == .all)
+    #expect(ArchiveFormats.allCases.allSatisfy { ArchiveFormats("\($0)") == $0 })
+    #expect(ArchiveFormats.allCases.map { "\($0)" }.contains("7z"))
+  }
+
+  /// A body that throws nothing of its own leaves the error typed: `error.code` compiles.
+  @Test func `What a body cannot throw need not be caught`() throws {
+    let file = try MemFile(name: "f", bytes: [1, 2])
+    let tree = try reader.tree()
+    do {
+      let read = try file.withPath { path in FileManager.default.contents(atPath: path)?.count }
+      #expect(read == 2)
+      let size = try file.withBytes { bytes in
+        let count = bytes.byteCount
+        return count
+      }
+      #expect(size == 2)
+      _ = try tree.withPath { $0.count }
+      _ = try tree.withPath(of: "tree/none") { $0.count }
+      Issue.record("there is no such entry")
+    } catch {
+      #expect(error.code == .noSuchEntry)
+    }
+    #expect(throws: CocoaError.self) {
+      try file.withPath { path in try Data(contentsOf: URL(filePath: path + "/none")) }
+    }
+  }
+
+  @Test func `Blocks are taken by a body that throws what it likes`() throws {
+    struct Enough: Error {}
+    var stream = try reader.stream()
+    while let entry = try stream.next(), entry.name != "tree/hello.txt" {}
+    var content = Data()
+    try stream.forEachBlock { block, _ in
+      try block.withUnsafeBytes { bytes in
+        if bytes.isEmpty { throw Enough() }
+        content.append(contentsOf: bytes)
+      }
+    }
+    #expect(content == (try reader.extract()["tree/hello.txt"]?.data()))
+    var other = try reader.stream()
+    while let entry = try other.next(), entry.name != "tree/hello.txt" {}
+    #expect(throws: Enough.self) { try other.forEachBlock { _, _ in throw Enough() } }
+  }
+
+  @Test func `A file is written to a disk, once`() throws {
+    let path = FileManager.default.temporaryDirectory.appending(path: "written-\(UUID())").path
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    let file = try #require(try reader.extract()["tree/run.sh"])
+    try file.write(to: path)
+    #expect(FileManager.default.contents(atPath: path) == (try file.data()))
+    #expect(FileManager.default.isExecutableFile(atPath: path))
+    let again = #expect(throws: ArchiveError.self) { try file.write(to: path) }
+    #expect(again?.errno == .fileExists)
+    let full = try FileDescriptor.open("/dev/full", .writeOnly)
+    #expect(throws: ArchiveError.self) { try full.closeAfter { try file.write(to: full) } }
+  }
+
+  @Test func `Warnings have codes`() throws {
+    let reader = ArchiveReader(bytes: try Data(contentsOf: URL(filePath: Fixture.path("tree.tar.gz"))) + [1])
+    let warnings = try reader.extract().warnings
+    #expect(warnings.map(\.code) == [.dataAfterEnd])
+    #expect(warnings.map { "\($0.code)" } == ["dataAfterEnd"])
+    let sandboxed = try reader.extract(options: ExtractionOptions(sandbox: .required)).warnings
+    #expect(sandboxed == warnings)
+  }
+
   @Test func `A file is made from whatever holds bytes`() throws {
     let bytes: [UInt8] = [0x68, 0x69]
     #expect(try MemFile(name: "f", bytes: bytes).string() == "hi")
@@ -58,7 +154,7 @@ struct FirstGuessTests {
     #expect("\(try #require(file.entry))" == "ArchiveEntry(file \"tree/hello.txt\", 21 bytes)")
     #expect("\(files)".hasPrefix("MemFiles(\(files.count) files: \"tree/"))
     #expect("\(try reader.tree())" == "MemTree(\(files.entries.count) entries, 0 left out)")
-    #expect("\(PlatformReport())".hasPrefix("MemArchive \(PlatformReport.version), libarchive "))
+    #expect("\(PlatformReport())".hasPrefix("MemArchive \(PlatformReport.memArchiveVersion), libarchive "))
     for text in ["\(files)", "\(PlatformReport())"] { #expect(!text.contains("\n")) }
   }
 

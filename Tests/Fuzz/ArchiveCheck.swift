@@ -7,7 +7,7 @@ enum ArchiveCheck {
     options.onError = .keepGoing
     // What is read without libarchive.
     options.formats.formUnion([.cab, .lha, .warc])
-    guard let files = try? ArchiveReader(bytes: input).extract(nested: .expand, options: options) else {
+    guard let files = try? ArchiveReader(bytes: input).extract(options: options.nested()) else {
       return
     }
     var held = 0

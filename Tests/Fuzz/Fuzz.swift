@@ -49,7 +49,7 @@ func report(_ what: String) -> Never { fatalError(what) }
 extension ExtractionOptions {
   /// No input may take more than this, and none may depend on what the machine has free.
   static var fuzzing: Self {
-    Self(limits: Limits(totalBytes: 1 << 22, heldBytes: 1 << 22, entries: 2000), parallelism: 1)
+    Self(limits: ExtractionLimits(totalBytes: 1 << 22, heldBytes: 1 << 22, entries: 2000), parallelism: 1)
   }
 }
 

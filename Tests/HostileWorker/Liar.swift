@@ -22,8 +22,8 @@ final class Liar {
   }
 
   /// Says that it is locked in, and has opened the archive.
-  func begin(version: String = PlatformReport.version) throws {
-    let protection = Protection(landlock: 7, seccomp: true, diesFirst: true)
+  func begin(version: String = PlatformReport.memArchiveVersion) throws {
+    let protection = SandboxProtection(landlock: 7, seccomp: true, diesFirst: true)
     try say(.ready(version: version, protection), .opened(comment: nil))
   }
 
@@ -113,7 +113,7 @@ extension WorkerMessage {
     .failed(.corrupt(words), position: position)
   }
 
-  static func warning(_ words: String) -> Self { .warning(ArchiveWarning(entry: nil, text: words)) }
+  static func warning(_ words: String) -> Self { .warning(ArchiveWarning(.oddity, entry: nil, words)) }
 }
 
 /// A new file in memory.

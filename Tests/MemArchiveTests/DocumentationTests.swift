@@ -16,9 +16,9 @@ struct DocumentationTests {
 
   @Test func `The article on limits has a row for each limit`() throws {
     let article = try text("MemArchive.docc/WhatAnArchiveMayCost.md")
-    let limits = try text("Limits.swift").matches(of: /public var (\w+):/).map(\.1)
+    let limits = try text("ExtractionLimits.swift").matches(of: /public var (\w+):/).map(\.1)
     #expect(limits.count >= 7)
-    for limit in limits { #expect(article.contains("| ``Limits/\(limit)`` |"), "\(limit)") }
+    for limit in limits { #expect(article.contains("| ``ExtractionLimits/\(limit)`` |"), "\(limit)") }
   }
 
   /// The answers, each an error's code or "read", of the fixtures that the article on formats names.

@@ -21,13 +21,13 @@ struct Reading: CustomTestStringConvertible, Sendable {
   func extract(_ archive: OrdinaryArchive) throws -> MemFiles {
     let rules = Rules.of(archive.family)
     let options = ExtractionOptions(formats: rules.formats, sandbox: sandbox)
-    let nested = rules.outer == nil ? NestedArchives.keep : .expand
+    let nested = rules.outer == nil ? ExtractionOptions.NestedArchives.keep : .expand
     guard source == .pipe else {
-      return try ArchiveReader(path: archive.path).extract(nested: nested, options: options)
+      return try ArchiveReader(path: archive.path).extract(options: options.nested(nested))
     }
     let descriptor = FileDescriptor(
       rawValue: try pipe(filledWith: Bytes(contentsOfFile: archive.path)))
     defer { try? descriptor.close() }
-    return try ArchiveReader(descriptor: descriptor).extract(nested: nested, options: options)
+    return try ArchiveReader(descriptor: descriptor).extract(options: options.nested(nested))
   }
 }

@@ -13,13 +13,16 @@ struct SystemCallTests {
     await #expect(processExitsWith: .success) { [processors] in
       guard ctrying_use_processors(Int32(processors)) == 0 else { exit(1) }
       let worker = try NamedWorker(trying: "report")
-      var options = ExtractionOptions(sandbox: .required, worker: worker.path)
+      var options = ExtractionOptions {
+        $0.sandbox = .required
+        $0.worker = worker.path.string
+      }
       // More threads than processors, so that they wait for each other in other places.
       options.parallelism = 3
       for archive in OrdinaryArchive.all where archive.failure == nil && archive.size < 10 << 20 {
         options.formats = Rules.of(archive.family).formats
         for _ in 1...archive.runs {
-          _ = try ArchiveReader(path: archive.path).extract(nested: .expand, options: options)
+          _ = try ArchiveReader(path: archive.path).extract(options: options.nested())
         }
         let calls = try worker.reportedCalls
         guard calls.isEmpty else {

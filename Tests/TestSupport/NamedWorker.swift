@@ -18,7 +18,12 @@ package final class NamedWorker: Sendable {
 
   deinit { try? FileManager.default.removeItem(atPath: directory) }
 
-  package var options: ExtractionOptions { ExtractionOptions(sandbox: .required, worker: path) }
+  package var options: ExtractionOptions {
+    ExtractionOptions {
+      $0.sandbox = .required
+      $0.worker = path.string
+    }
+  }
 
   /// Those that were started and are not reaped.
   package var processes: [pid_t] { Family.workers(named: directory).map(\.worker) }

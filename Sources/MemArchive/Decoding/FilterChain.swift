@@ -117,7 +117,7 @@ struct FilterChain {
   private static func leadsToContainer(
     _ filter: Filter, _ head: [UInt8], _ engine: ExtractionContext.Hooks.Engine
   ) throws(ArchiveError) -> Bool {
-    let unheard = WarningLog(Ledger(Limits(heldBytes: .max)))
+    let unheard = WarningLog(Ledger(ExtractionLimits(heldBytes: .max)))
     do throws(ArchiveError) {
       let decoder = try decoder(filter, of: BufferedSource(MemorySource(head)), threads: 1, engine, unheard)
       let content = try BufferedSource(decoder).peek(FormatSignature.headSize)

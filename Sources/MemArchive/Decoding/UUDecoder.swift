@@ -65,7 +65,8 @@ final class UUDecoder: ByteSource {
     state = .atEnd
     while let line = try nextLine() {
       guard line.allSatisfy({ $0 == 0x20 || $0 == 0x09 }) else {
-        return warnings.add("text after the end of the uuencoded part was ignored")
+        return warnings.add(
+          ArchiveWarning(.dataAfterEnd, "text after the end of the uuencoded part was ignored"))
       }
     }
   }

@@ -5,7 +5,7 @@ protocol EntrySource: AnyObject {
   /// The comment on the archive as a whole.
   var comment: String? { get }
   /// The protection in effect while a worker reads; nil if this process does.
-  var protection: Protection? { get }
+  var protection: SandboxProtection? { get }
 
   /// The next entry, or nil at the end. After an error that concerns one entry the next call continues after that entry;
   /// after any other it returns nil.

@@ -36,7 +36,7 @@ final class LocalEntries: EntrySource {
   /// Changes whenever `warnings` does.
   var warningCount: Int { log.count }
   var comment: String? { reader.comment }
-  var protection: Protection? { nil }
+  var protection: SandboxProtection? { nil }
 
   func next() throws(ArchiveError) -> ArchiveEntry? {
     let entry = try reader.next()

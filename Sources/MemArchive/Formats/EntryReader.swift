@@ -224,12 +224,12 @@ extension ArchiveError {
 
 /// Reports progress, at most ten times a second.
 private struct ProgressMeter {
-  private let report: (@Sendable (ExtractionProgress) -> Void)?
+  private let report: (@Sendable (ExtractionOptions.Progress) -> Void)?
   private var lastReport: ContinuousClock.Instant?
   private var entries = 0
   private var entry = ""
 
-  init(_ report: (@Sendable (ExtractionProgress) -> Void)?) { self.report = report }
+  init(_ report: (@Sendable (ExtractionOptions.Progress) -> Void)?) { self.report = report }
 
   /// Called when a new entry begins.
   mutating func enter(_ name: String, _ source: @autoclosure () -> SourceProgress) {
@@ -255,6 +255,7 @@ private struct ProgressMeter {
 
   private func tell(_ source: SourceProgress) {
     report?(
-      ExtractionProgress(bytesRead: source.read, bytesTotal: source.total, entries: entries, entry: entry))
+      ExtractionOptions.Progress(
+        bytesRead: source.read, bytesTotal: source.total, entries: entries, entry: entry))
   }
 }

@@ -127,6 +127,8 @@ struct Region: ~Copyable {
 
 /// Where the content of a MemFile is.
 enum FileMemory: ~Copyable {
+  /// The memory of another file.
+  case other(MemFile)
   /// In a memory file of its own.
   case own(ChargedMemory)
   /// In a part of a slab.
@@ -136,6 +138,7 @@ enum FileMemory: ~Copyable {
   var size: Int {
     switch self {
     case .own(let memory): memory.sealed.size
+    case .other(let file): file.size
     case .packed(_, let range): range.count
     }
   }

@@ -61,7 +61,8 @@ extension MemFile {
   ///   has none left, or ``ArchiveError/Code/system``. No descriptor is left open then.
   ///
   /// Calls recvmsg(2), fcntl(2), fstat(2), fstatfs(2), open(2).
-  public convenience init(receivedFrom socket: FileDescriptor, limits: Limits = Limits()) throws(ArchiveError)
+  public convenience init(receivedFrom socket: FileDescriptor, limits: ExtractionLimits = ExtractionLimits())
+    throws(ArchiveError)
   {
     let ledger = Ledger(limits)
     guard var message = try FileMessage.receive(from: socket, nameBytes: limits.nameBytes) else {
@@ -84,7 +85,7 @@ extension MemFile {
   /// - Returns: The files in the sender's order; nil when the other side has closed the socket.
   /// - Throws: As ``init(receivedFrom:limits:)``: all or nothing.
   public static func receive(
-    from socket: FileDescriptor, limits: Limits = Limits()
+    from socket: FileDescriptor, limits: ExtractionLimits = ExtractionLimits()
   ) throws(ArchiveError) -> [MemFile]? {
     let ledger = Ledger(limits)
     var files: [MemFile] = []
@@ -118,7 +119,7 @@ extension MemFile {
   ///   - limits: `entryBytes` and `heldBytes` count.
   /// - Throws: As ``init(receivedFrom:limits:)``.
   public convenience init(
-    name: String, verifying descriptor: FileDescriptor, limits: Limits = Limits()
+    name: String, verifying descriptor: FileDescriptor, limits: ExtractionLimits = ExtractionLimits()
   ) throws(ArchiveError) {
     let memfd: Memfd
     do {

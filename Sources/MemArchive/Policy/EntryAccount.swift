@@ -57,7 +57,7 @@ extension ArchiveEntry {
 
   private static let fixedCost: Int64 = 640
 
-  /// Bytes that count against ``Limits/attributeBytes``.
+  /// Bytes that count against ``ExtractionLimits/attributeBytes``.
   var attributeBytes: Int { fields.value.details?.textSize ?? 0 }
 }
 

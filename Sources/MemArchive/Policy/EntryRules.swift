@@ -16,7 +16,7 @@ extension ExtractionOptions {
   func unavailable(
     _ link: String, _ why: String, isRequired: Bool = false, _ warnings: inout WarningList
   ) throws(ArchiveError) {
-    guard strictLinks || isRequired else { return warnings.add(.unavailable(link, why)) }
+    guard brokenLinks == .reject || isRequired else { return warnings.add(.unavailable(link, why)) }
     throw .unavailable(link, why)
   }
 }
@@ -40,12 +40,12 @@ extension ArchiveError {
 
 /// A selection that extends into inner archives, by long names.
 struct NestedSelection {
-  let selection: Selection
+  let selection: EntrySelection
   let goesInside: Bool
   /// The prefixes of wanted names, up to a slash.
   private let ways: Set<NameKey>
 
-  init(_ selection: Selection, nested: NestedArchives) {
+  init(_ selection: EntrySelection, nested: ExtractionOptions.NestedArchives) {
     self.selection = selection
     goesInside = nested == .expand
     var ways: Set<NameKey> = []
@@ -60,7 +60,9 @@ struct NestedSelection {
   }
 
   /// Whether every entry is wanted.
-  var wantsAll: Bool { if case .all = selection.rule { true } else { false } }
+  var wantsAll: Bool {
+    if case .all = selection.rule { selection.excluded.isEmpty } else { false }
+  }
 
   func wants(_ entry: ArchiveEntry) -> Bool { selection.includes(entry) }
 

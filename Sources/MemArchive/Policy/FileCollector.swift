@@ -20,7 +20,7 @@ struct FileCollector: LinkFollowing {
     var isLinked = false
   }
 
-  private let selection: Selection
+  private let selection: EntrySelection
   private let options: ExtractionOptions
   private let cancellation: Cancellation
   private var files: MemFiles
@@ -34,7 +34,7 @@ struct FileCollector: LinkFollowing {
   private var positions: [NameKey: Int] = [:]
   private var groups = LinkGroups<NameKey>()
 
-  init(_ selection: Selection, in context: ExtractionContext) {
+  init(_ selection: EntrySelection, in context: ExtractionContext) {
     self.selection = selection
     options = context.options
     cancellation = context.cancellation
@@ -48,10 +48,11 @@ struct FileCollector: LinkFollowing {
     guard options.duplicates == .last || (options.duplicates == .reject && options.onError == .stop) else {
       return .onDemand
     }
+    let exclude = selection.excluded.map(\.text)
     return switch selection.rule {
-    case .all: .contents()
+    case .all: .contents(exclude: exclude)
     case .names(let names, _): .named(names.map(\.name))
-    case .globs(let globs): .contents(include: globs.map(\.text))
+    case .globs(let globs): .contents(include: globs.map(\.text), exclude: exclude)
     case .matching: .onDemand
     }
   }
@@ -121,7 +122,7 @@ struct FileCollector: LinkFollowing {
     }
   }
 
-  mutating func setProtection(_ protection: Protection?) { files.protection = protection }
+  mutating func setProtection(_ protection: SandboxProtection?) { files.protection = protection }
 
   /// The positions of entries that selected links lead to and that were not taken.
   func missing(_ ledger: Ledger) throws(ArchiveError) -> Set<Int> {
@@ -224,20 +225,19 @@ extension FileCollector.Node {
   }
 }
 
-extension Selection {
+extension EntrySelection {
   fileprivate var isByName: Bool { !requiredNames.isEmpty }
 
   /// Whether an entry itself is selected.
   func includes(_ entry: ArchiveEntry) -> Bool {
+    guard !excludes(entry.name) else { return false }
     switch rule {
-    case .all: true
-    case .names(let names, _): names.contains(NameKey(entry.name))
+    case .all: return true
+    case .names(let names, _): return names.contains(NameKey(entry.name))
     case .globs(let patterns):
-      {
-        let name = Glob.cString(entry.name)
-        return patterns.contains { $0.matches(name) }
-      }()
-    case .matching(let predicate): predicate(entry)
+      let name = Glob.cString(entry.name)
+      return patterns.contains { $0.matches(name) }
+    case .matching(let predicate): return predicate(entry)
     }
   }
 }

@@ -9,7 +9,7 @@ package final class Ledger: Sendable {
     var descriptors = 0
   }
 
-  private let limits: Limits
+  private let limits: ExtractionLimits
   /// Upper bound of bytes held at once.
   let heldLimit: Int64
   private let account = Mutex(Account())
@@ -17,13 +17,13 @@ package final class Ledger: Sendable {
   /// Bytes that may be held in addition to all content that may be produced, if there is no explicit limit.
   private static let heldBesides: Int64 = 64 << 20
 
-  package init(_ limits: Limits) {
+  package init(_ limits: ExtractionLimits) {
     self.limits = limits
     heldLimit = limits.heldBytes ?? min(MemoryBudget.default(), Self.heldWithin(limits))
   }
 
   /// If content is bounded, kept entries are too.
-  private static func heldWithin(_ limits: Limits) -> Int64 {
+  private static func heldWithin(_ limits: ExtractionLimits) -> Int64 {
     guard let total = limits.totalBytes else { return .max }
     let (sum, overflow) = total.addingReportingOverflow(heldBesides)
     return overflow ? .max : sum
@@ -31,7 +31,7 @@ package final class Ledger: Sendable {
 
   /// The state of a ledger, for the ledger of a worker.
   struct Snapshot: Equatable {
-    var limits = Limits()
+    var limits = ExtractionLimits()
     var heldLimit: Int64 = 0
     var produced: Int64 = 0
     var held: Int64 = 0

@@ -13,7 +13,7 @@ extension ArchiveReader {
   /// Reads all entries, and again those that links need, unless the archive is a pipe.
   func visitFollowingLinks(
     _ visitor: inout some LinkFollowing, in context: ExtractionContext
-  ) throws(ArchiveError) -> Protection? {
+  ) throws(ArchiveError) -> SandboxProtection? {
     let protection = try visit(&visitor, in: context)
     let missing = try visitor.missing(context.ledger)
     guard !missing.isEmpty, pipe?.isTaken != true else { return protection }

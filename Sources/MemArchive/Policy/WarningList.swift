@@ -45,13 +45,17 @@ final class WarningLog: Sendable {
 
   init(_ ledger: Ledger) { warnings = Mutex(WarningList(EntryAccount(ledger))) }
 
-  func add(_ text: String, entry: String? = nil) { add(ArchiveWarning(entry: entry, text: text)) }
+  func add(_ text: String, entry: String? = nil) { add(ArchiveWarning(.oddity, entry: entry, text)) }
 
   func addGarbage(after filter: Filter) {
-    add("garbage after the end of the \(filter) stream was ignored")
+    add(ArchiveWarning(.dataAfterEnd, "garbage after the end of the \(filter) stream was ignored"))
   }
 
-  func addDataAfterEnd() { add("data after the end of the archive was ignored") }
+  func addDataAfterEnd() {
+    add(ArchiveWarning(.dataAfterEnd, "data after the end of the archive was ignored"))
+  }
+
+  func addMissingEnd() { add(ArchiveWarning(.missingEnd, "the end-of-archive marker is missing")) }
 
   func add(_ warning: ArchiveWarning) {
     warnings.withLock { $0.add(warning) }

@@ -170,7 +170,7 @@ struct RecordBuffer {
 
   /// Room for an entry with the names and attributes that the limits allow, and at least for an error that says which limit
   /// was exceeded.
-  init(_ limits: Limits = Limits()) {
+  init(_ limits: ExtractionLimits = ExtractionLimits()) {
     var size = 1 << 20
     for part in [limits.nameBytes, limits.nameBytes, limits.nameBytes, limits.attributeBytes] {
       let (sum, overflow) = size.addingReportingOverflow(max(0, part))

@@ -66,11 +66,11 @@ struct Conversation: ~Copyable {
     // Copies are charged when they are made; received files that are not copied yet have a ledger of their own.
     files = ReceivedFiles(
       connection,
-      makeDestination == nil ? context.ledger : Ledger(Limits(heldBytes: context.ledger.heldLimit)),
+      makeDestination == nil ? context.ledger : Ledger(ExtractionLimits(heldBytes: context.ledger.heldLimit)),
       executable: context.options.executable)
   }
 
-  var protection: Protection? { connection.protection }
+  var protection: SandboxProtection? { connection.protection }
 
   mutating func next() throws(ArchiveError) -> ArchiveEntry? {
     do throws(ArchiveError) {

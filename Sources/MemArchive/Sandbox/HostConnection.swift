@@ -14,7 +14,7 @@ final class HostConnection {
   private let longestSilence: Int
   /// Upper bound of files with descriptors of their own; nil if the caller set it.
   private var descriptorBudget: Int?
-  private let limits: Limits
+  private let limits: ExtractionLimits
   private var records: RecordBuffer
   /// The details received last, which later entries may share.
   private var details: ArchiveEntry.Shared<ArchiveEntry.Details>?
@@ -23,7 +23,7 @@ final class HostConnection {
   private var packetsAcknowledged: UInt32 = 0
   /// Whether the program has said that it is a worker and locked in.
   private var isGreeted = false
-  private(set) var protection = Protection(landlock: nil, seccomp: false, diesFirst: false)
+  private(set) var protection = SandboxProtection(landlock: nil, seccomp: false, diesFirst: false)
 
   /// Starts a worker and waits until it is locked in.
   ///
@@ -135,13 +135,14 @@ final class HostConnection {
   private func awaitGreeting() throws(ArchiveError) {
     let answer = try next()
     switch answer {
-    case .ready(PlatformReport.version, let protection):
+    case .ready(PlatformReport.memArchiveVersion, let protection):
       self.protection = protection
       isGreeted = true
     case .ready(let version, _),
-      .unavailable(let version, _, _, _) where version != PlatformReport.version:
+      .unavailable(let version, _, _, _) where version != PlatformReport.memArchiveVersion:
       throw .sandboxUnavailable(
-        "the worker", "\(process.name) is version \(version), and this is \(PlatformReport.version)")
+        "the worker", "\(process.name) is version \(version), and this is \(PlatformReport.memArchiveVersion)"
+      )
     case .unavailable(_, let part, let reason, let errno):
       throw .exhausted(part, Errno(rawValue: errno), doing: "locking a sandboxed worker in")
         ?? .sandboxUnavailable(part, reason)

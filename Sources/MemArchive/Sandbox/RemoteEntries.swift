@@ -14,7 +14,7 @@ final class RemoteEntries: EntrySource {
 
   var warnings: WarningList { conversation.warnings }
   var comment: String? { conversation.comment }
-  var protection: Protection? { conversation.protection }
+  var protection: SandboxProtection? { conversation.protection }
 
   func next() throws(ArchiveError) -> ArchiveEntry? { try conversation.next() }
 

@@ -25,7 +25,7 @@ enum WorkerLocator {
   ///
   /// - Throws: `sandboxUnavailable` if there is none.
   static func program(_ options: ExtractionOptions) throws(ArchiveError) -> Program {
-    if let worker = options.worker { return Program(path: worker.string, name: worker.string) }
+    if let worker = options.worker { return Program(path: worker, name: worker) }
     if let named = environment(variable) { return Program(path: named, name: "\(variable)=\(named)") }
     let own = ownProgram()
     return try first(of: candidates(options, own), running: own)

@@ -22,7 +22,7 @@ enum WorkerMessage: Equatable {
   }
 
   /// The worker is locked in, with this protection.
-  indirect case ready(version: String, Protection)
+  indirect case ready(version: String, SandboxProtection)
   /// The worker could not be locked in, or has another version.
   indirect case unavailable(version: String, part: String, reason: String, errno: Int32)
   case opened(comment: String?)
@@ -35,7 +35,7 @@ enum WorkerMessage: Equatable {
   indirect case warning(ArchiveWarning)
   /// The number of warnings that are not sent.
   case moreWarnings(Int)
-  indirect case progress(ExtractionProgress)
+  indirect case progress(ExtractionOptions.Progress)
   case end
   /// The number of a system call that was refused: the worker's last message.
   case refused(call: UInt32)
@@ -72,7 +72,12 @@ enum WorkerMessage: Equatable {
     case 7:
       message = .failed(
         try reader.error(), position: try reader.optional { reader throws(Malformed) in try reader.size() })
-    case 9: message = .warning(ArchiveWarning(entry: try reader.optionalText(), text: try reader.text()))
+    case 9:
+      guard let kind = ArchiveWarning.Code.Kind(rawValue: try reader.number()), kind != .others else {
+        throw Malformed()
+      }
+      message = .warning(
+        ArchiveWarning(ArchiveWarning.Code(kind), entry: try reader.optionalText(), try reader.text()))
     case 10: message = .progress(try reader.progress())
     case 8: message = .end
     case 11: message = .moreWarnings(Int(try reader.size()))
@@ -116,6 +121,7 @@ enum WorkerMessage: Equatable {
       case .end: writer.put(UInt8(8))
       case .warning(let warning):
         writer.put(UInt8(9))
+        writer.put(warning.code.kind.rawValue)
         writer.put(optional: warning.entry)
         writer.put(warning.text)
       case .moreWarnings(let count):
@@ -171,8 +177,8 @@ extension BinaryDecoder {
     return size
   }
 
-  mutating func progress() throws(Malformed) -> ExtractionProgress {
-    ExtractionProgress(
+  mutating func progress() throws(Malformed) -> ExtractionOptions.Progress {
+    ExtractionOptions.Progress(
       bytesRead: try size(), bytesTotal: try optional { reader throws(Malformed) in try reader.size() },
       entries: Int(try size()), entry: try text())
   }

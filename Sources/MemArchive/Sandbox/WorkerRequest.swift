@@ -9,7 +9,7 @@ struct WorkerRequest {
 
   static let kind: UInt8 = 1
 
-  var version = PlatformReport.version
+  var version = PlatformReport.memArchiveVersion
   var prefetch = Prefetch.headers
   var sources: [Source] = []
   /// The archive's own file name.

@@ -58,7 +58,7 @@ enum Spool {
   static func memory(
     _ source: any ByteSource, name: String, ledger: Ledger
   ) throws(ArchiveError) -> FileMemory {
-    let factory = MemFileFactory(ExtractionOptions(storage: .dedicated), ledger: ledger)
+    let factory = MemFileFactory(ExtractionOptions { $0.storage = .dedicated }, ledger: ledger)
     var region = try Region.create(factory, name: name, declaredSize: nil)
     var size: Int64 = 0
     var buffer = [UInt8](repeating: 0, count: 256 << 10)

@@ -14,7 +14,7 @@ package struct MountedTree: ~Copyable {
   package private(set) var warnings: [ArchiveWarning] = []
   private let space: TreeFileSystem
   private let context: ExtractionContext
-  private let nested: NestedArchives
+  private let nested: ExtractionOptions.NestedArchives
   /// To be restored when the tree is complete. Until then it is 0, so that files get their modes when they are created.
   private let umask: UInt32
 
@@ -37,7 +37,7 @@ package struct MountedTree: ~Copyable {
 
   /// An empty tree that is not mounted yet.
   package init(
-    at place: FilePath, nested: NestedArchives, in context: ExtractionContext
+    at place: FilePath, nested: ExtractionOptions.NestedArchives, in context: ExtractionContext
   ) throws(ArchiveError) {
     self.place = place
     self.context = context
@@ -101,5 +101,5 @@ package struct MountedTree: ~Copyable {
 
 extension ArchiveWarning {
   /// The warning about a skipped entry.
-  fileprivate var asLeftOut: Self { Self(entry: entry, text: "left out: " + text) }
+  fileprivate var asLeftOut: Self { Self(.leftOut, entry: entry, "left out: " + text) }
 }

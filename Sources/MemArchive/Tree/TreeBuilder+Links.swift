@@ -21,7 +21,7 @@ extension TreeBuilder {
       }
       if options.insecureNames == .reject { throw .insecureLink(name, to: EntryName.key(target)) }
       try looking(name, "unlinkat") { () throws(Errno) in try SystemCalls.removeLink(link, beneath: top) }
-      skipped.append(ArchiveWarning(entry: name, text: Self.leadsOut(to: EntryName.key(target))))
+      skipped.append(ArchiveWarning(.leftOut, entry: name, Self.leadsOut(to: EntryName.key(target))))
     }
   }
 

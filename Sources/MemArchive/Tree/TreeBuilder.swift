@@ -11,7 +11,7 @@ struct TreeBuilder {
   var errors: [ArchiveError] = []
   private var hasLinks = false
 
-  init(_ space: TreeFileSystem, _ selection: Selection, nested: NestedArchives) {
+  init(_ space: TreeFileSystem, _ selection: EntrySelection, nested: ExtractionOptions.NestedArchives) {
     self.space = space
     warnings = WarningList(space.account.entries)
     scope = NestedSelection(selection, nested: nested)

@@ -177,8 +177,8 @@ extension TreeWriter {
       switch try path(of: position).linkEnd(beneath: area.top.descriptor, entry: name) {
       case .inside: break
       case .outside: leadingOut.append(position)
-      case .nowhere: if options.strictLinks { try unavailable(position, "it leads nowhere") }
-      case .circle: if options.strictLinks { try unavailable(position, SymlinkWalker.circle) }
+      case .nowhere: if options.brokenLinks == .reject { try unavailable(position, "it leads nowhere") }
+      case .circle: if options.brokenLinks == .reject { try unavailable(position, SymlinkWalker.circle) }
       }
     }
     for position in leadingOut {

@@ -83,7 +83,7 @@ final class TreeWriter: EntryVisitor {
   func end(warnings: [ArchiveWarning], failedPosition _: Int?) { self.warnings.add(warnings) }
 
   /// Notes an entry that is left out, and the reason.
-  func skip(_ name: String, _ why: String) { skipped.append(ArchiveWarning(entry: name, text: why)) }
+  func skip(_ name: String, _ why: String) { skipped.append(ArchiveWarning(.leftOut, entry: name, why)) }
 
   // MARK: Names
 
@@ -114,7 +114,7 @@ final class TreeWriter: EntryVisitor {
     case .file, .symlink, .hardlink:
       if entry.kind == .symlink, let why = SymlinkWalker.tooLong(entry.link ?? "") {
         // The kernel makes none.
-        if options.strictLinks { throw .unavailable(entry.name, why) }
+        if options.brokenLinks == .reject { throw .unavailable(entry.name, why) }
         skip(entry.name, why)
         return false
       }

@@ -34,7 +34,7 @@ struct ParallelTests {
     _ parallelism: Int, _ storage: ExtractionOptions.Storage
   ) throws {
     for isolation in Isolation.allCases {
-      let files = try extract(Self.whole, ExtractionOptions(storage: storage), parallelism, isolation)
+      let files = try extract(Self.whole, ExtractionOptions { $0.storage = storage }, parallelism, isolation)
       #expect(files.names == (0..<400).map { "entry-\($0)" })
       for (index, (_, file)) in files.enumerated() { #expect(try file.content == Self.content(index)) }
     }
@@ -63,7 +63,7 @@ struct ParallelTests {
   func `A limit strikes at the same entry, to the byte`(_ isolation: Isolation) throws {
     let total = (0..<400).reduce(Int64(0)) { $0 + Int64(Self.content($1).count) }
     for limit in [total - 1, total / 2, 1_000_000, 0] {
-      for limits in [Limits(totalBytes: limit), Limits(heldBytes: limit)] {
+      for limits in [ExtractionLimits(totalBytes: limit), ExtractionLimits(heldBytes: limit)] {
         let options = ExtractionOptions(limits: limits)
         let expected = #expect(throws: ArchiveError.self) { try extract(Self.whole, options, 1, .inProcess) }
         let error = #expect(throws: ArchiveError.self) { try extract(Self.whole, options, 4, isolation) }
@@ -71,7 +71,7 @@ struct ParallelTests {
       }
     }
     // Including kept entries.
-    let exact = ExtractionOptions(limits: Limits(totalBytes: total, heldBytes: total + 1 << 20))
+    let exact = ExtractionOptions(limits: ExtractionLimits(totalBytes: total, heldBytes: total + 1 << 20))
     #expect(try extract(Self.whole, exact, 4, isolation).count == 400)
   }
 
@@ -83,7 +83,8 @@ struct ParallelTests {
         [.init("same", large), .init("same", [1])] + (0..<300).map { .init("x\($0)", [2]) })
       #expect(try extract(archive, ExtractionOptions(), 3, isolation)["same"]?.content == [1])
       #expect(
-        try extract(archive, ExtractionOptions(duplicates: .first), 3, isolation)["same"]?.content == large)
+        try extract(archive, ExtractionOptions { $0.duplicates = .first }, 3, isolation)["same"]?.content
+          == large)
     }
   }
 
@@ -100,8 +101,11 @@ struct ParallelTests {
         Tar.archive(Bytes((0..<32).flatMap { Tar.entry("\($0)", Bytes(repeating: 9, count: $0 * 100_001)) })))
       for round in 0..<30 {
         let bytes = round.isMultiple(of: 2) ? damaged : ParallelTests.whole
-        let limits = round.isMultiple(of: 3) ? Limits(totalBytes: 5_000_000) : Limits()
-        let options = ExtractionOptions(limits: limits, parallelism: 4)
+        let limits = round.isMultiple(of: 3) ? ExtractionLimits(totalBytes: 5_000_000) : ExtractionLimits()
+        let options = ExtractionOptions {
+          $0.limits = limits
+          $0.parallelism = 4
+        }
         _ = try? ArchiveReader(bytes: bytes).extract(options: options)
         // Large enough for a decoder's thread; it waits with full blocks when the stream is dropped.
         var stream = try ArchiveReader(bytes: compressed).stream(options: options)
@@ -128,7 +132,7 @@ struct ParallelTests {
     Thread.detachNewThread { try? ends.fileHandleForWriting.write(contentsOf: Data(start)) }
     let descriptor = FileDescriptor(rawValue: ends.fileHandleForReading.fileDescriptor)
     var stream = try ArchiveReader(descriptor: descriptor).stream(
-      options: ExtractionOptions(parallelism: 2))
+      options: ExtractionOptions { $0.parallelism = 2 })
     #expect(try stream.next()?.name == "first")
     let enough = ArchiveError(.cancelled, "so much was read that the decoder has a thread", advice: "")
     let error = #expect(throws: ArchiveError.self) {
@@ -141,7 +145,9 @@ struct ParallelTests {
   @Test func `A cancelled extraction is complete or gone`() async throws {
     let path = try MemFile(name: "parallel-cancelled", bytes: Self.whole)
     for delay in 0..<20 {
-      let task = Task { try await ArchiveReader(path).extract(options: ExtractionOptions(parallelism: 4)) }
+      let task = Task {
+        try await ArchiveReader(contentsOf: path).extract(options: ExtractionOptions { $0.parallelism = 4 })
+      }
       try await Task.sleep(nanoseconds: UInt64(delay) * 1_000_000)
       task.cancel()
       switch await task.result {

@@ -36,8 +36,12 @@ struct Scenario: CustomTestStringConvertible, Sendable, Codable {
       case .packed: .packed
       }
     // Independent of the machine's numbers.
-    return ExtractionOptions(
-      limits: Limits(), fill: isMapped ? .mapped : .automatic, storage: storage, parallelism: parallelism)
+    return ExtractionOptions {
+      $0.limits = ExtractionLimits()
+      $0.fill = isMapped ? .mapped : .automatic
+      $0.storage = storage
+      $0.parallelism = parallelism
+    }
   }
 
   static let all: [Scenario] = [

@@ -24,7 +24,10 @@ struct BZip2Tests {
 
   private static func content(_ bytes: Bytes, threads: Int) throws -> Bytes {
     let files = try ArchiveReader(bytes: bytes).extract(
-      options: ExtractionOptions(formats: .all, parallelism: threads))
+      options: ExtractionOptions {
+        $0.formats = .all
+        $0.parallelism = threads
+      })
     return try files["data"]?.content ?? []
   }
 

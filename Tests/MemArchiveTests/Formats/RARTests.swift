@@ -72,7 +72,7 @@ struct RARTests {
   func `With any byte changed, or cut anywhere, nothing is read that was not in it`(_ file: String) throws {
     let whole = try Fixture.bytes("odd/rar/" + file)
     let options = ExtractionOptions(
-      limits: Limits(totalBytes: 1 << 26, heldBytes: 1 << 26), formats: .all, onError: .keepGoing)
+      limits: ExtractionLimits(totalBytes: 1 << 26, heldBytes: 1 << 26), formats: .all, onError: .keepGoing)
     func contents(_ bytes: Bytes) throws -> Set<Bytes> {
       guard let files = try? ArchiveReader(bytes: bytes).extract(options: options) else { return [] }
       return Set(try files.map { try $0.file.content })

@@ -47,7 +47,10 @@ extension Attack {
     Attack("zip: two thousand names for one body", .error(.corrupt, entry: "0000")) { fullOverlap(2000) },
     Attack(
       "zip: two thousand names for one body, allowed", .error(.limitExceeded),
-      options: ExtractionOptions(limits: Limits(totalBytes: 1_000_000), overlappingEntries: .read)
+      options: ExtractionOptions {
+        $0.limits = ExtractionLimits(totalBytes: 1_000_000)
+        $0.overlappingEntries = .read
+      }
     ) { fullOverlap(2000) },
     Attack("tar: a long name of 50 MB", .error(.unsupportedFeature)) { tarMetadata("L", 50 << 20) },
     Attack("tar: a long link of 50 MB", .error(.unsupportedFeature)) { tarMetadata("K", 50 << 20) },
@@ -68,7 +71,7 @@ extension Attack {
     },
     Attack(
       "tar: two thousand entries without content", .error(.limitExceeded),
-      options: ExtractionOptions(limits: Limits(entries: 1999))
+      options: ExtractionOptions(limits: ExtractionLimits(entries: 1999))
     ) { Gzip.deflated((0..<2000).reduce(into: Bytes()) { $0 += Tar.entry("e\($1)") } + Tar.end) },
     Attack("zip: more entries counted than there are", .files(["a"], warnings: ["its end counts 65534"])) {
       Zip.archive([.init("a", hello)], counting: 65_534)

@@ -37,7 +37,7 @@ extension Attack {
       },
       Attack(
         "gzip: a bomb of zeros", .error(.limitExceeded),
-        options: ExtractionOptions(limits: Limits(entryBytes: 1 << 20))
+        options: ExtractionOptions(limits: ExtractionLimits(entryBytes: 1 << 20))
       ) { Gzip.deflated(Bytes(repeating: 0, count: 2 << 20)) },
       Attack("one more compression than may be", .error(.tooManyLayers)) {
         Gzip.member(try Fixture.bytes("tar-in-every-filter.tar.gz.bz2.xz.zst"))

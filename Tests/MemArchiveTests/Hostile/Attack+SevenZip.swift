@@ -48,7 +48,7 @@ extension Attack {
     },
     Attack(
       "7z: more files than allowed", .error(.limitExceeded),
-      options: ExtractionOptions(limits: Limits(entries: 999))
+      options: ExtractionOptions(limits: ExtractionLimits(entries: 999))
     ) {
       SevenZip.archive(
         [],

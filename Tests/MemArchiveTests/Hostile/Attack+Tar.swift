@@ -38,7 +38,7 @@ extension Attack {
     },
     Attack(
       "tar: a name that leads out, where none may", .error(.insecureName, entry: "../x"),
-      options: ExtractionOptions(insecureNames: .reject)
+      options: ExtractionOptions { $0.insecureNames = .reject }
     ) { Tar.archive(Tar.entry("../x", hello)) },
     Attack(
       "tar: links out, in circles and to devices",
@@ -55,7 +55,7 @@ extension Attack {
     },
     Attack(
       "tar: the same name twice, where it may not be", .error(.duplicateEntry, entry: "a"),
-      options: ExtractionOptions(duplicates: .reject)
+      options: ExtractionOptions { $0.duplicates = .reject }
     ) { Tar.archive(Tar.entry("a", [1]), Tar.entry("a", [2])) },
     Attack("pax: a NUL in a name", .error(.corrupt)) { paxNamed([0x61, 0, 0x62]) },
     Attack("pax: a name that is not UTF-8", .files(["a\u{F7FF}b"])) { paxNamed([0x61, 0xFF, 0x62]) },
@@ -103,7 +103,7 @@ extension Attack {
     Attack("tar: a hole of 8 EiB", .error(.limitExceeded, entry: "big")) { sparseTar(.max) },
     Attack(
       "tar: more entries than may be", .error(.limitExceeded),
-      options: ExtractionOptions(limits: Limits(entries: 1000))
+      options: ExtractionOptions(limits: ExtractionLimits(entries: 1000))
     ) { (0..<1001).flatMap { Tar.entry("f\($0)") } + Tar.end },
     Attack("tar: bytes after its end", .files(["hello"], warnings: ["after the end"])) {
       tar + Bytes("anything".utf8)

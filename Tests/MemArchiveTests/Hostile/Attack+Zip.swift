@@ -77,7 +77,10 @@ extension Attack {
     Attack("zip: quoted overlap", .error(.corrupt, entry: "q0")) { quotedOverlap(60) },
     Attack(
       "zip: quoted overlap, allowed", .error(.limitExceeded),
-      options: ExtractionOptions(limits: Limits(totalBytes: 1_000_000), overlappingEntries: .read)
+      options: ExtractionOptions {
+        $0.limits = ExtractionLimits(totalBytes: 1_000_000)
+        $0.overlappingEntries = .read
+      }
     ) { quotedOverlap(60) },
     Attack("zip: bytes after its end", .files(["a"], warnings: ["does not end where its last record says"])) {
       Zip.archive(.init("a", hello)) + Bytes("anything".utf8)
@@ -87,7 +90,7 @@ extension Attack {
     },
     Attack(
       "zip: zips in zips in zips", .error(.limitExceeded),
-      options: ExtractionOptions(limits: Limits(totalBytes: 2_000_000)), nested: .expand
+      options: ExtractionOptions(limits: ExtractionLimits(totalBytes: 2_000_000)), nested: .expand
     ) { nestedBomb(levels: 3, width: 8) },
     Attack("zip: deeper than archives may lie in each other", .error(.tooManyLayers), nested: .expand) {
       nestedBomb(levels: 8, width: 1)

@@ -14,12 +14,12 @@ struct Attack: CustomTestStringConvertible, Sendable {
   let testDescription: String
   let verdict: Verdict
   let options: ExtractionOptions
-  let nested: NestedArchives
+  let nested: ExtractionOptions.NestedArchives
   let bytes: @Sendable () throws -> Bytes
 
   init(
     _ what: String, _ verdict: Verdict, options: ExtractionOptions = ExtractionOptions(),
-    nested: NestedArchives = .keep, _ bytes: @escaping @Sendable () throws -> Bytes
+    nested: ExtractionOptions.NestedArchives = .keep, _ bytes: @escaping @Sendable () throws -> Bytes
   ) {
     (testDescription, self.verdict, self.options, self.nested, self.bytes) = (
       what, verdict, options, nested, bytes

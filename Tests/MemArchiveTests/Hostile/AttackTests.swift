@@ -11,7 +11,7 @@ import Testing
     switch attack.verdict {
     case .error(let code, let entry):
       let error = #expect(throws: ArchiveError.self) {
-        try reader.extract(nested: attack.nested, options: options)
+        try reader.extract(options: options.nested(attack.nested))
       }
       #expect(error?.code == code, "\(String(describing: error))")
       if let entry { #expect(error?.entry == entry) }
@@ -20,7 +20,7 @@ import Testing
       #expect(error?.advice.hasSuffix(".") == true)
       if code != .system { #expect(error?.errno == nil) }
     case .files(let names, let warnings):
-      let files = try reader.extract(nested: attack.nested, options: options)
+      let files = try reader.extract(options: options.nested(attack.nested))
       #expect(files.names.map { Bytes($0.utf8) } == names.map { Bytes($0.utf8) }, "\(files.names)")
       for words in warnings {
         #expect(files.warnings.contains { $0.text.contains(words) }, "\(files.warnings)")

@@ -10,7 +10,7 @@ struct EngineTests {
     _ fixture: Fixture, _ decoding: ExtractionContext.Hooks.Engine, _ parallelism: Int
   ) throws -> [String] {
     let context = ExtractionContext(
-      ExtractionOptions(parallelism: parallelism), hooks: .init(decoding: decoding))
+      ExtractionOptions { $0.parallelism = parallelism }, hooks: .init(decoding: decoding))
     var stream = try ArchiveReader(path: fixture.path).stream(in: context)
     var found: [String] = []
     while let entry = try stream.next() {

@@ -23,7 +23,7 @@ struct LeakTests {
       for round in 0..<2000 {
         let error = #expect(throws: ArchiveError.self) {
           try ArchiveReader(bytes: failures[round % failures.count]).extract(
-            options: ExtractionOptions(fill: fill))
+            options: ExtractionOptions { $0.fill = fill })
         }
         #expect(error != nil)
       }
@@ -34,7 +34,10 @@ struct LeakTests {
   @Test func `A limit in the middle of an entry leaves nothing`() throws {
     let label = "leak-limit"
     for fill in ExtractionOptions.Fill.allCases {
-      let options = ExtractionOptions(limits: Limits(entryBytes: 100_000), fill: fill)
+      let options = ExtractionOptions {
+        $0.limits = ExtractionLimits(entryBytes: 100_000)
+        $0.fill = fill
+      }
       let bomb = Gzip.member(Bytes(repeating: 0, count: 1_000_000), name: label)
       #expect(throws: ArchiveError.self) { try ArchiveReader(bytes: bomb).extract(options: options) }
     }
@@ -82,7 +85,7 @@ struct LeakTests {
       var copy: MemFiles?
       do {
         var files = try ArchiveReader(bytes: archive).extract(
-          options: ExtractionOptions(parallelism: threads))
+          options: ExtractionOptions { $0.parallelism = threads })
         held = files[names[3]]
         copy = files
         files.removeAll { name, _ in name == names[0] }
@@ -115,12 +118,15 @@ struct LeakTests {
         _ = try? writing.writeAll(archive[(8 << 20)...])
         try? writing.close()
       }
-      let options = ExtractionOptions(
-        fill: ExtractionOptions.Fill.allCases[fill], storage: .dedicated,
-        onProgress: { progress in
+      let options = ExtractionOptions { options in
+
+        options.fill = ExtractionOptions.Fill.allCases[fill]
+        options.storage = .dedicated
+        options.onProgress = { progress in
           guard progress.bytesRead >= 4 << 20 else { return }
           child.withLock { if $0 == nil { $0 = cfaults_fork_idle() } }
-        })
+        }
+      }
       let files = try ArchiveReader(descriptor: reading).extract(options: options)
       guard let child = child.withLock({ $0 }), child > 0, kill(child, SIGKILL) == 0 else { exit(1) }
       exit(try files["large"]?.content == content ? 0 : 2)
@@ -166,7 +172,7 @@ struct LeakTests {
       }
       close(taken.removeLast())
       do {
-        _ = try ArchiveReader(bytes: archive).extract(options: ExtractionOptions(storage: .dedicated))
+        _ = try ArchiveReader(bytes: archive).extract(options: ExtractionOptions { $0.storage = .dedicated })
         exit(1)
       } catch let error as ArchiveError {
         guard error.code == .descriptorLimit, error.errno == .tooManyOpenFiles, error.entry == "b" else {

@@ -34,7 +34,7 @@ struct MemFileTests {
   {
     let body = Bytes((0..<size).map { UInt8(truncatingIfNeeded: $0 &* 31) })
     for archive in [Tar.archive(Tar.entry("f", body)), Gzip.member(body, name: "f")] {
-      let files = try ArchiveReader(bytes: archive).extract(options: ExtractionOptions(fill: fill))
+      let files = try ArchiveReader(bytes: archive).extract(options: ExtractionOptions { $0.fill = fill })
       let file = try #require(files["f"])
       #expect(try file.content == body)
       #expect(file.size == size)

@@ -28,7 +28,11 @@ struct StorageTests {
     _ isolation: Isolation
   ) throws -> MemFiles {
     try ArchiveReader(bytes: bytes).extract(
-      options: isolation.applied(to: ExtractionOptions(fill: fill, storage: storage)))
+      options: isolation.applied(
+        to: ExtractionOptions {
+          $0.fill = fill
+          $0.storage = storage
+        }))
   }
 
   @Test(.slow, arguments: ExtractionOptions.Storage.allCases, ExtractionOptions.Fill.allCases)
@@ -51,7 +55,11 @@ struct StorageTests {
     _ fixture: Fixture, _ isolation: Isolation
   ) throws {
     func outcome(_ storage: ExtractionOptions.Storage) throws -> [String] {
-      let options = isolation.applied(to: ExtractionOptions(storage: storage, onError: .keepGoing))
+      let options = isolation.applied(
+        to: ExtractionOptions {
+          $0.storage = storage
+          $0.onError = .keepGoing
+        })
       do {
         let files = try ArchiveReader(path: Fixture.path(fixture.file)).extract(options: options)
         return try files.map { "\($0.name) \(try sha256($0.file))" } + files.errors.map { "\($0)" }
@@ -93,7 +101,7 @@ struct StorageTests {
   func `A file of a slab that is still being filled has a path, and reading goes on`(_ isolation: Isolation)
     throws
   {
-    let options = isolation.applied(to: ExtractionOptions(storage: .packed))
+    let options = isolation.applied(to: ExtractionOptions { $0.storage = .packed })
     var stream = try ArchiveReader(bytes: Self.archive).stream(options: options)
     var files: [MemFile] = []
     while try stream.next() != nil {
@@ -109,8 +117,8 @@ struct StorageTests {
   func `Beyond the budget files are packed, and freed descriptors are used again`(
     _ isolation: Isolation
   ) throws {
-    let ledger = Ledger(Limits())
-    let options = isolation.applied(to: ExtractionOptions(descriptorBudget: 10))
+    let ledger = Ledger(ExtractionLimits())
+    let options = isolation.applied(to: ExtractionOptions { $0.descriptorBudget = 10 })
     let files = try ArchiveReader(bytes: Self.archive).extract(options: options)
     #expect(files.map { $0.file.isPacked } == Self.sizes.indices.map { $0 >= 10 })
     var stream = try ArchiveReader(bytes: Self.archive).stream(in: ExtractionContext(options, ledger: ledger))
@@ -122,8 +130,8 @@ struct StorageTests {
   func `A slab's memory is held until the last of its files goes`(_ isolation: Isolation) throws {
     let content = Bytes(repeating: 1, count: 100_000)
     let archive = Tar.archive(Bytes((0..<10).flatMap { Tar.entry("held-\($0)", content) }))
-    let options = isolation.applied(to: ExtractionOptions(storage: .packed))
-    let ledger = Ledger(Limits(heldBytes: 1_000_000))
+    let options = isolation.applied(to: ExtractionOptions { $0.storage = .packed })
+    let ledger = Ledger(ExtractionLimits(heldBytes: 1_000_000))
     func all() throws -> [MemFile] {
       var stream = try ArchiveReader(bytes: archive).stream(in: ExtractionContext(options, ledger: ledger))
       var files: [MemFile] = []
@@ -146,9 +154,13 @@ struct StorageTests {
     let content = Bytes(repeating: 1, count: 100_000)
     let archive = Tar.archive(Bytes((0..<100).flatMap { Tar.entry("held-\($0)", content) }))
     // The copies and the originals are held at once.
-    let limits = Limits(heldBytes: 10_300_000)
+    let limits = ExtractionLimits(heldBytes: 10_300_000)
     var files = try ArchiveReader(bytes: archive).extract(
-      options: isolation.applied(to: ExtractionOptions(limits: limits, storage: .packed)))
+      options: isolation.applied(
+        to: ExtractionOptions {
+          $0.limits = limits
+          $0.storage = .packed
+        }))
     files.removeAll { name, _ in name != "held-3" && name != "held-40" }
     #expect(files.names == ["held-3", "held-40"])
     let before = try #require(files["held-3"])
@@ -168,7 +180,11 @@ struct StorageTests {
       .init("bad", Bytes(repeating: 2, count: 5000), crc: 1),
       .init("good-2", Bytes(repeating: 3, count: 5000)))
     let files = try ArchiveReader(bytes: archive).extract(
-      options: isolation.applied(to: ExtractionOptions(storage: .packed, onError: .keepGoing)))
+      options: isolation.applied(
+        to: ExtractionOptions {
+          $0.storage = .packed
+          $0.onError = .keepGoing
+        }))
     #expect(files.names == ["good-1", "good-2"])
     #expect(files.errors.map(\.entry) == ["bad"])
     #expect(try files[0].file.content == Bytes(repeating: 1, count: 5000))

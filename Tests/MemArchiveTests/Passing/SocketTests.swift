@@ -86,7 +86,7 @@ struct SocketTests {
   @Test func `A packed file and a sparse one can be sent`() throws {
     let pair = try SocketPair()
     let packed = try ArchiveReader(path: Fixture.path("tree.tar.gz")).extract(
-      options: ExtractionOptions(storage: .packed))
+      options: ExtractionOptions { $0.storage = .packed })
     let file = try #require(packed["tree/hello.txt"])
     let sparse = try ArchiveReader(path: Fixture.path("tar-sparse-pax-1.0.tar")).extract()
     let hole = try #require(sparse.first?.file)
@@ -119,7 +119,7 @@ struct SocketTests {
   }
 
   @Test func `Limits apply to received files`() throws {
-    func received(_ limits: Limits) throws -> [MemFile]? {
+    func received(_ limits: ExtractionLimits) throws -> [MemFile]? {
       let pair = try SocketPair()
       try MemFile.send(
         try ["a", "b", "c"].map { try MemFile(name: $0, bytes: [UInt8](repeating: 1, count: 1000)) },
@@ -127,12 +127,15 @@ struct SocketTests {
       return try MemFile.receive(from: pair.other, limits: limits)
     }
     for limits in [
-      Limits(totalBytes: 2999), Limits(heldBytes: 2999), Limits(entryBytes: 999), Limits(entries: 2),
+      ExtractionLimits(totalBytes: 2999), ExtractionLimits(heldBytes: 2999),
+      ExtractionLimits(entryBytes: 999), ExtractionLimits(entries: 2),
     ] {
       let error = #expect(throws: ArchiveError.self) { try received(limits) }
       #expect(error?.code == .limitExceeded)
     }
-    #expect(try received(Limits(totalBytes: 3000, heldBytes: 3000, entryBytes: 1000, entries: 3))?.count == 3)
+    #expect(
+      try received(ExtractionLimits(totalBytes: 3000, heldBytes: 3000, entryBytes: 1000, entries: 3))?.count
+        == 3)
   }
 
   /// Calls `body` while this process can open only this many more descriptors.
@@ -192,7 +195,7 @@ struct SocketTests {
       let pair = try SocketPair()
       let own = try MemFile(name: "own", bytes: Array("sent".utf8))
       let files = try ArchiveReader(path: Fixture.path("tree.tar.gz")).extract(
-        options: ExtractionOptions(storage: .packed))
+        options: ExtractionOptions { $0.storage = .packed })
       guard let packed = files["tree/hello.txt"] else { exit(1) }
       Self.leavingDescriptors(0) {
         guard Self.code({ try own.send(to: pair.one) }) == nil else { exit(2) }

@@ -36,7 +36,7 @@ struct UntrustedTests {
     return own
   }
 
-  private func code(_ own: Own, _ limits: Limits = Limits()) -> ArchiveError.Code? {
+  private func code(_ own: Own, _ limits: ExtractionLimits = ExtractionLimits()) -> ArchiveError.Code? {
     do {
       _ = try MemFile(name: "x", verifying: FileDescriptor(rawValue: own.number), limits: limits)
       return nil
@@ -94,8 +94,9 @@ struct UntrustedTests {
   }
 
   @Test func `A hole costs what it could become, and 8 EiB of it are refused at once`() throws {
-    #expect(code(try memfd(1 << 20, filled: false), Limits(heldBytes: 1 << 20)) == nil)
-    #expect(code(try memfd(1 << 20, filled: false), Limits(heldBytes: 1 << 20 - 1)) == .limitExceeded)
+    #expect(code(try memfd(1 << 20, filled: false), ExtractionLimits(heldBytes: 1 << 20)) == nil)
+    #expect(
+      code(try memfd(1 << 20, filled: false), ExtractionLimits(heldBytes: 1 << 20 - 1)) == .limitExceeded)
     #expect(code(try memfd(.max, filled: false)) == .limitExceeded)
   }
 

@@ -11,7 +11,7 @@ struct DeadlineTests {
   }()
 
   /// Selects everything, and takes so long for each entry that one inner archive takes a quarter of the timeout.
-  private static let slowly = Selection.matching { entry in
+  private static let slowly = EntrySelection.matching { entry in
     let end = ContinuousClock.now + (entry.name.contains("/") ? timeout / 8 : .zero)
     while ContinuousClock.now < end {}
     return true
@@ -29,8 +29,8 @@ struct DeadlineTests {
     _ isolation: Isolation, _ policy: ExtractionOptions.ErrorPolicy
   ) {
     let options = isolation.applied(to: ExtractionOptions(onError: policy, timeout: Self.timeout))
-    expectTimeout { _ = try $0.extract(Self.slowly, nested: .expand, options: options) }
-    expectTimeout { _ = try $0.tree(Self.slowly, nested: .expand, options: options) }
+    expectTimeout { _ = try $0.extract(Self.slowly, options: options.nested()) }
+    expectTimeout { _ = try $0.tree(Self.slowly, options: options.nested()) }
   }
 
   @Test(arguments: Isolation.allCases)
@@ -38,11 +38,11 @@ struct DeadlineTests {
     let options = isolation.applied(to: ExtractionOptions(timeout: Self.timeout))
     let reader = ArchiveReader(bytes: Self.archive)
     let files = await #expect(throws: ArchiveError.self) {
-      try await reader.extract(Self.slowly, nested: .expand, options: options)
+      try await reader.extract(Self.slowly, options: options.nested())
     }
     #expect(files?.code == .timedOut)
     let tree = await #expect(throws: ArchiveError.self) {
-      try await reader.tree(Self.slowly, nested: .expand, options: options)
+      try await reader.tree(Self.slowly, options: options.nested())
     }
     #expect(tree?.code == .timedOut)
   }
@@ -50,7 +50,7 @@ struct DeadlineTests {
   @Test(arguments: Isolation.allCases)
   func `Options that are reused get a new deadline`(_ isolation: Isolation) throws {
     let options = isolation.applied(to: ExtractionOptions(timeout: Self.timeout))
-    expectTimeout { _ = try $0.extract(Self.slowly, nested: .expand, options: options) }
-    #expect(try ArchiveReader(bytes: Self.archive).extract(nested: .expand, options: options).count == 18)
+    expectTimeout { _ = try $0.extract(Self.slowly, options: options.nested()) }
+    #expect(try ArchiveReader(bytes: Self.archive).extract(options: options.nested()).count == 18)
   }
 }

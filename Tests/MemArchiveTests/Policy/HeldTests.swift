@@ -36,7 +36,7 @@ import Testing
       case .files: return try reader.extract(options: options).entries.count
       case .nested:
         let outer = Tar.archive(Tar.entry("in", archive))
-        return try ArchiveReader(bytes: outer).extract(nested: .expand, options: options).entries.count - 1
+        return try ArchiveReader(bytes: outer).extract(options: options.nested()).entries.count - 1
       case .tree: return try reader.tree(options: options).entries.count
       case .entries: return try reader.entries(options: options).count
       }
@@ -57,7 +57,7 @@ import Testing
     let archive = kept.archive
     // A name of 2 KB cannot be in a tree, where one component has at most 255 bytes.
     for way in Way.allCases where kept != .names || way != .tree {
-      var options = isolation.applied(to: ExtractionOptions(limits: Limits(heldBytes: 3 << 20)))
+      var options = isolation.applied(to: ExtractionOptions(limits: ExtractionLimits(heldBytes: 3 << 20)))
       let refusal = try #require(try error { _ = try way.read(archive, options) }, "\(way)")
       #expect(refusal.code == .limitExceeded)
       #expect(
@@ -72,7 +72,7 @@ import Testing
   @Test(arguments: Isolation.allCases)
   func `Entries that are not kept are not held`(_ isolation: Isolation) throws {
     for kept in Kept.allCases where kept != .comments {
-      let limits = Limits(heldBytes: 256 << 10)
+      let limits = ExtractionLimits(heldBytes: 256 << 10)
       var stream = try ArchiveReader(bytes: kept.archive).stream(
         options: isolation.applied(to: ExtractionOptions(limits: limits)))
       var count = 0
@@ -88,7 +88,7 @@ import Testing
       (0..<1500).reduce(into: Bytes()) {
         $0 += Tar.pax("path", Bytes("\($1)/".utf8) + name) + Tar.entry("a")
       } + Tar.end)
-    let options = isolation.applied(to: ExtractionOptions(limits: Limits(totalBytes: 1 << 20)))
+    let options = isolation.applied(to: ExtractionOptions(limits: ExtractionLimits(totalBytes: 1 << 20)))
     let refusal = try #require(try error { _ = try ArchiveReader(bytes: archive).extract(options: options) })
     #expect(refusal.code == .limitExceeded)
     #expect(
@@ -103,7 +103,7 @@ import Testing
       Tar.entry("a"), Tar.pax("SCHILY.xattr.user.a", Bytes(repeating: 0x78, count: 5000)), Tar.entry("b"))
     func error(_ attributeBytes: Int) throws -> ArchiveError? {
       let options = isolation.applied(
-        to: ExtractionOptions(limits: Limits(attributeBytes: attributeBytes)))
+        to: ExtractionOptions(limits: ExtractionLimits(attributeBytes: attributeBytes)))
       return try self.error { _ = try ArchiveReader(bytes: archive).extract(options: options) }
     }
     let refusal = try #require(try error(5000))

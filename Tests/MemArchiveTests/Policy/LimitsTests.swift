@@ -9,7 +9,7 @@ struct LimitsTests {
   }
 
   /// The same in this process and in the sandbox.
-  private func error(_ limits: Limits, _ bytes: Bytes) -> ArchiveError? {
+  private func error(_ limits: ExtractionLimits, _ bytes: Bytes) -> ArchiveError? {
     let errors = Isolation.allCases.map { isolation -> ArchiveError? in
       do throws(ArchiveError) {
         _ = try ArchiveReader(bytes: bytes).extract(
@@ -26,17 +26,18 @@ struct LimitsTests {
 
   @Test func `Bytes at the limit pass and one more does not`() throws {
     let archive = tar(1000, 500)
-    #expect(error(Limits(totalBytes: 1500), archive) == nil)
-    let total = try #require(error(Limits(totalBytes: 1499), archive))
+    #expect(error(ExtractionLimits(totalBytes: 1500), archive) == nil)
+    let total = try #require(error(ExtractionLimits(totalBytes: 1499), archive))
     #expect(total.code == .limitExceeded)
     #expect(total.entry == "entry1")
     #expect(total.reason == "what the archive unpacks to exceeds the limit totalBytes = 1499")
     // Including two kept entries.
     let large = tar(1_000_000, 500_000)
-    #expect(error(Limits(heldBytes: 1_510_000), large) == nil)
-    #expect(error(Limits(heldBytes: 1_499_999), large)?.reason.contains("heldBytes = 1499999") == true)
-    #expect(error(Limits(entryBytes: 1000), archive) == nil)
-    let entry = try #require(error(Limits(entryBytes: 999), archive))
+    #expect(error(ExtractionLimits(heldBytes: 1_510_000), large) == nil)
+    #expect(
+      error(ExtractionLimits(heldBytes: 1_499_999), large)?.reason.contains("heldBytes = 1499999") == true)
+    #expect(error(ExtractionLimits(entryBytes: 1000), archive) == nil)
+    let entry = try #require(error(ExtractionLimits(entryBytes: 999), archive))
     #expect(entry.entry == "entry0")
     #expect(entry.reason.contains("entryBytes = 999"))
   }
@@ -44,9 +45,10 @@ struct LimitsTests {
   @Test func `Entries of every kind count`() {
     let archive = Tar.archive(
       Tar.entry("a/", type: "5"), Tar.entry("b", type: "2", link: "c"), Tar.entry("c"))
-    #expect(error(Limits(entries: 3), archive) == nil)
+    #expect(error(ExtractionLimits(entries: 3), archive) == nil)
     #expect(
-      error(Limits(entries: 2), archive)?.reason == "the number of entries exceeds the limit entries = 2")
+      error(ExtractionLimits(entries: 2), archive)?.reason
+        == "the number of entries exceeds the limit entries = 2")
   }
 
   /// Only the end record decides: its directory is not valid, and not read.
@@ -67,7 +69,7 @@ struct LimitsTests {
     let archive =
       [0x50, 0x4B, 3, 4] + content.dropFirst(4) + directory + (count > 0xFFFF ? wide + locator : []) + end
     func error(_ entries: Int) throws -> ArchiveError? {
-      let options = isolation.applied(to: ExtractionOptions(limits: Limits(entries: entries)))
+      let options = isolation.applied(to: ExtractionOptions(limits: ExtractionLimits(entries: entries)))
       do throws(ArchiveError) {
         _ = try ArchiveReader(bytes: archive).entries(options: options)
         return nil
@@ -84,7 +86,7 @@ struct LimitsTests {
   @Test(arguments: Isolation.allCases)
   func `What was released is no longer held`(_ isolation: Isolation) throws {
     var stream = try ArchiveReader(bytes: tar(1000, 1000, 1000)).stream(
-      options: isolation.applied(to: ExtractionOptions(limits: Limits(heldBytes: 1500))))
+      options: isolation.applied(to: ExtractionOptions(limits: ExtractionLimits(heldBytes: 1500))))
     var count = 0
     while try stream.next() != nil {
       #expect(try stream.extract().size == 1000)
@@ -95,25 +97,25 @@ struct LimitsTests {
 
   @Test func `Actual bytes count if none are declared`() {
     let bomb = Gzip.member(Bytes(repeating: 0, count: 5_000_000))
-    #expect(error(Limits(entryBytes: 4_999_999), bomb)?.code == .limitExceeded)
-    #expect(error(Limits(entryBytes: 5_000_000), bomb) == nil)
+    #expect(error(ExtractionLimits(entryBytes: 4_999_999), bomb)?.code == .limitExceeded)
+    #expect(error(ExtractionLimits(entryBytes: 5_000_000), bomb) == nil)
   }
 
   @Test func `A declared size beyond the limit is refused before anything is read`() {
     let lie = Tar.entry("huge", Bytes("x".utf8), size: 0o77777777777) + Tar.end
-    #expect(error(Limits(entryBytes: 1 << 30), lie)?.code == .limitExceeded)
+    #expect(error(ExtractionLimits(entryBytes: 1 << 30), lie)?.code == .limitExceeded)
   }
 
   @Test func `Layers of compression are counted`() {
     let twice = Gzip.member(Gzip.member(tar(10)))
-    #expect(error(Limits(depth: 2), twice) == nil)
-    #expect(error(Limits(depth: 1), twice)?.code == .tooManyLayers)
+    #expect(error(ExtractionLimits(depth: 2), twice) == nil)
+    #expect(error(ExtractionLimits(depth: 1), twice)?.code == .tooManyLayers)
   }
 
   @Test(arguments: Isolation.allCases)
   func `Blocks that are not kept count as produced`(_ isolation: Isolation) throws {
     var stream = try ArchiveReader(bytes: tar(1000)).stream(
-      options: isolation.applied(to: ExtractionOptions(limits: Limits(totalBytes: 999))))
+      options: isolation.applied(to: ExtractionOptions(limits: ExtractionLimits(totalBytes: 999))))
     _ = try stream.next()
     let error = #expect(throws: ArchiveError.self) { try stream.forEachBlock { _, _ in } }
     #expect(error?.code == .limitExceeded)
@@ -125,7 +127,7 @@ struct LimitsTests {
       options: isolation.applied())
     let file = try #require(files.first?.file)
     #expect(file.size > 4096)
-    let limits = Limits(entryBytes: Int64(file.size - 1))
+    let limits = ExtractionLimits(entryBytes: Int64(file.size - 1))
     let error = #expect(throws: ArchiveError.self) {
       try ArchiveReader(path: Fixture.path("tar-sparse-pax-1.0-all-hole.tar")).extract(
         options: isolation.applied(to: ExtractionOptions(limits: limits)))

@@ -6,7 +6,7 @@ import Testing
 
 extension ExtractionContext {
   static func stopped(by cancellation: Cancellation) -> Self {
-    Self(ExtractionOptions(), Ledger(Limits()), cancellation, hooks: Hooks(), recipient: .caller)
+    Self(ExtractionOptions(), Ledger(ExtractionLimits()), cancellation, hooks: Hooks(), recipient: .caller)
   }
 }
 
@@ -24,7 +24,7 @@ struct LinkStepTests {
     let context = ExtractionContext.stopped(by: cancellation)
     var collector = FileCollector(.all, in: context)
     for entry in entries { _ = try collector.wants(entry) }
-    _ = try collector.finish(Ledger(Limits()))
+    _ = try collector.finish(Ledger(ExtractionLimits()))
     return cancellation.count
   }
 
@@ -64,12 +64,12 @@ struct LinkStepTests {
       var collector = FileCollector(.all, in: context)
       for entry in entries + [file("b")] { _ = try collector.wants(entry) }
       cancellation.cancel()
-      let finish = #expect(throws: ArchiveError.self) { try collector.finish(Ledger(Limits())) }
+      let finish = #expect(throws: ArchiveError.self) { try collector.finish(Ledger(ExtractionLimits())) }
       #expect(finish?.code == .cancelled)
     }
     var collector = FileCollector(.names(["l"]), in: context)
     for entry in [file("b"), link("l", to: "b")] { _ = try collector.wants(entry) }
-    let missing = #expect(throws: ArchiveError.self) { try collector.missing(Ledger(Limits())) }
+    let missing = #expect(throws: ArchiveError.self) { try collector.missing(Ledger(ExtractionLimits())) }
     #expect(missing?.code == .cancelled)
   }
 
@@ -78,7 +78,7 @@ struct LinkStepTests {
     let names = (0..<100).map { "\($0)/" + String(repeating: "a/", count: 2000) + "x" }
     for entry in names.map(file) + [link("l", to: "nowhere")] { _ = try collector.wants(entry) }
     let error = #expect(throws: ArchiveError.self) {
-      try collector.finish(Ledger(Limits(heldBytes: 1 << 20)))
+      try collector.finish(Ledger(ExtractionLimits(heldBytes: 1 << 20)))
     }
     #expect(error?.code == .limitExceeded)
   }

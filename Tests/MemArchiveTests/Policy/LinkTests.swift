@@ -44,7 +44,10 @@ struct LinkTests {
       Tar.entry("a", Bytes("newer".utf8)), Tar.entry("c", type: "1", link: "a"),
       Tar.entry("a", Bytes("newest".utf8)))
     let expected = ["b": "old", "c": "newer", "a": "newest"]
-    let options = ExtractionOptions(parallelism: parallelism, sandbox: sandbox)
+    let options = ExtractionOptions {
+      $0.parallelism = parallelism
+      $0.sandbox = sandbox
+    }
     let reader = ArchiveReader(bytes: archive)
     let tree = try reader.tree(options: options)
     for (name, text) in expected {
@@ -154,11 +157,12 @@ struct LinkTests {
     #expect(last.names == ["b", "a"])
     #expect(last.entries.count == 3)
     #expect(last.warnings.count == 1)
-    let first = try reader.extract(options: isolation.applied(to: ExtractionOptions(duplicates: .first)))
+    let first = try reader.extract(
+      options: isolation.applied(to: ExtractionOptions { $0.duplicates = .first }))
     #expect(try first["a"]?.content == [1])
     #expect(first.names == ["a", "b"])
     let error = #expect(throws: ArchiveError.self) {
-      try reader.extract(options: isolation.applied(to: ExtractionOptions(duplicates: .reject)))
+      try reader.extract(options: isolation.applied(to: ExtractionOptions { $0.duplicates = .reject }))
     }
     #expect(error?.code == .duplicateEntry)
   }

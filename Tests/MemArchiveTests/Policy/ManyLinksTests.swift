@@ -47,7 +47,7 @@ struct ManyLinksTests {
   func `Many names of one file are one file`(_ shape: Shape, _ isolation: Isolation) throws {
     let reader = ArchiveReader(bytes: shape.archive(Self.count))
     // Packed: each name may come with content, and descriptors are shared by all tests.
-    let files = try reader.extract(options: isolation.applied(to: ExtractionOptions(storage: .packed)))
+    let files = try reader.extract(options: isolation.applied(to: ExtractionOptions { $0.storage = .packed }))
     #expect(files.count == Self.count)
     #expect(files.warnings.isEmpty)
     let first = try #require(files["0"])
@@ -144,20 +144,20 @@ struct ManyLinksTests {
       #expect(warning.text.contains(count == 4095 ? "has no entry" : "\(count) bytes"))
       #expect(warning.text.utf8.count < 4200)
       guard count > 4095 else { continue }
-      for nested in [NestedArchives.keep, .expand] {
+      for nested in [ExtractionOptions.NestedArchives.keep, .expand] {
         let outer = nested == .keep ? archive + Tar.end : Tar.archive(Tar.entry("in", archive + Tar.end))
         let name = nested == .keep ? "link" : "in/link"
         let options = isolation.applied(to: ExtractionOptions())
-        let tree = try ArchiveReader(bytes: outer).tree(nested: nested, options: options)
+        let tree = try ArchiveReader(bytes: outer).tree(options: options.nested(nested))
         #expect(tree.skipped.map(\.entry) == [name])
         #expect(tree.skipped.first?.text.contains("\(count) bytes") == true)
         #expect(
           try tree.withPath(of: nested == .keep ? "a" : "in/a") { try Bytes(contentsOfFile: $0) } == Self.body
         )
         var strict = options
-        strict.strictLinks = true
+        strict.brokenLinks = .reject
         let error = #expect(throws: ArchiveError.self) {
-          try ArchiveReader(bytes: outer).tree(nested: nested, options: strict)
+          try ArchiveReader(bytes: outer).tree(options: strict.nested(nested))
         }
         #expect(error?.code == .linkTargetUnavailable && error?.entry == name)
       }

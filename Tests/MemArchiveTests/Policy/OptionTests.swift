@@ -24,8 +24,9 @@ struct OptionTests {
   }
 
   @Test(arguments: Isolation.allCases)
-  func `Limits still throw`(_ isolation: Isolation) {
-    let options = isolation.applied(to: ExtractionOptions(limits: Limits(entryBytes: 3), onError: .keepGoing))
+  func `ExtractionLimits still throw`(_ isolation: Isolation) {
+    let options = isolation.applied(
+      to: ExtractionOptions(limits: ExtractionLimits(entryBytes: 3), onError: .keepGoing))
     let error = #expect(throws: ArchiveError.self) {
       try ArchiveReader(bytes: Tar.archive(Tar.entry("a", body))).extract(options: options)
     }
@@ -89,12 +90,12 @@ struct OptionTests {
     }
     #expect(try ArchiveReader(bytes: zip).extract(options: isolation.applied()).names == ["f\u{F781}r"])
     let files = try ArchiveReader(bytes: zip).extract(
-      options: isolation.applied(to: ExtractionOptions(encoding: "CP437")))
+      options: isolation.applied(to: ExtractionOptions { $0.encoding = "CP437" }))
     #expect(files.names == ["für"])
     #expect(files.entries.first?.rawName == name)
     let error = #expect(throws: ArchiveError.self) {
       try ArchiveReader(bytes: zip).extract(
-        options: isolation.applied(to: ExtractionOptions(encoding: "no such set")))
+        options: isolation.applied(to: ExtractionOptions { $0.encoding = "no such set" }))
     }
     #expect(error?.code == .unsupportedFeature)
     #expect(error?.errno == .invalidArgument)
@@ -105,13 +106,13 @@ struct OptionTests {
     let named = Tar.archive(Tar.entry(String(repeating: "n", count: 90), body))
     let long = #expect(throws: ArchiveError.self) {
       try ArchiveReader(bytes: named).extract(
-        options: isolation.applied(to: ExtractionOptions(limits: Limits(nameBytes: 80))))
+        options: isolation.applied(to: ExtractionOptions(limits: ExtractionLimits(nameBytes: 80))))
     }
     #expect(long?.reason.contains("nameBytes = 80") == true)
     let bomb = Gzip.deflated(Bytes(repeating: 0, count: 20 << 20))
     func unpack(_ ratio: Double) throws -> Int? {
       try ArchiveReader(bytes: bomb).extract(
-        options: isolation.applied(to: ExtractionOptions(limits: Limits(ratio: ratio)))
+        options: isolation.applied(to: ExtractionOptions(limits: ExtractionLimits(ratio: ratio)))
       ).first?
       .file.size
     }

@@ -41,7 +41,8 @@ struct PlainTextTests {
     let name = "a\u{1B}[2J\n\u{9B}\u{202E}b"
     let archive = Tar.archive(Tar.entry(name, [1, 2, 3]))
     let error = #expect(throws: ArchiveError.self) {
-      try ArchiveReader(bytes: archive).extract(options: ExtractionOptions(limits: Limits(entryBytes: 1)))
+      try ArchiveReader(bytes: archive).extract(
+        options: ExtractionOptions(limits: ExtractionLimits(entryBytes: 1)))
     }
     #expect(error?.entry == name)
     let description = try "\(#require(error))"
@@ -75,10 +76,10 @@ struct PlainTextTests {
       #expect(text.contains("6 bytes in memory"), "\(text)")
     }
     let file = try MemFile(name: "inner\u{1B}.tar", bytes: Array("SECRET".utf8))
-    for text in written(ArchiveReader(file)) {
+    for text in written(ArchiveReader(contentsOf: file)) {
       #expect(!text.contains("SECRET") && !text.contains("\u{1B}"), "\(text)")
     }
-    #expect("\(ArchiveReader(file))" == "ArchiveReader(inner\\u{1B}.tar, 6 bytes in memory)")
+    #expect("\(ArchiveReader(contentsOf: file))" == "ArchiveReader(inner\\u{1B}.tar, 6 bytes in memory)")
     #expect("\(ArchiveReader(path: "x/song.zip"))" == "ArchiveReader(x/song.zip)")
     #expect("\(ArchiveReader(paths: ["a.1", "a.2"]))" == "ArchiveReader(a.1, a.2)")
     #expect("\(ArchiveReader(descriptor: .standardInput))" == "ArchiveReader(descriptor 0)")

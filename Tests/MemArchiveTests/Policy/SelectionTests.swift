@@ -2,7 +2,7 @@ import MemArchive
 import TestSupport
 import Testing
 
-/// Selection by pattern, and reports on links and names.
+/// EntrySelection by pattern, and reports on links and names.
 struct SelectionTests {
   private let body = Bytes("content".utf8)
 
@@ -43,7 +43,7 @@ struct SelectionTests {
       bytes: Tar.archive(Tar.entry("file", body), Tar.entry("link", type: "2", link: target)))
     #expect(try reader.extract(options: isolation.applied()).warnings.map(\.entry) == ["link"])
     let error = #expect(throws: ArchiveError.self) {
-      try reader.extract(options: isolation.applied(to: ExtractionOptions(strictLinks: true)))
+      try reader.extract(options: isolation.applied(to: ExtractionOptions { $0.brokenLinks = .reject }))
     }
     #expect(error?.code == .linkTargetUnavailable)
     #expect(error?.entry == "link")
@@ -53,7 +53,8 @@ struct SelectionTests {
   func `Strict links let good ones pass`(_ isolation: Isolation) throws {
     let reader = ArchiveReader(
       bytes: Tar.archive(Tar.entry("file", body), Tar.entry("link", type: "2", link: "file")))
-    let files = try reader.extract(options: isolation.applied(to: ExtractionOptions(strictLinks: true)))
+    let files = try reader.extract(
+      options: isolation.applied(to: ExtractionOptions { $0.brokenLinks = .reject }))
     #expect(files["link"] === files["file"])
   }
 

@@ -26,7 +26,7 @@ struct WarningTests {
       expectFirst(try reader.extract(options: options).warnings, of: 2500)
       expectFirst(try reader.tree(options: options).warnings, of: 2500)
       let outer = ArchiveReader(bytes: Tar.archive(Tar.entry("in", archive)))
-      expectFirst(try outer.extract(nested: .expand, options: options).warnings, of: 2500)
+      expectFirst(try outer.extract(options: options.nested()).warnings, of: 2500)
     }
     var stream = try ArchiveReader(bytes: Self.archive).stream(options: options)
     while try stream.next() != nil {}
@@ -60,7 +60,7 @@ struct WarningTests {
   @Test(arguments: Isolation.allCases)
   func `No warning makes an extraction fail`(_ isolation: Isolation) throws {
     // Room for the entries, and for few warnings.
-    let limits = Limits(heldBytes: 100_000)
+    let limits = ExtractionLimits(heldBytes: 100_000)
     let archive = Zip.archive((0..<50).map { .init("\($0)/", [1], attributes: 0o40755 << 16) })
     for held in stride(from: 30_000, through: 120_000, by: 5000) {
       var options = isolation.applied(to: ExtractionOptions(limits: limits))

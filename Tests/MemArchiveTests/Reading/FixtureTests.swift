@@ -33,7 +33,7 @@ struct FixtureTests {
         case .path: ArchiveReader(path: fixture.path)
         case .descriptor, .pipe: ArchiveReader(descriptor: descriptor)
         case .bytes: ArchiveReader(bytes: try fixture.bytes)
-        case .memFile: ArchiveReader(try MemFile(name: fixture.file, bytes: fixture.bytes))
+        case .memFile: ArchiveReader(contentsOf: try MemFile(name: fixture.file, bytes: fixture.bytes))
         }
       var stream = try reader.stream(options: isolation.applied())
       var found: [Fixture.Entry] = []

@@ -102,11 +102,15 @@ struct MalformedTests {
       #expect(files.names == [name])
       #expect(files.entries.map(\.isSafeRelative) == [false])
       let error = #expect(throws: ArchiveError.self) {
-        try reader.extract(options: isolation.applied(to: ExtractionOptions(insecureNames: .reject)))
+        try reader.extract(options: isolation.applied(to: ExtractionOptions { $0.insecureNames = .reject }))
       }
       #expect(error?.code == .insecureName && error?.entry == name)
       let going = try reader.extract(
-        options: isolation.applied(to: ExtractionOptions(insecureNames: .reject, onError: .keepGoing)))
+        options: isolation.applied(
+          to: ExtractionOptions {
+            $0.insecureNames = .reject
+            $0.onError = .keepGoing
+          }))
       #expect(going.isEmpty && going.errors.map(\.code) == [.insecureName])
     }
   }

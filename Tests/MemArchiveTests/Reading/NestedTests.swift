@@ -24,26 +24,26 @@ struct NestedTests {
     throws
   {
     let reader = packed(Tar.entry("first", body), Tar.entry("data.tar.gz", Gzip.deflated(inner)))
-    let files = try reader.extract(nested: .expand, options: isolation.applied())
+    let files = try reader.extract(options: isolation.applied().nested())
     #expect(files.names == ["first", "data.tar.gz", "data.tar.gz/usr/a", "data.tar.gz/usr/b"])
     #expect(try files["data.tar.gz/usr/b"]?.text == "other")
     #expect(files.entries.map(\.name) == files.names)
     #expect(
-      try reader.extract(nested: .keep, options: isolation.applied()).names == ["first", "data.tar.gz"])
+      try reader.extract(options: isolation.applied().nested(.keep)).names == ["first", "data.tar.gz"])
     #expect(try reader.extract(options: isolation.applied()).names == ["first", "data.tar.gz"])
   }
 
   @Test(arguments: Isolation.allCases)
   func `Inner archives of any format and depth are read`(_ isolation: Isolation) throws {
     let zip = Zip.archive(Zip.Entry("in.tar", inner))
-    let files = try packed(Tar.entry("x.zip", zip)).extract(nested: .expand, options: isolation.applied())
+    let files = try packed(Tar.entry("x.zip", zip)).extract(options: isolation.applied().nested())
     #expect(files.names == ["x.zip", "x.zip/in.tar", "x.zip/in.tar/usr/a", "x.zip/in.tar/usr/b"])
   }
 
   @Test(arguments: Isolation.allCases)
   func `A compressed file that holds no archive stays a file`(_ isolation: Isolation) throws {
     let files = try packed(Tar.entry("man.1.gz", Gzip.deflated(body))).extract(
-      nested: .expand, options: isolation.applied())
+      options: isolation.applied().nested())
     #expect(files.names == ["man.1.gz"])
     #expect(files.errors.isEmpty)
   }
@@ -66,9 +66,9 @@ struct NestedTests {
     let names = Self.texts.indices.map { "\($0).txt" }
     let reader = ArchiveReader(
       bytes: zip(names, Self.texts).flatMap { Tar.entry($0, Bytes($1.utf8)) } + Tar.end)
-    let files = try reader.extract(nested: .expand, options: options)
+    let files = try reader.extract(options: options.nested())
     #expect(files.names == names)
-    let tree = try reader.tree(nested: .expand, options: options)
+    let tree = try reader.tree(options: options.nested())
     for (name, text) in zip(names, Self.texts) {
       #expect(try files[name]?.text == text)
       #expect(try tree.withPath(of: name) { try Bytes(contentsOfFile: $0) } == Bytes(text.utf8))
@@ -82,7 +82,7 @@ struct NestedTests {
   func `A format that is not allowed stays a file`(_ isolation: Isolation) throws {
     let rar = Bytes([0x52, 0x61, 0x72, 0x21, 0x1A, 0x07, 0x01, 0x00]) + body
     #expect(
-      try packed(Tar.entry("a.rar", rar)).extract(nested: .expand, options: isolation.applied()).names == [
+      try packed(Tar.entry("a.rar", rar)).extract(options: isolation.applied().nested()).names == [
         "a.rar"
       ])
   }
@@ -91,15 +91,15 @@ struct NestedTests {
   func `Selections are applied to the long names`(_ isolation: Isolation) throws {
     let reader = packed(Tar.entry("usr/a", body), Tar.entry("d.tar", inner), Tar.entry("e.tar", inner))
     #expect(
-      try reader.extract(.names(["d.tar/usr/a"]), nested: .expand, options: isolation.applied()).names == [
+      try reader.extract(.names(["d.tar/usr/a"]), options: isolation.applied().nested()).names == [
         "d.tar/usr/a"
       ])
     #expect(
-      try reader.extract(.glob("*.tar/*a"), nested: .expand, options: isolation.applied()).names == [
+      try reader.extract(.glob("*.tar/*a"), options: isolation.applied().nested()).names == [
         "d.tar/usr/a", "e.tar/usr/a",
       ])
     let files = try reader.extract(
-      .matching { $0.name.hasPrefix("e.tar/") }, nested: .expand, options: isolation.applied())
+      .matching { $0.name.hasPrefix("e.tar/") }, options: isolation.applied().nested())
     #expect(files.names == ["e.tar/usr/a", "e.tar/usr/b"])
   }
 
@@ -107,7 +107,7 @@ struct NestedTests {
   func `A long name that does not exist is no such entry`(_ isolation: Isolation) throws {
     let reader = packed(Tar.entry("d.tar", inner))
     let error = #expect(throws: ArchiveError.self) {
-      try reader.extract(.names(["d.tar/usr/c"]), nested: .expand, options: isolation.applied())
+      try reader.extract(.names(["d.tar/usr/c"]), options: isolation.applied().nested())
     }
     #expect(error?.code == .noSuchEntry)
     #expect(error?.entry == "d.tar/usr/c")
@@ -117,22 +117,22 @@ struct NestedTests {
   func `The limits apply to everything together`(_ isolation: Isolation) throws {
     let reader = packed(Tar.entry("d.tar", inner), Tar.entry("e.tar", inner))
     var options = isolation.applied(
-      to: ExtractionOptions(limits: Limits(totalBytes: Int64(inner.count * 2 + 12))))
-    let error = #expect(throws: ArchiveError.self) { try reader.extract(nested: .expand, options: options) }
+      to: ExtractionOptions(limits: ExtractionLimits(totalBytes: Int64(inner.count * 2 + 12))))
+    let error = #expect(throws: ArchiveError.self) { try reader.extract(options: options.nested()) }
     #expect(error?.code == .limitExceeded)
-    options.limits = Limits(totalBytes: Int64(inner.count * 2 + 24), entries: 6)
-    #expect(try reader.extract(nested: .expand, options: options).count == 6)
+    options.limits = ExtractionLimits(totalBytes: Int64(inner.count * 2 + 24), entries: 6)
+    #expect(try reader.extract(options: options.nested()).count == 6)
     options.limits.entries = 5
-    let tooMany = #expect(throws: ArchiveError.self) { try reader.extract(nested: .expand, options: options) }
+    let tooMany = #expect(throws: ArchiveError.self) { try reader.extract(options: options.nested()) }
     #expect(tooMany?.code == .limitExceeded)
   }
 
   @Test(arguments: Isolation.allCases)
   func `Archives are nested as deeply as the limit says, and no deeper`(_ isolation: Isolation) throws {
-    let files = try ArchiveReader(bytes: nested(4)).extract(nested: .expand, options: isolation.applied())
+    let files = try ArchiveReader(bytes: nested(4)).extract(options: isolation.applied().nested())
     #expect(files.names == ["t", "t/t", "t/t/t", "t/t/t/x"])
     let error = #expect(throws: ArchiveError.self) {
-      try ArchiveReader(bytes: nested(5)).extract(nested: .expand, options: isolation.applied())
+      try ArchiveReader(bytes: nested(5)).extract(options: isolation.applied().nested())
     }
     #expect(error?.code == .tooManyLayers)
     #expect(error?.entry == "t/t/t/t")
@@ -143,12 +143,12 @@ struct NestedTests {
     let broken = Zip.archive(Zip.Entry("bad", body, crc: 1), Zip.Entry("good", body))
     let reader = packed(Tar.entry("in.zip", broken), Tar.entry("last", body))
     let error = #expect(throws: ArchiveError.self) {
-      try reader.extract(nested: .expand, options: isolation.applied())
+      try reader.extract(options: isolation.applied().nested())
     }
     #expect(error?.code == .corrupt)
     #expect(error?.entry == "in.zip/bad")
     let files = try reader.extract(
-      nested: .expand, options: isolation.applied(to: ExtractionOptions(onError: .keepGoing)))
+      options: isolation.applied(to: ExtractionOptions(onError: .keepGoing)).nested())
     #expect(files.names == ["in.zip", "in.zip/good", "last"])
     #expect(files.error(for: "in.zip/bad")?.code == .corrupt)
   }
@@ -156,12 +156,12 @@ struct NestedTests {
   @Test(arguments: Isolation.allCases)
   func `The dot in front of a tar's names is not part of a long name`(_ isolation: Isolation) throws {
     let inner = Tar.archive(Tar.entry("./usr/a", body), Tar.entry("./", type: "5"))
-    let files = try packed(Tar.entry("d.tar", inner)).extract(nested: .expand, options: isolation.applied())
+    let files = try packed(Tar.entry("d.tar", inner)).extract(options: isolation.applied().nested())
     #expect(files.names == ["d.tar", "d.tar/usr/a"])
     #expect(files.entries.map(\.name) == ["d.tar", "d.tar/usr/a", "d.tar/./"])
     #expect(
       try packed(Tar.entry("d.tar", inner)).extract(
-        .names(["d.tar/usr/a"]), nested: .expand, options: isolation.applied()
+        .names(["d.tar/usr/a"]), options: isolation.applied().nested()
       ).count == 1)
   }
 
@@ -169,17 +169,17 @@ struct NestedTests {
   func `Two entries with one long name are duplicates`(_ isolation: Isolation) throws {
     let inner = Tar.archive(Tar.entry("./a", Bytes("inner".utf8)))
     let reader = packed(Tar.entry("d.tar/a", body), Tar.entry("d.tar", inner))
-    let last = try reader.extract(nested: .expand, options: isolation.applied())
+    let last = try reader.extract(options: isolation.applied().nested())
     #expect(last.names == ["d.tar/a", "d.tar"])
     #expect(try last["d.tar/a"]?.text == "inner")
     #expect(last.warnings.map(\.entry) == ["d.tar/a"])
     let first = try reader.extract(
-      nested: .expand, options: isolation.applied(to: ExtractionOptions(duplicates: .first)))
+      options: isolation.applied(to: ExtractionOptions { $0.duplicates = .first }).nested())
     #expect(try first["d.tar/a"]?.text == "content")
     #expect(first.warnings.count == 1)
     let error = #expect(throws: ArchiveError.self) {
       try reader.extract(
-        nested: .expand, options: isolation.applied(to: ExtractionOptions(duplicates: .reject)))
+        options: isolation.applied(to: ExtractionOptions { $0.duplicates = .reject }).nested())
     }
     #expect(error?.code == .duplicateEntry)
   }
@@ -187,7 +187,7 @@ struct NestedTests {
   @Test(arguments: Isolation.allCases)
   func `The async form gives the same`(_ isolation: Isolation) async throws {
     let reader = packed(Tar.entry("d.tar", inner))
-    let files = try await reader.extract(nested: .expand, options: isolation.applied())
+    let files = try await reader.extract(options: isolation.applied().nested())
     #expect(files.names == ["d.tar", "d.tar/usr/a", "d.tar/usr/b"])
   }
 }

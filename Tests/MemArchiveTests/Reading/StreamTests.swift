@@ -114,7 +114,7 @@ struct StreamTests {
 import Synchronization
 
 private final class Reports: Sendable {
-  private let reports = Mutex<[ExtractionProgress]>([])
-  func add(_ report: ExtractionProgress) { reports.withLock { $0.append(report) } }
-  var all: [ExtractionProgress] { reports.withLock { $0 } }
+  private let reports = Mutex<[ExtractionOptions.Progress]>([])
+  func add(_ report: ExtractionOptions.Progress) { reports.withLock { $0.append(report) } }
+  var all: [ExtractionOptions.Progress] { reports.withLock { $0 } }
 }

@@ -37,7 +37,8 @@ import Testing
 
   /// No machine-dependent budget, and no accidental bomb.
   private static let options = ExtractionOptions(
-    limits: Limits(totalBytes: 1 << 26, heldBytes: 1 << 26), formats: [.standard, .lha, .rar, .rar5, .cab])
+    limits: ExtractionLimits(totalBytes: 1 << 26, heldBytes: 1 << 26),
+    formats: [.standard, .lha, .rar, .rar5, .cab])
 
   private static func contents(_ bytes: Bytes, onError: ExtractionOptions.ErrorPolicy) throws -> Set<Bytes> {
     var options = options

@@ -27,7 +27,10 @@ struct FilterReachTests {
     _ call: Int, _ arguments: [Int], of archive: String, blockingSignals: Bool = false
   ) throws -> Outcome {
     let worker = try NamedWorker(calling: call, arguments, blockingSignals: blockingSignals)
-    let options = ExtractionOptions(sandbox: .required, worker: worker.path)
+    let options = ExtractionOptions {
+      $0.sandbox = .required
+      $0.worker = worker.path.string
+    }
     let error = #expect(throws: ArchiveError.self) {
       try ArchiveReader(path: FilePath(archive)).extract(options: options)
     }
@@ -116,7 +119,10 @@ struct FilterReachTests {
   @Test func `A refused call of the C library is reported as a likely defect`() throws {
     func advice(_ call: Int) throws -> String {
       let worker = try NamedWorker(calling: call)
-      let options = ExtractionOptions(sandbox: .required, worker: worker.path)
+      let options = ExtractionOptions {
+        $0.sandbox = .required
+        $0.worker = worker.path.string
+      }
       return try #require(
         #expect(throws: ArchiveError.self) {
           try ArchiveReader(path: FilePath(Fixture.path("tree.tar.gz"))).extract(options: options)
@@ -151,18 +157,25 @@ struct FilterReachTests {
   @Test(.slow, arguments: Fixture.all, [1, 3])
   func `Whatever a fixture makes libraries call, the list has it`(_ fixture: Fixture, _ threads: Int) throws {
     let worker = try NamedWorker(trying: "report")
-    var options = ExtractionOptions(
-      formats: .all, parallelism: threads, onError: .keepGoing, sandbox: .required)
-    options.worker = worker.path
+    var options = ExtractionOptions {
+      $0.formats = .all
+      $0.parallelism = threads
+      $0.onError = .keepGoing
+      $0.sandbox = .required
+    }
+    options.worker = worker.path.string
     let reader = ArchiveReader(path: FilePath(fixture.path))
     _ = try? reader.extract(options: options)
-    _ = try? reader.extract(nested: .expand, options: options)
+    _ = try? reader.extract(options: options.nested())
     #expect(try worker.reportedCalls == [])
   }
 
   @Test func `A call that is not on the list is reported`() throws {
     let worker = try NamedWorker(trying: "report,\(CTRYING_GETPPID)")
-    let options = ExtractionOptions(sandbox: .required, worker: worker.path)
+    let options = ExtractionOptions {
+      $0.sandbox = .required
+      $0.worker = worker.path.string
+    }
     #expect(try !ArchiveReader(path: FilePath(Fixture.path("tree.tar.gz"))).extract(options: options).isEmpty)
     #expect(try worker.reportedCalls == [CTRYING_GETPPID])
   }

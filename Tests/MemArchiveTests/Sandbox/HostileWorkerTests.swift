@@ -15,8 +15,12 @@ import Testing
 
   private func see(_ lie: Lie) throws {
     let worker = try NamedWorker(telling: lie.name)
-    var options = ExtractionOptions(
-      limits: Limits(heldBytes: 1 << 20), storage: lie.storage, sandbox: .required, worker: worker.path)
+    var options = ExtractionOptions {
+      $0.limits = ExtractionLimits(heldBytes: 1 << 20)
+      $0.storage = lie.storage
+      $0.sandbox = .required
+      $0.worker = worker.path.string
+    }
     // Either bound is enough where nothing is said at all.
     if lie.name.hasPrefix("nothing ") {
       #expect(try outcome(options, longestSilence: 300)?.code == .timedOut)

@@ -58,7 +58,11 @@ import Testing
   func `Entries that wait for a slow one have enough descriptors`(_ storage: ExtractionOptions.Storage) throws
   {
     var visitor = Counter()
-    let options = ExtractionOptions(storage: storage, parallelism: 2, sandbox: .required)
+    let options = ExtractionOptions {
+      $0.storage = storage
+      $0.parallelism = 2
+      $0.sandbox = .required
+    }
     try ArchiveReader(bytes: Self.archive).visit(&visitor, in: ExtractionContext(options))
     #expect(visitor.files == 40_001)
   }

@@ -77,7 +77,7 @@ struct MemoryGroupTests {
       let group = try MemoryGroup(bytes: 128 << 20)
       guard group.enter() else { exit(1) }
       // The caller's limit is used as it is.
-      let options = ExtractionOptions(limits: Limits(heldBytes: 1 << 30), sandbox: .required)
+      let options = ExtractionOptions(limits: ExtractionLimits(heldBytes: 1 << 30), sandbox: .required)
       var code: ArchiveError.Code?
       var reason = ""
       do { _ = try ArchiveReader(bytes: bomb).extract(options: options) } catch let error as ArchiveError {
@@ -103,7 +103,11 @@ struct MemoryGroupTests {
           })
       let group = try MemoryGroup(bytes: 128 << 20)
       guard group.enter() else { exit(1) }
-      let options = ExtractionOptions(storage: .packed, parallelism: 2, sandbox: .required)
+      let options = ExtractionOptions {
+        $0.storage = .packed
+        $0.parallelism = 2
+        $0.sandbox = .required
+      }
       var code: ArchiveError.Code?
       do { _ = try ArchiveReader(bytes: archive).extract(options: options) } catch let error as ArchiveError {
         code = error.code
@@ -121,7 +125,7 @@ struct MemoryGroupTests {
       let archive = Gzip.deflated(tar)
       let group = try MemoryGroup(bytes: 480 << 20)
       guard group.enter() else { exit(1) }
-      let options = ExtractionOptions(limits: Limits(heldBytes: 400 << 20), sandbox: .required)
+      let options = ExtractionOptions(limits: ExtractionLimits(heldBytes: 400 << 20), sandbox: .required)
       let tree = try? ArchiveReader(bytes: archive).tree(options: options)
       let entries = tree?.entries.count
       group.remove()

@@ -33,14 +33,15 @@ struct SandboxTests {
   }
 
   private func expectSame(
-    _ reader: ArchiveReader, _ selection: Selection = .all, nested: NestedArchives = .keep,
+    _ reader: ArchiveReader, _ selection: EntrySelection = .all,
+    nested: ExtractionOptions.NestedArchives = .keep,
     _ options: ExtractionOptions = ExtractionOptions(formats: .all),
     sourceLocation: SourceLocation = #_sourceLocation
   ) throws {
     var sandboxed = options
     sandboxed.sandbox = .required
-    let expected = try Result { try reader.extract(selection, nested: nested, options: options) }
-    let found = try Result { try reader.extract(selection, nested: nested, options: sandboxed) }
+    let expected = try Result { try reader.extract(selection, options: options.nested(nested)) }
+    let found = try Result { try reader.extract(selection, options: sandboxed.nested(nested)) }
     #expect(found == expected, sourceLocation: sourceLocation)
   }
 
@@ -62,7 +63,11 @@ struct SandboxTests {
     for storage in ExtractionOptions.Storage.allCases {
       try expectSame(
         ArchiveReader(path: fixture.path), .all,
-        ExtractionOptions(formats: .all, storage: storage, passphrases: ["secret", "password"]))
+        ExtractionOptions {
+          $0.formats = .all
+          $0.storage = storage
+          $0.passphrases = ["secret", "password"]
+        })
     }
   }
 
@@ -123,10 +128,18 @@ struct SandboxTests {
     for bytes in [Self.zip, Self.tar, Gzip.deflated(Self.tar)] {
       try expectSame(
         ArchiveReader(bytes: bytes), .all,
-        ExtractionOptions(storage: storage, parallelism: parallelism, onError: .keepGoing))
+        ExtractionOptions {
+          $0.storage = storage
+          $0.parallelism = parallelism
+          $0.onError = .keepGoing
+        })
       try expectSame(
         ArchiveReader(bytes: bytes), .matching { $0.name.hasSuffix("7") },
-        ExtractionOptions(storage: storage, parallelism: parallelism, onError: .keepGoing))
+        ExtractionOptions {
+          $0.storage = storage
+          $0.parallelism = parallelism
+          $0.onError = .keepGoing
+        })
     }
   }
 
@@ -173,7 +186,8 @@ struct SandboxTests {
     ]
     for archive in archives {
       for _ in 0..<3 {
-        try expectSame(ArchiveReader(bytes: archive), .all, ExtractionOptions(parallelism: parallelism))
+        try expectSame(
+          ArchiveReader(bytes: archive), .all, ExtractionOptions { $0.parallelism = parallelism })
       }
     }
   }
@@ -186,8 +200,9 @@ struct SandboxTests {
     let total = (0..<300).reduce(Int64(0)) { $0 + Int64(Self.content($1).count) }
     for limit in [total, total - 1, total / 2, 100_000, 0] {
       for limits in [
-        Limits(totalBytes: limit), Limits(heldBytes: limit), Limits(entryBytes: limit), Limits(entries: 150),
-        Limits(nameBytes: 8),
+        ExtractionLimits(totalBytes: limit), ExtractionLimits(heldBytes: limit),
+        ExtractionLimits(entryBytes: limit), ExtractionLimits(entries: 150),
+        ExtractionLimits(nameBytes: 8),
       ] {
         try expectSame(ArchiveReader(bytes: Self.tar), .all, ExtractionOptions(limits: limits))
       }
@@ -201,7 +216,7 @@ struct SandboxTests {
       Tar.entry("h", type: "1", link: "a"), Tar.entry("inner.tar", inner),
       Tar.entry("inner.tar.gz", Gzip.member(inner)))
     for duplicates in [ExtractionOptions.Duplicates.first, .last, .reject] {
-      let options = ExtractionOptions(duplicates: duplicates)
+      let options = ExtractionOptions { $0.duplicates = duplicates }
       try expectSame(ArchiveReader(bytes: tar), .all, options)
       try expectSame(ArchiveReader(bytes: tar), nested: .expand, options)
       try expectSame(ArchiveReader(bytes: tar), .names(["l", "h"]), options)
@@ -220,7 +235,7 @@ struct SandboxTests {
     let once = ArchiveReader(descriptor: pipe)
     for reader in [
       ArchiveReader(bytes: bytes), once, ArchiveReader(descriptor: file),
-      ArchiveReader(memory), ArchiveReader(paths: [FilePath(Fixture.path("tree.tar.gz"))]),
+      ArchiveReader(contentsOf: memory), ArchiveReader(paths: [FilePath(Fixture.path("tree.tar.gz"))]),
     ] {
       let files = try reader.extract(options: options)
       #expect(files.names == expected.names)
@@ -247,7 +262,7 @@ struct SandboxTests {
       guard setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { exit(1) }
       let archive =
         (0..<1500).reduce(into: Bytes()) { $0 += Tar.entry("f\($1)", [UInt8($1 & 255)]) } + Tar.end
-      let selection = Selection.matching { entry in
+      let selection = EntrySelection.matching { entry in
         // Descriptors opened elsewhere in this process.
         if entry.name == "f300" { for _ in 0..<1000 { _ = dup(0) } }
         return true
@@ -261,7 +276,10 @@ struct SandboxTests {
 
   @Test func `Progress is reported`() throws {
     let last = Last()
-    let options = ExtractionOptions(sandbox: .required) { last.set($0) }
+    let options = ExtractionOptions {
+      $0.sandbox = .required
+      $0.onProgress = { last.set($0) }
+    }
     _ = try ArchiveReader(bytes: Self.tar).extract(options: options)
     #expect(last.value?.entries == 300)
     #expect(last.value?.bytesRead == Int64(Self.tar.count))
@@ -269,14 +287,17 @@ struct SandboxTests {
 
   private final class Last: @unchecked Sendable {
     private let lock = NSLock()
-    private var progress: ExtractionProgress?
-    var value: ExtractionProgress? { lock.withLock { progress } }
-    func set(_ progress: ExtractionProgress) { lock.withLock { self.progress = progress } }
+    private var progress: ExtractionOptions.Progress?
+    var value: ExtractionOptions.Progress? { lock.withLock { progress } }
+    func set(_ progress: ExtractionOptions.Progress) { lock.withLock { self.progress = progress } }
   }
 
   @Test func `Without a worker there is an error, or a warning`() throws {
     let reader = ArchiveReader(path: Fixture.path("tree.tar.gz"))
-    var options = ExtractionOptions(sandbox: .required, worker: "/nowhere/worker")
+    var options = ExtractionOptions {
+      $0.sandbox = .required
+      $0.worker = "/nowhere/worker"
+    }
     let error = #expect(throws: ArchiveError.self) { try reader.extract(options: options) }
     #expect(error?.code == .sandboxUnavailable)
     #expect(error.map { "\($0)".contains("/nowhere/worker") } == true)

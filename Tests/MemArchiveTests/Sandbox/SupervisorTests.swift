@@ -36,7 +36,7 @@ private func hasNoChild() -> Bool { waitpid(-1, nil, WNOHANG) == -1 && errno == 
       // A program that cannot be started, and one that is not a worker.
       for worker in ["/nowhere", "/bin/true"] {
         var options = options
-        options.worker = FilePath(worker)
+        options.worker = worker
         guard (try? ArchiveReader(bytes: archive).extract(options: options)) == nil, hasNoChild() else {
           exit(4)
         }

@@ -64,7 +64,10 @@ struct WorkerLocatorTests {
 
   @Test func `A program that the caller names is used as it is`() throws {
     try withWorker(mode: 0o777) { path throws in
-      let options = ExtractionOptions(sandbox: .required, worker: FilePath(path))
+      let options = ExtractionOptions {
+        $0.sandbox = .required
+        $0.worker = path
+      }
       #expect(try names(options) == ["a"])
     }
   }

@@ -23,7 +23,7 @@ struct WorkerMessageTests {
   }()
 
   private static let messages: [WorkerMessage] = [
-    .ready(version: "1", Protection(landlock: 7, seccomp: true, diesFirst: false)),
+    .ready(version: "1", SandboxProtection(landlock: 7, seccomp: true, diesFirst: false)),
     .unavailable(version: "1", part: "Landlock", reason: "no", errno: 12), .opened(comment: nil),
     .opened(comment: "x"),
     .entry(entry, .asks),
@@ -31,8 +31,8 @@ struct WorkerMessageTests {
     .file(position: 7, size: .max, .own), .file(position: 0, size: 0, .packed(slab: .max, offset: 1)),
     .slab(3, size: 16 << 20), .failed(.corrupt("x", entry: "y", call: "z"), position: nil),
     .failed(.system("pread", .ioError, doing: "reading"), position: 9),
-    .warning(ArchiveWarning(entry: nil, text: "odd")),
-    .progress(ExtractionProgress(bytesRead: 1, bytesTotal: 2, entries: 3, entry: "e")),
+    .warning(ArchiveWarning(.dataAfterEnd, "odd")),
+    .progress(ExtractionOptions.Progress(bytesRead: 1, bytesTotal: 2, entries: 3, entry: "e")),
     .end, .refused(call: 41), .moreWarnings(7),
   ]
 

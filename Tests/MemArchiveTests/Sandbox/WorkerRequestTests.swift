@@ -10,12 +10,26 @@ import Testing
 struct WorkerRequestTests {
   /// Options that all differ from the defaults, with all limits set.
   private static let options: ExtractionOptions = {
-    var options = ExtractionOptions(
-      formats: .zip, fill: .mapped, storage: .packed, descriptorBudget: 7, parallelism: 3, duplicates: .first,
-      executable: true, strictLinks: true, insecureNames: .reject, overlappingEntries: .read,
-      passphrases: ["p", ""],
-      onError: .keepGoing, encoding: "CP437", sandbox: .required, worker: "/w", timeout: .seconds(1),
-      onProgress: { _ in })
+    var options = ExtractionOptions {
+      $0.formats = .zip
+      $0.nestedArchives = .expand
+      $0.fill = .mapped
+      $0.storage = .packed
+      $0.descriptorBudget = 7
+      $0.parallelism = 3
+      $0.duplicates = .first
+      $0.executable = true
+      $0.brokenLinks = .reject
+      $0.insecureNames = .reject
+      $0.overlappingEntries = .read
+      $0.passphrases = ["p", ""]
+      $0.onError = .keepGoing
+      $0.encoding = "CP437"
+      $0.sandbox = .required
+      $0.worker = "/w"
+      $0.timeout = .seconds(1)
+      $0.onProgress = { _ in }
+    }
     options.limits.totalBytes = 1
     options.limits.heldBytes = 2
     options.limits.entryBytes = 3
@@ -29,7 +43,7 @@ struct WorkerRequestTests {
 
   /// The options that only concern the host, which decides what is wanted, waits for the worker and starts it.
   private static let hosts: Set = [
-    "duplicates", "strictLinks", "onError", "sandbox", "worker", "timeout", "onProgress",
+    "nestedArchives", "duplicates", "brokenLinks", "onError", "sandbox", "worker", "timeout", "onProgress",
   ]
 
   private func crossed(_ request: WorkerRequest) throws -> WorkerRequest {
@@ -48,7 +62,7 @@ struct WorkerRequestTests {
     let byDefault = fields(ExtractionOptions())
     // A new option has to be given another value above.
     for ((name, text), (_, plain)) in zip(fields(options), byDefault) { #expect(text != plain, "\(name)") }
-    for ((name, text), (_, plain)) in zip(fields(options.limits), fields(Limits())) {
+    for ((name, text), (_, plain)) in zip(fields(options.limits), fields(ExtractionLimits())) {
       #expect(text != plain, "\(name)")
     }
     var request = WorkerRequest()

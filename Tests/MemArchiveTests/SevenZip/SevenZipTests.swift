@@ -77,7 +77,10 @@ struct SevenZipTests {
     _ parallelism: Int, _ isolation: Isolation
   ) throws {
     let options = isolation.applied(
-      to: ExtractionOptions(parallelism: parallelism, onError: .keepGoing))
+      to: ExtractionOptions {
+        $0.parallelism = parallelism
+        $0.onError = .keepGoing
+      })
     let files = try ArchiveReader(bytes: folders(100, damaged: [0, 50, 99])).extract(options: options)
     #expect(files.names == (0..<100).filter { ![0, 50, 99].contains($0) }.map { "file \($0)" })
     #expect(files.errors.map(\.code) == [.corrupt, .corrupt, .corrupt])
@@ -94,7 +97,7 @@ struct SevenZipTests {
     let bytes = folders(60)
     for step in [1, 7, 13] {
       var stream = try ArchiveReader(bytes: bytes).stream(
-        options: Isolation.inProcess.applied(to: ExtractionOptions(parallelism: parallelism)))
+        options: Isolation.inProcess.applied(to: ExtractionOptions { $0.parallelism = parallelism }))
       var position = 0
       while position < 40, let entry = try stream.next() {
         if position.isMultiple(of: step) { #expect(try stream.extract().size == Int(entry.size ?? -1)) }

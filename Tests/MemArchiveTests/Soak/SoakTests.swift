@@ -87,19 +87,20 @@ private func extraction(_ random: inout SeededGenerator) async -> Outcomes {
   if Int.random(in: 0..<3, using: &random) == 0, let index = bytes.indices.randomElement(using: &random) {
     bytes[index] ^= UInt8.random(in: 1...255, using: &random)
   }
-  let options = ExtractionOptions(
-    limits: Limits(totalBytes: 1 << 26, heldBytes: 1 << 26),
-    fill: .allCases.randomElement(using: &random) ?? .automatic,
-    storage: .allCases.randomElement(using: &random) ?? .automatic,
-    parallelism: Int.random(in: 1...4, using: &random),
-    onError: Bool.random(using: &random) ? .keepGoing : .stop,
-    sandbox: Int.random(in: 0..<4, using: &random) == 0 ? .required : .off)
+  let options = ExtractionOptions {
+    $0.limits = ExtractionLimits(totalBytes: 1 << 26, heldBytes: 1 << 26)
+    $0.fill = .allCases.randomElement(using: &random) ?? .automatic
+    $0.storage = .allCases.randomElement(using: &random) ?? .automatic
+    $0.parallelism = Int.random(in: 1...4, using: &random)
+    $0.onError = Bool.random(using: &random) ? .keepGoing : .stop
+    $0.sandbox = Int.random(in: 0..<4, using: &random) == 0 ? .required : .off
+  }
   let isNested = Bool.random(using: &random)
   let archive = bytes
   let task = Task { [random] in
     var random = random
     let files = try await ArchiveReader(bytes: archive).extract(
-      nested: isNested ? .expand : .keep, options: options)
+      options: options.nested(isNested ? .expand : .keep))
     for (_, file) in files where Bool.random(using: &random) { _ = try file.withBytes { $0.byteCount } }
   }
   if Bool.random(using: &random) {

@@ -45,7 +45,7 @@ struct GuestTests {
     let package = try ArchiveReader(path: Fixture.path("ar-package.deb")).extract(
       options: isolation.applied())
     let data = try #require(package["data.tar.xz"])
-    let inner = try ArchiveReader(data).extract(options: isolation.applied())
+    let inner = try ArchiveReader(contentsOf: data).extract(options: isolation.applied())
     #expect(!inner.isEmpty)
     #expect(try inner.allSatisfy { try $0.file.seals.isSuperset(of: .final) })
   }

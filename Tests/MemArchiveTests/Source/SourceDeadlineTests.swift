@@ -27,7 +27,7 @@ struct SourceDeadlineTests {
     try expectDeadline(ArchiveReader(path: path))
     try expectDeadline(ArchiveReader(paths: [FilePath(path), FilePath(path)]))
     try expectDeadline(ArchiveReader(bytes: Fixture.bytes("zip-stored.zip")))
-    try expectDeadline(ArchiveReader(MemFile(name: "a", bytes: Fixture.bytes("zip-stored.zip"))))
+    try expectDeadline(ArchiveReader(contentsOf: MemFile(name: "a", bytes: Fixture.bytes("zip-stored.zip"))))
     let descriptor = try FileDescriptor.open(path, .readOnly)
     try descriptor.closeAfter { try expectDeadline(ArchiveReader(descriptor: descriptor)) }
   }

@@ -142,24 +142,25 @@ import Testing
   }
 
   @Test func `The held limit bounds content, pages and names`() throws {
-    func error(_ archive: Bytes, _ limits: Limits) -> ArchiveError? {
+    func error(_ archive: Bytes, _ limits: ExtractionLimits) -> ArchiveError? {
       #expect(throws: ArchiveError.self) {
         try ArchiveReader(bytes: archive).tree(options: ExtractionOptions(limits: limits))
       }
     }
     let large = Gzip.deflated(Tar.archive(Tar.entry("large", Bytes(repeating: 0, count: 2 << 20))))
-    #expect(error(large, Limits(heldBytes: 1 << 20))?.code == .limitExceeded)
+    #expect(error(large, ExtractionLimits(heldBytes: 1 << 20))?.code == .limitExceeded)
     let names = Zip.archive((0..<3000).map { Zip.Entry("\($0)", []) })
-    #expect(error(names, Limits(heldBytes: 1 << 20))?.code == .limitExceeded)
+    #expect(error(names, ExtractionLimits(heldBytes: 1 << 20))?.code == .limitExceeded)
     let pages = Zip.archive((0..<300).map { Zip.Entry("\($0)", [1]) })
-    #expect(error(pages, Limits(heldBytes: 1 << 20))?.code == .limitExceeded)
+    #expect(error(pages, ExtractionLimits(heldBytes: 1 << 20))?.code == .limitExceeded)
     #expect(
-      try ArchiveReader(bytes: pages).extract(options: .init(limits: Limits(heldBytes: 1 << 20))).count == 300
+      try ArchiveReader(bytes: pages).extract(options: .init(limits: ExtractionLimits(heldBytes: 1 << 20)))
+        .count == 300
     )
   }
 
   @Test(arguments: [
-    ExtractionOptions(parallelism: 1), ExtractionOptions(parallelism: 4),
+    ExtractionOptions { $0.parallelism = 1 }, ExtractionOptions { $0.parallelism = 4 },
     ExtractionOptions(sandbox: .required),
   ])
   func `Holes of a sparse entry stay holes, however many copied it`(_ options: ExtractionOptions) throws {

@@ -31,7 +31,7 @@ struct TreeNameTests {
     #expect(tree.skipped.map(\.entry) == [name])
     #expect(try content(tree, "good") == "good")
     #expect(throws: ArchiveError.self) { try tree.path(of: name) }
-    let error = error(Tar.entry(name, [1]), good, options: ExtractionOptions(insecureNames: .reject))
+    let error = error(Tar.entry(name, [1]), good, options: ExtractionOptions { $0.insecureNames = .reject })
     #expect(error?.code == .insecureName)
     #expect(error?.entry == name)
   }
@@ -45,7 +45,7 @@ struct TreeNameTests {
     #expect(tree.skipped.map(\.entry) == ["l"])
     #expect(throws: ArchiveError.self) { try tree.path(of: "l") }
     let error = error(
-      entries[0], entries[1], entries[2], options: ExtractionOptions(insecureNames: .reject))
+      entries[0], entries[1], entries[2], options: ExtractionOptions { $0.insecureNames = .reject })
     #expect(error?.code == .insecureName)
     #expect(error?.entry == "l")
   }
@@ -100,14 +100,14 @@ struct TreeNameTests {
   ) throws {
     let reader = ArchiveReader(bytes: row.1 + good + Tar.end)
     var options = isolation.applied(to: ExtractionOptions())
-    let tree = try reader.tree(nested: .expand, options: options)
+    let tree = try reader.tree(options: options.nested())
     #expect(tree.skipped.contains { $0.entry?.last == "l" && $0.text.contains("leads out of the tree") })
     #expect(throws: ArchiveError.self) { try tree.path(of: "l") }
     #expect(throws: ArchiveError.self) { try tree.path(of: "k") }
     #expect(throws: ArchiveError.self) { try tree.path(of: "r/l") }
     #expect(try content(tree, "good") == "good")
     options.insecureNames = .reject
-    let error = #expect(throws: ArchiveError.self) { try reader.tree(nested: .expand, options: options) }
+    let error = #expect(throws: ArchiveError.self) { try reader.tree(options: options.nested()) }
     #expect(error?.code == .insecureName)
   }
 
@@ -191,16 +191,16 @@ struct TreeNameTests {
     // The link was made when the name still meant the other file.
     #expect(try content(last, "h") == "1")
     #expect(last.warnings.map(\.entry) == ["a"])
-    let first = try tree(twice[0], twice[1], twice[2], options: ExtractionOptions(duplicates: .first))
+    let first = try tree(twice[0], twice[1], twice[2], options: ExtractionOptions { $0.duplicates = .first })
     #expect(try content(first, "a") == "1")
-    let rejected = error(twice[0], twice[2], options: ExtractionOptions(duplicates: .reject))
+    let rejected = error(twice[0], twice[2], options: ExtractionOptions { $0.duplicates = .reject })
     #expect(rejected?.code == .duplicateEntry)
   }
 
   @Test func `The last of many zip entries with the same name is created, on several threads`() throws {
     let entries = (0..<2000).map { Zip.Entry("same", Bytes("\($0)".utf8)) }
     let tree = try ArchiveReader(bytes: Zip.archive(entries)).tree(
-      options: ExtractionOptions(parallelism: 4))
+      options: ExtractionOptions { $0.parallelism = 4 })
     #expect(try content(tree, "same") == "1999")
   }
 
@@ -213,7 +213,7 @@ struct TreeNameTests {
     #expect(status.st_nlink == 3)
     #expect(tree.warnings.map(\.entry) == ["nowhere"])
     let strict = error(
-      Tar.entry("nowhere", type: "1", link: "none"), options: ExtractionOptions(strictLinks: true))
+      Tar.entry("nowhere", type: "1", link: "none"), options: ExtractionOptions { $0.brokenLinks = .reject })
     #expect(strict?.code == .linkTargetUnavailable)
   }
 

@@ -21,7 +21,7 @@ struct TreeNestedTests {
   func `Damage two archives deep is reported`(_ isolation: Isolation) throws {
     let options = isolation.applied(to: ExtractionOptions())
     let error = #expect(throws: ArchiveError.self) {
-      try ArchiveReader(bytes: archive(Self.bad)).tree(nested: .expand, options: options)
+      try ArchiveReader(bytes: archive(Self.bad)).tree(options: options.nested())
     }
     #expect(error?.code == .corrupt)
     #expect(error?.entry == "in.tar/dir/inner/bad")
@@ -30,7 +30,7 @@ struct TreeNestedTests {
   @Test(arguments: Isolation.allCases)
   func `What is intact around the damage is kept under keepGoing`(_ isolation: Isolation) throws {
     let options = isolation.applied(to: ExtractionOptions(onError: .keepGoing))
-    let tree = try ArchiveReader(bytes: archive(Self.bad)).tree(nested: .expand, options: options)
+    let tree = try ArchiveReader(bytes: archive(Self.bad)).tree(options: options.nested())
     #expect(tree.errors.map(\.entry) == ["in.tar/dir/inner/bad"])
     #expect(
       try tree.withPath { try FileManager.default.subpathsOfDirectory(atPath: $0) }.sorted() == [
@@ -45,15 +45,19 @@ struct TreeNestedTests {
     let refused = Tar.archive(
       Tar.entry("closed/", type: "5"), Tar.entry("closed/deeper/file", [5]),
       Tar.entry("out", type: "2", link: "../../../up"))
-    let options = isolation.applied(to: ExtractionOptions(insecureNames: .reject, onError: .keepGoing))
-    let tree = try ArchiveReader(bytes: archive(refused)).tree(nested: .expand, options: options)
+    let options = isolation.applied(
+      to: ExtractionOptions {
+        $0.insecureNames = .reject
+        $0.onError = .keepGoing
+      })
+    let tree = try ArchiveReader(bytes: archive(refused)).tree(options: options.nested())
     #expect(tree.errors.map(\.code) == [.insecureName])
     #expect(tree.errors.map(\.entry) == ["in.tar/dir/inner/out"])
     #expect(try tree.withPath(of: "in.tar/dir/inner") { try Bytes(contentsOfFile: $0) } == refused)
     #expect(try tree.withPath(of: "in.tar/y") { try Bytes(contentsOfFile: $0) } == [3])
     let stopped = #expect(throws: ArchiveError.self) {
       try ArchiveReader(bytes: archive(refused)).tree(
-        nested: .expand, options: isolation.applied(to: ExtractionOptions(insecureNames: .reject)))
+        options: isolation.applied(to: ExtractionOptions { $0.insecureNames = .reject }).nested())
     }
     #expect(stopped?.code == .insecureName)
   }

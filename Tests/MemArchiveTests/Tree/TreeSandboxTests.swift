@@ -91,17 +91,25 @@ struct TreeSandboxTests {
       for names in [ExtractionOptions.InsecureNames.keep, .reject] {
         try expectSame(
           ArchiveReader(bytes: Self.odd),
-          ExtractionOptions(duplicates: duplicates, insecureNames: names, onError: policy))
+          ExtractionOptions {
+            $0.duplicates = duplicates
+            $0.insecureNames = names
+            $0.onError = policy
+          })
       }
     }
     let kept = try ArchiveReader(bytes: Self.odd).tree(
-      options: ExtractionOptions(duplicates: duplicates, onError: .keepGoing, sandbox: .required))
+      options: ExtractionOptions {
+        $0.duplicates = duplicates
+        $0.onError = .keepGoing
+        $0.sandbox = .required
+      })
     #expect(try kept.withPath(of: "last") { try Bytes(contentsOfFile: $0) } == Bytes("last".utf8))
     #expect(kept.errors.contains { $0.code == .nameConflict })
   }
 
   @Test func `A selection's tree is the same`() throws {
-    for selection in [Selection.names(["d/e", "large"]), .glob("*a*")] {
+    for selection in [EntrySelection.names(["d/e", "large"]), .glob("*a*")] {
       let trees = try [ExtractionOptions.Sandbox.off, .required].map {
         try ArchiveReader(bytes: Self.odd).tree(
           selection, options: ExtractionOptions(onError: .keepGoing, sandbox: $0))

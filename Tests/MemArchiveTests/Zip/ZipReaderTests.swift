@@ -146,7 +146,7 @@ struct ZipReaderTests {
     #expect(error?.code == .corrupt && error?.entry == "a")
     #expect(error?.advice.contains("overlappingEntries") == true)
     var stream = try reader.stream(
-      options: isolation.applied(to: ExtractionOptions(overlappingEntries: .read)))
+      options: isolation.applied(to: ExtractionOptions { $0.overlappingEntries = .read }))
     var found: [String] = []
     while let entry = try stream.next() {
       found.append(entry.name)
@@ -181,7 +181,7 @@ struct ZipReaderTests {
     #expect(files.names == ["b", "c"])
     #expect(files.error(for: "a")?.code == .corrupt)
     let all = try reader.extract(
-      options: isolation.applied(to: ExtractionOptions(overlappingEntries: .read)))
+      options: isolation.applied(to: ExtractionOptions { $0.overlappingEntries = .read }))
     #expect(all.names == ["a", "b", "c"])
   }
 

@@ -76,7 +76,7 @@ final class LHAReader: EntryParser {
   private func readHeader() throws(ArchiveError) -> [UInt8]? {
     var header = try input.bytes(LHAHeader.commonSize)
     guard let first = header.first else {
-      warnings.add("the end-of-archive marker is missing")
+      warnings.addMissingEnd()
       return nil
     }
     if first == 0 {

@@ -109,7 +109,7 @@ final class LibArchiveReader: EntryParser {
     if isZip, try ZipEnd.count(in: content) == nil { throw .truncated("the zip has no end record") }
     if isEmpty { try checkEmptiness() }
     // GNU tar and POSIX archives end with two blocks of zeros; without them, entries may be missing.
-    if handle.isTar, handle.sourceEnded, !isEmpty { warnings.add("the end-of-archive marker is missing") }
+    if handle.isTar, handle.sourceEnded, !isEmpty { warnings.addMissingEnd() }
     if handle.isTar, try ZipEnd.isAtEnd(of: content) {
       warnings.add("it ends like a zip archive: pin formats to .zip to read it as one")
     } else if try hasDataAfterEnd() {

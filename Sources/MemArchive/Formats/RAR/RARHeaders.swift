@@ -229,7 +229,7 @@ struct RARHeaders: ~Copyable {
 
 /// For a fuzzer: the number of files in these bytes' RAR headers; nil if no header can be read.
 package func rarFileCount(_ bytes: [UInt8]) -> Int? {
-  guard let headers = try? RARHeaders(MemorySource(bytes), Cancellation(), Ledger(Limits())) else {
+  guard let headers = try? RARHeaders(MemorySource(bytes), Cancellation(), Ledger(ExtractionLimits())) else {
     return nil
   }
   return headers.files.count

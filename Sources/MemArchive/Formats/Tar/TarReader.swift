@@ -125,7 +125,7 @@ final class TarReader: EntryParser {
       try input.read(into: &block, count: TarHeader.size)
       if block.isEmpty {
         // GNU tar and POSIX archives end with two blocks of zeros; without them, entries may be missing.
-        if !isEmpty { warnings.add(Self.missingEnd) }
+        if !isEmpty { warnings.addMissingEnd() }
         return nil
       }
       guard block.count == TarHeader.size else { throw input.truncated(inside: "a header") }
@@ -146,14 +146,12 @@ final class TarReader: EntryParser {
     }
   }
 
-  private static let missingEnd = "the end-of-archive marker is missing"
-
   /// Whether a block of zeros is not followed by another. Whatever follows stays.
   private func isLoneZero() throws(ArchiveError) -> Bool {
     let second = try input.bytes(TarHeader.size)
     let isZero = unsafe second.span.bytes.isZero
     if !isZero { input.giveBack(second) }
-    if isZero, second.count < TarHeader.size, !isEmpty { warnings.add(Self.missingEnd) }
+    if isZero, second.count < TarHeader.size, !isEmpty { warnings.addMissingEnd() }
     return !isZero
   }
 

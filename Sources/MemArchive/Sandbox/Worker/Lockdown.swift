@@ -27,7 +27,7 @@ enum Lockdown {
   ///   - cancellation: Its count shows that the worker makes progress.
   static func enter(
     _ request: WorkerRequest, _ archive: CInt?, _ cancellation: Cancellation
-  ) throws(Failure) -> (Protection, threads: Int) {
+  ) throws(Failure) -> (SandboxProtection, threads: Int) {
     // Each thread has some descriptors of its own.
     let threads = clinux_hard_descriptor_limit() < 4096 ? 1 : request.options.threads
     unsafe clinux_settle_heap_and_zone(request.timeZone)
@@ -45,7 +45,8 @@ enum Lockdown {
     try startThreads(threads + 1 + (mayHaveBlocks(request, archive) ? threads : 0), cancellation)
     let seccomp = try lock(request, request.sources.first == .pipe ? archive : nil)
     return (
-      Protection(landlock: refused == 0 ? Int(abi) : nil, seccomp: seccomp, diesFirst: diesFirst), threads
+      SandboxProtection(landlock: refused == 0 ? Int(abi) : nil, seccomp: seccomp, diesFirst: diesFirst),
+      threads
     )
   }
 

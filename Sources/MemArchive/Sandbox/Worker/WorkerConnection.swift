@@ -13,7 +13,7 @@ final class WorkerConnection: @unchecked Sendable {
   private var writer = BinaryEncoder()
   /// The descriptors of the next packet, kept open until it is sent.
   private var outgoing: [Outgoing] = []
-  private var ledger = Ledger(Limits(heldBytes: .max))
+  private var ledger = Ledger(ExtractionLimits(heldBytes: .max))
   /// Slabs with announced files that have not been sent yet.
   private var slabs: [OpenSlab] = []
   /// Bytes of announced content and of announced entries.
@@ -57,7 +57,7 @@ final class WorkerConnection: @unchecked Sendable {
     while true {
       do throws(Malformed) {
         if var reader = try records.next() {
-          if let version = WorkerRequest.version(reader), version != PlatformReport.version {
+          if let version = WorkerRequest.version(reader), version != PlatformReport.memArchiveVersion {
             refuse(Lockdown.Failure(part: "the worker", reason: "it has another version", errno: 0))
           }
           return try WorkerRequest(&reader)
@@ -83,13 +83,14 @@ final class WorkerConnection: @unchecked Sendable {
   func refuse(_ failure: Lockdown.Failure) -> Never {
     send(
       .unavailable(
-        version: PlatformReport.version, part: failure.part, reason: failure.reason, errno: failure.errno))
+        version: PlatformReport.memArchiveVersion, part: failure.part, reason: failure.reason,
+        errno: failure.errno))
     flush()
     _exit(1)
   }
 
-  func begin(_ protection: Protection) {
-    send(.ready(version: PlatformReport.version, protection))
+  func begin(_ protection: SandboxProtection) {
+    send(.ready(version: PlatformReport.memArchiveVersion, protection))
     flush()
   }
 
@@ -126,6 +127,7 @@ final class WorkerConnection: @unchecked Sendable {
   /// - Parameter isLast: Whether the file is the last in its slab.
   func send(_ file: MemFile, position: Int, isLast: Bool = false) {
     switch file.memory {
+    case .other(let file): return send(file, position: position, isLast: isLast)
     case .own(let memory):
       outgoing.append(
         Outgoing(

@@ -1,5 +1,5 @@
 /// The protection in effect while a worker read an archive.
-public struct Protection: Hashable, Sendable {
+public struct SandboxProtection: Hashable, Sendable {
   /// The version of Landlock that denies the worker all files, TCP and signals to other processes; `nil` if the kernel has
   /// none.
   public let landlock: Int?
@@ -22,7 +22,7 @@ public struct Protection: Hashable, Sendable {
   }
 }
 
-extension Protection: CustomStringConvertible {
+extension SandboxProtection: CustomStringConvertible {
   /// One line, such as "a process of its own without privileges; Landlock 7: no files, no network; seccomp".
   public var description: String {
     var text = "a process of its own with an empty environment and no privileges to gain"
@@ -34,7 +34,7 @@ extension Protection: CustomStringConvertible {
 }
 
 extension BinaryEncoder {
-  mutating func put(_ protection: Protection) {
+  mutating func put(_ protection: SandboxProtection) {
     put(optional: protection.landlock.map { Int32(clamping: $0) })
     put(protection.seccomp)
     put(protection.diesFirst)
@@ -42,8 +42,8 @@ extension BinaryEncoder {
 }
 
 extension BinaryDecoder {
-  mutating func protection() throws(Malformed) -> Protection {
-    Protection(
+  mutating func protection() throws(Malformed) -> SandboxProtection {
+    SandboxProtection(
       landlock: try optionalNumber(Int32.self).map { Int($0) }, seccomp: try bool(), diesFirst: try bool())
   }
 }

@@ -3,7 +3,7 @@
 /// A declared size is used only to refuse early, never to allocate. A sparse entry counts with its
 /// logical size, because reading a hole through a mapping allocates memory. <doc:WhatAnArchiveMayCost> explains what an entry
 /// costs besides its content, and what counts when.
-public struct Limits: Hashable, Sendable {
+public struct ExtractionLimits: Hashable, Sendable {
   /// Bytes of content that one extraction may produce in all, whether kept or not. `nil`: no limit.
   public var totalBytes: Int64?
   /// Bytes that may be held at once: content in memory, entries with their names, links and attributes, warnings and

@@ -1,7 +1,7 @@
 internal import Glibc
 
 /// The entries to be extracted.
-public struct Selection: Sendable {
+public struct EntrySelection: Sendable {
   enum Rule: Sendable {
     case all
     /// The names in `inOrder` must exist.
@@ -11,9 +11,23 @@ public struct Selection: Sendable {
   }
 
   let rule: Rule
+  /// What is not selected although the rule has it.
+  private(set) var excluded: [Glob] = []
+
+  private init(rule: Rule) { self.rule = rule }
 
   /// The names that must exist.
-  var requiredNames: [String] { if case .names(_, let names) = rule { names } else { [] } }
+  var requiredNames: [String] {
+    guard case .names(_, let names) = rule else { return [] }
+    return excluded.isEmpty ? names : names.filter { !excludes($0) }
+  }
+
+  /// Whether the name matches a pattern of ``excluding(_:)``.
+  func excludes(_ name: String) -> Bool {
+    guard !excluded.isEmpty else { return false }
+    let name = Glob.cString(name)
+    return excluded.contains { $0.matches(name) }
+  }
 
   /// Every entry.
   public static var all: Self { Self(rule: .all) }
@@ -46,6 +60,23 @@ public struct Selection: Sendable {
 
   /// The entries whose name matches one of these patterns, as if they came in an array.
   public static func glob(_ patterns: String...) -> Self { .glob(patterns) }
+
+  /// Every entry but those whose name matches one of these patterns, see ``glob(_:)-(String...)``. The target of a selected
+  /// link comes with it, whatever its name.
+  public static func excluding(_ patterns: some Sequence<String>) -> Self { Self.all.excluding(patterns) }
+
+  /// Every entry but those whose name matches one of these patterns, as if they came in an array.
+  public static func excluding(_ patterns: String...) -> Self { .excluding(patterns) }
+
+  /// The same entries but those whose name matches one of these patterns: `.glob("*.so*").excluding("*/debug/*")`.
+  public func excluding(_ patterns: some Sequence<String>) -> Self {
+    var selection = self
+    selection.excluded += patterns.map { Glob($0) }
+    return selection
+  }
+
+  /// The same entries but those whose name matches one of these patterns, as if they came in an array.
+  public func excluding(_ patterns: String...) -> Self { excluding(patterns) }
 }
 
 /// An fnmatch(3) pattern.

@@ -1,0 +1,282 @@
+// Written by Scripts/snippets from the examples in README, articles and comments: change those.
+// swift-format-ignore-file
+import Foundation
+import Glibc
+import MemArchive
+import MemArchiveFoundation
+
+private let (synth, player, library, socket) = (CInt(1), CInt(2), CInt(3), FileDescriptor.standardInput)
+private let passphrase = ""
+private func fluid_synth_sfload(_ synth: CInt, _ path: UnsafePointer<CChar>, _ reset: CInt) -> CInt { reset }
+private func fluid_player_add(_ player: CInt, _ path: UnsafePointer<CChar>) {}
+private func fluid_player_play(_ player: CInt) {}
+private func fluid_player_join(_ player: CInt) {}
+private func FT_New_Face(_ library: CInt, _ path: UnsafePointer<CChar>, _ index: Int, _ face: inout Int) -> CInt { 0 }
+private func checksum(_ bytes: UnsafeRawPointer?, _ count: Int) {}
+private func index(_ path: String) {}
+private func read(_ path: String) -> Int { 0 }
+private func use(_ file: MemFile) {}
+
+private func examples(_ file: MemFile, _ files: MemFiles) {
+  var actions = posix_spawn_file_actions_t()
+  var (pid, face) = (pid_t(), 0)
+  let arguments: [UnsafeMutablePointer<CChar>?] = []
+
+  // README.md
+  func example1() throws {
+    let files = try ArchiveReader(path: "song.zip").extract()  // name → MemFile
+    let font = try files["gm.sf2"]!.withPath { path in  // "/proc/self/fd/7", in memory, sealed
+      fluid_synth_sfload(synth, path, 1)  // a C function that only takes a path
+    }
+    _ = files
+    _ = font
+  }
+
+  // README.md
+  func example2() throws {
+    func greet() throws -> UInt32 {
+      let files = try ArchiveReader(path: "Fixtures/demo/demo.zip").extract()  // name → MemFile
+      for (name, file) in files { print(name, file.size, "bytes,", try file.seals) }
+
+      return try files["lib/libgreet.so"]!.withPath { path in  // "/proc/self/fd/7", in memory, sealed
+        let library = dlopen(path, RTLD_NOW)  // a C function that only takes a path
+        defer { dlclose(library!) }
+        typealias Adler32 = @convention(c) (UnsafePointer<CChar>, Int) -> UInt32
+        return unsafeBitCast(dlsym(library, "greet_adler32"), to: Adler32.self)("abc", 3)
+      }
+    }
+  }
+
+  // README.md
+  func example3() throws {
+    func fonts() throws -> [String] {
+      let tree = try ArchiveReader(path: "Fixtures/demo/demo.zip").tree()
+      return try tree.withPath(of: "fonts") { try FileManager.default.contentsOfDirectory(atPath: $0) }
+    }
+  }
+
+  // README.md
+  func example4() throws {
+    /// A library from an archive, received as another process would receive it.
+    func forward(_ files: MemFiles, over socket: FileDescriptor, to other: FileDescriptor) throws -> MemLibrary {
+      try files["lib/libgreet.so"]!.send(to: socket)  // sealed memory, not a copy
+      return try MemFile(receivedFrom: other).openLibrary()  // verified before anything about it is trusted
+    }
+  }
+
+  // Sources/MemArchive/MemArchive.docc/FromAnArchiveToAPath.md
+  func example5() throws {
+    let files = try ArchiveReader(path: "fonts.tar.xz").extract(.matching { $0.name.hasSuffix(".ttf") })
+    for (name, file) in files { print(name, file.size) }
+    _ = files
+  }
+
+  // Sources/MemArchive/MemArchive.docc/FromAnArchiveToAPath.md
+  func example6() throws {
+    var stream = try ArchiveReader(path: "linux.tar.zst").stream()
+    while let entry = try stream.next() {
+      guard entry.name.hasSuffix(".h") else { continue }
+      let file = try stream.extract()
+      try file.withPath { path in index(path) }
+    }
+    _ = stream
+  }
+
+  // Sources/MemArchive/MemArchive.docc/FromAnArchiveToAPath.md
+  func example7() throws {
+    let package = try ArchiveReader(path: "hello.deb").extract()
+    let files = try ArchiveReader(contentsOf: package["data.tar.xz"]!).extract()
+    _ = package
+    _ = files
+  }
+
+  // Sources/MemArchive/MemArchive.docc/FromAnArchiveToAPath.md
+  func example8() throws {
+    let options = ExtractionOptions(nestedArchives: .expand)
+    let files = try ArchiveReader(path: "hello.deb").extract(options: options)
+    let program = files["data.tar.xz/usr/bin/hello"]
+    _ = options
+    _ = files
+    _ = program
+  }
+
+  // Sources/MemArchive/MemArchive.docc/GettingStarted.md
+  func example9() throws {
+    let files = try ArchiveReader(path: "song.zip").extract()
+    for (name, file) in files { print(name, file.size, "bytes") }
+
+    guard let font = files["gm.sf2"] else { fatalError("there is no gm.sf2 in song.zip") }
+    let number = try font.withPath { path in fluid_synth_sfload(synth, path, 1) }
+    _ = files
+    _ = number
+  }
+
+  // Sources/MemArchive/MemArchive.docc/GettingStarted.md
+  func example10() throws {
+    func sizes(of path: String) async throws -> [String: Int] {
+      try await ArchiveReader(path: path).extract().mapValues(\.size)
+    }
+  }
+
+  // Sources/MemArchive/MemArchive.docc/GettingStarted.md
+  func example11() throws {
+    let options = ExtractionOptions(limits: .strict, sandbox: .required, timeout: .seconds(10))
+    do {
+      let files = try ArchiveReader(path: "upload.zip").extract(options: options)
+      print(files.count, "files, read by", files.protection.map { "\($0)" } ?? "this process")
+    } catch {
+      switch error.code {
+      case .unrecognizedFormat, .corrupt, .truncated: print("not a whole archive:", error)
+      case .limitExceeded, .timedOut: print("too large:", error)
+      case .sandboxUnavailable: print("no worker:", error)
+      default: throw error
+      }
+    }
+    _ = options
+  }
+
+  // Sources/MemArchive/MemArchive.docc/GettingStarted.md
+  func example12() throws {
+    let text = try ArchiveReader(path: "package.zip").extract(.names("README.txt"))["README.txt"]?.string()
+    _ = text
+  }
+
+  // Sources/MemArchive/MemArchive.docc/GettingStarted.md
+  func example13() throws {
+    try file.withBytes { bytes in
+      bytes.withUnsafeBytes { checksum($0.baseAddress, $0.count) }
+    }
+  }
+
+  // Sources/MemArchive/MemArchive.docc/GettingStarted.md
+  func example14() throws {
+    let data = try file.data()
+    _ = data
+  }
+
+  // Sources/MemArchive/MemArchive.docc/GettingStarted.md
+  func example15() throws {
+    try file.write(to: "/var/lib/player/gm.sf2")
+  }
+
+  // Sources/MemArchive/MemArchive.docc/GettingStarted.md
+  func example16() throws {
+    for (name, font) in try ArchiveReader(path: "fonts.tar.xz").extract(.glob("*.ttf", "*.otf")) {
+      try font.withPath(named: String(name.split(separator: "/").last!)) { path in index(path) }
+    }
+  }
+
+  // Sources/MemArchive/MemArchive.docc/GettingStarted.md
+  func example17() throws {
+    let plugin = try ArchiveReader(path: "plugins.tar").extract(.names("reverb.so"))["reverb.so"]!.openLibrary()
+    let entryPoint = plugin.symbol("plugin_main")
+    _ = plugin
+    _ = entryPoint
+  }
+
+  // Sources/MemArchive/MemArchive.docc/GettingStarted.md
+  func example18() throws {
+    let options = ExtractionOptions(passphrases: [passphrase])
+    let key = try ArchiveReader(path: "keys.zip").extract(.names("id_ed25519"), options: options)["id_ed25519"]!
+    _ = options
+    _ = key
+  }
+
+  // Sources/MemArchive/MemArchive.docc/GettingStarted.md
+  func example19() throws {
+    let tree = try ArchiveReader(path: "site.tar").tree()
+    try tree.withPath { directory in index(directory) }
+    _ = tree
+  }
+
+  // Sources/MemArchive/MemArchive.docc/GettingStarted.md
+  func example20() async throws {
+    let options = ExtractionOptions(nestedArchives: .expand)
+    for try await file in ArchiveReader(path: "hello.deb").files(.glob("data.tar.*/usr/bin/*"), options: options) {
+      print(file.name, file.size)
+    }
+    _ = options
+  }
+
+  // Sources/MemArchive/MemArchive.docc/HowLongAPathLives.md
+  func example21() throws {
+    let font = try file.withPath { path in FT_New_Face(library, path, 0, &face) }
+    _ = font
+  }
+
+  // Sources/MemArchive/MemArchive.docc/HowLongAPathLives.md
+  func example22() throws {
+    try withExtendedLifetime(files) {
+      fluid_player_add(player, try files["tune.mid"]!.path)
+      fluid_player_play(player)
+      fluid_player_join(player)
+    }
+  }
+
+  // Sources/MemArchive/MemArchive.docc/MemArchive.md
+  func example23() throws {
+    let files = try ArchiveReader(path: "song.zip").extract()
+    let font = try files["gm.sf2"]!.withPath { path in fluid_synth_sfload(synth, path, 1) }
+    _ = files
+    _ = font
+  }
+
+  // Sources/MemArchive/MemArchive.docc/PassingFilesOn.md
+  func example24() throws {
+    let path = try file.addToFileActions(&actions)
+    posix_spawnp(&pid, "fluidsynth", &actions, nil, arguments + [strdup(path), nil], environ)
+    _ = path
+  }
+
+  // Sources/MemArchive/MemArchive.docc/TheSandbox.md
+  func example25() throws {
+    let options = ExtractionOptions(formats: .all, sandbox: .required)
+    let files = try ArchiveReader(path: "untrusted.rar").extract(options: options)
+    _ = options
+    _ = files
+  }
+
+  // Sources/MemArchive/MemArchive.docc/Trees.md
+  func example26() throws {
+    let tree = try ArchiveReader(path: "map.zip").tree()
+    let features = try tree.withPath(of: "roads.shp") { path in read(path) }
+    _ = tree
+    _ = features
+  }
+
+  // Sources/MemArchive/ArchiveReader.swift
+  func example27() throws {
+    let files = try ArchiveReader(path: "song.zip").extract()
+    let font = try files["gm.sf2"]!.withPath { path in fluid_synth_sfload(synth, path, 1) }
+    _ = files
+    _ = font
+  }
+
+  // Sources/MemArchive/ArchiveStream.swift
+  func example28() throws {
+    var stream = try ArchiveReader(path: "linux.tar.xz").stream()
+    while let entry = try stream.next() {
+      if entry.name.hasSuffix(".h") { use(try stream.extract()) }
+    }
+    _ = stream
+  }
+
+  // Sources/MemArchive/MemTree.swift
+  func example29() throws {
+    let tree = try ArchiveReader(path: "map.zip").tree()
+    let features = try tree.withPath(of: "roads.shp") { path in read(path) }  // finds roads.dbf beside it
+    _ = tree
+    _ = features
+  }
+
+  // Sources/MemArchive/Passing/MemFile+Spawn.swift
+  func example30() throws {
+    var actions = posix_spawn_file_actions_t()
+    posix_spawn_file_actions_init(&actions)
+    let path = try file.addToFileActions(&actions)
+    posix_spawnp(&pid, "fluidsynth", &actions, nil, [strdup("fluidsynth"), strdup(path), nil], environ)
+    withExtendedLifetime(file) {}
+    _ = actions
+    _ = path
+  }
+}
