@@ -65,11 +65,13 @@ public struct ArchiveStream: ~Copyable {
     _ body: (RawSpan, Int64) throws -> Void
   ) throws -> Int64 {
     var failure: (any Error)?
+    // Of a code that concerns this entry alone.
+    let stop = ArchiveError(.corrupt, "the body has thrown", advice: "See its error.")
     do throws(ArchiveError) {
       return try forEachBlock { block, offset throws(ArchiveError) in
         do { try body(block, offset) } catch {
           failure = error
-          throw .cancelled()
+          throw stop
         }
       }
     } catch {

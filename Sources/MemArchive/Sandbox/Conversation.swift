@@ -100,7 +100,7 @@ struct Conversation: ~Copyable {
   private mutating func leaveCurrent() throws(ArchiveError) {
     if let unanswered = pending.refuseCurrent() {
       giveBack(unanswered.cost)
-      try answer(false)
+      try answer(.unwanted)
     }
     while let content = pending.takeNext(ifRefused: true, in: files) { _ = take(content) }
   }
@@ -119,7 +119,7 @@ struct Conversation: ~Copyable {
     do throws(ArchiveError) {
       switch pending.settleCurrent() {
       case .yes: break
-      case .asks: try answer(true)
+      case .asks: try answer(.wanted)
       case .no where prefetch.mode == .nothing:
         throw ArchiveError(
           .noSuchEntry, entry: entry.name, "only entries were to be read, not their content",
@@ -134,9 +134,67 @@ struct Conversation: ~Copyable {
     }
   }
 
-  private mutating func answer(_ isWanted: Bool) throws(ArchiveError) {
+  /// Answers the worker, which waits to hear whether an entry's content is wanted.
+  private mutating func answer(_ answer: HostMessage.Kind) throws(ArchiveError) {
     (asked, isDraining) = (nil, false)
-    try connection.answer(isWanted)
+    try connection.send(answer)
+  }
+
+  /// Takes the current entry's content in pieces, one after another, and keeps none.
+  mutating func forEachBlock(of entry: ArchiveEntry, _ body: Blocks) throws(ArchiveError) -> Int64 {
+    // Only a worker that waits for an answer has not begun with the content.
+    guard pending.current == .asks, prefetch.inStep else { return try extract(entry).forEachBlock(body) }
+    let outcome: Result<Int64, ArchiveError>
+    do throws(ArchiveError) { outcome = try takePieces(entry, body) } catch {
+      note(error)
+      throw error
+    }
+    return try outcome.get()
+  }
+
+  /// - Returns: The content's size, or the error of the content, of a limit or of `body`, after which the next entry can be read.
+  private mutating func takePieces(
+    _ entry: ArchiveEntry, _ body: Blocks
+  ) throws(ArchiveError) -> Result<Int64, ArchiveError> {
+    let position = Int64(pending.position)
+    _ = pending.refuseCurrent()
+    try answer(.pieces)
+    var end: Int64 = 0
+    var failure: ArchiveError?
+    while true {
+      switch try nextMessage() {
+      case .piece(let offset, let size):
+        let piece = try files.takePiece(size: size)
+        guard size > 0, size <= Int64(PieceWriter.capacity), offset >= end, offset <= .max - size else {
+          throw connection.violation("sent a piece that does not follow the one before it")
+        }
+        let pieceEnd = offset + size
+        do throws(ArchiveError) {
+          try context.ledger.pass(pieceEnd - end, end: pieceEnd, entry: entry.name)
+        } catch {
+          // An honest worker has the same limits, and does not send what exceeds them.
+          _ = connection.violation("sent more than the limits allow")
+          isFinished = true
+          throw error
+        }
+        // What `body` failed at does not end the reading: the rest is received and dropped.
+        if failure == nil {
+          do throws(ArchiveError) {
+            try piece.withBytes(entry) { bytes throws(ArchiveError) in try body(bytes, offset) }
+          } catch {
+            failure = error
+          }
+        }
+        end = pieceEnd
+      case .whole(let size):
+        guard size >= end else { throw connection.violation("sent more than the whole of a content") }
+        return failure.map { .failure($0) } ?? .success(size)
+      case .failed(let error, position: position):
+        hasFailed = hasFailed || !error.concernsArchive
+        return .failure(failure ?? error)
+      default: throw connection.violation("sent an unexpected message")
+      }
+    }
   }
 
   mutating func drain(_ deliver: EntryDelivery) throws(ArchiveError) {

@@ -156,9 +156,6 @@ final class HostConnection {
     return .sandboxUnavailable("the worker", "\(process.name) is not a worker: \(reason)")
   }
 
-  /// Answers whether the content that the worker asked about is wanted.
-  func answer(_ isWanted: Bool) throws(ArchiveError) { try send(isWanted ? .wanted : .unwanted) }
-
   /// Sends a message that also acknowledges the packets taken so far.
   func send(_ kind: HostMessage.Kind) throws(ArchiveError) {
     packetsAcknowledged = packetsTaken

@@ -48,6 +48,9 @@ struct ReceivedFiles {
     return MemFile(.own(ChargedMemory(memory, charge)), name: entry.name, entry: entry)
   }
 
+  /// A piece of a content, in the next descriptor. It is not charged: there are few, and none is kept.
+  func takePiece(size: Int64) throws(ArchiveError) -> SealedMemfd { try verified(size) }
+
   /// Notes a file in a slab that has yet to arrive.
   mutating func announce(
     slab: UInt32, offset: Int64, size: Int64, _ entry: ArchiveEntry

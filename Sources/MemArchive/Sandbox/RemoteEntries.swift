@@ -23,7 +23,7 @@ final class RemoteEntries: EntrySource {
   }
 
   func forEachBlock(of entry: ArchiveEntry, _ body: Blocks) throws(ArchiveError) -> Int64 {
-    try conversation.extract(entry).forEachBlock(body)
+    try conversation.forEachBlock(of: entry, body)
   }
 
   func submit(_ entry: ArchiveEntry, _ deliver: EntryDelivery) throws(ArchiveError) {

@@ -36,6 +36,10 @@ enum WorkerMessage: Equatable {
   /// The number of warnings that are not sent.
   case moreWarnings(Int)
   indirect case progress(ExtractionOptions.Progress)
+  /// The next descriptor is a part of the content that the host wanted in pieces.
+  case piece(offset: Int64, size: Int64)
+  /// All pieces have been sent of a content of this size.
+  case whole(size: Int64)
   case end
   /// The number of a system call that was refused: the worker's last message.
   case refused(call: UInt32)
@@ -80,6 +84,8 @@ enum WorkerMessage: Equatable {
         ArchiveWarning(ArchiveWarning.Code(kind), entry: try reader.optionalText(), try reader.text()))
     case 10: message = .progress(try reader.progress())
     case 8: message = .end
+    case 13: message = .piece(offset: try reader.size(), size: try reader.size())
+    case 14: message = .whole(size: try reader.size())
     case 11: message = .moreWarnings(Int(try reader.size()))
     case refusedKind: message = .refused(call: try reader.number())
     default: throw Malformed()
@@ -118,6 +124,13 @@ enum WorkerMessage: Equatable {
         writer.put(UInt8(7))
         writer.put(error)
         writer.put(optional: position)
+      case .piece(let offset, let size):
+        writer.put(UInt8(13))
+        writer.put(offset)
+        writer.put(size)
+      case .whole(let size):
+        writer.put(UInt8(14))
+        writer.put(size)
       case .end: writer.put(UInt8(8))
       case .warning(let warning):
         writer.put(UInt8(9))

@@ -128,6 +128,8 @@ struct HostMessage: Equatable {
     case taken
     /// Whether the content that the worker asked about is wanted.
     case wanted, unwanted
+    /// It is wanted in pieces, none of which the host keeps.
+    case pieces
     /// The worker, while it waits for an answer, is to deliver what it has extracted.
     case drain
   }

@@ -32,6 +32,20 @@ import Testing
     #expect(OpenFiles(labelled: "lie") == .none)
   }
 
+  @Test(arguments: Lie.pieces) func `A lie about pieces is seen`(_ lie: Lie) throws {
+    let worker = try NamedWorker(telling: lie.name)
+    var options = worker.options
+    options.timeout = .seconds(50)
+    options.limits.entryBytes = 2 << 20
+    let error = #expect(throws: ArchiveError.self) {
+      var stream = try ArchiveReader(bytes: [1]).stream(options: options)
+      while try stream.next() != nil { _ = try stream.forEachBlock { _, _ in } }
+    }
+    #expect(error?.code == lie.code, "\(String(describing: error))")
+    withExtendedLifetime(worker) {}
+    #expect(OpenFiles(labelled: "lie") == .none)
+  }
+
   @Test func `A worker that never takes what is sent to it is ended`() throws {
     let worker = try NamedWorker(telling: Lie.manyFiles.name)
     var options = worker.options

@@ -34,6 +34,7 @@ struct WorkerMessageTests {
     .warning(ArchiveWarning(.dataAfterEnd, "odd")),
     .progress(ExtractionOptions.Progress(bytesRead: 1, bytesTotal: 2, entries: 3, entry: "e")),
     .end, .refused(call: 41), .moreWarnings(7),
+    .piece(offset: 1 << 40, size: 1 << 20), .whole(size: 5),
   ]
 
   private static func record(_ message: WorkerMessage) -> Bytes {

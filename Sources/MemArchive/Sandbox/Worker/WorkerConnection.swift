@@ -144,6 +144,15 @@ final class WorkerConnection: @unchecked Sendable {
     if isLast { endFirstSlab() } else { endLongOpenSlab() }
   }
 
+  /// Sends a piece of a content at once: what is on the way is bounded by the packets that are, and charged to nobody.
+  func send(_ piece: consuming SealedMemfd, at offset: Int64) {
+    let size = Int64(piece.size)
+    let owner = HeldPiece(piece)
+    outgoing.append(Outgoing(descriptor: owner.descriptor, bytes: 0, isFile: false, owner: owner))
+    send(.piece(offset: offset, size: size))
+    flush()
+  }
+
   /// Ends a slab that another thread keeps open for long: until the host has it, it has to keep everything that follows the
   /// slab's first file.
   private func endLongOpenSlab() {

@@ -65,20 +65,37 @@ final class WorkerService {
     position += 1
     let answer = plan(entry)
     connection.send(entry, answer)
-    if answer == .yes || (answer == .asks && isWanted(entries)) { fetch(entry, entries) }
+    if answer == .yes { fetch(entry, entries) } else if answer == .asks { ask(entry, entries) }
     return true
   }
 
-  private func isWanted(_ entries: LocalEntries) -> Bool {
+  /// Does with an entry's content what the host says.
+  private func ask(_ entry: ArchiveEntry, _ entries: LocalEntries) {
     while true {
       switch connection.nextMessage() {
-      case .wanted: return true
-      case .unwanted: return false
+      case .wanted: return fetch(entry, entries)
+      case .pieces: return sendPieces(of: entry, entries)
+      case .unwanted: return
       case .drain:
         drain(entries)
         connection.sendAllSlabs()
       case .taken: continue
       }
+    }
+  }
+
+  private func sendPieces(of entry: ArchiveEntry, _ entries: LocalEntries) {
+    do throws(ArchiveError) {
+      var pieces = PieceWriter(connection)
+      let size = try entries.forEachBlock(of: entry) { block, offset throws(ArchiveError) in
+        try pieces.write(block, at: offset)
+      }
+      try pieces.finish()
+      sendWarnings(entries)
+      connection.send(.whole(size: size))
+    } catch {
+      sendWarnings(entries)
+      connection.send(.failed(error, position: Int64(position)))
     }
   }
 
