@@ -59,7 +59,7 @@ public struct ArchiveStream: ~Copyable {
     try entries.forEachBlock(of: try takeCurrent(), body)
   }
 
-  // For a body that throws anything else.
+  /// For a body that throws anything else.
   @_documentation(visibility: internal)
   @discardableResult public mutating func forEachBlock(
     _ body: (RawSpan, Int64) throws -> Void

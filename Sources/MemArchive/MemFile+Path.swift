@@ -15,7 +15,7 @@ extension MemFile {
     return try withExtendedLifetime(self) { try body(path) }
   }
 
-  // For a body that throws nothing but this library's errors.
+  /// For a body that throws nothing but this library's errors.
   @_documentation(visibility: internal)
   public func withPath<Result: ~Copyable>(
     _ body: (String) throws(ArchiveError) -> Result

@@ -163,7 +163,7 @@ public final class MemFile: Sendable {
     try withContent(body).get()
   }
 
-  // For a body that throws nothing but this library's errors.
+  /// For a body that throws nothing but this library's errors.
   @_documentation(visibility: internal)
   public func withBytes<Result: ~Copyable>(
     _ body: (RawSpan) throws(ArchiveError) -> Result

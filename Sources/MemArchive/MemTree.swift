@@ -145,7 +145,7 @@ public final class MemTree: Sendable {
     return try withExtendedLifetime(self) { try body(path) }
   }
 
-  // For a body that throws nothing but this library's errors.
+  /// For a body that throws nothing but this library's errors.
   @_documentation(visibility: internal)
   public func withPath<Result: ~Copyable>(
     _ body: (String) throws(ArchiveError) -> Result
@@ -175,7 +175,7 @@ public final class MemTree: Sendable {
     return try withExtendedLifetime(self) { try body(path) }
   }
 
-  // For a body that throws nothing but this library's errors.
+  /// For a body that throws nothing but this library's errors.
   @_documentation(visibility: internal)
   public func withPath<Result: ~Copyable>(
     of name: String, _ body: (String) throws(ArchiveError) -> Result
