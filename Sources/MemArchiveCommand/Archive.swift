@@ -71,15 +71,17 @@ struct Archive {
   ///
   /// - Parameters:
   ///   - prefetch: The content that `visit` will request.
+  ///   - showsEntries: Whether --verbose shows each entry, which the command itself does not.
   func walk(
     _ options: WalkOptions, _ prefetch: Prefetch = .eachInStep,
-    storage: ExtractionOptions.Storage = .automatic,
+    storage: ExtractionOptions.Storage = .automatic, showsEntries: Bool = true,
     _ visit: (ArchiveEntry, _ inside: String?, Content) throws -> Void
   ) throws -> ExitStatus {
     var isMatched = false
     let status = try walk(
       options, options.recursive ? .allInStep : prefetch,
-      ArchiveLevel(outermost: reader, in: context.storing(storage)), &isMatched, visit)
+      ArchiveLevel(outermost: reader, in: context.storing(storage)),
+      showsEntries: showsEntries && options.reading.verbose, &isMatched, visit)
     return status.and(reportUnmatched(options, status, isMatched: isMatched))
   }
 
@@ -93,8 +95,8 @@ struct Archive {
   }
 
   private func walk(
-    _ options: WalkOptions, _ prefetch: Prefetch, _ level: ArchiveLevel, _ isMatched: inout Bool,
-    _ visit: (ArchiveEntry, _ inside: String?, Content) throws -> Void
+    _ options: WalkOptions, _ prefetch: Prefetch, _ level: ArchiveLevel, showsEntries: Bool,
+    _ isMatched: inout Bool, _ visit: (ArchiveEntry, _ inside: String?, Content) throws -> Void
   ) throws -> ExitStatus {
     var status = ExitStatus.done
     do {
@@ -104,7 +106,7 @@ struct Archive {
       while true {
         do {
           guard let entry = try stream.next().map(level.full) else { break }
-          if options.reading.verbose { Diagnostics.report("\(argument): \(entry.kind) \(entry.name)") }
+          if showsEntries { Diagnostics.report("\(argument): \(entry.kind) \(entry.name)") }
           let isAdmitted = options.admits(entry)
           if isAdmitted { isMatched = true }
           guard options.recursive, entry.hasContent else {
@@ -117,7 +119,10 @@ struct Archive {
           if isAdmitted { try visit(entry, level.name) { () throws(ArchiveError) in file } }
           guard try file.mayBeArchive else { continue }
           status = status.and(
-            try walk(options, prefetch, level.inner(ArchiveReader(file), of: entry), &isMatched, visit))
+            try walk(
+              options, prefetch, level.inner(ArchiveReader(file), of: entry), showsEntries: showsEntries,
+              &isMatched,
+              visit))
           if status != .done, !options.keepGoing || !context.hasTimeLeft { break }
         } catch let error as ArchiveError {
           if !level.isOutermost, error.saysNoArchive { break }

@@ -25,10 +25,10 @@ struct ByteCount: ExpressibleByArgument {
   }
 
   /// A number of bytes for people: "1.4 GiB".
-  static func text(_ bytes: Int64) -> String {
+  static func text(_ bytes: Int64, unit smallest: String = "bytes") -> String {
     var value = Double(bytes)
-    for unit in ["bytes", "KiB", "MiB", "GiB"] {
-      if value < 1024 { return unit == "bytes" ? "\(bytes) bytes" : "\(tenths(value)) \(unit)" }
+    for unit in [smallest, "KiB", "MiB", "GiB"] {
+      if value < 1024 { return unit == smallest ? "\(bytes) \(unit)" : "\(tenths(value)) \(unit)" }
       value /= 1024
     }
     return "\(tenths(value)) TiB"

@@ -29,7 +29,7 @@ struct CatCommand: ParsableCommand {
     var wanted = WantedNames(names)
     var links: [String] = []
     var status = try archive.walk(options) { entry, _, content in
-      guard wanted.take(entry.name) else { return }
+      guard wanted.take(entry) else { return }
       if entry.kind == .symlink || entry.kind == .hardlink || entry.mayGetContentLater {
         links.append(entry.name)
       } else if entry.hasContent || !names.isEmpty {
@@ -40,7 +40,9 @@ struct CatCommand: ParsableCommand {
     if status == .done || options.keepGoing {
       status = status.and(try archive.forEachLink(links, options) { _, file in try Output.write(file) })
     }
-    status = status.and(wanted.reportMissing(in: archive, afterAll: status == .done))
+    status = status.and(
+      wanted.reportMissing(
+        in: archive, afterAll: status == .done, for: .content, recursive: options.recursive))
     if status != .done { throw status }
   }
 }

@@ -28,9 +28,9 @@ struct DigestCommand: ParsableCommand {
     var wanted = WantedNames(names)
     var lines = DigestLines(json: json, EntryAccount(archive.context.ledger))
     var status = try archive.walk(
-      options, options.admitsAll && names.isEmpty ? .allInStep : .eachInStep
+      options, options.admitsAll && names.isEmpty ? .allInStep : .eachInStep, showsEntries: false
     ) { entry, outer, content in
-      let isWanted = wanted.take(entry.name)
+      let isWanted = wanted.take(entry)
       let target = entry.target(inside: outer).map { NameKey(path: $0) }
       switch entry.kind {
       case .file where isWanted:
@@ -59,7 +59,9 @@ struct DigestCommand: ParsableCommand {
       lines.fill(found)
     }
     try lines.finish()
-    status = status.and(wanted.reportMissing(in: archive, afterAll: status == .done))
+    status = status.and(
+      wanted.reportMissing(
+        in: archive, afterAll: status == .done, for: .content, recursive: options.recursive))
     if status != .done { throw status }
   }
 }
@@ -224,11 +226,10 @@ struct DigestLines {
 
   private func write(_ entry: ArchiveEntry, _ content: Content) throws {
     let hex = content.digest.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
-    let raw = entry.rawName
     if json {
       let row = Row(
         name: entry.name, kind: entry.kind.rawValue, sha256: hex, size: content.size,
-        raw: raw.elementsEqual(entry.name.utf8) ? nil : Data(raw).base64EncodedString())
+        raw: EntryRecord.raw(entry))
       try Output.write(JSONLine.bytes(row, by: encoder))
     } else {
       let name = NameText.escaped(entry.name)

@@ -55,7 +55,7 @@ struct ReadingOptions: ParsableArguments {
   @Flag(name: .shortAndLong, help: "Show no warnings and no progress bar.")
   var quiet = false
 
-  @Flag(name: .shortAndLong, help: "Show each entry and how the archive is read.")
+  @Flag(name: .shortAndLong, help: "Show how the archive is read, and each entry that is.")
   var verbose = false
 
   func validate() throws {

@@ -120,11 +120,12 @@ struct RunCommand: ParsableCommand {
     } catch  where error.code == .noSuchEntry {
       // Reads the names again, with those in inner archives, to suggest similar ones.
       let nothing = Selection.matching { _ in false }
-      let known = try? archive.reader.extract(nothing, nested: nested, in: context.withOwnAccount)
-        .entries.map(\.name)
+      let known = try? archive.reader.extract(nothing, nested: nested, in: context.withOwnAccount).entries
       var wanted = WantedNames(names)
-      for name in known ?? [] { _ = wanted.take(name) }
-      throw wanted.reportMissing(in: archive, afterAll: true, advice: PathTemplate.advice(command))
+      for entry in known ?? [] { _ = wanted.take(entry) }
+      throw wanted.reportMissing(
+        in: archive, afterAll: true, for: .command, recursive: recursive,
+        advice: PathTemplate.advice(command))
     } catch {
       throw archive.report(error)
     }
@@ -180,8 +181,15 @@ struct PathTemplate {
     return (String(text[..<first]), text[bytes.index(after: first)...])
   }
 
-  /// What to say of names that are not there, where a brace may have been meant as one.
-  static func advice(_ command: [String]) -> String {
+  /// What to say of names that are not there.
+  struct Advice {
+    let text: String
+    /// Whether the command has a brace that may have been meant as one.
+    let isCertain: Bool
+  }
+
+  /// For a command with braces of its own.
+  static func advice(_ command: [String]) -> Advice {
     let hasBrace = command.lazy.compactMap { try? Self($0) }.contains { template in
       !template.names.isEmpty
         && template.segments.contains {
@@ -191,7 +199,9 @@ struct PathTemplate {
           }
         }
     }
-    return hasBrace ? " Write {{ for a brace that begins no name, and }} for one in a name." : ""
+    return Advice(
+      text: " Write {{ for a brace that begins no name" + (hasBrace ? ", and }} for one in a name." : "."),
+      isCertain: hasBrace)
   }
 
   /// The argument's bytes with each name's path in its place.

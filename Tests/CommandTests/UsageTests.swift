@@ -28,7 +28,9 @@ struct UsageTests {
         """),
     Mistake("--verzion", says: "Error: Unknown option '--verzion'. Did you mean '--version'?"),
     Mistake("list", says: "Error: Missing expected argument '<archive>'"),
-    Mistake("list", "tar-ustar.tar", "tree", says: "Error: Unexpected argument 'tree'"),
+    Mistake(
+      "list", "--json", "-l", "tar-ustar.tar",
+      says: "Error: --json has everything; --long and --human-readable are for people."),
     Mistake(
       "list", "--jsno", "tar-ustar.tar", says: "Error: Unknown option '--jsno'. Did you mean '--json'?"),
     Mistake("digest", says: "Error: Missing expected argument '<archive>'"),
