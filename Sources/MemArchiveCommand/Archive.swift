@@ -8,6 +8,12 @@ struct Archive {
   let reader: ArchiveReader
   /// The options for every reading of it and of archives in it, with one deadline for all.
   let context: ExtractionContext
+  /// What was first found to be wrong with it.
+  let firstError = FirstError()
+
+  final class FirstError {
+    fileprivate(set) var text: String?
+  }
 
   /// Shared because standard input is one pipe even if it is named twice on the command line.
   private static let standardInput = ArchiveReader(descriptor: .standardInput)
@@ -250,13 +256,18 @@ struct Archive {
 
   /// Reports an error once, and returns its exit status.
   func report(_ error: ArchiveError) -> ExitStatus {
-    Diagnostics.reportOnce("\(argument): " + Self.inOptions("\(error)"))
+    let text = inOptions("\(error)")
+    firstError.text = firstError.text ?? text
+    Diagnostics.reportOnce("\(argument): \(text)")
     return ExitStatus(error)
   }
 
   /// The library's advice with options in place of API names.
-  private static func inOptions(_ text: String) -> String {
+  private func inOptions(_ text: String) -> String {
+    // The name of the archive is in front.
+    let name = "\"\(PlainText.escaped(argument))\""
     let words = [
+      ("\(name) cannot be opened", "cannot be opened"), ("opening \(name)", "opening it"),
       ("Raise Limits.totalBytes", "Raise --max-total"), ("Raise Limits.entryBytes", "Raise --max-entry"),
       ("Raise Limits.entries", "Raise --max-entries"),
       ("(ExtractionOptions.passphrases)", "(--passphrase-file)"),

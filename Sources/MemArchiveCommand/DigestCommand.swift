@@ -16,7 +16,8 @@ struct DigestCommand: ParsableCommand {
   @Argument(
     help: ArgumentHelp("The archive, or - for standard input.", valueName: "archive"), completion: .file())
   var archive: String
-  @Argument(help: ArgumentHelp("Only the entries with these names.", valueName: "name"))
+  @Argument(
+    help: ArgumentHelp("Only the entries with these names.", valueName: "name"))
   var names: [String] = []
   @Flag(name: .long, help: "Print one JSON object per line.")
   var json = false
@@ -92,7 +93,7 @@ struct DigestLines {
   }
 
   private let json: Bool
-  private let encoder = JSONEncoder()
+  private let encoder = JSONLine.encoder()
   /// For what is kept.
   private let account: EntryAccount
   /// The lines from the first that waits for its content on, by their number.
@@ -109,7 +110,6 @@ struct DigestLines {
 
   init(json: Bool, _ account: EntryAccount) {
     (self.json, self.account) = (json, account)
-    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
   }
 
   /// A line whose content is known.

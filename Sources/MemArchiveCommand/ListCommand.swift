@@ -21,7 +21,8 @@ struct ListCommand: ParsableCommand {
   @Argument(
     help: ArgumentHelp("The archive, or - for standard input.", valueName: "archive"), completion: .file())
   var archive: String
-  @Argument(help: ArgumentHelp("Only these entries, directories and patterns.", valueName: "name"))
+  @Argument(
+    help: ArgumentHelp("Only these entries, directories and patterns.", valueName: "name"))
   var names: [String] = []
   @Flag(name: .shortAndLong, help: "Show all that is recorded of each entry, and totals.")
   var long = false
@@ -42,8 +43,7 @@ struct ListCommand: ParsableCommand {
   }
 
   func run() throws {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    let encoder = JSONLine.encoder()
     let lines = EntryLines(isLong: long, isHuman: humanReadable)
     var worst = ExitStatus.done
     for (index, argument) in ([archive] + others).enumerated() {

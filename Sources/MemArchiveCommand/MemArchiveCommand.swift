@@ -67,6 +67,7 @@ struct SystemReport: CustomStringConvertible {
   var description: String {
     var text = "memarchive \(PlatformReport.version)\n"
     for library in platform.libraries { text += "  \(library)\n" }
+    text += "  JSON lines of version \(JSONLine.version)\n"
     text += "kernel: \(platform.kernel)\n"
     let width = platform.features.map(\.name.count).max() ?? 0
     for feature in platform.features {
