@@ -1,8 +1,16 @@
 import ArgumentParser
 
 /// A number of bytes as people write it: 4096, 512M, 2GiB (powers of 1024), 1GB (powers of 1000).
-struct ByteCount: ExpressibleByArgument {
+struct ByteCount {
   let bytes: Int64
+
+  /// - Throws: `ValidationError` that says what a size looks like.
+  init(parsing argument: String) throws {
+    guard let count = Self(argument: argument) else {
+      throw ValidationError("a size is a number of bytes such as 4096, 512M or 2GiB.")
+    }
+    self = count
+  }
 
   init?(argument: String) {
     let digits = argument.prefix { $0.isASCII && $0.isNumber }

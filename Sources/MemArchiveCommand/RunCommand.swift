@@ -41,8 +41,7 @@ struct RunCommand: ParsableCommand {
   @Option(
     name: .customLong("exec"),
     help: ArgumentHelp(
-      "Execute this entry, a program or a script; everything after -- is its arguments.", valueName: "name"
-    ))
+      "Execute this entry, a program or a script; everything after -- is its arguments.", valueName: "name"))
   var program: String?
   @Option(
     help: ArgumentHelp(
@@ -74,6 +73,7 @@ struct RunCommand: ParsableCommand {
       archive = try Archive.opened(
         self.archive, isSelected: !names.isEmpty || libraryPath != nil, options)
       files = try extract(names, from: archive)
+      if names.isEmpty, libraryPath == nil, !options.quiet { warnUnused(files) }
     } catch let status as ExitStatus {
       // A failure before the command must not look like the command's own exit status.
       throw status == .usage ? status : .beforeCommand
@@ -92,6 +92,16 @@ struct RunCommand: ParsableCommand {
       _ = archive.report(error)
       throw ExitStatus.beforeCommand
     }
+  }
+
+  /// A command that uses nothing of the archive is not what anybody wants: braces were forgotten, or the shell took them.
+  private func warnUnused(_ files: MemFiles) {
+    let entries = Set(files.entries.lazy.filter { $0.kind != .directory }.map { NameKey($0.name) })
+    let named = command.first { entries.contains(NameKey($0)) }
+    let hint =
+      named.map { "Write '{\($0)}' for the path of the entry \"\($0)\"." }
+      ?? "Write '{NAME}' for the path of an entry, or use --tree."
+    Diagnostics.report("\(self.archive): warning: the command uses nothing of the archive. \(hint)")
   }
 
   /// Returns only when the execution fails.
