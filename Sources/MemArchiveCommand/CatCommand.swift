@@ -14,7 +14,8 @@ struct CatCommand: ParsableCommand {
     help: ArgumentHelp("The archive, or - for standard input.", valueName: "archive"), completion: .file())
   var archive: String
   @Argument(
-    help: ArgumentHelp("The names of the entries; those that --include admits may do.", valueName: "name"))
+    help: ArgumentHelp("The names of the entries; those that --include admits may do.", valueName: "name"),
+    completion: EntryCompletion.entries)
   var names: [String] = []
   @OptionGroup var options: WalkOptions
 

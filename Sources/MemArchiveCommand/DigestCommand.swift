@@ -17,7 +17,8 @@ struct DigestCommand: ParsableCommand {
     help: ArgumentHelp("The archive, or - for standard input.", valueName: "archive"), completion: .file())
   var archive: String
   @Argument(
-    help: ArgumentHelp("Only the entries with these names.", valueName: "name"))
+    help: ArgumentHelp("Only the entries with these names.", valueName: "name"),
+    completion: EntryCompletion.entries)
   var names: [String] = []
   @Flag(name: .long, help: "Print one JSON object per line.")
   var json = false

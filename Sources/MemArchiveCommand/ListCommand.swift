@@ -22,7 +22,8 @@ struct ListCommand: ParsableCommand {
     help: ArgumentHelp("The archive, or - for standard input.", valueName: "archive"), completion: .file())
   var archive: String
   @Argument(
-    help: ArgumentHelp("Only these entries, directories and patterns.", valueName: "name"))
+    help: ArgumentHelp("Only these entries, directories and patterns.", valueName: "name"),
+    completion: EntryCompletion.entries)
   var names: [String] = []
   @Flag(name: .shortAndLong, help: "Show all that is recorded of each entry, and totals.")
   var long = false

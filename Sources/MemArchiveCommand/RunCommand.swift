@@ -28,7 +28,8 @@ struct RunCommand: ParsableCommand {
     help: ArgumentHelp("The archive, or - for standard input.", valueName: "archive"), completion: .file())
   var archive: String
   @Argument(
-    parsing: .postTerminator, help: ArgumentHelp("The command and its arguments.", valueName: "command"))
+    parsing: .postTerminator, help: ArgumentHelp("The command and its arguments.", valueName: "command"),
+    completion: EntryCompletion.command)
   var command: [String] = []
   @Flag(name: .shortAndLong, help: "Names may lead into archives inside the archive: {inner.tar/entry}.")
   var recursive = false
@@ -41,7 +42,8 @@ struct RunCommand: ParsableCommand {
   @Option(
     name: .customLong("exec"),
     help: ArgumentHelp(
-      "Execute this entry, a program or a script; everything after -- is its arguments.", valueName: "name"))
+      "Execute this entry, a program or a script; everything after -- is its arguments.", valueName: "name"),
+    completion: EntryCompletion.entries)
   var program: String?
   @Option(
     help: ArgumentHelp(
