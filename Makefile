@@ -16,6 +16,7 @@
 # nightly   what takes longer than each change is worth: sanitizers, soak, both kernels, Debian 13, consumers
 # lint   the formatter's rules, and whether the documentation's examples are those that tests compile
 # install PREFIX=/usr/local [DESTDIR=]               clean
+# manual   writes man/memarchive.1 again, from the program's help and Scripts/manual.in
 #
 # Each target installs the Debian packages that it misses (by sudo when not root). MEMARCHIVE_SEED=, which each run prints,
 # makes the random numbers of tests the same again.
@@ -29,8 +30,8 @@ export SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH ?= 4
 
 MINIMAL_PACKAGES = libarchive-dev libbz2-dev liblz4-dev zlib1g-dev
 BUILD_PACKAGES = $(MINIMAL_PACKAGES) libisal-dev liblzma-dev libzstd-dev nettle-dev
-TEST_PACKAGES = $(BUILD_PACKAGES) bsdutils bubblewrap libarchive-tools openssl p7zip-full procps python3 strace xz-utils zip \
-  $(CONSUMER_PACKAGES) $(ORDINARY_PACKAGES)
+TEST_PACKAGES = $(BUILD_PACKAGES) bsdutils bubblewrap groff-base libarchive-tools openssl p7zip-full procps python3 strace \
+  xz-utils zip zsh $(CONSUMER_PACKAGES) $(ORDINARY_PACKAGES)
 # The tools that make ordinary archives.
 ORDINARY_PACKAGES = binutils bzip2 cpio dpkg fastjar genisoimage gzip lz4 lzip ncompress python3-wheel rpm tar unzip \
   xorriso zstd
@@ -48,7 +49,7 @@ STATIC = -c release --static-swift-stdlib --scratch-path .build/static
 LIBRARY = MEMARCHIVE_LIBRARY=1
 
 .PHONY: quick check test test-consumers consumers test-minimal test-sanitized soak nightly aarch64 appliance kernels debian13 \
-  conformance fuzz demo bench docs lint install clean
+  conformance fuzz demo bench docs lint install manual clean
 
 quick: export MEMARCHIVE_QUICK = 1
 quick:
@@ -172,8 +173,14 @@ lint:
 	  Benchmarks/Sources Benchmarks/Benchmarks
 	Scripts/snippets --check
 
+manual:
+	$(need) $(BUILD_PACKAGES) groff-base python3
+	$(SWIFT) build --product memarchive
+	Scripts/manual .build/debug/memarchive >man/memarchive.1
+	groff -man -ww -z man/memarchive.1
+
 install:
-	$(need) $(BUILD_PACKAGES)
+	$(need) $(BUILD_PACKAGES) binutils
 	$(SWIFT) build $(STATIC) --product memarchive
 	$(SWIFT) build $(STATIC) --product memarchive-worker
 	Scripts/install .build/static/release '$(DESTDIR)$(PREFIX)'

@@ -89,7 +89,7 @@ let package = Package(
     .testTarget(
       name: "CommandTests",
       dependencies: ["MemArchive", "MemArchiveCommand", "TestSupport"],
-      exclude: ["Expected"]),
+      exclude: ["Expected", "completion.py"]),
     .testTarget(
       name: "ConsumerTests",
       dependencies: ["MemArchive", "MemArchiveCommand", "TestSupport"],

@@ -50,6 +50,7 @@ public struct ArchiveEntry: Hashable, Sendable {
     var link: String?
     var linkCount = 1
     var isEncrypted = false
+    var packing = Packing()
     var details: Shared<Details>?
   }
 

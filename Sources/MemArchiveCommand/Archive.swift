@@ -8,6 +8,12 @@ struct Archive {
   let reader: ArchiveReader
   /// The options for every reading of it and of archives in it, with one deadline for all.
   let context: ExtractionContext
+  /// What was first found to be wrong with it.
+  let firstError = FirstError()
+
+  final class FirstError {
+    fileprivate(set) var text: String?
+  }
 
   /// Shared because standard input is one pipe even if it is named twice on the command line.
   private static let standardInput = ArchiveReader(descriptor: .standardInput)
@@ -71,15 +77,17 @@ struct Archive {
   ///
   /// - Parameters:
   ///   - prefetch: The content that `visit` will request.
+  ///   - showsEntries: Whether --verbose shows each entry, which the command itself does not.
   func walk(
     _ options: WalkOptions, _ prefetch: Prefetch = .eachInStep,
-    storage: ExtractionOptions.Storage = .automatic,
+    storage: ExtractionOptions.Storage = .automatic, showsEntries: Bool = true,
     _ visit: (ArchiveEntry, _ inside: String?, Content) throws -> Void
   ) throws -> ExitStatus {
     var isMatched = false
     let status = try walk(
       options, options.recursive ? .allInStep : prefetch,
-      ArchiveLevel(outermost: reader, in: context.storing(storage)), &isMatched, visit)
+      ArchiveLevel(outermost: reader, in: context.storing(storage)),
+      showsEntries: showsEntries && options.reading.verbose, &isMatched, visit)
     return status.and(reportUnmatched(options, status, isMatched: isMatched))
   }
 
@@ -93,8 +101,8 @@ struct Archive {
   }
 
   private func walk(
-    _ options: WalkOptions, _ prefetch: Prefetch, _ level: ArchiveLevel, _ isMatched: inout Bool,
-    _ visit: (ArchiveEntry, _ inside: String?, Content) throws -> Void
+    _ options: WalkOptions, _ prefetch: Prefetch, _ level: ArchiveLevel, showsEntries: Bool,
+    _ isMatched: inout Bool, _ visit: (ArchiveEntry, _ inside: String?, Content) throws -> Void
   ) throws -> ExitStatus {
     var status = ExitStatus.done
     do {
@@ -104,7 +112,7 @@ struct Archive {
       while true {
         do {
           guard let entry = try stream.next().map(level.full) else { break }
-          if options.reading.verbose { Diagnostics.report("\(argument): \(entry.kind) \(entry.name)") }
+          if showsEntries { Diagnostics.report("\(argument): \(entry.kind) \(entry.name)") }
           let isAdmitted = options.admits(entry)
           if isAdmitted { isMatched = true }
           guard options.recursive, entry.hasContent else {
@@ -118,7 +126,10 @@ struct Archive {
           guard try file.mayBeArchive else { continue }
           status = status.and(
             try walk(
-              options, prefetch, level.inner(ArchiveReader(contentsOf: file), of: entry), &isMatched, visit))
+              options, prefetch, level.inner(ArchiveReader(contentsOf: file), of: entry),
+              showsEntries: showsEntries,
+              &isMatched,
+              visit))
           if status != .done, !options.keepGoing || !context.hasTimeLeft { break }
         } catch let error as ArchiveError {
           if !level.isOutermost, error.saysNoArchive { break }
@@ -246,13 +257,18 @@ struct Archive {
 
   /// Reports an error once, and returns its exit status.
   func report(_ error: ArchiveError) -> ExitStatus {
-    Diagnostics.reportOnce("\(argument): " + Self.inOptions("\(error)"))
+    let text = inOptions("\(error)")
+    firstError.text = firstError.text ?? text
+    Diagnostics.reportOnce("\(argument): \(text)")
     return ExitStatus(error)
   }
 
   /// The library's advice with options in place of API names.
-  private static func inOptions(_ text: String) -> String {
+  private func inOptions(_ text: String) -> String {
+    // The name of the archive is in front.
+    let name = "\"\(PlainText.escaped(argument))\""
     let words = [
+      ("\(name) cannot be opened", "cannot be opened"), ("opening \(name)", "opening it"),
       ("Raise ExtractionLimits.totalBytes", "Raise --max-total"),
       ("Raise ExtractionLimits.entryBytes", "Raise --max-entry"),
       ("Raise ExtractionLimits.entries", "Raise --max-entries"),

@@ -1,8 +1,16 @@
 import ArgumentParser
 
 /// A number of bytes as people write it: 4096, 512M, 2GiB (powers of 1024), 1GB (powers of 1000).
-struct ByteCount: ExpressibleByArgument {
+struct ByteCount {
   let bytes: Int64
+
+  /// - Throws: `ValidationError` that says what a size looks like.
+  init(parsing argument: String) throws {
+    guard let count = Self(argument: argument) else {
+      throw ValidationError("a size is a number of bytes such as 4096, 512M or 2GiB.")
+    }
+    self = count
+  }
 
   init?(argument: String) {
     let digits = argument.prefix { $0.isASCII && $0.isNumber }
@@ -25,10 +33,10 @@ struct ByteCount: ExpressibleByArgument {
   }
 
   /// A number of bytes for people: "1.4 GiB".
-  static func text(_ bytes: Int64) -> String {
+  static func text(_ bytes: Int64, unit smallest: String = "bytes") -> String {
     var value = Double(bytes)
-    for unit in ["bytes", "KiB", "MiB", "GiB"] {
-      if value < 1024 { return unit == "bytes" ? "\(bytes) bytes" : "\(tenths(value)) \(unit)" }
+    for unit in [smallest, "KiB", "MiB", "GiB"] {
+      if value < 1024 { return unit == smallest ? "\(bytes) \(unit)" : "\(tenths(value)) \(unit)" }
       value /= 1024
     }
     return "\(tenths(value)) TiB"

@@ -14,7 +14,8 @@ struct CatCommand: ParsableCommand {
     help: ArgumentHelp("The archive, or - for standard input.", valueName: "archive"), completion: .file())
   var archive: String
   @Argument(
-    help: ArgumentHelp("The names of the entries; those that --include admits may do.", valueName: "name"))
+    help: ArgumentHelp("The names of the entries; those that --include admits may do.", valueName: "name"),
+    completion: EntryCompletion.entries)
   var names: [String] = []
   @OptionGroup var options: WalkOptions
 
@@ -29,7 +30,7 @@ struct CatCommand: ParsableCommand {
     var wanted = WantedNames(names)
     var links: [String] = []
     var status = try archive.walk(options) { entry, _, content in
-      guard wanted.take(entry.name) else { return }
+      guard wanted.take(entry) else { return }
       if entry.kind == .symlink || entry.kind == .hardlink || entry.mayGetContentLater {
         links.append(entry.name)
       } else if entry.hasContent || !names.isEmpty {
@@ -40,7 +41,9 @@ struct CatCommand: ParsableCommand {
     if status == .done || options.keepGoing {
       status = status.and(try archive.forEachLink(links, options) { _, file in try Output.write(file) })
     }
-    status = status.and(wanted.reportMissing(in: archive, afterAll: status == .done))
+    status = status.and(
+      wanted.reportMissing(
+        in: archive, afterAll: status == .done, for: .content, recursive: options.recursive))
     if status != .done { throw status }
   }
 }

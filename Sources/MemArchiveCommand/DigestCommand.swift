@@ -16,7 +16,9 @@ struct DigestCommand: ParsableCommand {
   @Argument(
     help: ArgumentHelp("The archive, or - for standard input.", valueName: "archive"), completion: .file())
   var archive: String
-  @Argument(help: ArgumentHelp("Only the entries with these names.", valueName: "name"))
+  @Argument(
+    help: ArgumentHelp("Only the entries with these names.", valueName: "name"),
+    completion: EntryCompletion.entries)
   var names: [String] = []
   @Flag(name: .long, help: "Print one JSON object per line.")
   var json = false
@@ -28,9 +30,9 @@ struct DigestCommand: ParsableCommand {
     var wanted = WantedNames(names)
     var lines = DigestLines(json: json, EntryAccount(archive.context.ledger))
     var status = try archive.walk(
-      options, options.admitsAll && names.isEmpty ? .allInStep : .eachInStep
+      options, options.admitsAll && names.isEmpty ? .allInStep : .eachInStep, showsEntries: false
     ) { entry, outer, content in
-      let isWanted = wanted.take(entry.name)
+      let isWanted = wanted.take(entry)
       let target = entry.target(inside: outer).map { NameKey(path: $0) }
       switch entry.kind {
       case .file where isWanted:
@@ -59,7 +61,9 @@ struct DigestCommand: ParsableCommand {
       lines.fill(found)
     }
     try lines.finish()
-    status = status.and(wanted.reportMissing(in: archive, afterAll: status == .done))
+    status = status.and(
+      wanted.reportMissing(
+        in: archive, afterAll: status == .done, for: .content, recursive: options.recursive))
     if status != .done { throw status }
   }
 }
@@ -90,7 +94,7 @@ struct DigestLines {
   }
 
   private let json: Bool
-  private let encoder = JSONEncoder()
+  private let encoder = JSONLine.encoder()
   /// For what is kept.
   private let account: EntryAccount
   /// The lines from the first that waits for its content on, by their number.
@@ -107,7 +111,6 @@ struct DigestLines {
 
   init(json: Bool, _ account: EntryAccount) {
     (self.json, self.account) = (json, account)
-    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
   }
 
   /// A line whose content is known.
@@ -224,11 +227,10 @@ struct DigestLines {
 
   private func write(_ entry: ArchiveEntry, _ content: Content) throws {
     let hex = content.digest.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
-    let raw = entry.rawName
     if json {
       let row = Row(
         name: entry.name, kind: entry.kind.rawValue, sha256: hex, size: content.size,
-        raw: raw.elementsEqual(entry.name.utf8) ? nil : Data(raw).base64EncodedString())
+        raw: EntryRecord.raw(entry))
       try Output.write(JSONLine.bytes(row, by: encoder))
     } else {
       let name = NameText.escaped(entry.name)

@@ -1,6 +1,5 @@
 import ArgumentParser
 import FoundationEssentials
-import Glibc
 import MemArchive
 
 struct ListCommand: ParsableCommand {
@@ -8,73 +7,111 @@ struct ListCommand: ParsableCommand {
     commandName: "list",
     abstract: "List the entries: kind, size in bytes, time (UTC), name.",
     discussion: """
-      With --json, prints one object per line: {"name", "kind", "size", "mtime", "mode", "link"}. kind is file, \
-      directory, symlink, hardlink, fifo, socket, character or block; size is in bytes; mtime is seconds since 1970; \
-      mode is octal text; fields that the archive does not have are left out. A byte b of a name that is not UTF-8 is \
-      represented as U+F700+b.
+      A NAME is that of an entry, or of a directory with all that is in it, or a pattern as for --include. With --also, \
+      each archive is listed under its name.
+
+      With --long, prints mode and kind as ls does (h: a hard link), with E after it where the content is encrypted; owner; \
+      size, what it takes in the archive, method and CRC-32; a dash is what the archive does not record.
+
+      With --json, prints one object per line: {"name", "kind", "size", "mtime", "mode", "link", "packed", "method", "crc32", \
+      "encrypted", "uid", "gid", "user", "group", "raw", "archive"}. Fields that the archive does not have are left out. A \
+      byte b of a name that is not UTF-8 is represented as U+F700+b.
       """)
 
   @Argument(
     help: ArgumentHelp("The archive, or - for standard input.", valueName: "archive"), completion: .file())
   var archive: String
+  @Argument(
+    help: ArgumentHelp("Only these entries, directories and patterns.", valueName: "name"),
+    completion: EntryCompletion.entries)
+  var names: [String] = []
+  @Flag(name: .shortAndLong, help: "Show all that is recorded of each entry, and totals.")
+  var long = false
+  @Flag(help: "Show sizes as 1.4 KiB.")
+  var humanReadable = false
   @Flag(name: .long, help: "Print one JSON object per line.")
   var json = false
+  @Option(
+    name: .customLong("also"), parsing: .singleValue,
+    help: ArgumentHelp("Another archive. May be repeated.", valueName: "archive"), completion: .file())
+  var others: [String] = []
   @OptionGroup var options: WalkOptions
 
+  func validate() throws {
+    if json, long || humanReadable {
+      throw ValidationError("--json has everything; --long and --human-readable are for people.")
+    }
+  }
+
   func run() throws {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-    let status = try Archive(archive, options.reading).walk(options, .headers) { entry, _, _ in
-      if json {
-        try Output.write(JSONLine.bytes(Row(entry), by: encoder))
-      } else {
-        try Output.write(line(entry))
+    let encoder = JSONLine.encoder()
+    let lines = EntryLines(isLong: long, isHuman: humanReadable)
+    var worst = ExitStatus.done
+    for (index, argument) in ([archive] + others).enumerated() {
+      let archive = try Archive(argument, options.reading)
+      var (wanted, totals) = (WantedEntries(names), EntryTotals())
+      if !others.isEmpty, !json {
+        try Output.write(
+          Array((index > 0 ? "\n" : "").utf8) + NameText.escaped(argument).bytes + Array(":\n".utf8))
       }
-    }
-    if status != .done { throw status }
-  }
-
-  private struct Row: Encodable {
-    let name, kind: String
-    let mode: String?
-    let size, mtime: Int64?
-    let link: String?
-
-    init(_ entry: ArchiveEntry) {
-      name = entry.name
-      kind = entry.kind.rawValue
-      size = entry.size
-      mtime = entry.modified?.seconds
-      mode = entry.mode.map { mode in
-        let octal = String(mode, radix: 8)
-        return String(repeating: "0", count: max(0, 4 - octal.count)) + octal
+      if long { try Output.write(EntryLines.heading) }
+      var status = try archive.walk(options, .headers, showsEntries: false) { entry, _, _ in
+        guard wanted.take(entry) else { return }
+        totals.count(entry)
+        if json {
+          try Output.write(
+            JSONLine.bytes(EntryRecord(entry, of: others.isEmpty ? nil : argument), by: encoder))
+        } else {
+          try Output.write(lines.line(entry))
+        }
       }
-      link = entry.link
+      if long { try Output.write(lines.line(totals)) }
+      status = status.and(
+        wanted.reportMissing(in: archive, afterAll: status == .done, recursive: options.recursive))
+      worst = worst.and(status)
     }
+    if worst != .done { throw worst }
+  }
+}
+
+/// One entry as `list --json` has it.
+struct EntryRecord: Encodable {
+  let name, kind: String
+  let mode: String?
+  let size, mtime: Int64?
+  let link: String?
+  let packed: Int64?
+  let method, crc32: String?
+  let encrypted: Bool?
+  let uid, gid: Int64?
+  let user, group: String?
+  let raw: String?
+  let archive: String?
+
+  init(_ entry: ArchiveEntry, of archive: String?) {
+    name = entry.name
+    kind = entry.kind.rawValue
+    size = entry.size
+    mtime = entry.modified?.seconds
+    mode = entry.mode.map { Self.digits($0, 8, width: 4) }
+    link = entry.link
+    packed = entry.compressedSize
+    method = entry.compression?.rawValue
+    crc32 = entry.crc32.map { Self.digits($0, 16, width: 8) }
+    encrypted = entry.isEncrypted ? true : nil
+    (uid, gid, user, group) = (entry.userID, entry.groupID, entry.user, entry.group)
+    raw = Self.raw(entry)
+    self.archive = archive
   }
 
-  private func line(_ entry: ArchiveEntry) -> [UInt8] {
-    func padded(_ text: String, _ width: Int, left: Bool) -> String {
-      let space = String(repeating: " ", count: max(0, width - text.count))
-      return left ? text + space : space + text
-    }
-    var line = padded(entry.kind.rawValue, 9, left: true) + " "
-    line += padded(entry.size.map(String.init) ?? "-", 12, left: false) + "  "
-    line += padded(entry.modified.map(time) ?? "-", 20, left: true) + "  "
-    var bytes = Array(line.utf8) + NameText.escaped(entry.name).bytes
-    if let link = entry.link {
-      bytes += Array(" -> ".utf8) + NameText.escaped(link).bytes
-    }
-    return bytes + [0x0A]
+  /// The name's bytes in base64, if they are not the name's UTF-8.
+  static func raw(_ entry: ArchiveEntry) -> String? {
+    let raw = entry.rawName
+    return raw.elementsEqual(entry.name.utf8) ? nil : Data(raw).base64EncodedString()
   }
 
-  /// As date(1) prints it, in any century.
-  private func time(_ time: ArchiveEntry.Time) -> String {
-    var seconds = time_t(time.seconds)
-    var parts = unsafe tm()
-    guard unsafe gmtime_r(&seconds, &parts) != nil else { return "\(time.seconds)" }
-    var text = [CChar](repeating: 0, count: 64)
-    let count = unsafe strftime(&text, text.count, "%04Y-%m-%dT%H:%M:%SZ", &parts)
-    return String(decoding: text[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+  static func digits(_ number: some BinaryInteger, _ radix: Int, width: Int) -> String {
+    let digits = String(number, radix: radix)
+    return String(repeating: "0", count: max(0, width - digits.count)) + digits
   }
 }

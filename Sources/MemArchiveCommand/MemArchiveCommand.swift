@@ -42,6 +42,7 @@ struct MemArchiveCommand: ParsableCommand {
   private static func run(_ arguments: [String]) -> ExitStatus {
     do {
       try UnknownCommand.check(arguments, among: configuration.subcommands)
+      try FlagCluster.check(arguments)
       // As a flag of this command it would be taken from the subcommands, which say more with it.
       var command = try parseAsRoot(arguments == ["-v"] ? ["--version"] : arguments)
       try command.run()
@@ -51,7 +52,8 @@ struct MemArchiveCommand: ParsableCommand {
     } catch {
       let text = fullMessage(for: error)
       guard exitCode(for: error) == .success else {
-        Diagnostics.write(text)
+        let (theirs, ours) = ("Error: ", "memarchive: ")
+        Diagnostics.write(text.hasPrefix(theirs) ? ours + text.dropFirst(theirs.count) : text)
         return .usage
       }
       do throws(ExitStatus) { try Output.write(text + "\n") } catch { return error }
@@ -67,6 +69,7 @@ struct SystemReport: CustomStringConvertible {
   var description: String {
     var text = "memarchive \(PlatformReport.memArchiveVersion)\n"
     for library in platform.libraries { text += "  \(library)\n" }
+    text += "  JSON lines of version \(JSONLine.version)\n"
     text += "kernel: \(platform.kernel)\n"
     let width = platform.features.map(\.name.count).max() ?? 0
     for feature in platform.features {

@@ -29,6 +29,15 @@ enum NameText {
 
 /// JSON records, one per line.
 enum JSONLine {
+  /// The version of what is documented in the article "The command line".
+  static let version = 1
+
+  static func encoder() -> JSONEncoder {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    return encoder
+  }
+
   /// The record's JSON, with an escape for each character that could control a terminal.
   static func bytes(_ record: some Encodable, by encoder: JSONEncoder) throws -> [UInt8] {
     let json = Array(try encoder.encode(record))

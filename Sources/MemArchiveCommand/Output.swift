@@ -81,13 +81,29 @@ enum Diagnostics {
     tell(text)
   }
 
+  /// The text with the middle of each long name left out: a name may have as many bytes as a header has room for. What is
+  /// between quotes is a name or less; the text around them is our own.
+  private static func shortened(_ text: String) -> String {
+    guard text.utf8.count > longest else { return text }
+    return text.split(separator: "\"", omittingEmptySubsequences: false).map { part in
+      guard part.utf8.count > longest else { return String(part) }
+      let scalars = part.unicodeScalars
+      let (start, end) = (scalars.prefix(longest / 2), scalars.suffix(longest / 8))
+      guard start.endIndex < end.startIndex else { return String(part) }
+      let count = part.utf8.count - String(start).utf8.count - String(end).utf8.count
+      return "\(String(start))[… \(count) bytes …]\(String(end))"
+    }.joined(separator: "\"")
+  }
+
+  private static let longest = 400
+
   /// Like `write`, without flushing standard output.
   fileprivate static func tell(_ text: String) {
     ProgressBar.clear()
     // Names in errors may contain anything: their bytes are written as they are, but control characters are escaped, even
     // in a file, because it may be shown on a terminal later.
     let lines = text.unicodeScalars.split(separator: "\n", omittingEmptySubsequences: false)
-    let plain = lines.map { PlainText.escaped(String($0)) }.joined(separator: "\n")
+    let plain = lines.map { shortened(PlainText.escaped(String($0))) }.joined(separator: "\n")
     do {
       try FileDescriptor.standardError.writeAll(ArchiveEntry.rawName(of: plain) + [0x0A])
     } catch  where error as? Errno == .brokenPipe && BrokenPipe.endsProgram {

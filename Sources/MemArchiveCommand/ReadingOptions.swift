@@ -20,14 +20,19 @@ struct ReadingOptions: ParsableArguments {
   var passphraseFile: String?
 
   @Option(
-    name: .long,
-    help: ArgumentHelp("Maximum size of all entries together (512M, 2GiB).", valueName: "size"))
+    name: .long, parsing: .unconditional,
+    help: ArgumentHelp("Maximum size of all entries together (512M, 2GiB).", valueName: "size"),
+    transform: ByteCount.init(parsing:))
   var maxTotal: ByteCount?
 
-  @Option(name: .long, help: ArgumentHelp("Maximum size of one entry.", valueName: "size"))
+  @Option(
+    name: .long, parsing: .unconditional,
+    help: ArgumentHelp("Maximum size of one entry.", valueName: "size"), transform: ByteCount.init(parsing:))
   var maxEntry: ByteCount?
 
-  @Option(name: .long, help: ArgumentHelp("Maximum number of entries.", valueName: "number"))
+  @Option(
+    name: .long, parsing: .unconditional,
+    help: ArgumentHelp("Maximum number of entries.", valueName: "number"))
   var maxEntries: Int?
 
   @Flag(name: .long, help: "Refuse names that lead out of the directory they are unpacked into.")
@@ -44,7 +49,7 @@ struct ReadingOptions: ParsableArguments {
   var sandbox = SandboxChoice.auto
 
   @Option(
-    name: .long,
+    name: .long, parsing: .unconditional,
     help: ArgumentHelp(
       """
       Give up on an archive that takes longer to read, including archives in it. Without a sandbox the time is checked \
@@ -55,7 +60,7 @@ struct ReadingOptions: ParsableArguments {
   @Flag(name: .shortAndLong, help: "Show no warnings and no progress bar.")
   var quiet = false
 
-  @Flag(name: .shortAndLong, help: "Show each entry and how the archive is read.")
+  @Flag(name: .shortAndLong, help: "Show how the archive is read, and each entry that is.")
   var verbose = false
 
   func validate() throws {

@@ -28,7 +28,8 @@ struct RunCommand: ParsableCommand {
     help: ArgumentHelp("The archive, or - for standard input.", valueName: "archive"), completion: .file())
   var archive: String
   @Argument(
-    parsing: .postTerminator, help: ArgumentHelp("The command and its arguments.", valueName: "command"))
+    parsing: .postTerminator, help: ArgumentHelp("The command and its arguments.", valueName: "command"),
+    completion: EntryCompletion.command)
   var command: [String] = []
   @Flag(name: .shortAndLong, help: "Names may lead into archives inside the archive: {inner.tar/entry}.")
   var recursive = false
@@ -41,8 +42,8 @@ struct RunCommand: ParsableCommand {
   @Option(
     name: .customLong("exec"),
     help: ArgumentHelp(
-      "Execute this entry, a program or a script; everything after -- is its arguments.", valueName: "name"
-    ))
+      "Execute this entry, a program or a script; everything after -- is its arguments.", valueName: "name"),
+    completion: EntryCompletion.entries)
   var program: String?
   @Option(
     help: ArgumentHelp(
@@ -74,6 +75,7 @@ struct RunCommand: ParsableCommand {
       archive = try Archive.opened(
         self.archive, isSelected: !names.isEmpty || libraryPath != nil, options)
       files = try extract(names, from: archive)
+      if names.isEmpty, libraryPath == nil, !options.quiet { warnUnused(files) }
     } catch let status as ExitStatus {
       // A failure before the command must not look like the command's own exit status.
       throw status == .usage ? status : .beforeCommand
@@ -92,6 +94,16 @@ struct RunCommand: ParsableCommand {
       _ = archive.report(error)
       throw ExitStatus.beforeCommand
     }
+  }
+
+  /// A command that uses nothing of the archive is not what anybody wants: braces were forgotten, or the shell took them.
+  private func warnUnused(_ files: MemFiles) {
+    let entries = Set(files.entries.lazy.filter { $0.kind != .directory }.map { NameKey($0.name) })
+    let named = command.first { entries.contains(NameKey($0)) }
+    let hint =
+      named.map { "Write '{\($0)}' for the path of the entry \"\($0)\"." }
+      ?? "Write '{NAME}' for the path of an entry, or use --tree."
+    Diagnostics.report("\(self.archive): warning: the command uses nothing of the archive. \(hint)")
   }
 
   /// Returns only when the execution fails.
@@ -120,11 +132,12 @@ struct RunCommand: ParsableCommand {
     } catch  where error.code == .noSuchEntry {
       // Reads the names again, with those in inner archives, to suggest similar ones.
       let nothing = EntrySelection.matching { _ in false }
-      let known = try? archive.reader.extract(nothing, nested: nested, in: context.withOwnAccount)
-        .entries.map(\.name)
+      let known = try? archive.reader.extract(nothing, nested: nested, in: context.withOwnAccount).entries
       var wanted = WantedNames(names)
-      for name in known ?? [] { _ = wanted.take(name) }
-      throw wanted.reportMissing(in: archive, afterAll: true, advice: PathTemplate.advice(command))
+      for entry in known ?? [] { _ = wanted.take(entry) }
+      throw wanted.reportMissing(
+        in: archive, afterAll: true, for: .command, recursive: recursive,
+        advice: PathTemplate.advice(command))
     } catch {
       throw archive.report(error)
     }
@@ -180,8 +193,15 @@ struct PathTemplate {
     return (String(text[..<first]), text[bytes.index(after: first)...])
   }
 
-  /// What to say of names that are not there, where a brace may have been meant as one.
-  static func advice(_ command: [String]) -> String {
+  /// What to say of names that are not there.
+  struct Advice {
+    let text: String
+    /// Whether the command has a brace that may have been meant as one.
+    let isCertain: Bool
+  }
+
+  /// For a command with braces of its own.
+  static func advice(_ command: [String]) -> Advice {
     let hasBrace = command.lazy.compactMap { try? Self($0) }.contains { template in
       !template.names.isEmpty
         && template.segments.contains {
@@ -191,7 +211,9 @@ struct PathTemplate {
           }
         }
     }
-    return hasBrace ? " Write {{ for a brace that begins no name, and }} for one in a name." : ""
+    return Advice(
+      text: " Write {{ for a brace that begins no name" + (hasBrace ? ", and }} for one in a name." : "."),
+      isCertain: hasBrace)
   }
 
   /// The argument's bytes with each name's path in its place.

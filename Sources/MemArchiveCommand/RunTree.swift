@@ -127,11 +127,15 @@ extension RunCommand {
     }
     guard names.allSatisfy({ paths[.init($0)] != nil }) else {
       var wanted = WantedNames(names)
-      for name in names where paths[.init(name)] != nil { _ = wanted.take(name) }
-      for entry in mounted.entries where names.allSatisfy({ NameKey($0) != .init(entry.name) }) {
-        _ = wanted.take(entry.name)
+      for name in names where paths[.init(name)] != nil { wanted.find(name) }
+      let isMissing = Set(names.map { NameKey($0) })
+      // What was left out has no path either.
+      for entry in mounted.entries
+      where !isMissing.contains(.init(entry.name)) && mounted.path(of: entry.name) != nil {
+        _ = wanted.take(entry)
       }
-      throw wanted.reportMissing(in: archive, afterAll: true, advice: PathTemplate.advice(command))
+      throw wanted.reportMissing(
+        in: archive, afterAll: true, for: .tree, recursive: recursive, advice: PathTemplate.advice(command))
     }
     let place = mounted.place
     let isReady = unsafe place.withPlatformString { place in

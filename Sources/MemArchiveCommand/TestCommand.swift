@@ -1,16 +1,23 @@
 import ArgumentParser
+import FoundationEssentials
 import MemArchive
 
 struct TestCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "test",
-    abstract: "Extract everything into sealed memory, verify it, and print one line per archive.")
+    abstract: "Extract everything into sealed memory, verify it, and print one line per archive.",
+    discussion: """
+      With --json, prints one object per archive: {"archive", "verdict", "status", "entries", "files", "bytes", "error"}. \
+      verdict is OK or FAILED, status the exit status for this archive alone, and error the first that was found.
+      """)
 
   @Argument(
     help: ArgumentHelp("The archives, or - for standard input.", valueName: "archive"), completion: .file())
   var archives: [String]
   @Flag(name: .long, help: "Keep all entries of all archives in memory until the end.")
   var hold = false
+  @Flag(help: "Print one JSON object per line.")
+  var json = false
   @Option(help: "Whether each entry gets a descriptor of its own; automatic: while descriptors last.")
   var storage = Storage.automatic
   @OptionGroup var options: WalkOptions
@@ -46,9 +53,15 @@ struct TestCommand: ParsableCommand {
         ) { file in keep(tally.count(file)) }
       }
       let verdict = status == .done ? "OK" : "FAILED"
-      try Output.write(NameText.escaped(argument).bytes)
-      try Output.write(
-        ": \(verdict), \(tally)\(hold ? " held" : "")\n")
+      if json {
+        let record = Record(
+          archive: argument, verdict: verdict, error: archive.firstError.text, status: status.code,
+          entries: tally.entries, files: tally.files, bytes: tally.bytes)
+        try Output.write(JSONLine.bytes(record, by: JSONLine.encoder()))
+      } else {
+        try Output.write(NameText.escaped(argument).bytes)
+        try Output.write(": \(verdict), \(tally)\(hold ? " held" : "")\n")
+      }
       worst = worst.and(status)
     }
     let files = held
@@ -58,11 +71,20 @@ struct TestCommand: ParsableCommand {
   }
 }
 
+/// One archive as `test --json` has it.
+private struct Record: Encodable {
+  let archive, verdict: String
+  let error: String?
+  let status: Int32
+  let entries, files: Int
+  let bytes: Int64
+}
+
 /// Counts of an archive's content.
 private struct Tally: CustomStringConvertible {
   var entries = 0
-  private var files = 0
-  private var bytes: Int64 = 0
+  private(set) var files = 0
+  private(set) var bytes: Int64 = 0
 
   var description: String { "\(entries) entries, \(files) with content, \(bytes) bytes" }
 

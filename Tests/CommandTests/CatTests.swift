@@ -71,10 +71,10 @@ struct CatTests {
     #expect(outcome == .failed(2, output: Content.hello.bytes, errors: says))
   }
 
-  @Test func `A directory without its slash is only suggested`() throws {
+  @Test func `A directory without its slash is called one`() throws {
     let outcome = try Program.run("cat", "tar-all-kinds.tar", "all")
     let says: ByteString =
-      "memarchive: tar-all-kinds.tar: there is no entry \"all\". Did you mean \"all/\"?\n"
+      "memarchive: tar-all-kinds.tar: there is no entry \"all\". \"all/\" is a directory.\n"
     #expect(outcome == .failed(2, errors: says))
   }
 

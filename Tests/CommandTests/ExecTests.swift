@@ -96,7 +96,7 @@ struct ExecTests {
     }
     let none = try Program.run("run", "tree.tar.gz")
     #expect(none.end == .exit(2))
-    #expect(none.errors.lines.first == "Error: Give the command after --, or use --exec.")
+    #expect(none.errors.lines.first == "memarchive: Give the command after --, or use --exec.")
   }
 
   /// Calls `body` with a function that runs the program on an archive of programs, after a command prefix.

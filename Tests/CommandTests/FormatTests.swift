@@ -83,6 +83,6 @@ struct FormatTests {
     let outcome = try Program.run("list", "--formats", "\(list)", "tar-ustar.tar")
     #expect(outcome.end == .exit(2))
     #expect(outcome.output == "")
-    #expect(outcome.errors.lines.first == "Error: The value '\(list)' is invalid for '--formats <list>'")
+    #expect(outcome.errors.lines.first == "memarchive: The value '\(list)' is invalid for '--formats <list>'")
   }
 }

@@ -25,7 +25,7 @@ struct JobControlTests {
   @Test(arguments: ways)
   func `The command has the terminal`(_ options: [ByteString]) throws {
     // The process group, and the one in the terminal's foreground; `exec` keeps the process that $$ names.
-    let line: ByteString = "exec $m run tree.tar.gz \(options.first ?? "") -- ps -o pgid= -o tpgid= -p $$"
+    let line: ByteString = "exec $m run -q tree.tar.gz \(options.first ?? "") -- ps -o pgid= -o tpgid= -p $$"
     var command = Command("script", "-qec", line, "/dev/null")
     command.environment["m"] = Program.path.text
     let outcome = try command.run()

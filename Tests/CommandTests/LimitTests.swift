@@ -108,7 +108,10 @@ struct LimitTests {
       let outcome = try Program.run("test", "\(option)", ByteString(size.utf8), "hello.txt.gz")
       #expect(outcome.end == .exit(2))
       #expect(outcome.output == "")
-      #expect(outcome.errors.lines.first == "Error: The value '\(size)' is invalid for '\(option) <size>'")
+      #expect(
+        outcome.errors.lines.first
+          == "memarchive: The value '\(size)' is invalid for '\(option) <size>': a size is a number of bytes such as 4096, 512M or 2GiB."
+      )
     }
   }
 
@@ -120,7 +123,7 @@ struct LimitTests {
     let outcome = try Program.run("test", "\(option)", "hello.txt.gz")
     #expect(outcome.end == .exit(2))
     #expect(outcome.output == "")
-    #expect(outcome.errors.text.hasPrefix("Error: "))
+    #expect(outcome.errors.text.hasPrefix("memarchive: "))
     #expect(outcome.errors.text.contains("\nUsage: memarchive test "))
   }
 

@@ -34,7 +34,7 @@ struct OrphanTests {
   }
 
   @Test func `A command that is executed gets SIGPIPE as the program was started with it`() throws {
-    let look: [ByteString] = ["run", "tree.tar.gz", "--", "grep", "SigIgn", "/proc/self/status"]
+    let look: [ByteString] = ["run", "-q", "tree.tar.gz", "--", "grep", "SigIgn", "/proc/self/status"]
     for signals in [["--default-signal=PIPE"], ["--ignore-signal=PIPE"]] as [[ByteString]] {
       let expected = try Command(["env"] + signals + ["grep", "SigIgn", "/proc/self/status"]).run()
       let found = try Command(["env"] + signals + [Program.path] + look).run()

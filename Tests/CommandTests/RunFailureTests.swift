@@ -4,18 +4,18 @@ import Testing
 /// Cases in which `run` does not execute its command.
 struct RunFailureTests {
   @Test func `A command that is not found exits 127`() throws {
-    let outcome = try Program.run("run", "tar-ustar.tar", "--", "no-such-command-anywhere")
+    let outcome = try Program.run("run", "-q", "tar-ustar.tar", "--", "no-such-command-anywhere")
     #expect(
       outcome == .failed(127, errors: "memarchive: no-such-command-anywhere: No such file or directory\n"))
-    let path = try Program.run("run", "tar-ustar.tar", "--", "./nowhere")
+    let path = try Program.run("run", "-q", "tar-ustar.tar", "--", "./nowhere")
     #expect(path == .failed(127, errors: "memarchive: ./nowhere: No such file or directory\n"))
     #expect(try Program.run("run", "tar-ustar.tar", "--", "").end == .exit(127))
   }
 
   @Test func `A command that cannot be executed exits 126`() throws {
-    let file = try Program.run("run", "tar-ustar.tar", "--", "./README.md")
+    let file = try Program.run("run", "-q", "tar-ustar.tar", "--", "./README.md")
     #expect(file == .failed(126, errors: "memarchive: ./README.md: Permission denied\n"))
-    let directory = try Program.run("run", "tar-ustar.tar", "--", "/")
+    let directory = try Program.run("run", "-q", "tar-ustar.tar", "--", "/")
     #expect(directory == .failed(126, errors: "memarchive: /: Permission denied\n"))
   }
 
@@ -35,7 +35,7 @@ struct RunFailureTests {
 
   @Test func `An unknown name exits 2 with those that come near`() throws {
     let says: ByteString = """
-      memarchive: tar-all-kinds.tar: there is no entry "all/fil". Did you mean "all/file" or "all/fifo"?
+      memarchive: tar-all-kinds.tar: there is no entry "all/fil". Did you mean "all/file"?
 
       """
     try Program.expect("run", "tar-all-kinds.tar", "--", "echo", "{all/fil}", gives: .failed(2, errors: says))
@@ -45,17 +45,74 @@ struct RunFailureTests {
     let archive = try ByteString.fixture("tar-all-kinds.tar")
     let outcome = try Program.run("run", "-", "--", "echo", "{all/fil}", input: .pipe(archive))
     let says: ByteString =
-      "memarchive: -: there is no entry \"all/fil\". Did you mean \"all/file\" or \"all/fifo\"?\n"
+      "memarchive: -: there is no entry \"all/fil\". Did you mean \"all/file\"?\n"
     #expect(outcome == .failed(2, errors: says))
+  }
+
+  /// The shell takes {a,b}, and people forget the braces.
+  @Test
+  func `A command that uses nothing of the archive is warned about, with the argument that is an entry`()
+    throws
+  {
+    let warning: ByteString =
+      "memarchive: tar-all-kinds.tar: warning: the command uses nothing of the archive. Write "
+    let outcome = try Program.run("run", "tar-all-kinds.tar", "--", "echo", "all/", "all/file")
+    #expect(
+      outcome
+        == Outcome.done(
+          "all/ all/file\n", errors: warning + "'{all/file}' for the path of the entry \"all/file\".\n"))
+    let none = try Program.run("run", "tar-all-kinds.tar", "--", "echo", "x")
+    #expect(
+      none == Outcome.done("x\n", errors: warning + "'{NAME}' for the path of an entry, or use --tree.\n"))
+    let quiet = try Program.run("run", "-q", "tar-all-kinds.tar", "--", "echo", "all/file")
+    #expect(quiet == .done("all/file\n"))
+    for use in [
+      ["--library-path", "all", "tar-all-kinds.tar", "--", "true"],
+      ["tar-all-kinds.tar", "--", "test", "-e", "{all/file}"],
+    ] as [[ByteString]] {
+      #expect(try Program.run(["run"] + use) == .done())
+    }
+  }
+
+  @Test func `Braces of the command's own are told how they are written`() throws {
+    let outcome = try Program.run("run", "zip-deflated.zip", "--", "awk", "{print $1}", "{tree/hello.txt}")
+    let says: ByteString =
+      "memarchive: zip-deflated.zip: there is no entry \"print $1\". Write {{ for a brace that begins no name.\n"
+    #expect(outcome == .failed(2, errors: says))
+    let shown = try Program.run("run", "zip-deflated.zip", "--", "awk", "{{print $1}", "{tree/hello.txt}")
+    #expect(shown.end == .exit(0))
+  }
+
+  @Test func `A name in an archive inside the archive is told of -r`() throws {
+    let says: ByteString = """
+      memarchive: ar-package.deb: there is no entry "data.tar.xz/usr/bin/hello". "data.tar.xz" is a file: -r reads archives \
+      inside the archive too.
+
+      """
+    for command in [["cat"], ["digest"], ["list"]] as [[ByteString]] {
+      let outcome = try Program.run(command + ["ar-package.deb", "data.tar.xz/usr/bin/hello"])
+      #expect(outcome == .failed(2, errors: says))
+    }
+    let run = try Program.run("run", "ar-package.deb", "--", "cat", "{data.tar.xz/usr/bin/hello}")
+    #expect(run == .failed(2, errors: says))
+  }
+
+  @Test func `A name of thousands of bytes is shortened in a message`() throws {
+    let name = ByteString(String(repeating: "x", count: 5000).utf8)
+    let outcome = try Program.run("cat", "zip-deflated.zip", name)
+    let start = String(repeating: "x", count: 200)
+    let end = String(repeating: "x", count: 50)
+    let says = "memarchive: zip-deflated.zip: there is no entry \"\(start)[… 4750 bytes …]\(end)\".\n"
+    #expect(outcome == .failed(2, errors: ByteString(says.utf8)))
   }
 
   @Test func `Each of several unknown names is reported, in order`() throws {
     let outcome = try Program.run(
       "run", "tar-all-kinds.tar", "--", "echo", "{zebra-crossing}", "{all/fil}", "{yellow-submarine}")
     let says: ByteString = """
-      memarchive: tar-all-kinds.tar: there is no entry "zebra-crossing".
-      memarchive: tar-all-kinds.tar: there is no entry "all/fil". Did you mean "all/file" or "all/fifo"?
-      memarchive: tar-all-kinds.tar: there is no entry "yellow-submarine".
+      memarchive: tar-all-kinds.tar: there is no entry "zebra-crossing". Write {{ for a brace that begins no name.
+      memarchive: tar-all-kinds.tar: there is no entry "all/fil". Did you mean "all/file"?
+      memarchive: tar-all-kinds.tar: there is no entry "yellow-submarine". Write {{ for a brace that begins no name.
 
       """
     #expect(outcome == .failed(2, errors: says))
@@ -82,7 +139,7 @@ struct RunFailureTests {
     let outcome = try Program.run("run", "tar-ustar.tar", "--", "echo", "\(argument)")
     #expect(outcome.end == .exit(2))
     #expect(outcome.output == "")
-    #expect(outcome.errors.lines.first?.text == "Error: " + says)
+    #expect(outcome.errors.lines.first?.text == "memarchive: " + says)
     #expect(
       outcome.errors.lines.dropFirst().first
         == "Usage: memarchive run <archive> [<options>] -- <command> [<arg> ...]")

@@ -5,7 +5,7 @@ import Testing
 struct RunTemplateTests {
   /// What `printf` writes of the arguments, a line each.
   private func filled(_ arguments: ByteString...) throws -> ByteString {
-    let outcome = try Program.run(["run", "tar-all-kinds.tar", "--", "printf", "%s\\n"] + arguments)
+    let outcome = try Program.run(["run", "-q", "tar-all-kinds.tar", "--", "printf", "%s\\n"] + arguments)
     #expect(outcome.end == .exit(0))
     #expect(outcome.errors == "")
     return outcome.output

@@ -5,18 +5,19 @@ import Testing
 struct RunTests {
   @Test(arguments: [0, 1, 7, 125, 255] as [Int32])
   func `The command's exit status is the program's`(_ status: Int32) throws {
-    let outcome = try Program.run("run", "tar-ustar.tar", "--", "sh", "-c", "exit \(status)")
+    let outcome = try Program.run("run", "-q", "tar-ustar.tar", "--", "sh", "-c", "exit \(status)")
     #expect(outcome == Outcome(end: .exit(status), output: "", errors: ""))
   }
 
   @Test(arguments: [2, 9, 15, 11] as [Int32])
   func `A signal that kills the command is seen as that signal`(_ signal: Int32) throws {
-    let outcome = try Program.run("run", "tar-ustar.tar", "--", "sh", "-c", "ulimit -c 0; kill -\(signal) $$")
+    let outcome = try Program.run(
+      "run", "-q", "tar-ustar.tar", "--", "sh", "-c", "ulimit -c 0; kill -\(signal) $$")
     #expect(outcome == Outcome(end: .signal(signal), output: "", errors: ""))
   }
 
   @Test func `The command has the process id that the program was started with`() throws {
-    let running = try Program.command("run", "tar-ustar.tar", "--", "sh", "-c", "echo $$ $PPID").start()
+    let running = try Program.command("run", "-q", "tar-ustar.tar", "--", "sh", "-c", "echo $$ $PPID").start()
     let outcome = try running.wait()
     let own = try Command("sh", "-c", "echo $PPID").run()
     #expect(outcome == .done("\(running.pid) " + own.output))
@@ -24,7 +25,8 @@ struct RunTests {
 
   @Test func `Exactly the named entries are open in the command`() throws {
     let outcome = try Program.run(
-      "run", "tar-all-kinds.tar", "--", "sh", "-c", "find /proc/$$/fd -mindepth 1 -printf '%f %l\\n'; :",
+      "run", "-q", "tar-all-kinds.tar", "--", "sh", "-c",
+      "find /proc/$$/fd -mindepth 1 -printf '%f %l\\n'; :",
       "sh",
       "{all/file}", "{all/last}")
     #expect(outcome.end == .exit(0))
@@ -37,7 +39,8 @@ struct RunTests {
 
   @Test func `An entry named twice is one descriptor`() throws {
     let outcome = try Program.run(
-      "run", "tar-all-kinds.tar", "--", "sh", "-c", "echo $1 $2; find /proc/$$/fd -lname '/memfd:*' | wc -l",
+      "run", "-q", "tar-all-kinds.tar", "--", "sh", "-c",
+      "echo $1 $2; find /proc/$$/fd -lname '/memfd:*' | wc -l",
       "sh",
       "{all/file}", "{all/file}")
     let words = try #require(outcome.output.lines.first).text.split(separator: " ")
@@ -46,7 +49,8 @@ struct RunTests {
   }
 
   @Test func `A descriptor that the caller opened for the command reaches it`() throws {
-    let outcome = try Program.shell("exec 9< README.md; exec $m run tar-ustar.tar -- sh -c 'head -n 1 <&9'")
+    let outcome = try Program.shell(
+      "exec 9< README.md; exec $m run -q tar-ustar.tar -- sh -c 'head -n 1 <&9'")
     #expect(outcome == .done("# Fixtures\n"))
   }
 
@@ -55,7 +59,7 @@ struct RunTests {
     let before: ByteString = "ulimit -Sn 77; umask 027; export ODD=$(printf 'x\\351'); "
     let expected = try Program.shell(before + "exec " + look)
     #expect(expected.output.lines.contains("ODD=x" + [0xE9]))
-    #expect(try Program.shell(before + "exec $m run tar-300-entries.tar.gz -- " + look) == expected)
+    #expect(try Program.shell(before + "exec $m run -q tar-300-entries.tar.gz -- " + look) == expected)
   }
 
   @Test func `The command finds its signals as they were: blocked, ignored or at rest`() throws {
@@ -65,10 +69,10 @@ struct RunTests {
     ]
     let expected = try Command(env + look).run()
     #expect(expected.output.lines.count == 2)
-    #expect(try Command(env + [Program.path, "run", "tar-ustar.tar", "--"] + look).run() == expected)
+    #expect(try Command(env + [Program.path, "run", "-q", "tar-ustar.tar", "--"] + look).run() == expected)
     let atRest = try Command(look).run()
     #expect(atRest != expected)
-    try Program.expect(["run", "tar-ustar.tar", "--"] + look, gives: atRest)
+    try Program.expect(["run", "-q", "tar-ustar.tar", "--"] + look, gives: atRest)
   }
 
   @Test func `More entries than the soft limit allows descriptors reach the command`() throws {
@@ -83,15 +87,15 @@ struct RunTests {
 
   @Test func `Standard input passes to the command untouched`() throws {
     let text = Content.poem.bytes
-    try Program.expect("run", "tar-ustar.tar", "--", "cat", input: .pipe(text), gives: .done(text))
+    try Program.expect("run", "-q", "tar-ustar.tar", "--", "cat", input: .pipe(text), gives: .done(text))
     let both = try Program.run(
-      "run", "tar-ustar.tar", "--", "cat", "-", "{tree/hello.txt}", input: .pipe(text))
+      "run", "-q", "tar-ustar.tar", "--", "cat", "-", "{tree/hello.txt}", input: .pipe(text))
     #expect(both == .done(text + Content.hello.bytes))
   }
 
   @Test func `A standard stream that is closed stays closed, and no entry takes its place`() throws {
     var command = Program.command(
-      "run", "tar-all-kinds.tar", "--", "sh", "-c", "find /proc/$$/fd -mindepth 1 -printf '%f\\n'; :",
+      "run", "-q", "tar-all-kinds.tar", "--", "sh", "-c", "find /proc/$$/fd -mindepth 1 -printf '%f\\n'; :",
       "sh", "{all/file}", "{all/last}")
     command.input = .closed
     let open = Set(try command.run().output.lines.compactMap { Int($0.text) })
@@ -121,7 +125,8 @@ struct RunTests {
               print("refused")
       sys.stdout.write(open(path).read())
       """
-    let outcome = try Program.run("run", "tar-ustar.tar", "--", "python3", "-c", script, "{tree/hello.txt}")
+    let outcome = try Program.run(
+      "run", "-q", "tar-ustar.tar", "--", "python3", "-c", script, "{tree/hello.txt}")
     #expect(outcome == .done("refused\n" * 4 + Content.hello.bytes))
   }
 
@@ -135,6 +140,8 @@ struct RunTests {
     let outcome = try Program.run("run", "tar-no-end-marker.tar", "--", "sh", "-c", "echo command >&2")
     let says: ByteString = """
       memarchive: tar-no-end-marker.tar: warning: the end-of-archive marker is missing
+      memarchive: tar-no-end-marker.tar: warning: the command uses nothing of the archive. Write '{NAME}' for the path of \
+      an entry, or use --tree.
       command
 
       """

@@ -116,6 +116,23 @@ struct RunTreeTests {
     }
   }
 
+  @Test func `What was left out is not suggested, and a directory may be`() throws {
+    let archive = ByteString.tar(
+      ByteString.entry("../lost.txt", "x"), ByteString.entry("dir/", type: "5"),
+      ByteString.entry("kept.txt", "x"))
+    let says: ByteString = """
+      memarchive: -: there is no entry "../lost.tx".
+      memarchive: -: there is no entry "dirr/". Did you mean "dir/"?
+      memarchive: -: there is no entry "kept.tx". Did you mean "kept.txt"?
+
+      """
+    let outcome = try Program.run(
+      "run", "-q", "--tree", "-", "--", "ls", "{../lost.tx}", "{dirr/}", "{kept.tx}", input: .pipe(archive))
+    #expect(outcome.end == .exit(2))
+    #expect(
+      outcome.errors.text.replacing(" Write {{ for a brace that begins no name.", with: "") == says.text)
+  }
+
   @Test func `Names that lead out are left out, said, and not there`() throws {
     let archive = ByteString.tar(
       ByteString.entry("../up", "1"), ByteString.entry("/etc/passwd", "2"),

@@ -85,7 +85,7 @@ struct TerminalTests {
   }
 
   @Test func `Standard error always has an escape for each`() throws {
-    let outcome = try Program.run("list", "-v", "-", input: .pipe(Self.archive))
+    let outcome = try Program.run("test", "-v", "-", input: .pipe(Self.archive))
     expectHarmless(outcome.errors)
     for entry in Self.names where entry.name != "back\\u{1B}" {
       #expect(outcome.errors.lines.contains("memarchive: -: file " + entry.shown), "\(entry.shown)")

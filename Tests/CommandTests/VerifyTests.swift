@@ -75,13 +75,26 @@ struct VerifyTests {
       let nowhere: ByteString = "nowhere: FAILED, 0 entries, 0 with content, 0 bytes\n"
       #expect(outcome.output == lines.bad + nowhere + lines.good + "4\n" + lines.bad + lines.good)
       let says = [
-        "bad.gz: entry \"hello.txt\": the gzip", "nowhere: \"nowhere\" cannot be opened", "bad.gz: entry",
+        "bad.gz: entry \"hello.txt\": the gzip", "nowhere: cannot be opened", "bad.gz: entry",
       ]
       #expect(outcome.errors.lines.count == 3)
       for (line, start) in zip(outcome.errors.lines, says) {
         #expect(line.text.hasPrefix("memarchive: " + start), "\(line)")
       }
     }
+  }
+
+  @Test func `--json has an object for each archive, with its own status and the first error`() throws {
+    let outcome = try Program.run("test", "--json", "zip-deflated.zip", "nowhere")
+    let expected: ByteString = """
+      {"archive":"zip-deflated.zip","bytes":1520,"entries":6,"files":4,"status":0,"verdict":"OK"}
+      {"archive":"nowhere","bytes":0,"entries":0,"error":"cannot be opened (open: No such file or directory). Check the path \
+      and its permissions; an archive must be a file or a pipe.","files":0,"status":4,"verdict":"FAILED"}
+
+      """
+    #expect(outcome.end == .exit(4))
+    #expect(outcome.output == expected)
+    #expect(outcome.errors.lines.count == 1)
   }
 
   @Test func `A warning changes neither verdict nor status, and -q keeps it back`() throws {

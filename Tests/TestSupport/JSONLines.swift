@@ -5,10 +5,13 @@ package struct JSONLines: Equatable {
   package enum Value: Decodable, Hashable {
     case number(Int64)
     case text(String)
+    case flag(Bool)
 
     package init(from decoder: any Decoder) throws {
       let container = try decoder.singleValueContainer()
-      if let number = try? container.decode(Int64.self) {
+      if let flag = try? container.decode(Bool.self) {
+        self = .flag(flag)
+      } else if let number = try? container.decode(Int64.self) {
         self = .number(number)
       } else {
         self = .text(try container.decode(String.self))
@@ -18,7 +21,7 @@ package struct JSONLines: Equatable {
 
   package let objects: [[String: Value]]
 
-  /// - Throws: when a line is no object of numbers and texts, or the last line has no end.
+  /// - Throws: when a line is no object of numbers, texts and flags, or the last line has no end.
   package init(_ bytes: ByteString) throws {
     guard bytes.values.isEmpty || bytes.values.last == UInt8(ascii: "\n") else { throw UnfinishedLine() }
     objects = try bytes.lines.map { try JSONDecoder().decode([String: Value].self, from: Data($0.values)) }

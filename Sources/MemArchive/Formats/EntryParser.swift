@@ -59,6 +59,8 @@ struct Header {
   var link: [UInt8]?
   var linkCount = 1
   var isEncrypted = false
+  /// How the content is stored, if it is a file's.
+  var packing = ArchiveEntry.Packing()
   /// Shared because a header is copied from stage to stage, and this is the largest part of it.
   private(set) var sharedDetails: ArchiveEntry.Shared<ArchiveEntry.Details>?
   var comment: [UInt8]?

@@ -184,6 +184,7 @@ final class EntryReader {
         link: header.link.map { names.decode($0).name },
         linkCount: header.linkCount,
         isEncrypted: header.isEncrypted,
+        packing: header.kind == .file ? header.packing : .init(),
         details: details.map { unified($0) }))
   }
 

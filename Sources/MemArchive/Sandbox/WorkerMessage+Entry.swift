@@ -18,14 +18,19 @@ private struct EntryNumbers: BitwiseCopyable {
   var size: Int64
   var seconds: Int64
   var linkCount: Int64
+  var compressedSize: Int64
   var nanoseconds: UInt32
+  var crc32: UInt32
   var mode: UInt16
-  var kind: UInt8
   /// Flags for the optional fields that are present.
-  var parts: UInt8
+  var parts: UInt16
+  var kind: UInt8
+  /// 0 for none, or 1 more than its place among all.
+  var compression: UInt8
 
-  static let (converted, sized, dated, permitted, linked, encrypted) =
-    (1, 2, 4, 8, 16, 32) as (UInt8, UInt8, UInt8, UInt8, UInt8, UInt8)
+  static let (converted, sized, dated, permitted, linked, encrypted, packed, summed) =
+    (1, 2, 4, 8, 16, 32, 64, 128) as (UInt16, UInt16, UInt16, UInt16, UInt16, UInt16, UInt16, UInt16)
+  private static let compressions = ArchiveEntry.Compression.allCases
 
   init(_ entry: ArchiveEntry) {
     // Field by field: a copy of them all would retain each.
@@ -33,6 +38,10 @@ private struct EntryNumbers: BitwiseCopyable {
     size = max(0, entry.size ?? 0)
     seconds = modified?.seconds ?? 0
     linkCount = Int64(entry.linkCount)
+    let packing = entry.fields.value.packing
+    compressedSize = max(0, packing.compressedSize ?? 0)
+    crc32 = packing.crc32 ?? 0
+    compression = packing.compression.map { UInt8((Self.compressions.firstIndex(of: $0) ?? 0) + 1) } ?? 0
     nanoseconds = UInt32(clamping: modified?.nanoseconds ?? 0)
     mode = entry.mode ?? 0
     kind = entry.kind.number
@@ -42,13 +51,23 @@ private struct EntryNumbers: BitwiseCopyable {
     if entry.mode != nil { parts |= Self.permitted }
     if entry.link != nil { parts |= Self.linked }
     if entry.isEncrypted { parts |= Self.encrypted }
+    if packing.compressedSize != nil { parts |= Self.packed }
+    if packing.crc32 != nil { parts |= Self.summed }
   }
 
-  func has(_ part: UInt8) -> Bool { parts & part != 0 }
+  var packing: ArchiveEntry.Packing {
+    ArchiveEntry.Packing(
+      compressedSize: has(Self.packed) ? compressedSize : nil, crc32: has(Self.summed) ? crc32 : nil,
+      compression: compression == 0 ? nil : Self.compressions[Int(compression) - 1])
+  }
+
+  func has(_ part: UInt16) -> Bool { parts & part != 0 }
 
   /// Whether an entry can have these numbers.
   var isValid: Bool {
-    size >= 0 && linkCount >= 0 && parts < 64
+    size >= 0 && linkCount >= 0 && compressedSize >= 0 && parts < 256
+      && Int(compression) <= Self.compressions.count
+      && (has(Self.packed) || compressedSize == 0) && (has(Self.summed) || crc32 == 0)
       && (has(Self.sized) || size == 0) && (has(Self.dated) || (seconds == 0 && nanoseconds == 0))
       && (has(Self.permitted) || mode == 0)
   }
@@ -104,6 +123,7 @@ extension BinaryDecoder {
     if numbers.has(EntryNumbers.linked) { fields.link = try text() }
     fields.linkCount = Int(numbers.linkCount)
     fields.isEncrypted = numbers.has(EntryNumbers.encrypted)
+    fields.packing = numbers.packing
     fields.details = try sharedDetails()
     return ArchiveEntry(fields)
   }

@@ -19,7 +19,8 @@ struct WorkerMessageTests {
     return ArchiveEntry(
       .init(
         name: "a/b\u{F7FF}", convertedFrom: [0xFF, 0], kind: .hardlink, size: 12, modified: details.accessed,
-        mode: 0o644, link: "c", linkCount: 3, isEncrypted: true, details: .init(details)))
+        mode: 0o644, link: "c", linkCount: 3, isEncrypted: true,
+        packing: .init(compressedSize: 7, crc32: .max, compression: .other), details: .init(details)))
   }()
 
   private static let messages: [WorkerMessage] = [

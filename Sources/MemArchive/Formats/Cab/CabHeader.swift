@@ -83,6 +83,7 @@ struct CabHeader {
     if attributes & 0x80 != 0, String(validating: name, as: UTF8.self) == nil {
       header.warning = "the name is flagged as UTF-8, and is not"
     }
+    if Int(index) < folders.count { header.packing.compression = .init(cab: folders[Int(index)].method) }
     let isSplit = index >= Self.fromEarlier
     if index == Self.fromEarlier || index == Self.both, !folders.isEmpty { folders[0].isContinued = true }
     guard isSplit || Int(index) < folders.count else {

@@ -162,6 +162,8 @@ struct LHAHeader {
       if let mode, mode_t(mode) & S_IFMT == S_IFLNK { try makeLink(&entry) }
       entry.size = 0
     }
+    entry.packing.compressedSize = Int64(clamping: packedSize)
+    entry.packing.compression = .init(lha: method)
     entry.modified = modified
     let usual: UInt16 = entry.kind == .directory ? 0o775 : 0o664
     entry.mode = mode.map { $0 & 0o7777 } ?? (isReadOnly ? usual & 0o555 : usual)

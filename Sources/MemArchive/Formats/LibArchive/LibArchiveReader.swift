@@ -62,6 +62,7 @@ final class LibArchiveReader: EntryParser {
     contradiction = header.warning.flatMap { $0.hasPrefix("Inconsistent") ? $0 : nil }
     if let file = rar?.current {
       header.isEncrypted = header.isEncrypted || file.header.isEncrypted
+      header.packing = file.header.packing
       if file.hasUnverifiedHash { header.noteWhenRead = "the content's BLAKE2sp hash was not verified" }
     }
     return header

@@ -48,6 +48,9 @@ struct RARHeaders: ~Copyable {
       return files.append(file)
     }
     (whole.continuesLater, whole.checksum) = (file.continuesLater, file.checksum)
+    let (packed, added) = (whole.header.packing.compressedSize ?? 0, file.header.packing.compressedSize ?? 0)
+    whole.header.packing.compressedSize = added > .max - packed ? .max : packed + added
+    whole.header.packing.crc32 = file.header.packing.crc32
     whole.unsupported = whole.unsupported ?? file.unsupported
     files[files.count - 1] = whole
   }
@@ -87,6 +90,7 @@ struct RARHeaders: ~Copyable {
         (file.isContinued, file.continuesLater) = (flags & 8 != 0, flags & 16 != 0)
         file.isLeftOut = file.isContinued
         read(&file, header, position, extra: Int(size - extraSize))
+        file.header.packing.compressedSize = Int64(clamping: dataSize)
         try add(file)
       // All headers after it are encrypted.
       case 4: return .max
@@ -119,11 +123,13 @@ struct RARHeaders: ~Copyable {
     let checksum = flags & 4 == 0 ? nil : take()
     // A part's own checksum is that of packed bytes.
     if !file.continuesLater { file.checksum = checksum }
+    file.header.packing.crc32 = file.checksum
     guard let compression = Self.number(header, &position), Self.number(header, &position) != nil,
       let length = Self.number(header, &position), length <= header.count - position
     else { return }
     file.header.name = Array(header[position..<position + Int(length)])
     let method = compression >> 7 & 7
+    file.header.packing.compression = method == 0 ? .stored : .rar
     file.hasUnverifiedHash = records.contains(2) && file.checksum == nil && method == 0
     if method != 0, compression & 0x3F != 0 { file.unsupported = "the compression of RAR 7 is not decoded" }
     // The window is what the file before has left.
@@ -190,7 +196,7 @@ struct RARHeaders: ~Copyable {
         }
         let whole = try content.bytes(Int(size), at: offset)
         guard whole.count == size, size >= (flags & 0x100 == 0 ? 32 : 40) else { return .max }
-        try add(file(whole, flags, at: offset))
+        try add(file(whole, flags, at: offset, dataSize: dataSize))
       default: break
       }
       guard size <= content.size - offset else { return .max }
@@ -201,7 +207,7 @@ struct RARHeaders: ~Copyable {
   }
 
   /// A file from its header, of which the fixed part is there.
-  private func file(_ header: [UInt8], _ flags: UInt16, at offset: Int64) -> RARFile {
+  private func file(_ header: [UInt8], _ flags: UInt16, at offset: Int64, dataSize: UInt64) -> RARFile {
     var file = RARFile(offset: offset, header: Header(kind: flags & 0xE0 == 0xE0 ? .directory : .file))
     (file.isContinued, file.continuesLater) = (flags & 1 != 0, flags & 2 != 0)
     let nameStart = flags & 0x100 == 0 ? 32 : 40
@@ -223,6 +229,9 @@ struct RARHeaders: ~Copyable {
     }
     // A part's own checksum is that of packed bytes, and that of encrypted content of something else.
     if !file.continuesLater, !file.header.isEncrypted { file.checksum = header.little(UInt32.self, at: 16) }
+    file.header.packing = ArchiveEntry.Packing(
+      compressedSize: Int64(clamping: dataSize), crc32: file.checksum,
+      compression: method == 0x30 ? .stored : .rar)
     return file
   }
 }

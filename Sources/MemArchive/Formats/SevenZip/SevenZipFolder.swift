@@ -57,6 +57,10 @@ struct SevenZipFolder {
   /// Bytes of memory for keeping it, about.
   var cost: Int64 { coders.reduce(256) { $0 + 128 + Int64($1.properties.count + 16 * $1.inputs.count) } }
   var isEncrypted: Bool { coders.contains { $0.method == .aes } }
+  /// What shortens the content, below filters and encryption.
+  var compression: ArchiveEntry.Compression {
+    coders.lazy.compactMap(\.method.compression).first { $0 != .stored } ?? .stored
+  }
 
   /// Upper bounds, as 7-Zip has them.
   private static let mostCoders: UInt64 = 32
@@ -147,6 +151,22 @@ enum SevenZipMethod: Equatable, CustomStringConvertible {
   var isFilter: Bool { if case .filter = self { true } else { self == .delta } }
 
   var isLZMA: Bool { self == .lzma || self == .lzma2 }
+
+  /// nil for what does not compress.
+  var compression: ArchiveEntry.Compression? {
+    switch self {
+    case .copy: .stored
+    case .delta, .bcj2, .aes, .filter, .other(0x02_0302), .other(0x02_0304): nil
+    case .lzma: .lzma
+    case .lzma2: .lzma2
+    case .ppmd: .ppmd
+    case .bzip2: .bzip2
+    case .deflate: .deflate
+    case .zstd: .zstd
+    case .other(0x04_0109): .deflate64
+    case .other: .other
+    }
+  }
 
   init(id: UInt64) {
     self =

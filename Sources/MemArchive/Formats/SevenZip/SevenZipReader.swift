@@ -81,7 +81,11 @@ final class SevenZipReader: EntryParser {
         header.kind = .file
       }
     }
-    if let stream { header.isEncrypted = archive.streams.folders[stream.folder].isEncrypted }
+    header.packing.compressedSize = stream == nil ? 0 : nil
+    if let stream {
+      header.isEncrypted = archive.streams.folders[stream.folder].isEncrypted
+      header.packing = archive.streams.packing(of: stream)
+    }
     header.modified = file.modified.map { ArchiveEntry.Time(windows: $0) }
     var details = ArchiveEntry.Details()
     details.accessed = file.accessed.map { ArchiveEntry.Time(windows: $0) }

@@ -55,6 +55,18 @@ struct SevenZipStreams {
     guard property == .end else { throw .sevenZipHeader("has an unknown part after its streams") }
   }
 
+  /// How the content is stored; its size in the file is known if nothing else is in its folder.
+  func packing(of stream: Stream) -> ArchiveEntry.Packing {
+    let folder = folders[stream.folder]
+    var packing = ArchiveEntry.Packing(crc32: stream.checksum, compression: folder.compression)
+    if stream.offset == 0, stream.size == folder.size {
+      let first = firstPacked[stream.folder]
+      let own = packed[first..<first + folder.packedCount]
+      packing.compressedSize = (own.last?.upperBound ?? 0) - (own.first?.lowerBound ?? 0)
+    }
+    return packing
+  }
+
   private mutating func readPackInfo(
     _ header: inout SevenZipBytes, _ bounds: Range<Int64>
   ) throws(ArchiveError) {

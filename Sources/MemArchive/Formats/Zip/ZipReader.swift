@@ -92,6 +92,7 @@ final class ZipReader: EntryParser {
     }
     header.kind = kind
     header.isEncrypted = record.isEncrypted
+    header.packing = record.packing
     header.comment = record.comment.isEmpty ? nil : Array(record.comment)
     if record.flags & 1 << 11 != 0, !record.isUTF8 { header.note("the name is flagged as UTF-8, and is not") }
     let (central, local) = (record.extra, try localFields(record, place, &header))
@@ -178,6 +179,14 @@ extension ZipRecord {
       return (isDirectory ? .directory : .file, externalAttributes & 1 != 0 ? mode & 0o555 : mode)
     default: return isNamedDirectory ? (.directory, 0o775) : (.file, 0o664)
     }
+  }
+
+  /// How the content is stored. WinZip's AE-2 has a zero in place of the checksum.
+  fileprivate var packing: ArchiveEntry.Packing {
+    ArchiveEntry.Packing(
+      compressedSize: Int64(clamping: compressedSize),
+      crc32: extra.encryptedMethod != nil && checksum == 0 ? nil : checksum,
+      compression: .init(zip: extra.encryptedMethod ?? method))
   }
 
   /// Whether the name is UTF-8, as its flag says.

@@ -1,0 +1,87 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// The article "The command line" has a schema of what --json prints.
+struct SchemaTests {
+  private struct Property: Decodable {
+    let type: String?
+    let `enum`: [String]?
+    let const: Bool?
+    let pattern: String?
+  }
+
+  private struct Definition: Decodable {
+    let required: [String]
+    let properties: [String: Property]
+  }
+
+  private struct Schema: Decodable {
+    let id: String
+    let definitions: [String: Definition]
+
+    enum CodingKeys: String, CodingKey {
+      case id = "$id"
+      case definitions = "$defs"
+    }
+  }
+
+  private func schema() throws -> Schema {
+    let article = try String(
+      contentsOfFile: Repository.path("Sources/MemArchive/MemArchive.docc/TheCommandLine.md"), encoding: .utf8
+    )
+    let block = try #require(
+      article.components(separatedBy: "```json\n").last?.components(separatedBy: "```").first)
+    return try JSONDecoder().decode(Schema.self, from: Data(block.utf8))
+  }
+
+  private func expect(
+    _ object: [String: JSONLines.Value], follows definition: Definition, _ context: String
+  ) {
+    for key in definition.required { #expect(object[key] != nil, "\(context): \(key)") }
+    for (key, value) in object {
+      guard let property = definition.properties[key] else {
+        Issue.record("\(context): \(key) is in no schema")
+        continue
+      }
+      switch value {
+      case .number: #expect(property.type == "integer", "\(context): \(key)")
+      case .flag(let flag): #expect(property.const == flag, "\(context): \(key)")
+      case .text(let text):
+        if let cases = property.enum {
+          #expect(cases.contains(text), "\(context): \(key)")
+        } else {
+          #expect(property.type == "string", "\(context): \(key)")
+        }
+        if let pattern = property.pattern {
+          #expect(text.range(of: pattern, options: .regularExpression) != nil, "\(context): \(key) \(text)")
+        }
+      }
+    }
+  }
+
+  private static let archives: [ByteString] = [
+    "tar-all-kinds.tar", "tar-latin1-name.tar", "tar-gnu-base256.tar", "zip-deflated.zip", "zip-xz.zip",
+    "7z-lzma2.7z",
+    "7z-bcj.7z", "cpio-newc-all-kinds.cpio", "ar-package.deb", "hello.txt.gz", "odd/rar/rar15.rar",
+    "odd/cab/lzx-e8.cab",
+    "odd/lha/after-end.lzh", "odd/7z/aes.7z", "odd/zip/method-1.zip", "tar-pax-xattr.tar",
+  ]
+
+  @Test(arguments: archives)
+  func `What --json prints is in the schema`(archive: ByteString) throws {
+    let schema = try schema()
+    for command in ["list", "digest", "test"] {
+      let definition = try #require(schema.definitions[command])
+      let outcome = try Program.run("\(command)", "-q", "--json", archive)
+      let objects = try JSONLines(outcome.output).objects
+      #expect(command == "digest" || !objects.isEmpty)
+      for object in objects { expect(object, follows: definition, "\(command) \(archive)") }
+    }
+  }
+
+  @Test func `The program says which version of the schema it follows`() throws {
+    let version = try schema().id.replacingOccurrences(of: "memarchive-json-", with: "")
+    #expect(try Program.run("--version").output.lines.contains("  JSON lines of version \(version)"))
+  }
+}
