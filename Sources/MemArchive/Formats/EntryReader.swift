@@ -23,7 +23,7 @@ final class EntryReader {
     let (options, ledger) = (context.options, context.ledger)
     let chain = try FilterChain(
       peeling: source, name: name, depth: options.limits.depth,
-      isLoneFile: options.formats == .loneFile, threads: context.threads,
+      allowed: options.formats, threads: context.threads,
       engine: context.hooks.decoding, warnings: warnings, stop: stop)
     let choice = try FormatChoice(chain, allowed: options.formats)
     content =
