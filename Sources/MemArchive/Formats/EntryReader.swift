@@ -104,6 +104,8 @@ final class EntryReader {
       formats.subtract(.sevenZip)
     }
     #endif
+    // After a program libarchive would find them, and believe what their own readers here do not.
+    if context.hooks.engine == .own { formats.subtract([.lha, .cab]) }
     guard !formats.isEmpty else { throw .unrecognized() }
     return try LibArchiveReader(content, chain, formats: formats, in: context, warnings: warnings)
   }
