@@ -15,15 +15,16 @@ struct FilterChain {
 
   /// Recognizes and takes off one layer after another, at most `depth`.
   ///
-  /// Whatever is compressed may look like uuencode, say: below another layer, only what leads to a container is taken off.
+  /// Any content may look like uuencode, say: below another layer, and where a file that is merely compressed is not to be read,
+  /// only what leads to a container is taken off.
   /// - Parameters:
   ///   - name: the archive's own file name, from which a lone compressed file's is derived.
-  ///   - isLoneFile: whether only a file that somebody compressed is to be read: then one layer is taken off.
+  ///   - allowed: the formats that may be read: where that is only a file that somebody compressed, one layer is taken off.
   ///   - threads: with more than one, decoding goes on while what was decoded is read.
   ///   - engine: who takes off what libarchive does not have to.
   ///   - stop: ends a read of `source` that waits.
   init(
-    peeling source: any ByteSource, name: String?, depth: Int, isLoneFile: Bool, threads: Int,
+    peeling source: any ByteSource, name: String?, depth: Int, allowed: ArchiveFormats, threads: Int,
     engine: ExtractionContext.Hooks.Engine,
     warnings: WarningLog, stop: Cancellation
   ) throws(ArchiveError) {
@@ -34,10 +35,12 @@ struct FilterChain {
       let buffered = BufferedSource(content)
       let head = try Self.head(of: buffered)
       var recognition =
-        isLoneFile && !filters.isEmpty && filters.last != .rpm ? .none : Filter.recognize(head)
-      if !filters.isEmpty, case .filter(let filter) = recognition, filter.isGuess,
-        try !Self.leadsToContainer(filter, try buffered.peek(Self.trialSize), engine)
+        allowed == .loneFile && !filters.isEmpty && filters.last != .rpm ? .none : Filter.recognize(head)
+      if case .filter(let filter) = recognition, filter.isGuess,
+        !filters.isEmpty || !allowed.contains(.loneFile),
+        try !Self.leadsToContainer(filter, try buffered.peek(Self.trialSize), engine, depth: depth)
       {
+        guard !filters.isEmpty else { throw .disallowed(.loneFile) }
         recognition = .none
       }
       switch recognition {
@@ -115,13 +118,16 @@ struct FilterChain {
 
   /// Whether a container, or a layer that is known for certain, comes out of what begins like this.
   private static func leadsToContainer(
-    _ filter: Filter, _ head: [UInt8], _ engine: ExtractionContext.Hooks.Engine
+    _ filter: Filter, _ head: [UInt8], _ engine: ExtractionContext.Hooks.Engine, depth: Int
   ) throws(ArchiveError) -> Bool {
     let unheard = WarningLog(Ledger(ExtractionLimits(heldBytes: .max)))
     do throws(ArchiveError) {
       let decoder = try decoder(filter, of: BufferedSource(MemorySource(head)), threads: 1, engine, unheard)
       let content = try BufferedSource(decoder).peek(FormatSignature.headSize)
-      if case .filter(let inner) = Filter.recognize(content), !inner.isGuess { return true }
+      if case .filter(let inner) = Filter.recognize(content) {
+        if !inner.isGuess { return true }
+        if depth > 1, try leadsToContainer(inner, content, engine, depth: depth - 1) { return true }
+      }
       return FormatSignature.recognize(content, isWrapped: true) != nil
     } catch {
       guard [.corrupt, .truncated, .unsupportedFeature].contains(error.code) else { throw error }

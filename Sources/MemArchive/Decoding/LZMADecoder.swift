@@ -42,14 +42,25 @@ internal import SystemPackage
 
   private static let lzipMagic = Array("LZIP".utf8)
 
-  /// Whether the last bytes begin a further member: liblzma has taken them, and says nothing of them. A member ends in its size,
-  /// the highest byte of which is 0.
-  private func endsInMagic() -> Bool {
-    (1..<Self.lzipMagic.count).contains { count in
+  /// The damage to a further lzip member that begins after the last whole one, by lzip(1)'s rules: its header is cut, or has two or
+  /// three bytes of its magic number; nil for other garbage. liblzma has taken what agrees with the magic number, and says
+  /// nothing of it; a member ends in its size, the highest byte of which is 0.
+  private func damageAfterLastMember() throws(ArchiveError) -> ArchiveError? {
+    let taken = (1..<Self.lzipMagic.count).first { count in
       var rest = input
       rest.drop(-count)
-      return rest.begins(with: Self.lzipMagic)
+      return rest.begins(with: Array(Self.lzipMagic.prefix(count)))
     }
+    guard try input.has(1) else {
+      return taken == nil
+        ? nil : .truncated("the lzip data ends inside the header of a member", call: "lzma_code")
+    }
+    // As in lzip(1), what is no longer than a header is garbage.
+    guard try input.has(7 - (taken ?? 0)) else { return nil }
+    var rest = input
+    rest.drop(-(taken ?? 0))
+    let agreeing = Self.lzipMagic.indices.count { rest[$0] == Self.lzipMagic[$0] }
+    return agreeing < 2 ? nil : .corrupt("the header of a further lzip member is damaged")
   }
 
   /// One step; a failure after what came out is kept for the next.
@@ -64,11 +75,8 @@ internal import SystemPackage
     case LZMA_STREAM_END:
       atEnd = true
       do throws(ArchiveError) {
-        if try input.has(1) {
-          warnings.addGarbage(after: filter)
-        } else if filter == .lzip, endsInMagic() {
-          failure = .truncated("the lzip data ends inside the header of a member", call: "lzma_code")
-        }
+        if filter == .lzip { failure = try damageAfterLastMember() }
+        if failure == nil, try input.has(1) { warnings.addGarbage(after: filter) }
       } catch {
         failure = error
       }

@@ -15,6 +15,8 @@ final class UUDecoder: ByteSource {
   private var taken = 0
   /// Whether a line of uuencode said that nothing follows but "end".
   private var isComplete = false
+  /// Whether the latest line ends where the text does, and not with a line feed.
+  private var isLineCut = false
 
   /// A line of either encoding is 61 or 76 characters long; of the text before, at most as long as mail allows.
   private static let longestLine = 1000
@@ -39,7 +41,7 @@ final class UUDecoder: ByteSource {
   }
 
   private func takeLine() throws(ArchiveError) {
-    guard let line = try nextLine() else { throw .truncated("the uuencoded text ends before its last line") }
+    guard let line = try nextLine() else { throw Self.cut }
     switch state {
     case .before:
       if let isBase64 = Self.begin(line) { state = .inContent(isBase64: isBase64) }
@@ -59,7 +61,12 @@ final class UUDecoder: ByteSource {
     }
   }
 
-  private func damaged() -> ArchiveError { .corrupt("a line of the uuencoded text is damaged") }
+  private static var cut: ArchiveError { .truncated("the uuencoded text ends before its last line") }
+
+  /// The error of a line that makes no sense.
+  private func damaged() -> ArchiveError {
+    isLineCut ? Self.cut : .corrupt("a line of the uuencoded text is damaged")
+  }
 
   private func end() throws(ArchiveError) {
     state = .atEnd
@@ -80,6 +87,7 @@ final class UUDecoder: ByteSource {
       guard length <= Self.longestLine else { throw .corrupt("a line of the uuencoded text is too long") }
     }
     guard input.count > 0 else { return nil }
+    isLineCut = length == input.count
     var line = input.withBytes(length) { bytes in unsafe bytes.withUnsafeBytes { unsafe [UInt8]($0) } }
     input.drop(min(input.count, length + 1))
     if line.last == UInt8(ascii: "\r") { line.removeLast() }

@@ -23,7 +23,7 @@ final class EntryReader {
     let (options, ledger) = (context.options, context.ledger)
     let chain = try FilterChain(
       peeling: source, name: name, depth: options.limits.depth,
-      isLoneFile: options.formats == .loneFile, threads: context.threads,
+      allowed: options.formats, threads: context.threads,
       engine: context.hooks.decoding, warnings: warnings, stop: stop)
     let choice = try FormatChoice(chain, allowed: options.formats)
     content =
@@ -56,15 +56,17 @@ final class EntryReader {
   ) throws(ArchiveError) -> any EntryParser {
     if choice.formats == .loneFile { return LoneFileReader(chain) }
     let isZip = choice.formats == .zip && !choice.isGuess
+    var formats = choice.formats
     if context.hooks.engine == .own, choice.formats.contains(.zip), let content = content.seekable {
       do throws(ZipDirectory.Refusal) {
         // Content without a known signature, such as a program, is a zip if it has a zip's end with entries.
-        let directory = try ZipDirectory(content, beginsAsZip: isZip, in: context)
-        if let directory,
-          !choice.isGuess || !directory.places.isEmpty
-        {
-          for text in directory.oddities { warnings.add("the zip " + text) }
-          return ZipReader(directory, of: content, in: context)
+        if let directory = try ZipDirectory(content, beginsAsZip: isZip, in: context) {
+          if !choice.isGuess || !directory.places.isEmpty {
+            for text in directory.oddities { warnings.add("the zip " + text) }
+            return ZipReader(directory, of: content, in: context)
+          }
+          // libarchive would call all that comes before such an end an archive without entries.
+          formats.subtract(.zip)
         }
       } catch {
         switch error {
@@ -88,7 +90,6 @@ final class EntryReader {
       default: break
       }
     }
-    var formats = choice.formats
     #if FastDecoders
     if context.hooks.engine == .own, formats.contains(.sevenZip), let content = content.seekable {
       let signature =
@@ -103,6 +104,9 @@ final class EntryReader {
       formats.subtract(.sevenZip)
     }
     #endif
+    // After a program libarchive would find them, and believe what their own readers here do not.
+    if context.hooks.engine == .own { formats.subtract([.lha, .cab]) }
+    guard !formats.isEmpty else { throw .unrecognized() }
     return try LibArchiveReader(content, chain, formats: formats, in: context, warnings: warnings)
   }
 

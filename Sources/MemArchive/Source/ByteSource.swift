@@ -112,6 +112,9 @@ struct SharedSource: @unchecked Sendable {
   func bytes(_ count: Int, at offset: Int64) throws(ArchiveError) -> [UInt8] {
     try source.bytes(count, at: offset)
   }
+
+  /// A part, as a source of its own.
+  func part(_ range: Range<Int64>) -> PackedStream { PackedStream(source, range) }
 }
 
 /// Bytes of the archive read so far, and in all if that is known.

@@ -1,3 +1,4 @@
+import Foundation
 import MemArchive
 import TestSupport
 import Testing
@@ -57,7 +58,9 @@ struct NestedTests {
     "xar! cried the pirate\n",
     "LZIP is a program\n", "LRZIP too\n", "ab-lh5-and so on, a name with a method of lha inside\n",
     "MSCF is a cabinet\n", "PK is short for Phil Katz\n", "Rar! said the lion\n", "BZh said nobody\n",
-    "begin 123;\nwrite\nend.\n", "begin 100 tests a day\nand stop\n", "GRZip\n", "7z\n", "ustar\n",
+    "begin 644 file\n", "#!/bin/sh\nbegin 644 file\n", "begin 644 cat\n#0V%T\nand no more of it\n",
+    "begin-base64 644 cat\nQ2F0\n", "begin 123;\nwrite\nend.\n", "begin 100 tests a day\nand stop\n",
+    "GRZip\n", "7z\n", "ustar\n",
   ]
 
   @Test(arguments: Isolation.allCases)
@@ -76,6 +79,30 @@ struct NestedTests {
       #expect(lone.names == ["data"], "\(text)")
       #expect(try lone["data"]?.text == text)
     }
+  }
+
+  @Test(arguments: Isolation.allCases)
+  func `Bytes that begin like .Z and lzma, and hold no archive, are a file`(_ isolation: Isolation) throws {
+    let lzma: Bytes = [0x5D, 0, 0, 0x80, 0] + Bytes(repeating: 0xFF, count: 8) + [0]
+    let contents: [Bytes] = [
+      [0x1F, 0x9D, 0x90] + Bytes("not a code among them".utf8), [0x1F, 0x9D], lzma, lzma + Bytes("cut".utf8),
+    ]
+    let names = contents.indices.map(String.init)
+    let reader = ArchiveReader(
+      bytes: zip(names, contents).flatMap { Tar.entry($0, $1) } + Tar.end)
+    let files = try reader.extract(nested: .expand, options: isolation.applied())
+    #expect(files.names == names)
+    #expect(files.errors.isEmpty)
+  }
+
+  @Test(arguments: Isolation.allCases)
+  func `An archive below two layers that are only guessed is found`(_ isolation: Isolation) throws {
+    let text = Data(try Fixture.bytes("tree.tar.Z"))
+      .base64EncodedString(options: [.lineLength76Characters, .endLineWithLineFeed])
+    let encoded = Bytes("begin-base64 644 tree.tar.Z\n\(text)\n====\n".utf8)
+    let files = try packed(Tar.entry("tree.uu", encoded)).extract(
+      nested: .expand, options: isolation.applied())
+    #expect(files.names.contains("tree.uu/tree/hello.txt"), "\(files.names)")
   }
 
   @Test(arguments: Isolation.allCases)

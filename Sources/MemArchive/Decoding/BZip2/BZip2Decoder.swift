@@ -13,6 +13,7 @@ final class BZip2Decoder: ByteSource {
   }
 
   private let warnings: WarningLog
+  private let size: Int?
   private var input: InputBuffer
   /// In bits from the beginning of the file.
   private var position = 0
@@ -27,9 +28,11 @@ final class BZip2Decoder: ByteSource {
   /// The number of bytes that are decoded without threads: most archives are no larger.
   private static let directBytes = 64 << 10
 
-  init(_ upstream: any ByteSource, threads: Int, warnings: WarningLog) {
+  /// - Parameter size: The number of bytes that the only stream has to have; nil where others, zeros or garbage may follow.
+  init(_ upstream: any ByteSource, size: Int? = nil, threads: Int, warnings: WarningLog) {
     self.warnings = warnings
-    input = InputBuffer(upstream)
+    self.size = size
+    input = InputBuffer(upstream, capacity: size ?? .max)
     queue = BlockQueue(threads: threads)
   }
 
@@ -112,6 +115,14 @@ final class BZip2Decoder: ByteSource {
   private func readHeader() throws(ArchiveError) -> Bool {
     let magic = BZip2Block.streamMagic
     let offset = position / 8 - input.dropped
+    if let size, position > 0 {
+      guard queue.isEmpty else { return false }
+      part = .nothing
+      guard try !input.has(offset + 1) else {
+        throw .corrupt("the bzip2 stream ends before its \(size) bytes do")
+      }
+      return true
+    }
     let isWhole = try input.has(offset + magic.count + 1)
     if isWhole, magic.indices.allSatisfy({ input[offset + $0] == magic[$0] }),
       BZip2Block.levels.contains(input[offset + magic.count])

@@ -1,6 +1,6 @@
 /// The location of a zip entry's content, and the size and checksum that it must have.
 struct ZipContent: Sendable {
-  /// 0, 8, or 14 for an empty file (APPNOTE 4.4.5).
+  /// 0, 8, 12, or 14 for an empty file (APPNOTE 4.4.5).
   let method: UInt16
   let start: Int64
   let compressedSize: UInt64
@@ -14,7 +14,7 @@ struct ZipContent: Sendable {
   }
 }
 
-/// Reads and inflates the content of one entry after another; each thread has its own.
+/// Reads and decodes the content of one entry after another; each thread has its own.
 final class ZipContentReader {
   private let source: SharedSource
   private let readsAhead: Bool
@@ -23,10 +23,10 @@ final class ZipContentReader {
 
   /// Large enough to make system calls rare, small enough to stay in the second-level cache.
   private static let blockSize = 256 << 10
-  /// The size of content that is worth a thread that inflates while another one verifies and stores.
+  /// The size of content that is worth a thread that decodes while another one verifies and stores.
   private static let large: UInt64 = 4 << 20
 
-  /// - Parameter readsAhead: Whether a separate thread may inflate large content.
+  /// - Parameter readsAhead: Whether a separate thread may decode large content.
   init(_ source: SharedSource, readsAhead: Bool) {
     self.source = source
     self.readsAhead = readsAhead
@@ -48,8 +48,8 @@ final class ZipContentReader {
     } else if content.method == 14 {
       try checkEmptyLZMA(content)
     } else if content.compressedSize > 0 || content.size > 0 {
-      // Some writers store empty content as no bytes at all, without a deflate end marker.
-      try inflate(content, take)
+      // Some writers store empty content as no bytes at all, without an end marker.
+      if content.method == 12 { try decodeBZip2(content, take) } else { try inflate(content, take) }
     }
     try checksum.check(against: content.checksum)
     return end
@@ -91,13 +91,31 @@ final class ZipContentReader {
     if let existing = self.deflated { deflated = existing } else { deflated = try DeflatedContent(source) }
     self.deflated = deflated
     deflated.begin(content)
+    try pass(deflated, of: content, take)
+  }
+
+  private func decodeBZip2(
+    _ content: ZipContent, _ take: (RawSpan) throws(ArchiveError) -> Void
+  ) throws(ArchiveError) {
+    // Where entries may overlap, one may claim more than any file has.
+    let size = min(Int64(content.compressedSize), .max - content.start)
+    let decoder = BZip2Decoder(
+      source.part(content.start..<content.start + size), size: Int(size), threads: 1,
+      warnings: WarningLog(Ledger(Limits(heldBytes: .max))))
+    try pass(decoder, of: content, take)
+  }
+
+  /// Passes all of a decoder's content on.
+  private func pass(
+    _ decoder: any ByteSource, of content: ZipContent, _ take: (RawSpan) throws(ArchiveError) -> Void
+  ) throws(ArchiveError) {
     Self.reserve(content.size, in: &block)
     // Moved out and back, so that writing to it copies nothing.
     var block = self.block
     self.block = []
     defer { self.block = block }
     let isAhead = readsAhead && content.size >= Self.large
-    let reader: any ByteSource = isAhead ? ReadAheadSource(deflated, stop: Cancellation()) : deflated
+    let reader = isAhead ? ReadAheadSource(decoder, stop: Cancellation()) : decoder
     while true {
       if let lent = unsafe try reader.lend() {
         guard unsafe !lent.isEmpty else { return }

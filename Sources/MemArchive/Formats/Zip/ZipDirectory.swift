@@ -149,8 +149,8 @@ struct ZipDirectory {
 }
 
 extension ZipRecord {
-  /// Whether the content is decoded without libarchive: stored or deflated, neither encrypted nor a patch.
-  var isReadHere: Bool { flags & (1 | 1 << 5) == 0 && (method == 0 || method == 8 || isEmptyLZMA) }
+  /// Whether the content is decoded without libarchive: stored, deflated or bzip2, neither encrypted nor a patch.
+  var isReadHere: Bool { flags & (1 | 1 << 5) == 0 && ([0, 8, 12].contains(method) || isEmptyLZMA) }
 
   /// libarchive (all versions up to 3.8.9) takes the end marker of an empty LZMA stream for damage.
   private var isEmptyLZMA: Bool { method == 14 && size == 0 }
