@@ -45,6 +45,8 @@ struct ListCommand: ParsableCommand {
 
   func run() throws {
     let encoder = JSONLine.encoder()
+    // Copied because each access to an option goes through ArgumentParser.
+    let (json, long, others) = (json, long, others)
     let lines = EntryLines(isLong: long, isHuman: humanReadable)
     var worst = ExitStatus.done
     for (index, argument) in ([archive] + others).enumerated() {
