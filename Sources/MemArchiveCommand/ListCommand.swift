@@ -45,6 +45,8 @@ struct ListCommand: ParsableCommand {
 
   func run() throws {
     let encoder = JSONLine.encoder()
+    // Copied because each access to an option goes through ArgumentParser.
+    let (json, long, others) = (json, long, others)
     let lines = EntryLines(isLong: long, isHuman: humanReadable)
     var worst = ExitStatus.done
     for (index, argument) in ([archive] + others).enumerated() {
@@ -54,9 +56,9 @@ struct ListCommand: ParsableCommand {
         try Output.write(
           Array((index > 0 ? "\n" : "").utf8) + NameText.escaped(argument).bytes + Array(":\n".utf8))
       }
-      if long { try Output.write(EntryLines.heading) }
       var status = try archive.walk(options, .headers, showsEntries: false) { entry, _, _ in
         guard wanted.take(entry) else { return }
+        if long, totals.entries == 0 { try Output.write(EntryLines.heading) }
         totals.count(entry)
         if json {
           try Output.write(
@@ -65,7 +67,7 @@ struct ListCommand: ParsableCommand {
           try Output.write(lines.line(entry))
         }
       }
-      if long { try Output.write(lines.line(totals)) }
+      if long, totals.entries > 0 || status == .done { try Output.write(lines.line(totals)) }
       status = status.and(
         wanted.reportMissing(in: archive, afterAll: status == .done, recursive: options.recursive))
       worst = worst.and(status)

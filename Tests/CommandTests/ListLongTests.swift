@@ -63,6 +63,13 @@ struct ListLongTests {
     try Program.expect("list", "-l", "hello.txt.gz", gives: .done(Self.heading + expected))
   }
 
+  @Test func `Nothing is totalled of what cannot be read, and an empty archive is one of no entries`() throws
+  {
+    let outcome = try Program.run("list", "-l", "nowhere.tar")
+    #expect(outcome.end == .exit(4) && outcome.output == "")
+    try Program.expect("list", "-l", "tar-empty.tar", gives: .done("0 entries, 0 files, 0 bytes, 0 packed\n"))
+  }
+
   @Test func `Sizes can be for people`() throws {
     let expected: ByteString = """
       -rw-r--r--  -                     3.0 MiB      16.0 KiB  deflate    f15a7b8a  2023-11-14T22:13:20Z  big.txt
