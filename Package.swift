@@ -69,6 +69,19 @@ let package = Package(
         "MemArchive", "CLinux", "SealedMemory", .product(name: "SystemPackage", package: "swift-system"),
       ],
       path: "Tests/HostileWorker"),
+    // The same file for each kind of client; see below for their settings.
+    .target(
+      name: "ClientSwift5", dependencies: ["MemArchive", "MemArchiveFoundation"], path: "Tests/Clients/Swift5"
+    ),
+    .target(
+      name: "ClientMainActor", dependencies: ["MemArchive", "MemArchiveFoundation"],
+      path: "Tests/Clients/MainActor"),
+    .target(
+      name: "ClientStrictMemory", dependencies: ["MemArchive", "MemArchiveFoundation"],
+      path: "Tests/Clients/StrictMemory"),
+    .target(
+      name: "ClientUpcoming", dependencies: ["MemArchive", "MemArchiveFoundation"],
+      path: "Tests/Clients/Upcoming"),
     // What the tests have in common; nothing else depends on it.
     .target(
       name: "TestSupport",
@@ -85,7 +98,12 @@ let package = Package(
         .product(name: "SystemPackage", package: "swift-system"),
       ]),
     .testTarget(
-      name: "FoundationTests", dependencies: ["MemArchiveFoundation", "MemArchive", "TestSupport"]),
+      name: "FoundationTests",
+      dependencies: [
+        "ClientMainActor", "ClientStrictMemory", "ClientSwift5", "ClientUpcoming", "MemArchive",
+        "MemArchiveFoundation",
+        "TestSupport",
+      ]),
     .testTarget(
       name: "CommandTests",
       dependencies: ["MemArchive", "MemArchiveCommand", "TestSupport"],
@@ -132,7 +150,9 @@ let isTested = Context.environment["MEMARCHIVE_TESTED"] != nil
 // Every Swift target is held to the same rules, by whatever builds it: other flags would be another build. Packages that take
 // this one from a repository are spared the errors (SE-0480); MEMARCHIVE_WARNINGS=1 spares whoever takes a checkout.
 for target in package.targets
-where target.type != .system && !["CLinux", "CSupervisor", "CFaults", "CTrying"].contains(target.name) {
+where target.type != .system && !["CLinux", "CSupervisor", "CFaults", "CTrying"].contains(target.name)
+  && !target.name.hasPrefix("Client")
+{
   var settings: [SwiftSetting] = [
     .enableUpcomingFeature("ExistentialAny"),
     .enableUpcomingFeature("InternalImportsByDefault"),
@@ -150,4 +170,19 @@ where target.type != .system && !["CLinux", "CSupervisor", "CFaults", "CTrying"]
     settings.append(.treatAllWarnings(as: .error))
   }
   target.swiftSettings = (target.swiftSettings ?? []) + settings
+}
+
+// Clients have rules of their own, and no warning by any.
+let clients: [String: [SwiftSetting]] = [
+  "ClientSwift5": [.swiftLanguageMode(.v5)],
+  "ClientMainActor": [.defaultIsolation(MainActor.self)],
+  "ClientStrictMemory": [.strictMemorySafety()],
+  "ClientUpcoming": [
+    .enableUpcomingFeature("ExistentialAny"), .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"), .enableUpcomingFeature("InferIsolatedConformances"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"), .enableUpcomingFeature("ImmutableWeakCaptures"),
+  ],
+]
+for target in package.targets {
+  if let settings = clients[target.name] { target.swiftSettings = settings + [.treatAllWarnings(as: .error)] }
 }

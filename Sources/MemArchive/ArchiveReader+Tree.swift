@@ -13,7 +13,7 @@ extension ArchiveReader {
   ///   - options: ``ExtractionOptions/insecureNames`` decides about names that lead out of the tree, and about symbolic
   ///     links that do: with `keep` they are left out and listed in ``MemTree/skipped``, with `reject` they throw.
   ///     ``ExtractionOptions/duplicates`` decides which of several entries with one name is created.
-  /// - Throws: ``ArchiveError`` as ``extract(_:options:)-6v0su``; ``ArchiveError/Code/treeUnavailable`` when the system refuses
+  /// - Throws: ``ArchiveError`` as ``extract(_:options:)-78d4g``; ``ArchiveError/Code/treeUnavailable`` when the system refuses
   ///   such a file system; ``ArchiveError/Code/nameConflict`` when a file or a link is in the place of a directory, or the
   ///   other way around; ``ArchiveError/Code/nameTooLong``.
   ///
