@@ -1,3 +1,4 @@
+import Foundation
 import MemArchive
 import MemArchiveFoundation
 
@@ -26,7 +27,8 @@ struct Player {
   }
 
   func stream(_ path: String) throws -> Int64 {
-    var (stream, sum) = (try ArchiveReader(path: path).stream(), Int64(0))
+    var stream = try ArchiveReader(path: path).stream()
+    var sum: Int64 = 0
     while let entry = try stream.next() {
       guard entry.hasContent else { continue }
       try stream.forEachBlock { block, _ in sum += Int64(block.byteCount) }

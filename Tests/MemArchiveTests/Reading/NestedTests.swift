@@ -90,7 +90,7 @@ struct NestedTests {
     let names = contents.indices.map(String.init)
     let reader = ArchiveReader(
       bytes: zip(names, contents).flatMap { Tar.entry($0, $1) } + Tar.end)
-    let files = try reader.extract(nested: .expand, options: isolation.applied())
+    let files = try reader.extract(options: isolation.applied().nested())
     #expect(files.names == names)
     #expect(files.errors.isEmpty)
   }
@@ -101,7 +101,7 @@ struct NestedTests {
       .base64EncodedString(options: [.lineLength76Characters, .endLineWithLineFeed])
     let encoded = Bytes("begin-base64 644 tree.tar.Z\n\(text)\n====\n".utf8)
     let files = try packed(Tar.entry("tree.uu", encoded)).extract(
-      nested: .expand, options: isolation.applied())
+      options: isolation.applied().nested())
     #expect(files.names.contains("tree.uu/tree/hello.txt"), "\(files.names)")
   }
 

@@ -101,7 +101,7 @@ final class ZipContentReader {
     let size = min(Int64(content.compressedSize), .max - content.start)
     let decoder = BZip2Decoder(
       source.part(content.start..<content.start + size), size: Int(size), threads: 1,
-      warnings: WarningLog(Ledger(Limits(heldBytes: .max))))
+      warnings: WarningLog(Ledger(ExtractionLimits(heldBytes: .max))))
     try pass(decoder, of: content, take)
   }
 
