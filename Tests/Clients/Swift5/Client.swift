@@ -39,17 +39,23 @@ struct Player {
   func wait(for path: String) async throws -> [String] {
     let reader = ArchiveReader(path: path)
     var names = try await reader.entries().map(\.name)
-    for try await file in reader.files(.names("a", "b"), options: ExtractionOptions(nestedArchives: .expand)) {
-      names.append(try await file.withPath { path in await Task.yield(); return path })
+    for try await file in reader.files(.names("a", "b"), options: ExtractionOptions(nestedArchives: .expand))
+    {
+      names.append(
+        try await file.withPath { path in
+          await Task.yield(); return path
+        })
     }
     let tree = try await reader.tree()
-    return try await tree.withPath(of: "a") { path in await Task.yield(); return names + [path] }
+    return try await tree.withPath(of: "a") { path in
+      await Task.yield(); return names + [path]
+    }
   }
 
   func tell(_ path: String) -> String {
     do {
       return try ArchiveReader(path: path).extract().names.joined()
-    } catch where error.code == .noSuchEntry {
+    } catch  where error.code == .noSuchEntry {
       return error.advice
     } catch {
       return error.localizedDescription
