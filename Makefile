@@ -13,7 +13,8 @@
 # conformance CORPUS=DIR   every archive of a corpus against its manifest
 # test-consumers   real programs with each kind of path: as this user, as nobody, and with every file system read-only
 # consumers   the same with more and larger programs, and the example for swift-subprocess
-# nightly   what takes longer than each change is worth: sanitizers, soak, both kernels, Debian 13, consumers
+# server   the example for a server, with its tests
+# nightly   what takes longer than each change is worth: sanitizers, soak, both kernels, Debian 13, consumers, server
 # lint   the formatter's rules, and whether the documentation's examples are those that tests compile
 # install PREFIX=/usr/local [DESTDIR=]               clean
 # manual   writes man/memarchive.1 again, from the program's help and Scripts/manual.in
@@ -49,7 +50,7 @@ STATIC = -c release --static-swift-stdlib --scratch-path .build/static
 LIBRARY = MEMARCHIVE_LIBRARY=1
 
 .PHONY: quick check test test-consumers consumers test-minimal test-sanitized soak nightly aarch64 appliance kernels debian13 \
-  conformance fuzz demo bench docs lint install manual clean
+  conformance fuzz demo bench docs lint server install manual clean
 
 quick: export MEMARCHIVE_QUICK = 1
 quick:
@@ -86,6 +87,10 @@ consumers:
 	Scripts/consumers .build/consumers-more more
 	$(SWIFT) run --package-path Examples/Subprocess
 
+server:
+	$(need) $(BUILD_PACKAGES)
+	$(SWIFT) test --package-path Examples/Server
+
 # Without the trait FastDecoders: zlib, liblz4 and libarchive alone. Of the slow suites, those in which it matters who decodes.
 MINIMAL = --disable-default-traits --scratch-path .build/minimal
 test-minimal:
@@ -110,7 +115,7 @@ soak:
 
 nightly: KERNELS = all
 nightly: MINUTES = 10
-nightly: test-sanitized soak kernels debian13 consumers
+nightly: test-sanitized soak kernels debian13 consumers server
 
 aarch64:
 	$(need) libc6-dev-arm64-cross
@@ -169,7 +174,7 @@ docs:
 lint:
 	$(need) python3
 	$(SWIFT) format lint --strict --recursive --parallel Package.swift Sources Tests Examples/Package.swift \
-	  Examples/Sources Examples/Subprocess/Package.swift Examples/Subprocess/Sources Benchmarks/Package.swift \
+	  Examples/Sources Examples/Subprocess/Package.swift Examples/Subprocess/Sources Examples/Server Benchmarks/Package.swift \
 	  Benchmarks/Sources Benchmarks/Benchmarks
 	Scripts/snippets --check
 
@@ -186,4 +191,4 @@ install:
 	Scripts/install .build/static/release '$(DESTDIR)$(PREFIX)'
 
 clean:
-	rm -rf .build docs Examples/.build Examples/Subprocess/.build Benchmarks/.build Benchmarks/cache
+	rm -rf .build docs Examples/.build Examples/Subprocess/.build Examples/Server/.build Benchmarks/.build Benchmarks/cache

@@ -276,10 +276,20 @@ extension ArchiveError {
     )
   }
 
-  static func noSuchEntry(_ name: String) -> Self {
-    Self(
+  /// - Parameter entries: Those that the archive has, for a name that may have been meant.
+  static func noSuchEntry(_ name: String, among entries: [ArchiveEntry] = []) -> Self {
+    let hint = NearestNames.hint(for: name, in: entries.lazy.filter { !$0.isDirectory }.map(\.name))
+    return Self(
       .noSuchEntry, entry: name, "the archive has no such entry",
-      advice: "List the names with entries(); they are compared byte by byte.")
+      advice: (hint.isEmpty ? "" : hint.dropFirst() + " ")
+        + "List the names with entries(); they are compared byte by byte.")
+  }
+
+  static func noMatch(_ patterns: [Glob]) -> Self {
+    let patterns = patterns.map { "\"\($0.text)\"" }.joined(separator: " or ")
+    return Self(
+      .noSuchEntry, "no entry's name matches \(patterns)",
+      advice: "List the names with entries(); a pattern is for the whole name.")
   }
 
   static var unavailablePrefix: String { "the link leads to no file: " }

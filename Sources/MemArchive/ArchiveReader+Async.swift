@@ -72,6 +72,8 @@ private final class FileStream: @unchecked Sendable {
   private let sequence: ExtractedFiles
   private var stream: NestedStream?
   private var isFinished = false
+  /// Whether an entry was selected.
+  private var isMatched = false
 
   init(_ sequence: ExtractedFiles) {
     self.sequence = sequence
@@ -84,7 +86,13 @@ private final class FileStream: @unchecked Sendable {
     do throws(ArchiveError) {
       if stream == nil { stream = try NestedStream(sequence.reader, sequence.selection, in: context) }
       while let stream, let entry = try stream.next() {
-        if entry.hasContent, sequence.selection.includes(entry) { return try stream.extract(entry) }
+        guard sequence.selection.includes(entry) else { continue }
+        isMatched = true
+        if entry.hasContent { return try stream.extract(entry) }
+      }
+      if !isMatched, sequence.options.unmatchedSelection == .reject {
+        if let name = sequence.selection.requiredNames.first { throw ArchiveError.noSuchEntry(name) }
+        if let error = sequence.selection.noMatch { throw error }
       }
     } catch {
       end()

@@ -7,7 +7,7 @@ extension ArchiveReader {
     let expansion = Expansion(selection, in: context)
     var files = MemFiles(threads: context.threads, expansion.account)
     try expansion.expand(ArchiveLevel(outermost: self, in: context), into: &files)
-    try expansion.requireNames(in: files)
+    try expansion.requireNames(in: &files)
     try files.warnAboutEquivalentNames(context.cancellation)
     return files
   }
@@ -98,12 +98,15 @@ private struct Expansion {
   }
 
   /// Throws if a requested name has no file.
-  func requireNames(in files: MemFiles) throws(ArchiveError) {
-    for name in scope.selection.requiredNames where files[name] == nil && files.error(for: name) == nil {
-      if let entry = files.entries.last(where: { NameKey($0.name) == NameKey(name) }) {
+  func requireNames(in files: inout MemFiles) throws(ArchiveError) {
+    let found = files
+    if !found.errors.isEmpty, scope.selection.requiredNames.isEmpty { return }
+    try options.check(scope.selection, in: found.entries, &files.warningList) { name throws(ArchiveError) in
+      if found[name] != nil || found.error(for: name) != nil { return true }
+      if let entry = found.entries.last(where: { NameKey($0.name) == NameKey(name) }) {
         throw .notAFile(entry)
       }
-      throw .noSuchEntry(name)
+      return false
     }
   }
 }

@@ -32,7 +32,7 @@ extension ArchiveReader {
     let space = try TreeFileSystem(context.ledger, method: context.hooks.mountMethod)
     var builder = TreeBuilder(space, selection, nested: nested)
     try builder.build(ArchiveLevel(outermost: self, in: context), below: try space.openTop())
-    try builder.requireNames()
+    try builder.requireNames(context.options)
     return try MemTree(builder)
   }
 

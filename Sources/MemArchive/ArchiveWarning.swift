@@ -16,7 +16,8 @@ public struct ArchiveWarning: Hashable, Sendable {
   /// The kind of a warning. Later versions may have more.
   public struct Code: Hashable, Sendable {
     enum Kind: UInt8, CaseIterable {
-      case oddity, dataAfterEnd, missingEnd, duplicate, brokenLink, equivalentNames, leftOut, noSandbox,
+      case oddity, dataAfterEnd, missingEnd, duplicate, brokenLink, equivalentNames, noMatch, leftOut,
+        noSandbox,
         weakSandbox, others
     }
 
@@ -36,6 +37,8 @@ public struct ArchiveWarning: Hashable, Sendable {
     public static var brokenLink: Self { Self(.brokenLink) }
     /// Two names are canonically equivalent, one key for a dictionary of Swift's.
     public static var equivalentNames: Self { Self(.equivalentNames) }
+    /// Nothing in the archive was selected by a name or pattern (``ExtractionOptions/unmatchedSelection``).
+    public static var noMatch: Self { Self(.noMatch) }
     /// A tree has no place for the entry (``MemTree/skipped``).
     public static var leftOut: Self { Self(.leftOut) }
     /// The archive was read without the wanted sandbox.

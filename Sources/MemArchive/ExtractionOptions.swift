@@ -59,6 +59,15 @@ public struct ExtractionOptions: Sendable {
     case expand
   }
 
+  /// What to do when the archive lacks a name of ``EntrySelection/names(_:)-(String...)``, or has no name that matches one of
+  /// ``EntrySelection/glob(_:)-(String...)``.
+  public enum UnmatchedSelection: Hashable, Sendable, CaseIterable {
+    /// Throw ``ArchiveError/Code/noSuchEntry``.
+    case reject
+    /// Return what there is; ``MemFiles/warnings`` says what is missing.
+    case warn
+  }
+
   /// What to do with links that lead out of the archive, lead nowhere or are circular.
   public enum BrokenLinks: Hashable, Sendable, CaseIterable {
     /// Such a link is a warning, unless it was selected by name.
@@ -99,6 +108,8 @@ public struct ExtractionOptions: Sendable {
   public var limits: ExtractionLimits
   /// The formats that may be read. Allow a single one for a file that is valid in several.
   public var formats: ArchiveFormats
+  /// What to do when the archive has nothing of what was selected by name or pattern.
+  public var unmatchedSelection = UnmatchedSelection.reject
   /// What to do with archives inside the archive. A stream gives them as the files that they are.
   public var nestedArchives: NestedArchives
   /// How memory is filled. Slabs are filled in huge folios with `automatic`, and otherwise written.
@@ -198,7 +209,8 @@ extension ExtractionOptions: CustomStringConvertible, CustomDebugStringConvertib
     func text<Value>(_ value: Value?) -> String { value.map { "\($0)" } ?? "nil" }
     let shown = [
       ("limits", "\(limits)"), ("formats", "[\(formats)]"),
-      ("nestedArchives", "\(nestedArchives)"), ("fill", "\(fill)"), ("storage", "\(storage)"),
+      ("unmatchedSelection", "\(unmatchedSelection)"), ("nestedArchives", "\(nestedArchives)"),
+      ("fill", "\(fill)"), ("storage", "\(storage)"),
       ("descriptorBudget", text(descriptorBudget)), ("parallelism", text(parallelism)),
       ("duplicates", "\(duplicates)"), ("executable", "\(executable)"), ("brokenLinks", "\(brokenLinks)"),
       ("insecureNames", "\(insecureNames)"), ("overlappingEntries", "\(overlappingEntries)"),

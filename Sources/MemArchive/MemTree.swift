@@ -125,11 +125,11 @@ public final class MemTree: Sendable {
   ///   contain an entry have paths too, and "." is the top.
   /// - Throws: ``ArchiveError`` with ``ArchiveError/Code/noSuchEntry`` when the tree has no such name; otherwise as ``path``.
   public func filePath(of name: String) throws(ArchiveError) -> FilePath {
-    guard let path = EntryPath(name), path.fits else { throw .noSuchEntry(name) }
+    guard let path = EntryPath(name), path.fits else { throw .noSuchEntry(name, among: entries) }
     let below = Array((topName + "/").utf8) + path.raw
     do throws(Errno) { _ = try SystemCalls.status(of: EntryPath.cString(below), in: mount.descriptor) } catch
     {
-      throw .noSuchEntry(name)
+      throw .noSuchEntry(name, among: entries)
     }
     let whole = Array(try self.path.utf8) + (path.isTop ? [] : [UInt8(ascii: "/")] + path.raw)
     return unsafe EntryPath.cString(whole).withUnsafeBufferPointer { bytes in

@@ -45,6 +45,39 @@ struct FirstGuessTests {
     #expect(throws: ArchiveError.self) { try reader.tree(.all.excluding(["*"])).path(of: "tree") }
   }
 
+  @Test(arguments: Isolation.allCases)
+  func `A selection that has nothing is an error, or a warning, as one chooses`(_ isolation: Isolation)
+    async throws
+  {
+    let (reject, missing) = (isolation.applied(), EntrySelection.names("tree/helo.txt"))
+    var warn = reject
+    warn.unmatchedSelection = .warn
+    for selection in [missing, .glob("*.none", "*.nothing")] {
+      let code = ArchiveError.Code.noSuchEntry
+      for options in [reject, reject.nested()] {
+        var errors: [ArchiveError?] = []
+        errors.append(#expect(throws: ArchiveError.self) { try reader.tree(selection, options: options) })
+        errors.append(
+          await #expect(throws: ArchiveError.self) { try await reader.extract(selection, options: options) })
+        errors.append(
+          await #expect(throws: ArchiveError.self) {
+            for try await _ in reader.files(selection, options: options) {}
+          })
+        #expect(errors.map(\.?.code) == [code, code, code])
+      }
+      let files = try await reader.extract(selection, options: warn)
+      #expect(files.isEmpty && files.warnings.map(\.code) == [.noMatch], "\(files.warnings)")
+      #expect(try await reader.tree(selection, options: warn).warnings.map(\.code) == [.noMatch])
+      for try await _ in reader.files(selection, options: warn) { Issue.record("it has none") }
+    }
+    let error = await #expect(throws: ArchiveError.self) { try await reader.extract(missing) }
+    #expect(error?.advice.hasPrefix("Did you mean \"tree/hello.txt\"") == true)
+    // A directory is there, and has no content.
+    let directory = try #require(try await reader.entries().first { $0.isDirectory })
+    #expect(try await reader.extract(.glob(directory.name)).isEmpty)
+    #expect(try await reader.extract(.matching { _ in false }).isEmpty)
+  }
+
   @Test func `Options are set in any order`() throws {
     let options = ExtractionOptions {
       $0.sandbox = .required

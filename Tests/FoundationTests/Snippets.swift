@@ -213,8 +213,20 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
     }
   }
 
-  // Sources/MemArchive/MemArchive.docc/MemArchive.md
+  // Sources/MemArchive/MemArchive.docc/InAServer.md
   func example23() throws {
+    let options = ExtractionOptions {
+      $0.sandbox = .required
+      $0.limits = .strict
+      $0.timeout = .seconds(10)
+      $0.insecureNames = .reject
+      $0.parallelism = 1
+    }
+    _ = options
+  }
+
+  // Sources/MemArchive/MemArchive.docc/MemArchive.md
+  func example24() throws {
     let files = try ArchiveReader(path: "song.zip").extract()
     let font = try files["gm.sf2"]!.withPath { path in fluid_synth_sfload(synth, path, 1) }
     _ = files
@@ -222,14 +234,14 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
   }
 
   // Sources/MemArchive/MemArchive.docc/PassingFilesOn.md
-  func example24() throws {
+  func example25() throws {
     let path = try file.addToFileActions(&actions)
     posix_spawnp(&pid, "fluidsynth", &actions, nil, arguments + [strdup(path), nil], environ)
     _ = path
   }
 
   // Sources/MemArchive/MemArchive.docc/TheSandbox.md
-  func example25() throws {
+  func example26() throws {
     let options = ExtractionOptions(formats: .all, sandbox: .required)
     let files = try ArchiveReader(path: "untrusted.rar").extract(options: options)
     _ = options
@@ -237,7 +249,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
   }
 
   // Sources/MemArchive/MemArchive.docc/Trees.md
-  func example26() throws {
+  func example27() throws {
     let tree = try ArchiveReader(path: "map.zip").tree()
     let features = try tree.withPath(of: "roads.shp") { path in read(path) }
     _ = tree
@@ -245,7 +257,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
   }
 
   // Sources/MemArchive/ArchiveReader.swift
-  func example27() throws {
+  func example28() throws {
     let files = try ArchiveReader(path: "song.zip").extract()
     let font = try files["gm.sf2"]!.withPath { path in fluid_synth_sfload(synth, path, 1) }
     _ = files
@@ -253,7 +265,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
   }
 
   // Sources/MemArchive/ArchiveStream.swift
-  func example28() throws {
+  func example29() throws {
     var stream = try ArchiveReader(path: "linux.tar.xz").stream()
     while let entry = try stream.next() {
       if entry.name.hasSuffix(".h") { use(try stream.extract()) }
@@ -262,7 +274,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
   }
 
   // Sources/MemArchive/MemTree.swift
-  func example29() throws {
+  func example30() throws {
     let tree = try ArchiveReader(path: "map.zip").tree()
     let features = try tree.withPath(of: "roads.shp") { path in read(path) }  // finds roads.dbf beside it
     _ = tree
@@ -270,7 +282,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
   }
 
   // Sources/MemArchive/Passing/MemFile+Spawn.swift
-  func example30() throws {
+  func example31() throws {
     var actions = posix_spawn_file_actions_t()
     posix_spawn_file_actions_init(&actions)
     let path = try file.addToFileActions(&actions)

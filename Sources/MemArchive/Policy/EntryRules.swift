@@ -38,6 +38,35 @@ extension ArchiveError {
   package var saysNoArchive: Bool { code == .unrecognizedFormat || code == .unsupportedFormat }
 }
 
+extension ExtractionOptions {
+  /// Throws or warns of what was selected by name or pattern and is not there.
+  ///
+  /// - Parameters:
+  ///   - entries: All of the archive.
+  ///   - isThere: Whether a name is among them.
+  func check(
+    _ selection: EntrySelection, in entries: [ArchiveEntry], _ warnings: inout WarningList,
+    isThere: (String) throws(ArchiveError) -> Bool
+  ) throws(ArchiveError) {
+    for name in selection.requiredNames where try !isThere(name) {
+      try note(.noSuchEntry(name, among: entries), &warnings)
+    }
+    if let error = selection.noMatch, !entries.contains(where: selection.includes) {
+      try note(error, &warnings)
+    }
+  }
+
+  private func note(_ missing: ArchiveError, _ warnings: inout WarningList) throws(ArchiveError) {
+    guard unmatchedSelection == .warn else { throw missing }
+    warnings.add(ArchiveWarning(.noMatch, entry: missing.entry, missing.reason))
+  }
+}
+
+extension EntrySelection {
+  /// The error if no entry matches its patterns.
+  var noMatch: ArchiveError? { if case .globs(let globs) = rule { .noMatch(globs) } else { nil } }
+}
+
 /// A selection that extends into inner archives, by long names.
 struct NestedSelection {
   let selection: EntrySelection

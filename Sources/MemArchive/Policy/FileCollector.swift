@@ -152,8 +152,8 @@ struct FileCollector: LinkFollowing {
       found.append(try file(at: position, node, &resolver, failed))
     }
     files.setFiles(found, positions)
-    if let name = selection.requiredNames.first(where: { positions[NameKey($0)] == nil }) {
-      throw .noSuchEntry(name)
+    if errors.isEmpty || !selection.requiredNames.isEmpty {
+      try options.check(selection, in: entries, &warnings) { positions[NameKey($0)] != nil }
     }
     files.warningList.add(warnings.all)
     try files.warnAboutEquivalentNames(cancellation)

@@ -53,10 +53,12 @@ struct TreeBuilder {
   }
 
   /// Throws if a requested name is missing.
-  func requireNames() throws(ArchiveError) {
-    let names = scope.selection.requiredNames
-    guard !names.isEmpty else { return }
-    let known = Set(entries.map { NameKey($0.name) } + errors.compactMap { $0.entry.map { NameKey($0) } })
-    for name in names where !known.contains(NameKey(name)) { throw .noSuchEntry(name) }
+  mutating func requireNames(_ options: ExtractionOptions) throws(ArchiveError) {
+    let isByName = !scope.selection.requiredNames.isEmpty
+    guard isByName || (errors.isEmpty && scope.selection.noMatch != nil) else { return }
+    let known =
+      isByName
+      ? Set(entries.map { NameKey($0.name) } + errors.compactMap { $0.entry.map { NameKey($0) } }) : []
+    try options.check(scope.selection, in: entries, &warnings) { known.contains(NameKey($0)) }
   }
 }

@@ -12,6 +12,7 @@ struct WorkerRequestTests {
   private static let options: ExtractionOptions = {
     var options = ExtractionOptions {
       $0.formats = .zip
+      $0.unmatchedSelection = .warn
       $0.nestedArchives = .expand
       $0.fill = .mapped
       $0.storage = .packed
@@ -43,7 +44,8 @@ struct WorkerRequestTests {
 
   /// The options that only concern the host, which decides what is wanted, waits for the worker and starts it.
   private static let hosts: Set = [
-    "nestedArchives", "duplicates", "brokenLinks", "onError", "sandbox", "worker", "timeout", "onProgress",
+    "unmatchedSelection", "nestedArchives", "duplicates", "brokenLinks", "onError", "sandbox", "worker",
+    "timeout", "onProgress",
   ]
 
   private func crossed(_ request: WorkerRequest) throws -> WorkerRequest {

@@ -1,0 +1,26 @@
+// swift-tools-version: 6.2
+
+import PackageDescription
+
+let package = Package(
+  name: "Server",
+  dependencies: [
+    .package(name: "MemArchive", path: "../.."),
+    .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+  ],
+  targets: [
+    .target(
+      name: "Uploads",
+      dependencies: [
+        .product(name: "Hummingbird", package: "hummingbird"),
+        .product(name: "MemArchive", package: "MemArchive"),
+        // Built beside the program, where the library looks for it. It links little, and starts in half the time that a
+        // server which is its own worker takes.
+        .product(name: "memarchive-worker", package: "MemArchive"),
+      ]),
+    .executableTarget(name: "Server", dependencies: ["Uploads"]),
+    .testTarget(
+      name: "ServerTests",
+      dependencies: ["Uploads", .product(name: "HummingbirdTesting", package: "hummingbird")]),
+  ]
+)

@@ -1,0 +1,50 @@
+import Hummingbird
+import MemArchive
+
+/// What is in an archive.
+public struct Listing: ResponseCodable, Equatable {
+  /// The size in bytes of each file, by name.
+  public let files: [String: Int]
+}
+
+/// The server's routes.
+///
+/// - Parameter gate: Bounds the archives that are read at the same time.
+public func uploads(_ gate: Gate = Gate(admitting: 8)) -> Router<BasicRequestContext> {
+  let router = Router()
+  router.get("health") { _, _ in HTTPResponse.Status.ok }
+  router.post("upload") { request, _ -> Listing in
+    let body = try await request.body.collect(upTo: 16 << 20)
+    let archive = ArchiveReader(bytes: Array(body.readableBytesView))
+    do {
+      // The async form: no thread of Swift's pool waits for an archive.
+      let files = try await gate.run { try await archive.extract(options: forStrangers) }
+      return Listing(files: files.mapValues(\.size))
+    } catch let error as ArchiveError {
+      throw HTTPError(status(of: error), message: error.description)
+    }
+  }
+  return router
+}
+
+/// A worker that can do nothing but return sealed files, or nothing at all; strict limits, names and time.
+private let forStrangers = ExtractionOptions {
+  $0.sandbox = .required
+  $0.limits = .strict
+  $0.timeout = .seconds(10)
+  $0.insecureNames = .reject
+  // One archive of many: it need not have every processor.
+  $0.parallelism = 1
+}
+
+/// The status that tells a client whose fault it is, and whether to try again.
+func status(of error: ArchiveError) -> HTTPResponse.Status {
+  switch error.code {
+  case .unrecognizedFormat, .unsupportedFormat: .unsupportedMediaType
+  case .limitExceeded, .tooManyLayers: .contentTooLarge
+  case .sandboxUnavailable, .descriptorLimit, .processLimit, .outOfMemory: .serviceUnavailable
+  case .system, .pathUnavailable: .internalServerError
+  // Damaged, encrypted, hostile, or too slow: the same archive fails again.
+  default: .unprocessableContent
+  }
+}

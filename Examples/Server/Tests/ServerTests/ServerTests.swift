@@ -1,0 +1,60 @@
+import Foundation
+import Hummingbird
+import HummingbirdTesting
+import Testing
+
+@testable import Uploads
+
+struct ServerTests {
+  private static let fixtures = URL(filePath: #filePath).deletingLastPathComponent()
+    .appending(path: "../../../../Fixtures").standardized
+
+  private static func archive(_ name: String) throws -> ByteBuffer {
+    ByteBuffer(bytes: try Data(contentsOf: fixtures.appending(path: name)))
+  }
+
+  @Test func `An archive is listed, whatever is wrong is told`() async throws {
+    let whole = try Self.archive("tree.tar.gz")
+    try await Application(router: uploads()).test(.router) { client in
+      try await client.execute(uri: "/upload", method: .post, body: whole) { response in
+        #expect(response.status == .ok)
+        let listing = try JSONDecoder().decode(Listing.self, from: Data(response.body.readableBytesView))
+        #expect(listing.files["tree/hello.txt"] == 21)
+      }
+      let refused: [(ByteBuffer, HTTPResponse.Status)] = [
+        (ByteBuffer(string: "no archive"), .unsupportedMediaType),
+        (whole.getSlice(at: 0, length: whole.readableBytes / 2)!, .unprocessableContent),
+        (try Self.archive("zip-encrypted.zip"), .unprocessableContent),
+      ]
+      for (body, status) in refused {
+        try await client.execute(uri: "/upload", method: .post, body: body) { response in
+          #expect(response.status == status, "\(String(buffer: response.body))")
+        }
+      }
+    }
+  }
+
+  @Test func `A hundred uploads at once share a few workers`() async throws {
+    let whole = try Self.archive("tree.tar.gz")
+    try await Application(router: uploads(Gate(admitting: 4))).test(.router) { client in
+      try await withThrowingTaskGroup(of: HTTPResponse.Status.self) { group in
+        for _ in 0..<100 {
+          group.addTask { try await client.execute(uri: "/upload", method: .post, body: whole) { $0.status } }
+        }
+        for try await status in group { #expect(status == .ok) }
+      }
+    }
+  }
+
+  @Test func `Who waits in line can leave it`() async throws {
+    let gate = Gate(admitting: 1)
+    let (started, begin) = AsyncStream<Void>.makeStream()
+    let first = Task { try await gate.run { for await _ in started { break } } }
+    let second = Task { try await gate.run {} }
+    second.cancel()
+    await #expect(throws: CancellationError.self) { try await second.value }
+    begin.yield()
+    try await first.value
+    try await gate.run {}
+  }
+}
