@@ -36,13 +36,13 @@ public actor Gate {
     nextTicket += 1
     let ticket = nextTicket
     try await withTaskCancellationHandler {
-      try await withCheckedThrowingContinuation { continuation in
+      try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
         // The handler may have run already.
-        if Task.isCancelled { return continuation.resume(throwing: CancellationError()) }
+        guard !Task.isCancelled else { return continuation.resume(throwing: CancellationError()) }
         line.append((ticket, continuation))
       }
     } onCancel: {
-      Task { await abandon(ticket) }
+      Task<Void, Never> { await self.abandon(ticket) }
     }
   }
 

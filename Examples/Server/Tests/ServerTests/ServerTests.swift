@@ -24,7 +24,7 @@ struct ServerTests {
       let refused: [(ByteBuffer, HTTPResponse.Status)] = [
         (ByteBuffer(string: "no archive"), .unsupportedMediaType),
         (whole.getSlice(at: 0, length: whole.readableBytes / 2)!, .unprocessableContent),
-        (try Self.archive("zip-encrypted.zip"), .unprocessableContent),
+        (try Self.archive("zip-escaping-names.zip"), .unprocessableContent),
       ]
       for (body, status) in refused {
         try await client.execute(uri: "/upload", method: .post, body: body) { response in
