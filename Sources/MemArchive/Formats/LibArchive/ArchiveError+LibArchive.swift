@@ -16,7 +16,11 @@ extension ArchiveError {
     {
       return .unsupportedMethod(text, call: call)
     }
-    if wasRefusedMemory || says("allocate", "out of memory", "no memory") {
+    // In a header, a size that nobody has the memory for is damage, unless libarchive says otherwise.
+    let isRefused = call == "archive_read_data_block" && says("allocate")
+    if wasRefusedMemory || isRefused
+      || says("can't allocate", "cannot allocate", "out of memory", "no memory")
+    {
       return Self(
         .outOfMemory, "it takes more memory to decode than there is: \(text)", call: call,
         advice:
