@@ -5,9 +5,10 @@ enum ArchiveCheck {
   static func run(_ input: [UInt8]) {
     var options = ExtractionOptions.fuzzing
     options.onError = .keepGoing
+    options.nestedArchives = .expand
     // What is read without libarchive.
     options.formats.formUnion([.cab, .lha, .warc])
-    guard let files = try? ArchiveReader(bytes: input).extract(options: options.nested()) else {
+    guard let files = try? ArchiveReader(bytes: input).extract(options: options) else {
       return
     }
     var held = 0

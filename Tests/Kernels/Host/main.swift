@@ -11,7 +11,7 @@ let sandboxes: [String: ExtractionOptions.Sandbox] = [
 guard CommandLine.arguments.count == 3, let sandbox = sandboxes[CommandLine.arguments[1]] else { exit(2) }
 do {
   let files = try ArchiveReader(path: CommandLine.arguments[2])
-    .extract(options: ExtractionOptions(sandbox: sandbox).nested())
+    .extract(options: ExtractionOptions(nestedArchives: .expand, sandbox: sandbox))
   for warning in files.warnings { say("warning: \(warning)") }
   for (name, file) in files.sorted(by: { $0.name < $1.name }) {
     print(name, file.size, try file.withBytes { String(sum($0), radix: 16) })
