@@ -49,7 +49,10 @@ func report(_ what: String) -> Never { fatalError(what) }
 extension ExtractionOptions {
   /// No input may take more than this, and none may depend on what the machine has free.
   static var fuzzing: Self {
-    Self(limits: ExtractionLimits(totalBytes: 1 << 22, heldBytes: 1 << 22, entries: 2000), parallelism: 1)
+    Self {
+      $0.limits = ExtractionLimits(totalBytes: 1 << 22, heldBytes: 1 << 22, entries: 2000)
+      $0.parallelism = 1
+    }
   }
 }
 
