@@ -3,7 +3,7 @@ internal import SystemPackage
 
 /// Sends a content that the host does not keep: piece by piece, each in a sealed memory file of its own.
 struct PieceWriter: ~Copyable {
-  /// Upper bound of a piece's size. Larger ones were not faster, and up to four of them are on their way at once.
+  /// Upper bound of a piece's size; a few pieces are on their way at once. Other sizes have not been measured.
   static let capacity = 1 << 20
 
   private let connection: WorkerConnection
