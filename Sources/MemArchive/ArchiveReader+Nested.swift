@@ -100,8 +100,8 @@ private struct Expansion {
   /// Throws if a requested name has no file.
   func requireNames(in files: inout MemFiles) throws(ArchiveError) {
     let found = files
-    if !found.errors.isEmpty, scope.selection.requiredNames.isEmpty { return }
-    try options.check(scope.selection, in: found.entries, &files.warningList) { name throws(ArchiveError) in
+    try options.check(scope.selection, in: found.entries, found.errors, &files.warningList) {
+      name throws(ArchiveError) in
       if found[name] != nil || found.error(for: name) != nil { return true }
       if let entry = found.entries.last(where: { NameKey($0.name) == NameKey(name) }) {
         throw .notAFile(entry)

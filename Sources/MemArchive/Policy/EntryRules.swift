@@ -43,15 +43,16 @@ extension ExtractionOptions {
   ///
   /// - Parameters:
   ///   - entries: All of the archive.
+  ///   - errors: What could not be read: then nobody knows which names patterns would match.
   ///   - isThere: Whether a name is among them.
   func check(
-    _ selection: EntrySelection, in entries: [ArchiveEntry], _ warnings: inout WarningList,
-    isThere: (String) throws(ArchiveError) -> Bool
+    _ selection: EntrySelection, in entries: [ArchiveEntry], _ errors: [ArchiveError],
+    _ warnings: inout WarningList, isThere: (String) throws(ArchiveError) -> Bool
   ) throws(ArchiveError) {
     for name in selection.requiredNames where try !isThere(name) {
       try note(.noSuchEntry(name, among: entries), &warnings)
     }
-    if let error = selection.noMatch, !entries.contains(where: selection.includes) {
+    if errors.isEmpty, let error = selection.noMatch, !entries.contains(where: selection.includes) {
       try note(error, &warnings)
     }
   }

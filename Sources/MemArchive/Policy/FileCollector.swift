@@ -152,9 +152,7 @@ struct FileCollector: LinkFollowing {
       found.append(try file(at: position, node, &resolver, failed))
     }
     files.setFiles(found, positions)
-    if errors.isEmpty || !selection.requiredNames.isEmpty {
-      try options.check(selection, in: entries, &warnings) { positions[NameKey($0)] != nil }
-    }
+    try options.check(selection, in: entries, errors, &warnings) { positions[NameKey($0)] != nil }
     files.warningList.add(warnings.all)
     try files.warnAboutEquivalentNames(cancellation)
     return files

@@ -54,11 +54,9 @@ struct TreeBuilder {
 
   /// Throws if a requested name is missing.
   mutating func requireNames(_ options: ExtractionOptions) throws(ArchiveError) {
-    let isByName = !scope.selection.requiredNames.isEmpty
-    guard isByName || (errors.isEmpty && scope.selection.noMatch != nil) else { return }
     let known =
-      isByName
-      ? Set(entries.map { NameKey($0.name) } + errors.compactMap { $0.entry.map { NameKey($0) } }) : []
-    try options.check(scope.selection, in: entries, &warnings) { known.contains(NameKey($0)) }
+      scope.selection.requiredNames.isEmpty
+      ? [] : Set(entries.map { NameKey($0.name) } + errors.compactMap { $0.entry.map { NameKey($0) } })
+    try options.check(scope.selection, in: entries, errors, &warnings) { known.contains(NameKey($0)) }
   }
 }
