@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 // <linux/mount.h> and <linux/openat2.h>, which clash with some C libraries' headers or are missing. The numbers of the calls
@@ -69,15 +70,22 @@ struct plan {
   char mode[16];
   char user[40];
   char group[40];
-  // Whether the helper has a copy of the memory.
-  int is_copy;
+  // Whether the helper has a copy of the memory, and whether it does without a user namespace.
+  int is_copy, is_root;
   struct clinux_tree *tree;
+  // For an overlay, with its mount options.
+  struct clinux_overlay *overlay;
+  char layers[2304];
 };
 
-static void prepare(struct plan *plan, const struct clinux_tree_options *options, struct clinux_tree *tree) {
+static void set_limits(struct plan *plan, const struct clinux_tree_options *options) {
   snprintf(plan->bytes, sizeof plan->bytes, "%llu", (unsigned long long)options->bytes);
   snprintf(plan->inodes, sizeof plan->inodes, "%llu", (unsigned long long)options->inodes);
   snprintf(plan->mode, sizeof plan->mode, "%o", options->mode);
+}
+
+static void prepare(struct plan *plan, const struct clinux_tree_options *options, struct clinux_tree *tree) {
+  set_limits(plan, options);
   snprintf(plan->user, sizeof plan->user, "%u %u 1", geteuid(), geteuid());
   snprintf(plan->group, sizeof plan->group, "%u %u 1", getegid(), getegid());
   plan->is_copy = 0;
@@ -187,15 +195,15 @@ static int helper(void *argument) {
 }
 
 // Starts the helper and waits until it has ended; -1 where it could not be started.
-static int run_helper(struct plan *plan) {
+static int run_helper(int (*body)(void *), struct plan *plan, int is_copy, int namespaces) {
   char stack[32 << 10] __attribute__((aligned(16)));
   // No handler of the host's may run in the helper, which has the host's memory but not its process ID. The raw call also
   // blocks the signals that the C library keeps for itself.
   uint64_t all = ~(uint64_t)0, before = 0;
   syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, &before, sizeof all);
   // No exit signal: the host gets no SIGCHLD, and its wait(2) ignores such a child.
-  int flags = CLONE_VFORK | CLONE_FILES | CLONE_NEWUSER | CLONE_NEWNS | (plan->is_copy ? 0 : CLONE_VM);
-  pid_t child = clone(helper, stack + sizeof stack, flags, plan);
+  int flags = CLONE_VFORK | CLONE_FILES | namespaces | (is_copy ? 0 : CLONE_VM);
+  pid_t child = clone(body, stack + sizeof stack, flags, plan);
   int error = errno;
   syscall(SYS_rt_sigprocmask, SIG_SETMASK, &before, NULL, sizeof before);
   errno = error;
@@ -205,12 +213,14 @@ static int run_helper(struct plan *plan) {
   return 0;
 }
 
+// A process that has changed its user is not dumpable, so that its files in /proc belong to root, prctl(2). Its helper gets a
+// copy of the memory, which can be made dumpable without changing the host.
+static int must_copy(void) { return IS_COUNTING_ACCESSES || prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) != 1; }
+
 void clinux_tree_make_in_helper(const struct clinux_tree_options *options, struct clinux_tree *tree) {
   struct plan plan;
   prepare(&plan, options, tree);
-  // A process that has changed its user is not dumpable, so that its files in /proc belong to root, prctl(2). Its helper gets
-  // a copy of the memory, which can be made dumpable without changing the host.
-  plan.is_copy = IS_COUNTING_ACCESSES || prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) != 1;
+  plan.is_copy = must_copy();
   if (plan.is_copy) {
     plan.tree = mmap(NULL, sizeof *tree, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (plan.tree == MAP_FAILED) {
@@ -219,7 +229,7 @@ void clinux_tree_make_in_helper(const struct clinux_tree_options *options, struc
     }
     *plan.tree = *tree;
   }
-  if (run_helper(&plan) < 0) {
+  if (run_helper(helper, &plan, plan.is_copy, CLONE_NEWUSER | CLONE_NEWNS) < 0) {
     refused(plan.tree, "clone");
   } else if (!plan.tree->call && plan.tree->readonly < 0) {
     // The helper was killed.
@@ -251,6 +261,162 @@ int clinux_enter_mount_namespace(const char **call) {
   return mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL);
 }
 
+// The names of layers, and so of directories: 0, 1, 2 and so on. 0 where there are too many for the options of one mount.
+static size_t name_layers(char *text, size_t size, size_t count) {
+  size_t length = 0;
+  for (size_t i = 0; i < count; i++) {
+    length += (size_t)snprintf(text + length, size - length, i ? ":%zu" : "%zu", i);
+    if (length >= size) return 0;
+  }
+  return length;
+}
+
+static int prepare_overlay(struct plan *plan, struct clinux_overlay *overlay, struct clinux_tree *tree) {
+  prepare(plan, &overlay->limits, tree);
+  plan->overlay = overlay;
+  overlay->mount = overlay->changes = -1;
+  overlay->call = NULL;
+  char names[2048];
+  if (!name_layers(names, sizeof names, overlay->layer_count)) {
+    errno = E2BIG;
+    return -1;
+  }
+  snprintf(plan->layers, sizeof plan->layers,
+      "lowerdir=%s,upperdir=changes,workdir=work,redirect_dir=off,index=off,metacopy=off", names);
+  return 0;
+}
+
+static const char *next_name(const char *name) {
+  name += strcspn(name, ":,");
+  return *name == ':' ? name + 1 : name;
+}
+
+// Mounts a copy of each layer on its directory. In the working directory, which is the top of a tmpfs that nothing covers.
+static const char *mount_layers(const struct plan *plan) {
+  const struct clinux_overlay *overlay = plan->overlay;
+  if (mkdir("tree", 0700) < 0) return "mkdir";
+  if (clinux_attach_mount(overlay->lower, "tree") < 0) return "move_mount";
+  const char *names = strchr(plan->layers, '=') + 1;
+  for (size_t i = 0; i < overlay->layer_count; i++, names = next_name(names)) {
+    char name[8] = "";
+    memcpy(name, names, strcspn(names, ":,"));
+    if (mkdir(name, 0700) < 0) return "mkdir";
+    int layer = clinux_clone_mount(overlay->lower, overlay->layers[i]);
+    if (layer < 0) return "open_tree";
+    int result = clinux_attach_mount(layer, name);
+    close_keeping_errno(layer);
+    if (result < 0) return "move_mount";
+  }
+  return NULL;
+}
+
+// In the working directory, like `mount_layers`.
+static const char *mount_overlay(struct plan *plan) {
+  const char *call = mount_layers(plan);
+  if (call) return call;
+  struct clinux_overlay *overlay = plan->overlay;
+  if (mkdir("changes", overlay->limits.mode) < 0 || mkdir("work", 0700) < 0 || mkdir("all", 0700) < 0) return "mkdir";
+  // Its own marks need a privilege over the whole system. Without that it takes the marks of users, which tmpfs has from Linux
+  // 6.6 on; and where there are neither, a directory of the tree cannot be replaced by another.
+  if (setxattr("changes", "trusted.memarchive", "", 0, 0) < 0) {
+    strcat(plan->layers, ",userxattr");
+  } else {
+    removexattr("changes", "trusted.memarchive");
+  }
+  if (mount("memarchive", "all", "overlay", MS_NOSUID | MS_NODEV, plan->layers) < 0) return "mount";
+  overlay->changes = open("changes", O_PATH | O_DIRECTORY | O_CLOEXEC);
+  overlay->mount = clinux_clone_mount(AT_FDCWD, "all");
+  return overlay->mount < 0 || overlay->changes < 0 ? "open_tree" : NULL;
+}
+
+// Makes the overlay in a tmpfs on `place`, which is uncovered again. Async-signal-safe.
+static void make_overlay(struct plan *plan, const char *place) {
+  struct clinux_overlay *overlay = plan->overlay;
+  int before = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+  int mount = make_tmpfs(plan);
+  if (mount < 0) {
+    overlay->call = plan->tree->call;
+  } else if (clinux_attach_mount(mount, place) < 0) {
+    overlay->call = "move_mount";
+  } else {
+    overlay->call = fchdir(mount) < 0 ? "fchdir" : mount_overlay(plan);
+    int error = errno;
+    if (before >= 0 && fchdir(before) < 0 && !overlay->call) {
+      overlay->call = "fchdir";
+      error = errno;
+    }
+    clinux_detach_mount(place);
+    errno = error;
+  }
+  overlay->error = errno;
+  if (mount >= 0) close(mount);
+  if (before >= 0) close(before);
+  if (!overlay->call) return;
+  if (overlay->mount >= 0) close(overlay->mount);
+  if (overlay->changes >= 0) close(overlay->changes);
+  overlay->mount = overlay->changes = -1;
+}
+
+static void refuse_overlay(struct clinux_overlay *overlay, const char *call) {
+  overlay->error = errno;
+  overlay->call = call;
+}
+
+void clinux_overlay_make(struct clinux_overlay *overlay, const char *place) {
+  struct clinux_tree tree;
+  struct plan plan;
+  if (prepare_overlay(&plan, overlay, &tree) < 0) return refuse_overlay(overlay, "mount");
+  make_overlay(&plan, place);
+}
+
+// As `helper`. With the host's memory it must not leave anything in it but the result.
+static int overlay_helper(void *argument) {
+  struct plan *plan = argument;
+  if (plan->is_copy) prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+  const char *call = plan->is_root ? NULL : map_identity(plan->user, plan->group);
+  // Mounts made here must not appear anywhere else.
+  if (!call && mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0) call = "mount";
+  if (call) {
+    refuse_overlay(plan->overlay, call);
+  } else {
+    make_overlay(plan, "/");
+  }
+  return 0;
+}
+
+void clinux_overlay_make_in_helper(struct clinux_overlay *overlay) {
+  struct clinux_tree tree;
+  struct plan plan;
+  if (prepare_overlay(&plan, overlay, &tree) < 0) return refuse_overlay(overlay, "mount");
+  struct clinux_overlay *shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (shared == MAP_FAILED) return refuse_overlay(overlay, "mmap");
+  *shared = *overlay;
+  plan.overlay = shared;
+  plan.is_copy = must_copy();
+  // Root does without a user namespace, in which other users' files could not be copied.
+  plan.is_root = 1;
+  if (run_helper(overlay_helper, &plan, plan.is_copy, CLONE_NEWNS) < 0) {
+    plan.is_root = 0;
+    if (run_helper(overlay_helper, &plan, plan.is_copy, CLONE_NEWNS | CLONE_NEWUSER) < 0) refuse_overlay(shared, "clone");
+  }
+  if (!shared->call && shared->mount < 0) {
+    // The helper was killed.
+    errno = EINTR;
+    refuse_overlay(shared, "clone");
+  }
+  overlay->mount = shared->mount;
+  overlay->changes = shared->changes;
+  overlay->call = shared->call;
+  overlay->error = shared->error;
+  munmap(shared, sizeof *shared);
+}
+
+int clinux_is_opaque(int directory) {
+  char value = 0;
+  return (fgetxattr(directory, "trusted.overlay.opaque", &value, 1) == 1 ||
+          fgetxattr(directory, "user.overlay.opaque", &value, 1) == 1) && value == 'y';
+}
+
 int clinux_make_file(int directory, const char *name, mode_t mode) {
   return openat(directory, name, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, mode);
 }
@@ -267,6 +433,7 @@ int clinux_open_beneath(int directory, const char *path, uint64_t flags, mode_t 
 // A path that is followed: `at` is where its components so far lead, `rest` the others, which end the buffer.
 struct walk {
   int at, links;
+  const char *place;
   char *rest;
   char buffer[(MOST_LINKS + 1) * PATH_MAX];
 };
@@ -283,14 +450,26 @@ static int is_same_directory(int one, int other) {
 }
 
 // Puts the link's target in front of the rest.
-static int follow_link(struct walk *walk, int link) {
+static int follow_link(struct walk *walk, int link, int top) {
   char target[PATH_MAX];
   ssize_t length = readlinkat(link, "", target, sizeof target);
   if (length < 0) return -1;
   if (++walk->links > MOST_LINKS) return refuse(ELOOP);
-  if (*target == '/') return refuse(EXDEV);
+  const char *from = target;
+  if (*target == '/') {
+    size_t count = walk->place ? strlen(walk->place) : 0;
+    if (!count || (size_t)length < count || memcmp(target, walk->place, count) != 0 ||
+        ((size_t)length > count && target[count] != '/'))
+      return refuse(EXDEV);
+    from += count;
+    length -= (ssize_t)count;
+    int start = openat(top, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (start < 0) return -1;
+    close(walk->at);
+    walk->at = start;
+  }
   walk->rest -= length;
-  memcpy(walk->rest, target, (size_t)length);
+  memcpy(walk->rest, from, (size_t)length);
   return 0;
 }
 
@@ -311,7 +490,7 @@ static int take_step(struct walk *walk, int top) {
   struct stat status;
   int result = fstat(next, &status);
   if (result == 0 && S_ISLNK(status.st_mode)) {
-    result = follow_link(walk, next);
+    result = follow_link(walk, next, top);
   } else if (result == 0 && *walk->rest && !S_ISDIR(status.st_mode)) {
     result = refuse(ENOTDIR);
   } else if (result == 0) {
@@ -323,7 +502,7 @@ static int take_step(struct walk *walk, int top) {
   return result;
 }
 
-int clinux_walk_beneath(int directory, const char *path) {
+int clinux_walk_beneath(int directory, const char *path, const char *place) {
   size_t length = strlen(path);
   if (!length) return refuse(ENOENT);
   if (*path == '/') return refuse(EXDEV);
@@ -331,6 +510,7 @@ int clinux_walk_beneath(int directory, const char *path) {
   struct walk *walk = malloc(sizeof *walk);
   if (!walk) return -1;
   walk->links = 0;
+  walk->place = place;
   walk->rest = walk->buffer + sizeof walk->buffer - length - 1;
   memcpy(walk->rest, path, length + 1);
   walk->at = openat(directory, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -350,5 +530,5 @@ int clinux_follow_beneath(int directory, const char *path) {
   while ((file = open_beneath(directory, path, O_PATH, 0, BENEATH_NO_MAGICLINKS)) < 0 && errno == EAGAIN && ++tries < 10)
     sched_yield();
   if (file >= 0 || (errno != EAGAIN && errno != ELOOP)) return file;
-  return clinux_walk_beneath(directory, path);
+  return clinux_walk_beneath(directory, path, NULL);
 }

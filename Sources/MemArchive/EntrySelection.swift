@@ -102,8 +102,8 @@ package struct Glob: Sendable {
       && !exclude.contains { $0.matches(name) }
   }
 
-  /// The raw bytes of a name, zero-terminated.
+  /// The raw bytes of a name, zero-terminated and without a leading "./".
   package static func cString(_ key: String) -> [CChar] {
-    EntryName.raw(key).map { CChar(bitPattern: $0) } + [0]
+    EntryName.withoutDot(EntryName.raw(key)).map { CChar(bitPattern: $0) } + [0]
   }
 }

@@ -85,6 +85,26 @@ public struct ExtractionOptions: Sendable {
     case reject
   }
 
+  /// What to do in a tree with symbolic links that lead out of it, by an absolute path or by "..".
+  public enum OutwardLinks: Hashable, Sendable, CaseIterable {
+    /// Leave them out, and list them in ``MemTree/skipped``.
+    case leaveOut
+    /// Make them as they are: for a Python environment, or a root file system, whose maker you trust. Whoever follows such a
+    /// link reads, and in a writable tree changes, a file of the system: an archive's "logo.png" may be /etc/shadow.
+    case keep
+  }
+
+  /// Whom the files of a tree belong to.
+  public enum Owner: Hashable, Sendable {
+    /// This process's user and group.
+    case user
+    /// The user and group whose numbers the archive gives, and this process's where it gives none. Only root may give files
+    /// to others, chown(2).
+    case archive
+    /// These, by number.
+    case given(user: UInt32, group: UInt32)
+  }
+
   /// What to do with entries of a zip whose content lies over other entries, as no archiver makes them: a zip bomb.
   public enum OverlappingEntries: Hashable, Sendable, CaseIterable {
     /// Such an entry is ``ArchiveError/Code/corrupt``, as unzip(1) says; the others are intact.
@@ -129,8 +149,18 @@ public struct ExtractionOptions: Sendable {
   /// Whether the files may be executed (execve(2)); if not, they carry F_SEAL_EXEC on Linux 6.3 and later. A shared
   /// object can be loaded by dlopen(3) either way.
   public var executable = false
+  /// The permissions of all files, as chmod(1) writes them: 0o600. Bits to execute need ``executable`` too.
+  ///
+  /// `nil`: those of the entry without the bits to write, which the seals forbid anyway, and always readable by the owner, the
+  /// user: 0600 becomes 0400. With ``executable`` whoever may read a file may execute it: 0755 and 0644 become 0555. Where
+  /// the archive has none, 0444, or 0555 with ``executable``. In a tree an entry keeps its bits to write.
+  public var mode: UInt16?
   /// What to do with links that lead out of the archive, lead nowhere or are circular.
   public var brokenLinks = BrokenLinks.keep
+  /// What to do in a tree with symbolic links that lead out of it.
+  public var outwardLinks = OutwardLinks.leaveOut
+  /// Whom the files of a tree belong to.
+  public var owner = Owner.user
   /// What to do with names that lead out of the archive.
   public var insecureNames = InsecureNames.keep
   /// What to do with entries of a zip that overlap.
@@ -158,6 +188,9 @@ public struct ExtractionOptions: Sendable {
 
   /// Upper bound of threads, including the calling one.
   var threads: Int { max(1, parallelism ?? SystemCalls.processorCount()) }
+
+  /// Whether links that lead out of a tree stay in it.
+  var keepsOutwardLinks: Bool { outwardLinks == .keep && insecureNames == .keep }
 
   /// Whether extraction continues after an entry's error.
   func continues(after error: ArchiveError) -> Bool { onError == .keepGoing && error.concernsArchive }
@@ -212,8 +245,9 @@ extension ExtractionOptions: CustomStringConvertible, CustomDebugStringConvertib
       ("unmatchedSelection", "\(unmatchedSelection)"), ("nestedArchives", "\(nestedArchives)"),
       ("fill", "\(fill)"), ("storage", "\(storage)"),
       ("descriptorBudget", text(descriptorBudget)), ("parallelism", text(parallelism)),
-      ("duplicates", "\(duplicates)"), ("executable", "\(executable)"), ("brokenLinks", "\(brokenLinks)"),
-      ("insecureNames", "\(insecureNames)"), ("overlappingEntries", "\(overlappingEntries)"),
+      ("duplicates", "\(duplicates)"), ("executable", "\(executable)"),
+      ("mode", mode.map { "0o" + String($0, radix: 8) } ?? "nil"), ("brokenLinks", "\(brokenLinks)"),
+      ("outwardLinks", "\(outwardLinks)"), ("owner", "\(owner)"), ("insecureNames", "\(insecureNames)"), ("overlappingEntries", "\(overlappingEntries)"),
       ("passphrases", "\(passphrases.count), not shown"),
       ("onError", "\(onError)"), ("encoding", text(encoding)), ("sandbox", "\(sandbox)"),
       ("worker", text(worker)), ("timeout", text(timeout)), ("onProgress", onProgress == nil ? "nil" : "set"),

@@ -12,7 +12,7 @@ public import SystemPackage
 /// library has opened its path. ``withPath(_:)``, ``withFILE(_:)`` and ``withBytes(_:)`` keep it alive while
 /// their closure runs and are the forms to use; see <doc:HowLongAPathLives>.
 public final class MemFile: Sendable {
-  /// The file's name: the entry's, or the one given to ``init(name:bytes:executable:)-(_,RawSpan,_)``.
+  /// The file's name: the entry's, or the one given to ``init(name:bytes:executable:mode:)-(_,RawSpan,_)``.
   public let name: String
   /// The exact size in bytes.
   public let size: Int
@@ -20,47 +20,57 @@ public final class MemFile: Sendable {
   public let entry: ArchiveEntry?
 
   let memory: FileMemory
+  /// Its permissions; nil for those that its memory file has already.
+  let mode: UInt16?
   private let onDemand = Mutex(OnDemand())
 
-  init(_ memory: consuming FileMemory, name: String, entry: ArchiveEntry?) {
+  init(_ memory: consuming FileMemory, name: String, entry: ArchiveEntry?, mode: UInt16? = nil) {
     self.name = name
     self.entry = entry
+    self.mode = mode
     size = memory.size
     self.memory = memory
   }
 
-  /// Makes a sealed file in memory from any bytes.
+  /// Makes a sealed file in memory from any bytes, owned by this process's user.
   ///
   /// - Parameters:
   ///   - name: Shown as `memfd:name` in /proc/PID/maps; it need not be unique and names no file anywhere.
   ///   - bytes: The content. It is copied.
   ///   - executable: Whether the file may be executed (execve(2)).
+  ///   - mode: The file's permissions, see ``ExtractionOptions/mode``; `nil` is 0444, or 0555 for an executable file.
   /// - Throws: ``ArchiveError`` with ``ArchiveError/Code/descriptorLimit``, ``ArchiveError/Code/outOfMemory`` or
   ///   ``ArchiveError/Code/system``.
   ///
   /// Calls memfd_create(2), pwrite(2), fcntl(2) with F_ADD_SEALS.
-  public convenience init(name: String, bytes: RawSpan, executable: Bool = false) throws(ArchiveError) {
+  public convenience init(
+    name: String, bytes: RawSpan, executable: Bool = false, mode: UInt16? = nil
+  ) throws(ArchiveError) {
     let options = ExtractionOptions {
       $0.storage = .dedicated
       $0.executable = executable
+      $0.mode = mode
     }
     let factory = MemFileFactory(options, ledger: Ledger(ExtractionLimits(heldBytes: .max)))
     var region = try Region.create(factory, name: name, declaredSize: Int64(bytes.byteCount))
     try region.write(bytes, at: 0)
-    self.init(try region.seal(size: Int64(bytes.byteCount)), name: name, entry: nil)
+    self.init(
+      try region.seal(size: Int64(bytes.byteCount)), name: name, entry: nil, mode: factory.modes.mode(of: nil))
   }
 
-  /// Makes a sealed file in memory from an array; see ``init(name:bytes:executable:)-(_,RawSpan,_)``.
-  public convenience init(name: String, bytes: [UInt8], executable: Bool = false) throws(ArchiveError) {
-    try unsafe self.init(name: name, bytes: bytes.span.bytes, executable: executable)
+  /// Makes a sealed file in memory from an array; see ``init(name:bytes:executable:mode:)-(_,RawSpan,_)``.
+  public convenience init(
+    name: String, bytes: [UInt8], executable: Bool = false, mode: UInt16? = nil
+  ) throws(ArchiveError) {
+    try unsafe self.init(name: name, bytes: bytes.span.bytes, executable: executable, mode: mode)
   }
 
   /// Makes a sealed file in memory from any sequence of bytes, such as `text.utf8`; see
-  /// ``init(name:bytes:executable:)-(_,RawSpan,_)``.
+  /// ``init(name:bytes:executable:mode:)-(_,RawSpan,_)``.
   public convenience init(
-    name: String, bytes: some Sequence<UInt8>, executable: Bool = false
+    name: String, bytes: some Sequence<UInt8>, executable: Bool = false, mode: UInt16? = nil
   ) throws(ArchiveError) {
-    try self.init(name: name, bytes: Array(bytes), executable: executable)
+    try self.init(name: name, bytes: Array(bytes), executable: executable, mode: mode)
   }
 
   /// Makes a sealed file in memory from the rest of a descriptor's content: for a pipe that is to be read more than once.
@@ -113,7 +123,7 @@ public final class MemFile: Sendable {
   public var fileDescriptor: FileDescriptor {
     get throws(ArchiveError) {
       switch memory {
-      case .own(let memory): memory.descriptor
+      case .own(let memory): try looked(memory.descriptor)
       case .other(let file): try file.fileDescriptor
       case .packed(let slab, let range): try unpacked(from: slab, range).value.descriptor
       }
@@ -262,7 +272,21 @@ public final class MemFile: Sendable {
   func copy(in factory: MemFileFactory) throws(ArchiveError) -> MemFile {
     var region = try Region.create(factory, name: name, declaredSize: Int64(size))
     try withContent { bytes throws(ArchiveError) in try region.write(bytes, at: 0) }.get()
-    return MemFile(try region.seal(size: Int64(size)), name: name, entry: entry)
+    return MemFile(try region.seal(size: Int64(size)), name: name, entry: entry, mode: mode)
+  }
+
+  /// The descriptor of a memory file that looks like its entry.
+  private func looked(_ descriptor: FileDescriptor) throws(ArchiveError) -> FileDescriptor {
+    let result: Result<FileDescriptor, ArchiveError> = onDemand.withLock { onDemand in
+      do throws(ArchiveError) {
+        if !onDemand.hasLooks { try takeLooks(descriptor) }
+        onDemand.hasLooks = true
+        return .success(descriptor)
+      } catch {
+        return .failure(error)
+      }
+    }
+    return try result.get()
   }
 
   /// A memory file with the content of a packed file, made once.
@@ -273,6 +297,7 @@ public final class MemFile: Sendable {
       if let unpacked = onDemand.unpacked { return .success(unpacked) }
       do throws(ArchiveError) {
         let unpacked = Shared(try slab.copy(range, name: name))
+        try takeLooks(unpacked.value.descriptor)
         onDemand.unpacked = unpacked
         return .success(unpacked)
       } catch {
@@ -286,6 +311,8 @@ public final class MemFile: Sendable {
   private struct OnDemand {
     var mapping: Shared<Mapping>?
     var unpacked: Shared<ChargedMemory>?
+    /// Whether the memory file has its entry's permissions and time.
+    var hasLooks = false
   }
 }
 

@@ -176,7 +176,7 @@ public struct MemFiles: Sendable {
       }
       let options = ExtractionOptions {
         $0.storage = .packed
-        $0.executable = slab.executable
+        $0.executable = slab.modes.executable
       }
       let factory = factories[ObjectIdentifier(slab.ledger)] ?? MemFileFactory(options, ledger: slab.ledger)
       factories[ObjectIdentifier(slab.ledger)] = factory

@@ -34,8 +34,20 @@ public final class MemTree: Sendable {
   /// The targets of links.
   private let files: [MemFile]
 
-  init(_ builder: TreeBuilder) throws(ArchiveError) {
-    mount = try builder.space.finish()
+  private let overlay: TreeOverlay?
+
+  init(_ builder: TreeBuilder, writable: Bool) throws(ArchiveError) {
+    let finished = try builder.space.finish()
+    if writable {
+      let overlay = try TreeOverlay(finished, layers: [.top], at: nil, mode: 0o700, builder.space.ledger)
+      do { mount = OwnedDescriptor(try SystemCalls.duplicate(overlay.mount.descriptor, closeOnExec: true)) } catch {
+        throw .system("fcntl", error, doing: "duplicating a descriptor")
+      }
+      self.overlay = consume overlay
+    } else {
+      mount = finished
+      overlay = nil
+    }
     topName = builder.space.topName
     account = builder.space.account
     files = []
@@ -47,7 +59,7 @@ public final class MemTree: Sendable {
   ///
   /// For code that needs names, with content that nobody, not even this process, can ever change. Each file needs a
   /// descriptor of its own, which a packed file gets now, and is held by this object. Code that resolves links sees a name
-  /// like `/memfd:x (deleted)`.
+  /// like `/memfd:/x (deleted)`.
   ///
   /// - Throws: ``ArchiveError`` with ``ArchiveError/Code/treeUnavailable``, ``ArchiveError/Code/pathUnavailable``,
   ///   ``ArchiveError/Code/descriptorLimit``, ``ArchiveError/Code/nameConflict`` or ``ArchiveError/Code/nameTooLong``.
@@ -56,20 +68,33 @@ public final class MemTree: Sendable {
     try self.init(linking: files.map { ($0.name, $0.file) })
   }
 
-  init(linking files: [(name: String, file: MemFile)]) throws(ArchiveError) {
+  convenience init(linking files: [(name: String, file: MemFile)]) throws(ArchiveError) {
+    let directory = try Self.descriptorDirectory()
+    var links: [(name: String, target: String, modified: ArchiveEntry.Time?)] = []
+    for (name, file) in files {
+      links.append((name, "\(directory)/\(try file.fileDescriptor.rawValue)", file.entry?.modified))
+    }
+    try self.init(links: links, to: files.map(\.file))
+  }
+
+  /// A tree of symbolic links to anywhere.
+  ///
+  /// - Parameter files: What they lead to, to be kept alive.
+  package init(
+    links: [(name: String, target: String, modified: ArchiveEntry.Time?)], to files: [MemFile] = []
+  ) throws(ArchiveError) {
     let context = ExtractionContext(ExtractionOptions())
     let space = try TreeFileSystem(context.ledger)
     let top = try space.openTop()
     let writer = TreeWriter(TreeArea(space, top: top), in: context, wantsAll: true) { _ in true }
-    let directory = try Self.descriptorDirectory()
-    for (name, file) in files {
-      let target = "\(directory)/\(try file.fileDescriptor.rawValue)"
-      _ = try writer.wants(ArchiveEntry(linkNamed: name, to: target, modified: file.entry?.modified))
+    for (name, target, modified) in links {
+      _ = try writer.wants(ArchiveEntry(linkNamed: name, to: target, modified: modified))
     }
     mount = try space.finish()
+    overlay = nil
     topName = space.topName
     account = space.account
-    self.files = files.map(\.file)
+    self.files = files
     (entries, skipped, warnings, errors) = ([], writer.skipped, writer.warnings.all, [])
   }
 
@@ -125,16 +150,41 @@ public final class MemTree: Sendable {
   ///   contain an entry have paths too, and "." is the top.
   /// - Throws: ``ArchiveError`` with ``ArchiveError/Code/noSuchEntry`` when the tree has no such name; otherwise as ``path``.
   public func filePath(of name: String) throws(ArchiveError) -> FilePath {
-    guard let path = EntryPath(name), path.fits else { throw .noSuchEntry(name, among: entries) }
-    let below = Array((topName + "/").utf8) + path.raw
-    do throws(Errno) { _ = try SystemCalls.status(of: EntryPath.cString(below), in: mount.descriptor) } catch
-    {
-      throw .noSuchEntry(name, among: entries)
-    }
-    let whole = Array(try self.path.utf8) + (path.isTop ? [] : [UInt8(ascii: "/")] + path.raw)
+    let below = try pathBelow(to: name)
+    _ = try path
+    let whole = Array("/proc/self/fd/\(mount.descriptor.rawValue)".utf8) + below
     return unsafe EntryPath.cString(whole).withUnsafeBufferPointer { bytes in
       unsafe bytes.baseAddress.map { unsafe FilePath(platformString: $0) } ?? FilePath()
     }
+  }
+
+  /// What was changed in a writable tree so far, sorted by name; nothing in a read-only one.
+  ///
+  /// - Throws: ``ArchiveError`` with the error number of a system call.
+  public func changes() throws(ArchiveError) -> [Change] {
+    switch overlay {
+    case .some(let overlay): try overlay.changes(below: EntryPath(raw: Array(topName.utf8)))
+    case .none: []
+    }
+  }
+
+  /// A duplicate of the mount's descriptor without close-on-exec; it belongs to the caller.
+  package func duplicate() throws(ArchiveError) -> FileDescriptor {
+    do { return try SystemCalls.duplicate(fileDescriptor, closeOnExec: false) } catch {
+      throw .system("fcntl", error, doing: "duplicating a descriptor")
+    }
+  }
+
+  /// An entry's path from the mount's descriptor on, with a slash in front.
+  ///
+  /// - Throws: ``ArchiveError`` with ``ArchiveError/Code/noSuchEntry``.
+  package func pathBelow(to name: String) throws(ArchiveError) -> [UInt8] {
+    guard let path = EntryPath(name), path.fits else { throw .noSuchEntry(name, among: entries) }
+    let below = Array((topName + "/").utf8) + path.raw
+    do throws(Errno) { _ = try SystemCalls.status(of: EntryPath.cString(below), in: mount.descriptor) } catch {
+      throw .noSuchEntry(name, among: entries)
+    }
+    return Array("/\(topName)".utf8) + (path.isTop ? [] : [UInt8(ascii: "/")] + path.raw)
   }
 
   /// Calls `body` with the path of the top directory, and keeps the tree alive until `body` returns.

@@ -34,6 +34,9 @@ struct ExitStatus: Error, Equatable {
 
   private init(code: Int32) { self.code = code }
 
+  /// That of a command.
+  init(ofCommand code: Int32) { self.code = code }
+
   /// The worse of two.
   func and(_ other: Self) -> Self { code >= other.code ? self : other }
 }

@@ -31,11 +31,8 @@ enum LibraryPath {
     let tree = try archive.reader.tree(
       .matching { components($0.name).starts(with: wanted) }, nested: nested,
       in: archive.context.withOwnAccount)
-    let path = RawText.bytes(try tree.filePath(of: directory))
-    let own = Array("/proc/self/fd/\(tree.fileDescriptor.rawValue)".utf8)
-    let inherited = try tree.fileDescriptor.duplicate()
-    try prepend(
-      RawText.path(Array("/proc/self/fd/\(inherited.rawValue)".utf8) + path.dropFirst(own.count)))
+    let path = try tree.pathBelow(to: directory)
+    try prepend(RawText.path(Array("/proc/self/fd/\(try tree.duplicate().rawValue)".utf8) + path))
     withExtendedLifetime(tree) {}
   }
 }

@@ -44,7 +44,8 @@ struct MemArchiveCommand: ParsableCommand {
       try UnknownCommand.check(arguments, among: configuration.subcommands)
       try FlagCluster.check(arguments)
       // As a flag of this command it would be taken from the subcommands, which say more with it.
-      var command = try parseAsRoot(arguments == ["-v"] ? ["--version"] : arguments)
+      var command = try parseAsRoot(
+        arguments == ["-v"] ? ["--version"] : HoldOption.rewritten(arguments))
       try command.run()
       return .done
     } catch let status as ExitStatus {

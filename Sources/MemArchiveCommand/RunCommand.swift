@@ -7,17 +7,25 @@ struct RunCommand: ParsableCommand {
     abstract: "Execute a command with entries of the archive as its files.",
     usage: "memarchive run <archive> [<options>] -- <command> [<arg> ...]",
     discussion: """
-      Each {NAME} inside an ARG becomes a path to that entry, which is in sealed memory; {{ stands for a brace, and }} in a \
-      NAME for a brace of the name. The command takes the place of this process: same process id, and its exit status is its own. It inherits one descriptor for \
-      each entry that is named, besides those that this program was started with.
+      Each {NAME} inside an ARG becomes a path to that entry, which is in sealed memory, {#NAME} the number of its \
+      descriptor, and {NAME:as=FILE} a path that ends in FILE, for commands that look at a name; {{ stands for a brace, \
+      and }} in a NAME for a brace of the name. ${ is left to the shell. The command takes the place of this process: same \
+      process id, and its exit status is its own. It inherits one descriptor for each entry that is named, besides those \
+      that this program was started with.
 
-      With --exec, the command itself is an entry, a program or a script. With --hold, a separate process keeps the files \
-      open until the command ends, and {NAME} becomes a path into that process: for commands that close inherited \
-      descriptors.
+      Some commands close descriptors that they did not open, and then do not find the file: ssh, sudo, daemons, and what \
+      Python's subprocess starts. For these there is --hold: a separate process keeps the files open, and {NAME} becomes a \
+      path into that process. It ends when the command and all processes that it started have ended, or closed what they \
+      inherited, and nobody has a file open; with --hold=PID not before that process. Other users and other namespaces \
+      see no such path: they need --tree.
+
+      With --exec, the command itself is an entry, a program or a script. A file has its entry's permissions, without those \
+      to write.
 
       With --tree, all entries are files at real paths, under their own names, in a read-only file system that only the \
       command sees: {NAME} becomes such a path, and the variable MEMARCHIVE_ROOT holds the directory's. Names and links \
-      that lead out of the tree are left out. With --also, each archive has a directory of its own there: {a.zip/entry}. \
+      that lead out of the tree are left out. {.} is the directory itself: env 'PYTHONPATH={.}' python3 -m package. With \
+      --also, each archive has a directory of its own there: {a.zip/entry}; with --merge they are one tree. \
       Without root, users other than yourself appear as 65534 to the command, and groups as nogroup.
 
       Exit status before the command runs: 2 no such entry; 125 the archive could not be read; 126 the command cannot be \
@@ -35,10 +43,17 @@ struct RunCommand: ParsableCommand {
   var recursive = false
   @Flag(
     help: """
-      Keep the files open in a separate process until the command ends; nothing is inherited, and {NAME} becomes \
-      /proc/PID/fd/N.
+      Keep the files open in a separate process, and make {NAME} a path into that: /proc/PID/fd/N. With --hold=PID, \
+      until that process ends too.
       """)
   var hold = false
+  // What --hold=PID is rewritten to: the parser has no option whose value may be left out.
+  @Option(name: .customLong(HoldOption.name), help: .hidden)
+  var holdUntil: Int32?
+  @Option(
+    help: ArgumentHelp("The permissions of all files, such as 600.", valueName: "mode"),
+    transform: FileMode.parse)
+  var mode: UInt16?
   @Option(
     name: .customLong("exec"),
     help: ArgumentHelp(
@@ -56,18 +71,30 @@ struct RunCommand: ParsableCommand {
 
   func validate() throws {
     try tree.validate(archive)
-    if hold, tree.isWanted { throw ValidationError("--hold has no meaning with --tree, whose paths last.") }
+    if isHeld, tree.isWanted { throw ValidationError("--hold has no meaning with --tree, whose paths last.") }
     if command.isEmpty, program == nil { throw ValidationError("Give the command after --, or use --exec.") }
     if let libraryPath, !LibraryPath.isUsable(libraryPath) {
       throw ValidationError("--library-path takes one directory, without a colon in its name.")
     }
-    for argument in command { _ = try PathTemplate(argument) }
+    if let holdUntil, holdUntil <= 0 { throw ValidationError("--hold= takes the number of a process.") }
+    for reference in try command.flatMap({ try PathTemplate($0).references }) {
+      switch reference.form {
+      case .path: continue
+      case .number where isHeld || tree.isWanted:
+        throw ValidationError("{#\(reference.name)} needs a descriptor that the command inherits.")
+      case .named where tree.isWanted:
+        throw ValidationError("Entries have their own names with --tree.")
+      case .number, .named: continue
+      }
+    }
   }
+
+  private var isHeld: Bool { hold || holdUntil != nil }
 
   func run() throws {
     let arguments = try command.map { try PathTemplate($0) }
     if tree.isWanted { return try runInTree(arguments) }
-    let names = [program].compactMap { $0 } + arguments.flatMap(\.names)
+    let names = [program].compactMap { $0 } + arguments.flatMap(\.references).map(\.name)
     DescriptorLimit.raise()
     let archive: Archive
     let files: MemFiles
@@ -83,12 +110,13 @@ struct RunCommand: ParsableCommand {
     do {
       let script = try program.flatMap { try files[$0]?.isMachineProgram == false ? $0 : nil }
       let passed = try PassedFiles(
-        [script].compactMap { $0 } + arguments.flatMap(\.names), of: files, held: hold)
+        [script].compactMap { $0 }.map { .init($0) } + arguments.flatMap(\.references), of: files,
+        by: isHeld ? .init(other: holdUntil) : nil)
       if let libraryPath {
         try LibraryPath.pass(
           libraryPath, of: archive, nested: recursive ? .expand : .keep)
       }
-      let filled = arguments.map { $0.filled(with: passed.paths) }
+      let filled = arguments.map { $0.filled(with: passed.values) }
       try withExtendedLifetime(files) { throw try status(ofExecuting: filled, script: script, passed, files) }
     } catch let error as ArchiveError {
       _ = archive.report(error)
@@ -112,7 +140,7 @@ struct RunCommand: ParsableCommand {
   ) throws(ArchiveError) -> ExitStatus {
     guard let program else { return Execution.command(named: command[0], arguments) }
     let all = [ArchiveEntry.rawName(of: program)] + arguments
-    if let script, let path = passed.paths[.init(script)] { return Execution.script(script, at: path, all) }
+    if let script, let path = passed.values[.init(script)] { return Execution.script(script, at: path, all) }
     guard let file = files[program] else { return .usage }
     return try Execution.entry(file, all)
   }
@@ -121,8 +149,8 @@ struct RunCommand: ParsableCommand {
   private func extract(_ names: [String], from archive: Archive) throws -> MemFiles {
     // The files have to be executable only if the command is an entry.
     let isExecutable =
-      try program != nil || command.first.map { try !PathTemplate($0).names.isEmpty } ?? false
-    let context = archive.context.executable(isExecutable)
+      try program != nil || command.first.map { try !PathTemplate($0).references.isEmpty } ?? false
+    let context = archive.context.executable(isExecutable, mode: mode)
     let nested = recursive ? ExtractionOptions.NestedArchives.expand : .keep
     do {
       let files = try archive.reader.extract(.names(names), nested: nested, in: context)
@@ -140,89 +168,6 @@ struct RunCommand: ParsableCommand {
         advice: PathTemplate.advice(command))
     } catch {
       throw archive.report(error)
-    }
-  }
-}
-
-/// An argument that may contain {NAME}.
-struct PathTemplate {
-  private enum Segment {
-    case text(String)
-    case name(String)
-  }
-  private var segments: [Segment] = []
-
-  /// The names of entries in it.
-  var names: [String] { segments.compactMap { if case .name(let name) = $0 { name } else { nil } } }
-
-  init(_ argument: String) throws {
-    var rest = Substring(argument)
-    while let brace = rest.utf8.firstIndex(of: UInt8(ascii: "{")) {
-      segments.append(.text(String(rest[..<brace])))
-      rest = rest[rest.utf8.index(after: brace)...]
-      if rest.utf8.first == UInt8(ascii: "{") {
-        segments.append(.text("{"))
-        rest = rest[rest.utf8.index(after: rest.startIndex)...]
-        continue
-      }
-      guard let (name, after) = Self.name(rest) else {
-        throw ValidationError("\"\(argument)\" has a brace that is not closed; write {{ for a literal brace.")
-      }
-      guard !name.isEmpty else {
-        throw ValidationError("\"\(argument)\" has no name between its braces; write {{ for a literal brace.")
-      }
-      segments.append(.name(name))
-      rest = after
-    }
-    segments.append(.text(String(rest)))
-  }
-
-  /// The name up to the brace that closes it, and what follows. A doubled brace is one of the name; where none but doubled
-  /// ones come, the first closes it, as in "{{{NAME}}".
-  private static func name(_ text: Substring) -> (String, after: Substring)? {
-    let (bytes, closing) = (text.utf8, UInt8(ascii: "}"))
-    guard let first = bytes.firstIndex(of: closing) else { return nil }
-    var (name, start) = ("", bytes.startIndex)
-    while let brace = bytes[start...].firstIndex(of: closing) {
-      name += text[start..<brace]
-      let next = bytes.index(after: brace)
-      guard next < bytes.endIndex, bytes[next] == closing else { return (name, text[next...]) }
-      name += "}"
-      start = bytes.index(after: next)
-    }
-    return (String(text[..<first]), text[bytes.index(after: first)...])
-  }
-
-  /// What to say of names that are not there.
-  struct Advice {
-    let text: String
-    /// Whether the command has a brace that may have been meant as one.
-    let isCertain: Bool
-  }
-
-  /// For a command with braces of its own.
-  static func advice(_ command: [String]) -> Advice {
-    let hasBrace = command.lazy.compactMap { try? Self($0) }.contains { template in
-      !template.names.isEmpty
-        && template.segments.contains {
-          switch $0 {
-          case .text(let text): text.utf8.contains(UInt8(ascii: "}"))
-          case .name(let name): name.utf8.contains { $0 == UInt8(ascii: "{") || $0 == UInt8(ascii: "}") }
-          }
-        }
-    }
-    return Advice(
-      text: " Write {{ for a brace that begins no name" + (hasBrace ? ", and }} for one in a name." : "."),
-      isCertain: hasBrace)
-  }
-
-  /// The argument's bytes with each name's path in its place.
-  func filled(with paths: [NameKey: [UInt8]]) -> [UInt8] {
-    segments.flatMap { segment in
-      switch segment {
-      case .text(let text): ArchiveEntry.rawName(of: text)
-      case .name(let name): paths[.init(name)] ?? []
-      }
     }
   }
 }

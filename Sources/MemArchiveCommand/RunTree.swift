@@ -22,21 +22,108 @@ struct RunTreeOptions: ParsableArguments {
     completion: .directory)
   var place: String?
 
+  @Flag(
+    name: .customLong("merge"),
+    help: "Put the archives of --also over each other instead of in directories: a name is that of the last that has it.")
+  var isMerged = false
+
+  @Flag(help: "With --merge, refuse archives that have the same name for anything but directories.")
+  var rejectDuplicates = false
+
+  @Option(
+    name: .customLong("only"), parsing: .singleValue,
+    help: ArgumentHelp(
+      "Only entries whose name matches, as in fnmatch(3), and what links among them need. May be repeated.",
+      valueName: "glob"))
+  var patterns: [Glob] = []
+
+  @Flag(
+    name: .customLong("writable"),
+    help: "Let the command change files of the tree. The changes are in memory, and gone with the command.")
+  var isWritable = false
+
+  @Option(
+    name: .customLong("changes"),
+    help: ArgumentHelp(
+      """
+      Write the names of what the command has added (A), modified (M) and deleted (D) to this file. Implies --writable. The \
+      command is a child of this process then.
+      """, valueName: "file"), completion: .file())
+  var changes: String?
+
+  @Option(
+    name: .customLong("links"),
+    help: ArgumentHelp(
+      """
+      Symbolic links that lead out of the tree: inside leaves them out; keep makes them, which is for archives whose maker \
+      you trust.
+      """, valueName: "which"))
+  var links: OutwardLinks?
+
+  @Flag(name: .customLong("same-owner"), help: "Give files to the users and groups whose numbers the archive has. Root only.")
+  var keepsOwner = false
+
+  @Option(
+    name: .customLong("owner"),
+    help: ArgumentHelp("Give all files to this user and group, by number; self is the default.", valueName: "uid:gid"),
+    transform: Self.owner)
+  var owner: ExtractionOptions.Owner?
+
   @Flag(name: .customLong("chdir"), help: "Start the command in the tree's directory.")
   var startsInside = false
 
   func validate(_ first: String) throws {
     if isWanted {
       var names: Set<NameKey> = []
-      for archive in [first] + others where !names.insert(.init(Self.directoryName(archive))).inserted {
+      for archive in isMerged ? [] : [first] + others where !names.insert(.init(Self.directoryName(archive))).inserted {
         throw ValidationError(
           "Two archives are named \"\(Self.directoryName(archive))\": rename or link one.")
       }
+      if isMerged, others.isEmpty { throw ValidationError("--merge needs another archive, with --also.") }
+      if rejectDuplicates, !isMerged { throw ValidationError("--reject-duplicates needs --merge.") }
+      if keepsOwner, owner != nil { throw ValidationError("Give one of --same-owner and --owner.") }
+      if keepsOwner || (owner ?? .user) != .user, geteuid() != 0 {
+        throw ValidationError("Only root can give files to other users: omit --same-owner and --owner.")
+      }
       return
     }
-    if place != nil { throw ValidationError("--at needs --tree.") }
-    if startsInside { throw ValidationError("--chdir needs --tree.") }
-    if !others.isEmpty { throw ValidationError("--also needs --tree.") }
+    let options = [
+      ("--at", place != nil), ("--chdir", startsInside), ("--also", !others.isEmpty), ("--merge", isMerged),
+      ("--reject-duplicates", rejectDuplicates), ("--only", !patterns.isEmpty), ("--writable", isWritable),
+      ("--changes", changes != nil), ("--links", links != nil), ("--same-owner", keepsOwner),
+      ("--owner", owner != nil),
+    ]
+    for (name, isGiven) in options where isGiven { throw ValidationError("\(name) needs --tree.") }
+  }
+
+  private static func owner(_ text: String) throws -> ExtractionOptions.Owner {
+    if text == "self" { return .user }
+    let numbers = text.split(separator: ":", omittingEmptySubsequences: false).map { UInt32($0) }
+    // The largest one means none, chown(2).
+    guard numbers.count == 2, let user = numbers[0], let group = numbers[1], max(user, group) < .max else {
+      throw ValidationError("An owner is written as two numbers, such as 1000:1000.")
+    }
+    return .given(user: user, group: group)
+  }
+
+  /// The values of --links.
+  enum OutwardLinks: String, CaseIterable, ExpressibleByArgument {
+    case inside, keep
+  }
+
+  /// The options of the extraction that these are.
+  func set(_ options: inout ExtractionOptions) {
+    if links == .keep { options.outwardLinks = .keep }
+    options.owner = keepsOwner ? .archive : owner ?? .user
+    if rejectDuplicates { options.duplicates = .reject }
+  }
+
+  var selection: EntrySelection { patterns.isEmpty ? .all : .glob(patterns.map(\.text)) }
+
+  /// Where the entries of one of the archives go.
+  func place(of archive: String) -> MountedTree.Place {
+    if others.isEmpty { return .top }
+    return isMerged ? .merged : .directory(Self.directoryName(archive))
   }
 
   /// The name of an archive's directory if there are several archives.
@@ -92,25 +179,29 @@ extension RunCommand {
   /// Executes the command with all entries in a mount that only the command sees.
   func runInTree(_ arguments: [PathTemplate]) throws {
     let place = try tree.resolvedPlace()
+    let changes = try tree.changes.map { try ChangeList($0) }
     let first = try Archive(archive, options)
     do {
       // Only a process with a single thread can enter a user namespace.
       try MountedTree.enterNamespace()
       var mounted = try MountedTree(
-        at: place, nested: recursive ? .expand : .keep, in: first.context)
+        at: place, tree.selection, nested: recursive ? .expand : .keep,
+        in: first.context.changed {
+          $0.mode = mode
+          tree.set(&$0)
+        })
       for argument in [archive] + tree.others {
         let one = argument == first.argument ? first : try Archive(argument, options)
         do throws(ArchiveError) {
-          try mounted.add(
-            one.reader, named: tree.others.isEmpty ? nil : RunTreeOptions.directoryName(argument))
+          try mounted.add(one.reader, at: tree.place(of: argument))
         } catch {
           _ = one.report(error)
           throw ExitStatus.beforeCommand
         }
       }
-      try mounted.attach()
+      try mounted.attach(writable: tree.isWritable || changes != nil)
       first.report(mounted.warnings, options)
-      try execute(in: mounted, arguments, first)
+      try execute(in: mounted, arguments, first, changes)
     } catch let error as ArchiveError {
       _ = first.report(error)
       throw ExitStatus.beforeCommand
@@ -118,10 +209,11 @@ extension RunCommand {
   }
 
   private func execute(
-    in mounted: borrowing MountedTree, _ arguments: [PathTemplate], _ archive: Archive
+    in mounted: borrowing MountedTree, _ arguments: [PathTemplate], _ archive: Archive,
+    _ changes: ChangeList?
   ) throws {
-    var paths: [NameKey: [UInt8]] = [:]
-    let names = [program].compactMap { $0 } + arguments.flatMap(\.names)
+    var paths: [PathTemplate.Reference: [UInt8]] = [:]
+    let names = [program].compactMap { $0 } + arguments.flatMap(\.references).map(\.name)
     for name in names {
       paths[.init(name)] = mounted.path(of: name).map { RawText.bytes($0) }
     }
@@ -150,6 +242,7 @@ extension RunCommand {
         mounted.place.appending(RawText.path(ArchiveEntry.rawName(of: libraryPath)).string))
     }
     let filled = arguments.map { $0.filled(with: paths) }
+    try changes?.follow(mounted)
     guard let program, let path = paths[.init(program)] else {
       throw Execution.command(named: command[0], filled)
     }

@@ -50,9 +50,11 @@ extension MemFile {
 
   /// Makes a sealed file in memory from data, which is copied.
   ///
-  /// - Throws: `ArchiveError` as `MemFile/init(name:bytes:executable:)-(_,[UInt8],_)`.
-  public convenience init(name: String, data: Data, executable: Bool = false) throws(ArchiveError) {
-    try self.init(name: name, bytes: data.bytes, executable: executable)
+  /// - Throws: `ArchiveError` as `MemFile/init(name:bytes:executable:mode:)-(_,[UInt8],_)`.
+  public convenience init(
+    name: String, data: Data, executable: Bool = false, mode: UInt16? = nil
+  ) throws(ArchiveError) {
+    try self.init(name: name, bytes: data.bytes, executable: executable, mode: mode)
   }
 }
 

@@ -5,7 +5,7 @@ package import SystemPackage
 package struct Memfd: ~Copyable, Sendable {
   package let descriptor: FileDescriptor
 
-  /// An empty, writable memory file, shown in /proc as `memfd:name`.
+  /// An empty, writable memory file, shown in /proc as `/memfd:/name (deleted)`.
   package static func create(name: String, executable: Bool) throws(MemoryError) -> Self {
     var flags = CLINUX_MFD_CLOEXEC | CLINUX_MFD_ALLOW_SEALING
     // Kernels before 6.3 know neither of these flags.
@@ -71,16 +71,38 @@ package struct Memfd: ~Copyable, Sendable {
     try SystemCalls.addSeals(SealedMemfd.finalSeals, to: descriptor)
   }
 
-  /// memfd_create(2) takes at most 249 bytes; control characters would garble /proc/PID/maps.
+  /// What memfd_create(2) is told: at most 249 bytes, the end of the name rather than its beginning, because that has the
+  /// extension.
+  ///
+  /// A program that resolves the file's path gets the label as a path, and might make a file there: the slash in front puts
+  /// that into a directory that does not exist, and ".." must not lead back out of it. Control characters would garble
+  /// /proc/PID/maps.
   static func label(_ name: String) -> String {
-    if name.utf8.count <= 249, name.utf8.allSatisfy({ $0 >= 0x20 && $0 < 0x7F }) { return name }
-    var label = ""
-    for scalar in name.unicodeScalars {
-      let shown: Unicode.Scalar = scalar.value < 0x20 || scalar.value == 0x7F ? "?" : scalar
-      guard label.utf8.count + shown.utf8.count <= 249 else { break }
-      label.unicodeScalars.append(shown)
+    if name.utf8.count <= 248, name.utf8.allSatisfy({ $0 >= 0x20 && $0 < 0x7F }), !hasTwoDots(name) {
+      return "/" + name
     }
-    return label
+    var label: [Unicode.Scalar] = []
+    var count = 1
+    for component in name.unicodeScalars.split(separator: "/", omittingEmptySubsequences: false).reversed() {
+      let isParent = component.elementsEqual("..".unicodeScalars)
+      for scalar in (label.isEmpty ? component[...] : component + ["/"]).reversed() {
+        let isHidden = scalar.value < 0x20 || scalar.value == 0x7F || (isParent && scalar == ".")
+        let shown: Unicode.Scalar = isHidden ? "?" : scalar
+        count += shown.utf8.count
+        guard count <= 249 else { return "/" + String(String.UnicodeScalarView(label.reversed())) }
+        label.append(shown)
+      }
+    }
+    return "/" + String(String.UnicodeScalarView(label.reversed()))
+  }
+
+  private static func hasTwoDots(_ name: String) -> Bool {
+    var isDot = false
+    for byte in name.utf8 {
+      if isDot, byte == UInt8(ascii: ".") { return true }
+      isDot = byte == UInt8(ascii: ".")
+    }
+    return false
   }
 }
 

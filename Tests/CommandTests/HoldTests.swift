@@ -39,8 +39,8 @@ struct HoldTests {
     let outcome = try Program.run(
       "run", "--hold", "tar-all-kinds.tar", "--", "sh", "-c", script, "sh", "{all/file}", "{all/last}")
     let expected: ByteString = """
-      /memfd:all/file (deleted)
-      /memfd:all/last (deleted)
+      /memfd:/all/file (deleted)
+      /memfd:/all/last (deleted)
       pidfd
       /
       memarchive-hold

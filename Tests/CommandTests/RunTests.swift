@@ -34,7 +34,7 @@ struct RunTests {
     let open = outcome.output.lines.map { $0.text.split(separator: " ", maxSplits: 1) }
       .sorted { Int($0[0]) ?? 0 < Int($1[0]) ?? 0 }
     #expect(open.prefix(3).map { $0[0] } == ["0", "1", "2"])
-    #expect(open.dropFirst(3).map { $0[1] } == ["/memfd:all/file (deleted)", "/memfd:all/last (deleted)"])
+    #expect(open.dropFirst(3).map { $0[1] } == ["/memfd:/all/file (deleted)", "/memfd:/all/last (deleted)"])
   }
 
   @Test func `An entry named twice is one descriptor`() throws {

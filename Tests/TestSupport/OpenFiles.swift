@@ -12,12 +12,12 @@ package struct OpenFiles: Equatable {
     let names = (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
     descriptors = names.count {
       (try? FileManager.default.destinationOfSymbolicLink(atPath: directory + "/" + $0))?.contains(
-        "memfd:" + label)
+        "memfd:/" + label)
         ?? false
     }
     // Foundation takes the first short read of such a file for its end.
     let maps = String(decoding: (try? Bytes(contentsOfFile: "/proc/self/maps")) ?? [], as: UTF8.self)
-    mappings = maps.split(separator: "\n").count { $0.contains("memfd:" + label) }
+    mappings = maps.split(separator: "\n").count { $0.contains("memfd:/" + label) }
   }
 
   package static let none = OpenFiles(descriptors: 0, mappings: 0)

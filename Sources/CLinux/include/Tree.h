@@ -3,6 +3,7 @@
 #ifndef CLINUX_TREE_H
 #define CLINUX_TREE_H
 
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -30,6 +31,31 @@ void clinux_tree_make(const struct clinux_tree_options *options, struct clinux_t
 // the effective user and group of this process.
 void clinux_tree_make_in_helper(const struct clinux_tree_options *options, struct clinux_tree *tree);
 
+// An overlay, which takes changes to a finished tree: overlayfs in the kernel's documentation.
+struct clinux_overlay {
+  // Given. A mount without a mount point, which can be looked into but not mounted afterwards; paths of directories below its
+  // top, "" for the top, the first over the others; the limits of what changes.
+  int lower;
+  const char *const *layers;
+  size_t layer_count;
+  struct clinux_tree_options limits;
+  // Made: a mount without a mount point, and the directory that has what was changed; or the call that was refused and its
+  // error number.
+  int mount;
+  int changes;
+  const char *call;
+  int error;
+};
+
+// Makes it in this process, which needs CAP_SYS_ADMIN over its mount namespace. Covers the directory `place` and changes the
+// working directory meanwhile.
+void clinux_overlay_make(struct clinux_overlay *overlay, const char *place);
+// Makes it in a helper process with a mount namespace of its own, which has ended when this returns.
+void clinux_overlay_make_in_helper(struct clinux_overlay *overlay);
+
+// Whether a directory among the changes hides what is below it.
+int clinux_is_opaque(int directory);
+
 // mount_setattr(2), MOUNT_ATTR_RDONLY
 int clinux_make_readonly(int mount);
 
@@ -56,8 +82,9 @@ int clinux_open_beneath(int directory, const char *path, uint64_t flags, mode_t 
 // - says ELOOP: where a way leads out, it may start again and count the links twice (6.18 does), so that one through more
 //   than 20 links would seem to lead nowhere.
 int clinux_follow_beneath(int directory, const char *path);
-// The second half of `clinux_follow_beneath`; its errors are openat2(2)'s.
-int clinux_walk_beneath(int directory, const char *path);
+// The second half of `clinux_follow_beneath`; its errors are openat2(2)'s. Where `place` is given, links to it and to what is
+// below it lead to `directory`, which will be mounted there; it ends without a slash.
+int clinux_walk_beneath(int directory, const char *path, const char *place);
 // A flag of open(2) that Glibc does not show to Swift.
 enum {
   CLINUX_O_PATH = 010000000,

@@ -7,7 +7,7 @@ internal import SystemPackage
 @safe package final class MemFileFactory {
   let ledger: Ledger
   let fill: MemfdWriter.Fill
-  let executable: Bool
+  let modes: FileModes
   /// Whether slabs will be passed on to another process.
   let keepsDescriptors: Bool
   /// Whether only small content shares memory.
@@ -39,7 +39,7 @@ internal import SystemPackage
       case .written: .written
       case .mapped: .mapped
       }
-    executable = options.executable
+    modes = FileModes(options)
     (keepsDescriptors, isCopied) =
       switch recipient {
       case .caller: (false, false)
@@ -107,7 +107,7 @@ internal import SystemPackage
   }
 
   func memfd(name: String) throws(ArchiveError) -> Memfd {
-    do throws(MemoryError) { return try Memfd.create(name: name, executable: executable) } catch {
+    do throws(MemoryError) { return try Memfd.create(name: name, executable: modes.executable) } catch {
       throw ArchiveError(error, entry: name)
     }
   }
@@ -117,7 +117,7 @@ internal import SystemPackage
     if let place = try slab?.append(content, charge: &charge) { return place }
     try finish()
     let slab = try Slab(
-      usesFolios: fill == .folios, executable: executable, keepsDescriptor: keepsDescriptors,
+      usesFolios: fill == .folios, modes: modes, keepsDescriptor: keepsDescriptors,
       ledger: ledger)
     self.slab = slab
     guard let place = try slab.append(content, charge: &charge) else {
@@ -182,6 +182,7 @@ extension MemFileFactory: EntryDestination {
   ) throws(ArchiveError) -> MemFile {
     var region = try Region.create(self, name: entry.name, declaredSize: entry.size, reserved: reserved)
     let size = try content { block, offset throws(ArchiveError) in try region.write(block, at: offset) }
-    return MemFile(try region.seal(size: size), name: entry.name, entry: entry)
+    return MemFile(
+      try region.seal(size: size), name: entry.name, entry: entry, mode: modes.mode(of: entry))
   }
 }

@@ -92,7 +92,7 @@ struct Region: ~Copyable {
     }
     if let place { return .packed(place.slab, place.offset..<place.offset + Int(size)) }
     let isShared = isPacked && !factory.isCopied
-    let (executable, keepsDescriptor) = (factory.executable, factory.keepsDescriptors)
+    let (modes, keepsDescriptor) = (factory.modes, factory.keepsDescriptors)
     let name = name
     let sealed: SealedMemfd
     do throws(MemoryError) { sealed = try file!.seal(size: size) } catch {
@@ -101,7 +101,7 @@ struct Region: ~Copyable {
     let memory = ChargedMemory(sealed, charge)
     return isShared
       ? .packed(
-        try Slab(memory, executable: executable, keepsDescriptor: keepsDescriptor), 0..<Int(size)
+        try Slab(memory, modes: modes, keepsDescriptor: keepsDescriptor), 0..<Int(size)
       ) : .own(memory)
   }
 

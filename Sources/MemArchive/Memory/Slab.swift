@@ -24,7 +24,7 @@ final class Slab: Sendable {
     var files = 0
   }
 
-  let executable: Bool
+  let modes: FileModes
   let ledger: Ledger
   /// Whether the descriptor stays open after the slab has ended, to be passed on.
   private let keepsDescriptor: Bool
@@ -32,9 +32,9 @@ final class Slab: Sendable {
 
   /// An open slab without a file.
   init(
-    usesFolios: Bool, executable: Bool, keepsDescriptor: Bool = false, ledger: Ledger
+    usesFolios: Bool, modes: FileModes, keepsDescriptor: Bool = false, ledger: Ledger
   ) throws(ArchiveError) {
-    self.executable = executable
+    self.modes = modes
     self.keepsDescriptor = keepsDescriptor
     self.ledger = ledger
     let writer: SlabWriter
@@ -47,9 +47,9 @@ final class Slab: Sendable {
 
   /// A slab that is one large file.
   init(
-    _ memory: consuming ChargedMemory, executable: Bool, keepsDescriptor: Bool = false
+    _ memory: consuming ChargedMemory, modes: FileModes, keepsDescriptor: Bool = false
   ) throws(ArchiveError) {
-    self.executable = executable
+    self.modes = modes
     self.keepsDescriptor = keepsDescriptor
     ledger = memory.charge.ledger
     let sealed: SealedSlab
@@ -112,7 +112,7 @@ final class Slab: Sendable {
     let complete = open == nil ? try self.sealed() : nil
     let sealed: SealedMemfd
     do throws(MemoryError) {
-      let memfd = try Memfd.create(name: name, executable: executable)
+      let memfd = try Memfd.create(name: name, executable: modes.executable)
       var file = try MemfdWriter.create(memfd, declaredSize: Int64(range.count), fill: .folios)
       if let open { try unsafe file.write(open.span.bytes, at: 0) }
       try complete?.withBytes(range) { bytes throws(MemoryError) in try file.write(bytes, at: 0) }

@@ -103,7 +103,10 @@ enum EntryName {
 package struct NameKey: Hashable, Sendable {
   package let name: String
 
-  package init(_ name: String) { self.name = name }
+  /// "./f", as tar writers begin every name, is "f".
+  package init(_ name: String) {
+    self.name = name.utf8.first == UInt8(ascii: ".") ? String(Substring(EntryName.withoutDot(name.utf8))) : name
+  }
 
   /// The path that a name is, which a hard link may spell in another way than its target does.
   package init(path name: String) {

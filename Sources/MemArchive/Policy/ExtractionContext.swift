@@ -84,8 +84,13 @@ package struct ExtractionContext: Sendable {
     return context
   }
 
-  /// The same for files that may be executed, or not.
-  package func executable(_ isExecutable: Bool) -> Self { changed { $0.executable = isExecutable } }
+  /// The same for files that may be executed, or not, with these permissions or their own.
+  package func executable(_ isExecutable: Bool, mode: UInt16? = nil) -> Self {
+    changed {
+      $0.executable = isExecutable || (mode ?? 0) & 0o111 != 0
+      $0.mode = mode
+    }
+  }
 
   /// The same for another kind of storage.
   package func storing(_ storage: ExtractionOptions.Storage) -> Self { changed { $0.storage = storage } }
@@ -107,7 +112,7 @@ package struct ExtractionContext: Sendable {
     return context
   }
 
-  private func changed(_ change: (inout ExtractionOptions) -> Void) -> Self {
+  package func changed(_ change: (inout ExtractionOptions) -> Void) -> Self {
     var context = self
     change(&context.options)
     return context

@@ -67,7 +67,7 @@ struct Conversation: ~Copyable {
     files = ReceivedFiles(
       connection,
       makeDestination == nil ? context.ledger : Ledger(ExtractionLimits(heldBytes: context.ledger.heldLimit)),
-      executable: context.options.executable)
+      FileModes(context.options))
   }
 
   var protection: SandboxProtection? { connection.protection }

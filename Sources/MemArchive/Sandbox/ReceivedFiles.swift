@@ -18,7 +18,7 @@ struct ReceivedFiles {
 
   private let connection: HostConnection
   private let ledger: Ledger
-  private let executable: Bool
+  private let modes: FileModes
   private var pending: [UInt32: [PendingFile]] = [:]
   /// Slabs with files that have not been taken; other slabs live as long as their files.
   private var slabs: [UInt32: ReceivedSlab] = [:]
@@ -31,10 +31,10 @@ struct ReceivedFiles {
   /// content.
   private static let allowance = 64 << 20
 
-  init(_ connection: HostConnection, _ ledger: Ledger, executable: Bool) {
+  init(_ connection: HostConnection, _ ledger: Ledger, _ modes: FileModes) {
     self.connection = connection
     self.ledger = ledger
-    self.executable = executable
+    self.modes = modes
   }
 
   /// A file of its own, in the next descriptor.
@@ -45,7 +45,8 @@ struct ReceivedFiles {
     var charge = Charge(ledger, entry: entry.name)
     charge.addDescriptor()
     try charge.grow(to: size)
-    return MemFile(.own(ChargedMemory(memory, charge)), name: entry.name, entry: entry)
+    return MemFile(
+      .own(ChargedMemory(memory, charge)), name: entry.name, entry: entry, mode: modes.mode(of: entry))
   }
 
   /// A piece of a content, in the next descriptor. It is not charged: there are few, and none is kept.
@@ -83,7 +84,7 @@ struct ReceivedFiles {
     slabBytes &+= Int(size)
     let excess = slabBytes &- packedBytes &- packedBytes / 4 &- Self.allowance
     if excess > 0 { try charge.add(Int64(min(excess, Int(size))), of: SlabWriter.name) }
-    let slab = try Slab(ChargedMemory(memory, charge), executable: executable)
+    let slab = try Slab(ChargedMemory(memory, charge), modes: modes)
     slabs[number] = ReceivedSlab(slab: slab, untaken: files.count)
   }
 
@@ -99,7 +100,7 @@ struct ReceivedFiles {
     slabs.values[index].untaken -= 1
     if slabs.values[index].untaken == 0 { slabs.remove(at: index) }
     let range = Int(offset)..<Int(offset + size)
-    return MemFile(.packed(slab, range), name: entry.name, entry: entry)
+    return MemFile(.packed(slab, range), name: entry.name, entry: entry, mode: modes.mode(of: entry))
   }
 
   private func verified(_ size: Int64) throws(ArchiveError) -> SealedMemfd {

@@ -15,6 +15,11 @@ package struct MountedTree: ~Copyable {
   private let space: TreeFileSystem
   private let context: ExtractionContext
   private let nested: ExtractionOptions.NestedArchives
+  private let selection: EntrySelection
+  /// What takes changes, or shows several archives as one tree.
+  private var overlay: TreeOverlay?
+  /// The directories of archives that will be one tree.
+  private var layers: [EntryPath] = []
   /// To be restored when the tree is complete. Until then it is 0, so that files get their modes when they are created.
   private let umask: UInt32
 
@@ -32,31 +37,96 @@ package struct MountedTree: ~Copyable {
     }
     // The last process to leave the namespace frees all files in it, which takes a third of the time that making them does:
     // that should be a process that nobody waits for. If it cannot be started, the command's end takes longer.
-    _ = clinux_hold(nil, 0)
+    _ = clinux_hold(nil, 0, 0, nil)
+  }
+
+  /// Where an archive's entries go.
+  package enum Place {
+    case top
+    /// In a directory of this name at the top.
+    case directory(String)
+    /// At the top, over what earlier archives have there.
+    case merged
   }
 
   /// An empty tree that is not mounted yet.
   package init(
-    at place: FilePath, nested: ExtractionOptions.NestedArchives, in context: ExtractionContext
+    at place: FilePath, _ selection: EntrySelection = .all, nested: ExtractionOptions.NestedArchives,
+    in context: ExtractionContext
   ) throws(ArchiveError) {
+    self.selection = selection
     self.place = place
     self.context = context
     self.nested = nested
     umask = SystemCalls.setUmask(0)
-    space = try TreeFileSystem(context.ledger, mode: 0o755, method: .own, hasUmask: false)
+    space = try TreeFileSystem(
+      context.ledger, mode: 0o755, method: .own, hasUmask: false, looks: TreeLooks(context.options))
   }
 
-  /// Puts an archive's entries in the tree's top directory, or in a subdirectory with this name.
-  package mutating func add(_ reader: ArchiveReader, named name: String?) throws(ArchiveError) {
-    var builder = TreeBuilder(space, .all, nested: nested)
-    try builder.build(ArchiveLevel(outermost: reader, in: context), below: try directory(name))
+  /// Puts an archive's entries in the tree.
+  ///
+  /// - Throws: ``ArchiveError``; ``ArchiveError/Code/duplicateEntry`` where a name of several archives is to be refused.
+  package mutating func add(_ reader: ArchiveReader, at place: Place) throws(ArchiveError) {
+    let (name, directory): (String?, String?) =
+      switch place {
+      case .top: (nil, nil)
+      case .directory(let name): (name, name)
+      case .merged: (nil, String(layers.count))
+      }
+    let top = name.map { self.place.appending($0) } ?? self.place
+    var builder = TreeBuilder(space, selection, nested: nested, at: top)
+    try builder.build(ArchiveLevel(outermost: reader, in: context), below: try self.directory(directory))
+    try builder.requireNames(context.options)
+    if case .merged = place, let directory {
+      try checkNames(of: builder.entries)
+      layers.append(EntryPath(raw: Array("\(space.topName)/\(directory)".utf8)))
+    }
     entries += name == nil ? builder.entries : builder.entries.map { $0.inside(name) }
     warnings += (builder.skipped.map(\.asLeftOut) + builder.warnings.all).map { $0.inside(name) }
   }
 
-  /// Finishes the tree and mounts it, read-only, at its place.
-  package func attach() throws(ArchiveError) {
+  /// Finishes the tree and mounts it at its place.
+  ///
+  /// - Parameter writable: Whether it takes changes, which ``changes()`` lists.
+  package mutating func attach(writable: Bool) throws(ArchiveError) {
     let mount = try space.finish()
+    if writable || !layers.isEmpty {
+      try attachOverlay(of: mount, writable: writable)
+    } else {
+      try attach(mount)
+    }
+    _ = SystemCalls.setUmask(umask)
+  }
+
+  /// What the command has changed.
+  package func changes() throws(ArchiveError) -> [MemTree.Change] {
+    switch overlay {
+    case .some(let overlay): try overlay.changes(below: .top)
+    case .none: []
+    }
+  }
+
+  private mutating func attachOverlay(
+    of mount: consuming OwnedDescriptor, writable: Bool
+  ) throws(ArchiveError) {
+    // The first of them is seen.
+    let all = layers.isEmpty ? [EntryPath(raw: Array(space.topName.utf8))] : layers
+    let overlay = try TreeOverlay(
+      mount, layers: context.options.duplicates == .first ? all : all.reversed(), at: place, mode: 0o755,
+      context.ledger)
+    if !layers.isEmpty {
+      // Links of one archive may lead out through those of another.
+      var builder = TreeBuilder(space, .all, nested: nested, at: place)
+      try builder.takeAwayLinksThatLeadOut(below: overlay.mount.descriptor, context)
+      warnings += builder.skipped.map(\.asLeftOut)
+    }
+    if !writable { try overlay.makeReadOnly() }
+    let (number, path) = (overlay.mount.descriptor.rawValue, SystemCalls.raw(place))
+    _ = try mounting("move_mount") { unsafe clinux_attach_mount(number, path) }
+    self.overlay = consume overlay
+  }
+
+  private func attach(_ mount: consuming OwnedDescriptor) throws(ArchiveError) {
     let (number, path, top) = (mount.descriptor.rawValue, SystemCalls.raw(place), space.topName)
     // A mount can be copied from a directory below its top only while it has a place in this namespace.
     _ = try mounting("move_mount") { unsafe clinux_attach_mount(number, path) }
@@ -65,7 +135,22 @@ package struct MountedTree: ~Copyable {
     _ = try mounting("umount2") { unsafe clinux_detach_mount(path) }
     let copyNumber = copy.descriptor.rawValue
     _ = try mounting("move_mount") { unsafe clinux_attach_mount(copyNumber, path) }
-    _ = SystemCalls.setUmask(umask)
+  }
+
+  /// Throws for a name that an earlier archive has too, if that is to be refused; several may have a directory.
+  private func checkNames(of entries: [ArchiveEntry]) throws(ArchiveError) {
+    guard context.options.duplicates == .reject, !layers.isEmpty else { return }
+    let top = try space.openTop()
+    for entry in entries {
+      guard let path = EntryPath(entry.name), !path.isTop else { continue }
+      for layer in layers.indices {
+        let whole = EntryPath(raw: Array(String(layer).utf8)).appending(path)
+        guard let parent = try? SystemCalls.openDirectory(whole.parent, beneath: top.descriptor),
+          let status = try? SystemCalls.status(of: whole.last, in: parent.descriptor)
+        else { continue }
+        guard entry.kind == .directory, status.type == .directory else { throw .duplicate(entry.name) }
+      }
+    }
   }
 
   /// The path of the entry with this name, if there is one.

@@ -24,6 +24,16 @@ extension SystemCalls {
     return OwnedDescriptor(FileDescriptor(rawValue: number))
   }
 
+  /// The same where the directory will be mounted at `place`, so that absolute links to there lead beneath it.
+  static func follow(
+    _ path: RawPath, beneath directory: FileDescriptor, at place: FilePath
+  ) throws(Errno) -> OwnedDescriptor {
+    let number = try valueOrErrno {
+      unsafe place.withPlatformString { unsafe clinux_walk_beneath(directory.rawValue, path, $0) }
+    }
+    return OwnedDescriptor(FileDescriptor(rawValue: number))
+  }
+
   /// openat(2), O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW; always close-on-exec. The process's umask(2) has a part in the mode.
   ///
   /// - Parameter name: One component, so that no link can be on the way.

@@ -9,13 +9,14 @@ extension TreeBuilder {
   /// outlived: an archive inside becomes a directory, through which ".." leads elsewhere, and a link stays where the one that
   /// replaced it could not be made.
   mutating func takeAwayLinksThatLeadOut(
-    below top: FileDescriptor, _ level: ArchiveLevel
+    below top: FileDescriptor, _ context: ExtractionContext
   ) throws(ArchiveError) {
-    let options = level.context.options
-    for link in try links(below: top, level.context) {
-      try level.context.cancellation.check()
+    let options = context.options
+    guard !options.keepsOutwardLinks else { return }
+    for link in try links(below: top, context) {
+      try context.cancellation.check()
       let name = EntryName.key(link.raw)
-      guard try link.linkEnd(beneath: top, entry: name) == .outside else { continue }
+      guard try link.linkEnd(beneath: top, entry: name, at: place) == .outside else { continue }
       let target = try looking(name, "readlinkat") { () throws(Errno) in
         try SystemCalls.readLink(link, beneath: top)
       }
@@ -65,9 +66,16 @@ enum LinkEnd {
 
 extension EntryPath {
   /// Where the link at this path leads; the kernel decides (openat2(2), RESOLVE_BENEATH).
-  func linkEnd(beneath top: FileDescriptor, entry: String) throws(ArchiveError) -> LinkEnd {
+  ///
+  /// - Parameter place: Where `top` will be mounted: links to there and below lead inside.
+  func linkEnd(
+    beneath top: FileDescriptor, entry: String, at place: FilePath?
+  ) throws(ArchiveError) -> LinkEnd {
     do throws(Errno) {
-      _ = try SystemCalls.follow(cString, beneath: top)
+      do throws(Errno) { _ = try SystemCalls.follow(cString, beneath: top) } catch {
+        guard error == .improperLink, let place else { throw error }
+        _ = try SystemCalls.follow(cString, beneath: top, at: place)
+      }
       return .inside
     } catch {
       switch error {

@@ -5,25 +5,33 @@ internal import SystemPackage
 struct TreeBuilder {
   let space: TreeFileSystem
   let scope: NestedSelection
+  /// Where the outermost archive's top will be mounted, if that is known.
+  let place: FilePath?
   private(set) var entries: [ArchiveEntry] = []
   var skipped: [ArchiveWarning] = []
   private(set) var warnings: WarningList
   var errors: [ArchiveError] = []
   private var hasLinks = false
 
-  init(_ space: TreeFileSystem, _ selection: EntrySelection, nested: ExtractionOptions.NestedArchives) {
+  init(
+    _ space: TreeFileSystem, _ selection: EntrySelection, nested: ExtractionOptions.NestedArchives,
+    at place: FilePath? = nil
+  ) {
     self.space = space
+    self.place = place
     warnings = WarningList(space.account.entries)
     scope = NestedSelection(selection, nested: nested)
   }
 
   /// Creates the archive's entries below a directory.
-  ///
   mutating func build(
     _ level: ArchiveLevel, below top: consuming OwnedDescriptor
   ) throws(ArchiveError) {
     let scope = scope
-    let writer = TreeWriter(TreeArea(space, top: top), in: level.context, wantsAll: scope.wantsAll) { entry in
+    let writer = TreeWriter(
+      TreeArea(space, top: top), in: level.context, wantsAll: scope.wantsAll,
+      place: level.isOutermost ? place : nil
+    ) { entry in
       let entry = level.full(entry)
       return scope.wants(entry) || scope.mayHold(entry)
     }
@@ -47,7 +55,7 @@ struct TreeBuilder {
     if scope.goesInside { try expand(writer, level) }
     hasLinks = hasLinks || !writer.links.isEmpty
     if level.isOutermost, hasLinks {
-      try takeAwayLinksThatLeadOut(below: writer.area.top.descriptor, level)
+      try takeAwayLinksThatLeadOut(below: writer.area.top.descriptor, level.context)
     }
     try writer.close()
   }

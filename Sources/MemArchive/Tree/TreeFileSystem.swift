@@ -17,6 +17,7 @@ final class TreeFileSystem: Sendable {
   private let stageName: String
   private let mount: TreeMount
   let account: TreeAccount
+  let looks: TreeLooks
   /// Whether the process's umask(2) changes the modes that files are made with.
   let hasUmask: Bool
   private let stageCount = Atomic<Int>(0)
@@ -26,13 +27,16 @@ final class TreeFileSystem: Sendable {
   ///   - hasUmask: False if the process's umask(2) is 0 and does not change.
   init(
     _ ledger: Ledger, mode: UInt32 = 0o700, method: ExtractionContext.Hooks.MountMethod = .automatic,
-    hasUmask: Bool = true
+    hasUmask: Bool = true, looks: TreeLooks = TreeLooks()
   ) throws(ArchiveError) {
     self.ledger = ledger
+    self.looks = looks
     self.hasUmask = hasUmask
     // The ledger refuses before memory is committed; the kernel's own bound is for memory it does not see. tmpfs(5)
     let bytes = ledger.heldLimit == .max ? 0 : UInt64(max(1, ledger.heldLimit)) + (64 << 20)
     let inodes = UInt64(max(1, ledger.heldLimit)) / UInt64(TreeAccount.inodeSize) + 4096
+    // The helper's file system knows no users but its own.
+    let method = method == .automatic && !looks.isOwn ? .own : method
     mount = try TreeMount.create(bytes: bytes, inodes: inodes, mode: mode, method: method)
     account = TreeAccount(ledger)
     do throws(Errno) {
@@ -40,6 +44,7 @@ final class TreeFileSystem: Sendable {
       _ = try SystemCalls.makeDirectory(
         EntryPath.cString(Array(topName.utf8)), in: mount.writable.descriptor, mode: mode | 0o055,
         hasUmask: hasUmask)
+      try looks.setOwner(of: EntryPath.cString(Array(topName.utf8)), in: mount.writable.descriptor, nil)
       stage = try SystemCalls.makeDirectory(
         EntryPath.cString(Array(stageName.utf8)), in: mount.writable.descriptor, mode: 0o700,
         hasUmask: hasUmask)
@@ -73,7 +78,9 @@ final class TreeFileSystem: Sendable {
 
   /// Creates a directory that others may read; it gets its own mode later, if it has one.
   func makeDirectory(_ name: RawPath, in directory: FileDescriptor) throws(Errno) -> OwnedDescriptor {
-    try SystemCalls.makeDirectory(name, in: directory, mode: 0o755, hasUmask: hasUmask)
+    let made = try SystemCalls.makeDirectory(name, in: directory, mode: 0o755, hasUmask: hasUmask)
+    try looks.setOwner(of: name, in: directory, nil)
+    return made
   }
 
   /// An unused name on the stage.

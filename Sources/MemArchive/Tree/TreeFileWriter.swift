@@ -63,7 +63,7 @@ final class TreeFileWriter: EntryDestination {
     do throws(Errno) {
       directory = try self.directory(of: target)
       file = try SystemCalls.makeFile(
-        target.name, in: directory, mode: area.space.hasUmask ? 0o600 : entry.treeMode(or: 0o644))
+        target.name, in: directory, mode: area.space.hasUmask ? 0o600 : area.space.looks.mode(of: entry))
     } catch {
       throw .system("openat", error, doing: "making a file in a tree", entry: entry.name)
     }
@@ -105,7 +105,9 @@ final class TreeFileWriter: EntryDestination {
       length = declared
     }
     var end: Int64 = 0
+    var beginsLikeProgram = false
     let size = try content { block, offset throws(ArchiveError) in
+      if offset == 0 { beginsLikeProgram = TreeLooks.beginsLikeProgram(block) }
       let (blockEnd, overflow) = offset.addingReportingOverflow(Int64(block.byteCount))
       guard offset >= 0, !overflow else {
         throw .corrupt("a block lies at the impossible offset \(offset)", entry: entry.name)
@@ -127,7 +129,11 @@ final class TreeFileWriter: EntryDestination {
     // The file may end in a hole.
     if size != length { try truncate(file, to: size, entry) }
     do throws(Errno) {
-      if area.space.hasUmask { try SystemCalls.changeMode(file, to: entry.treeMode(or: 0o644)) }
+      try area.space.looks.setOwner(of: file, entry)
+      let mode = area.space.looks.mode(of: entry, beginsLikeProgram: beginsLikeProgram)
+      if area.space.hasUmask || mode != area.space.looks.mode(of: entry) {
+        try SystemCalls.changeMode(file, to: mode)
+      }
       try SystemCalls.setTimes(of: file, to: entry)
     } catch {
       throw .system("fchmod", error, doing: "finishing a file in a tree", entry: entry.name)
@@ -174,14 +180,5 @@ extension SystemCalls {
     }
     return start < next
       ? try writeAll(block.extracting(start..<next), to: file, at: offset + Int64(start)) : written
-  }
-}
-
-extension ArchiveEntry {
-  /// The entry's permissions in a tree: without set-user-ID, set-group-ID and sticky bits, and always readable by its owner,
-  /// the user.
-  func treeMode(or other: UInt32) -> UInt32 {
-    let own: UInt32 = kind == .directory ? 0o500 : 0o400
-    return (mode.map { UInt32($0) } ?? other) & 0o777 | own
   }
 }

@@ -66,7 +66,8 @@ extension TreeWriter {
       try attempting("fchmod", "finishing a directory in a tree", position) { () throws(Errno) in
         let directory = try SystemCalls.open(
           beneath: area.top.descriptor, path(of: position).cString, O_RDONLY | O_DIRECTORY)
-        try SystemCalls.changeMode(directory.descriptor, to: entry.treeMode(or: 0o755))
+        try area.space.looks.setOwner(of: directory.descriptor, entry)
+        try SystemCalls.changeMode(directory.descriptor, to: area.space.looks.mode(of: entry))
         try SystemCalls.setTimes(of: directory.descriptor, to: entry)
       }
     }
@@ -174,9 +175,9 @@ extension TreeWriter {
     for position in links where entry(at: path(of: position)) == position {
       try cancellation.check()
       let name = entries[position].name
-      switch try path(of: position).linkEnd(beneath: area.top.descriptor, entry: name) {
+      switch try path(of: position).linkEnd(beneath: area.top.descriptor, entry: name, at: place) {
       case .inside: break
-      case .outside: leadingOut.append(position)
+      case .outside: if !options.keepsOutwardLinks { leadingOut.append(position) }
       case .nowhere: if options.brokenLinks == .reject { try unavailable(position, "it leads nowhere") }
       case .circle: if options.brokenLinks == .reject { try unavailable(position, SymlinkWalker.circle) }
       }

@@ -21,6 +21,8 @@ final class TreeWriter: EntryVisitor {
   let cancellation: Cancellation
   let prefetch: Prefetch
   let wantsAll: Bool
+  /// Where the area's top will be mounted, if that is known.
+  let place: FilePath?
   private let isWanted: (ArchiveEntry) -> Bool
   /// The entries that were created, and their directories, which need not be entries.
   var index = EntryIndex()
@@ -42,7 +44,7 @@ final class TreeWriter: EntryVisitor {
 
   /// - Parameter wantsAll: Whether `isWanted` is true for every entry.
   init(
-    _ area: TreeArea, in context: ExtractionContext, wantsAll: Bool,
+    _ area: TreeArea, in context: ExtractionContext, wantsAll: Bool, place: FilePath? = nil,
     isWanted: @escaping (ArchiveEntry) -> Bool
   ) {
     self.area = area
@@ -52,6 +54,7 @@ final class TreeWriter: EntryVisitor {
     // If the first of two entries with the same name wins, the second must not be read, because it may be damaged.
     prefetch = wantsAll && options.duplicates != .first ? .safeContents : .onDemand
     self.wantsAll = wantsAll
+    self.place = place
     self.isWanted = isWanted
   }
 
@@ -168,6 +171,7 @@ final class TreeWriter: EntryVisitor {
   ) throws(ArchiveError) {
     func make(_ name: RawPath, in directory: FileDescriptor) throws(Errno) {
       try SystemCalls.makeLink(name, in: directory, to: text)
+      try area.space.looks.setOwner(of: name, in: directory, entry)
       if let modified = entry.modified {
         try SystemCalls.setTimes(ofLink: name, in: directory, modified: modified)
       }

@@ -118,11 +118,12 @@ struct MemFileTests {
   }
 
   @Test(arguments: [
-    ("a/b c.txt", "a/b c.txt"), ("line\nbreak\u{7F}", "line?break?"),
-    (String(repeating: "x", count: 300), String(repeating: "x", count: 249)),
-    (String(repeating: "€", count: 100), String(repeating: "€", count: 83)),
+    ("a/b c.txt", "/a/b c.txt"), ("line\nbreak\u{7F}", "/line?break?"), ("/etc/x", "//etc/x"),
+    ("../../etc/..x/x..y", "/??/??/etc/..x/x..y"), ("..", "/??"), ("€/..", "/€/??"), ("", "/"),
+    (String(repeating: "x", count: 300) + ".db", "/" + String(repeating: "x", count: 245) + ".db"),
+    (String(repeating: "€", count: 100), "/" + String(repeating: "€", count: 82)),
   ])
-  func `The label in /proc is the name, escaped and truncated`(name: String, label: String) throws {
+  func `The label in /proc is a path to nowhere that ends like the name`(name: String, label: String) throws {
     let file = try MemFile(name: name, bytes: [1])
     let target = try file.withPath { path in
       var buffer = [CChar](repeating: 0, count: 4096)

@@ -36,7 +36,7 @@ struct LibraryTests {
     let name = try #require(library).file.withPath {
       try FileManager.default.destinationOfSymbolicLink(atPath: $0)
     }
-    #expect(name == "/memfd:libgreet.so (deleted)")
+    #expect(name == "/memfd:/libgreet.so (deleted)")
     library = nil
   }
 

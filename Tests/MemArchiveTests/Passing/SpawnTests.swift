@@ -54,7 +54,7 @@ struct SpawnTests {
 
   @Test func `Only that child inherits`() throws {
     let file = try MemFile(name: "only-that-child", bytes: [])
-    let count = "find -H /proc/self/fd -lname '/memfd:only-that-child*' | wc -l"
+    let count = "find -H /proc/self/fd -lname '/memfd:/only-that-child*' | wc -l"
     let with = try output(["sh", "-c", count]) { actions in
       _ = try file.addToFileActions(&actions)
       return []
@@ -87,7 +87,7 @@ struct SpawnTests {
     file = nil
     #expect(
       fcntl(number, F_GETFD) == -1
-        || (try? FileManager.default.destinationOfSymbolicLink(atPath: path)) != "/memfd:x (deleted)")
+        || (try? FileManager.default.destinationOfSymbolicLink(atPath: path)) != "/memfd:/x (deleted)")
   }
 
   private typealias Unshare = @convention(c) (CInt) -> CInt

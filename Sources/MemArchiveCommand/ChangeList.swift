@@ -1,0 +1,57 @@
+import CLinux
+import Glibc
+import MemArchive
+import SystemPackage
+
+/// The file of `run --changes`, opened before the command can hide it.
+struct ChangeList {
+  private let path: String
+  private let descriptor: FileDescriptor
+
+  init(_ path: String) throws {
+    self.path = path
+    do {
+      descriptor = try FileDescriptor.open(
+        RawText.path(ArchiveEntry.rawName(of: path)), .writeOnly,
+        options: [.create, .truncate, .closeOnExec], permissions: FilePermissions(rawValue: 0o666))
+    } catch {
+      Diagnostics.report("cannot write \"\(path)\": \(error)")
+      throw ExitStatus.beforeCommand
+    }
+  }
+
+  /// Returns in a child process, which executes the command. This process waits for it, lists what it has changed and ends as it
+  /// did.
+  func follow(_ mounted: borrowing MountedTree) throws {
+    let command = clinux_fork_command()
+    guard command != 0 else { return }
+    guard command > 0 else {
+      Diagnostics.report("fork: \(Errno(rawValue: Execution.lastError))")
+      throw ExitStatus.beforeCommand
+    }
+    let status = clinux_wait_for_command(command)
+    do { try write(try mounted.changes()) } catch {
+      Diagnostics.report("cannot write \"\(path)\": \(error)")
+      throw ExitStatus.system
+    }
+    if status >= 0, status & 0x7F != 0 { clinux_end_by(status & 0x7F) }
+    throw ExitStatus(ofCommand: status >> 8 & 0xFF)
+  }
+
+  /// One line for each change, as `git status --short` has them, with names as in the output of other subcommands.
+  private func write(_ changes: [MemTree.Change]) throws {
+    var lines: [UInt8] = []
+    for change in changes {
+      let letter =
+        switch change.kind {
+        case .added: "A"
+        case .modified: "M"
+        case .removed: "D"
+        }
+      let (name, isEscaped) = NameText.escaped(change.name)
+      lines += Array((isEscaped ? "\\\(letter) " : "\(letter) ").utf8) + name + [0x0A]
+    }
+    try unsafe lines.withUnsafeBytes { _ = try unsafe descriptor.writeAll($0) }
+    try descriptor.close()
+  }
+}
