@@ -282,7 +282,7 @@ static int prepare_overlay(struct plan *plan, struct clinux_overlay *overlay, st
     return -1;
   }
   snprintf(plan->layers, sizeof plan->layers,
-      "lowerdir=%s,upperdir=changes,workdir=work,redirect_dir=off,index=off,metacopy=off", names);
+      "lowerdir=%s,upperdir=changes,workdir=work,redirect_dir=nofollow,index=off,metacopy=off", names);
   return 0;
 }
 

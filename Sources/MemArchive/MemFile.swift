@@ -55,7 +55,8 @@ public final class MemFile: Sendable {
     var region = try Region.create(factory, name: name, declaredSize: Int64(bytes.byteCount))
     try region.write(bytes, at: 0)
     self.init(
-      try region.seal(size: Int64(bytes.byteCount)), name: name, entry: nil, mode: factory.modes.mode(of: nil))
+      try region.seal(size: Int64(bytes.byteCount)), name: name, entry: nil, mode: factory.modes.mode(of: nil)
+    )
   }
 
   /// Makes a sealed file in memory from an array; see ``init(name:bytes:executable:mode:)-(_,RawSpan,_)``.

@@ -1,4 +1,6 @@
+internal import CLinux
 internal import SealedMemory
+internal import Synchronization
 public import SystemPackage
 
 /// An archive's entries under their real names, in a read-only file system in memory that has no mount point: for code
@@ -15,7 +17,8 @@ public import SystemPackage
 ///
 /// As with ``MemFile``, an optimized build releases the object after its last use in the program text:
 /// ``withPath(of:_:)`` and ``withPath(_:)`` keep it alive. The tree is not part of the directory hierarchy that the process
-/// sees, so getcwd(3) and realpath(3) fail in it. For a command that needs them, `memarchive run --tree` makes a real mount.
+/// sees, so getcwd(3) and realpath(3) fail in it. For code that needs them there is ``attach(at:)``, and for a command
+/// `memarchive run --tree`.
 public final class MemTree: Sendable {
   /// All entries of the archive, of every kind, created or not, in its order. Empty for a tree of links.
   public let entries: [ArchiveEntry]
@@ -35,12 +38,15 @@ public final class MemTree: Sendable {
   private let files: [MemFile]
 
   private let overlay: TreeOverlay?
+  private let spare = Mutex<OwnedDescriptor?>(nil)
 
   init(_ builder: TreeBuilder, writable: Bool) throws(ArchiveError) {
     let finished = try builder.space.finish()
     if writable {
       let overlay = try TreeOverlay(finished, layers: [.top], at: nil, mode: 0o700, builder.space.ledger)
-      do { mount = OwnedDescriptor(try SystemCalls.duplicate(overlay.mount.descriptor, closeOnExec: true)) } catch {
+      do {
+        mount = OwnedDescriptor(try SystemCalls.duplicate(overlay.mount.descriptor, closeOnExec: true))
+      } catch {
         throw .system("fcntl", error, doing: "duplicating a descriptor")
       }
       self.overlay = consume overlay
@@ -168,6 +174,30 @@ public final class MemTree: Sendable {
     }
   }
 
+  /// A mount of the top directory without a place, to be attached.
+  ///
+  /// - Parameter path: Where it will be attached. The first one is made there: a mount can be copied from a directory below its
+  ///   top only while it has a place itself.
+  func spareMount(at path: String) throws(ArchiveError) -> OwnedDescriptor {
+    let spare = spare.withLock { $0.take() }
+    if let spare { return spare }
+    let (number, topName) = (mount.descriptor.rawValue, topName)
+    func mounting(_ call: String, _ body: () -> CInt) throws(ArchiveError) -> CInt {
+      do throws(Errno) { return try SystemCalls.valueOrErrno(body) } catch {
+        throw .treeUnavailable(call: call, error)
+      }
+    }
+    _ = try mounting("move_mount") { unsafe path.withCString { unsafe clinux_attach_mount(number, $0) } }
+    defer { _ = unsafe path.withCString { unsafe clinux_detach_mount($0) } }
+    let copy = try mounting("open_tree") { unsafe clinux_clone_mount(number, topName) }
+    return OwnedDescriptor(FileDescriptor(rawValue: copy))
+  }
+
+  func keepSpare(_ mount: consuming OwnedDescriptor) {
+    var mount: OwnedDescriptor? = mount
+    spare.withLock { spare in spare = mount.take() }
+  }
+
   /// A duplicate of the mount's descriptor without close-on-exec; it belongs to the caller.
   package func duplicate() throws(ArchiveError) -> FileDescriptor {
     do { return try SystemCalls.duplicate(fileDescriptor, closeOnExec: false) } catch {
@@ -181,7 +211,8 @@ public final class MemTree: Sendable {
   package func pathBelow(to name: String) throws(ArchiveError) -> [UInt8] {
     guard let path = EntryPath(name), path.fits else { throw .noSuchEntry(name, among: entries) }
     let below = Array((topName + "/").utf8) + path.raw
-    do throws(Errno) { _ = try SystemCalls.status(of: EntryPath.cString(below), in: mount.descriptor) } catch {
+    do throws(Errno) { _ = try SystemCalls.status(of: EntryPath.cString(below), in: mount.descriptor) } catch
+    {
       throw .noSuchEntry(name, among: entries)
     }
     return Array("/\(topName)".utf8) + (path.isTop ? [] : [UInt8(ascii: "/")] + path.raw)

@@ -47,7 +47,8 @@ struct PassedFiles {
     let tree = try MemTree(links: [(name, target, nil)])
     trees.append(tree)
     let number = try holder == nil ? tree.duplicate().rawValue : tree.fileDescriptor.rawValue
-    return Array("\(try Self.directory(of: [number], holder))/\(number)".utf8) + (try tree.pathBelow(to: name))
+    return Array("\(try Self.directory(of: [number], holder))/\(number)".utf8)
+      + (try tree.pathBelow(to: name))
   }
 
   /// The directory in /proc where a command finds these descriptors.
@@ -63,7 +64,8 @@ struct PassedFiles {
     guard process > 0 else {
       let error = Errno(rawValue: Execution.lastError)
       throw ArchiveError(
-        .system, "no process could be started to keep the files", call: error == .noSuchProcess ? "pidfd_open" : "clone",
+        .system, "no process could be started to keep the files",
+        call: error == .noSuchProcess ? "pidfd_open" : "clone",
         errno: error,
         advice: error == .noSuchProcess
           ? "Give --hold= the number of a process that runs."

@@ -28,7 +28,8 @@ struct PathTemplate {
       }
       let mark = written.ranges(of: ":as=").last
       let file = mark.map { written[$0.upperBound...] } ?? ""
-      guard let mark, mark.lowerBound > written.startIndex, !file.isEmpty, !file.utf8.contains(UInt8(ascii: "/"))
+      guard let mark, mark.lowerBound > written.startIndex, !file.isEmpty,
+        !file.utf8.contains(UInt8(ascii: "/"))
       else {
         self.init(written)
         return
@@ -107,7 +108,8 @@ struct PathTemplate {
         && template.segments.contains {
           switch $0 {
           case .text(let text): text.utf8.contains(UInt8(ascii: "}"))
-          case .entry(let entry): entry.name.utf8.contains { $0 == UInt8(ascii: "{") || $0 == UInt8(ascii: "}") }
+          case .entry(let entry):
+            entry.name.utf8.contains { $0 == UInt8(ascii: "{") || $0 == UInt8(ascii: "}") }
           }
         }
     }

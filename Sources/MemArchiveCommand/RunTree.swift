@@ -24,7 +24,9 @@ struct RunTreeOptions: ParsableArguments {
 
   @Flag(
     name: .customLong("merge"),
-    help: "Put the archives of --also over each other instead of in directories: a name is that of the last that has it.")
+    help:
+      "Put the archives of --also over each other instead of in directories: a name is that of the last that has it."
+  )
   var isMerged = false
 
   @Flag(help: "With --merge, refuse archives that have the same name for anything but directories.")
@@ -60,12 +62,15 @@ struct RunTreeOptions: ParsableArguments {
       """, valueName: "which"))
   var links: OutwardLinks?
 
-  @Flag(name: .customLong("same-owner"), help: "Give files to the users and groups whose numbers the archive has. Root only.")
+  @Flag(
+    name: .customLong("same-owner"),
+    help: "Give files to the users and groups whose numbers the archive has. Root only.")
   var keepsOwner = false
 
   @Option(
     name: .customLong("owner"),
-    help: ArgumentHelp("Give all files to this user and group, by number; self is the default.", valueName: "uid:gid"),
+    help: ArgumentHelp(
+      "Give all files to this user and group, by number; self is the default.", valueName: "uid:gid"),
     transform: Self.owner)
   var owner: ExtractionOptions.Owner?
 
@@ -75,7 +80,8 @@ struct RunTreeOptions: ParsableArguments {
   func validate(_ first: String) throws {
     if isWanted {
       var names: Set<NameKey> = []
-      for archive in isMerged ? [] : [first] + others where !names.insert(.init(Self.directoryName(archive))).inserted {
+      for archive in isMerged ? [] : [first] + others
+      where !names.insert(.init(Self.directoryName(archive))).inserted {
         throw ValidationError(
           "Two archives are named \"\(Self.directoryName(archive))\": rename or link one.")
       }
@@ -200,7 +206,7 @@ extension RunCommand {
         }
       }
       try mounted.attach(writable: tree.isWritable || changes != nil)
-      first.report(mounted.warnings, options)
+      first.report(mounted.skipped.map(\.asLeftOut) + mounted.warnings, options)
       try execute(in: mounted, arguments, first, changes)
     } catch let error as ArchiveError {
       _ = first.report(error)
@@ -218,9 +224,17 @@ extension RunCommand {
       paths[.init(name)] = mounted.path(of: name).map { RawText.bytes($0) }
     }
     guard names.allSatisfy({ paths[.init($0)] != nil }) else {
+      let isMissing = Set(names.map { NameKey($0) })
+      if let left = mounted.skipped.first(where: { isMissing.contains(.init($0.entry ?? "")) }) {
+        let hint =
+          left.text.contains("leads out of the tree")
+          ? " --links keep makes such links, for an archive that you trust." : ""
+        Diagnostics.report(
+          "\(archive.argument): entry \"\(left.entry ?? "")\" was left out: \(left.text).\(hint)")
+        throw ExitStatus.usage
+      }
       var wanted = WantedNames(names)
       for name in names where paths[.init(name)] != nil { wanted.find(name) }
-      let isMissing = Set(names.map { NameKey($0) })
       // What was left out has no path either.
       for entry in mounted.entries
       where !isMissing.contains(.init(entry.name)) && mounted.path(of: entry.name) != nil {

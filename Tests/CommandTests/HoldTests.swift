@@ -17,14 +17,15 @@ struct HoldTests {
     #expect(outcome == .done(Content.hello.bytes * 2))
   }
 
-  @Test func `The paths name the holder, and the command inherits nothing`() throws {
+  @Test func `The paths name the holder, and the command inherits one end of a pipe`() throws {
     let outcome = try Program.run(
       "run", "--hold", "tar-all-kinds.tar", "--", "sh", "-c",
-      "echo $$ $1 $2 $3; find /proc/$$/fd -mindepth 1 -printf '%f\\n'; :", "sh", "{all/file}",
+      "echo $$ $1 $2 $3; find /proc/$$/fd -mindepth 1 -printf '%f %l\\n' | sed '/^[012] /d; s/.* pipe.*/pipe/'",
+      "sh", "{all/file}",
       "{all/last}",
       "{all/file}")
     #expect(outcome.end == .exit(0) && outcome.errors == "")
-    let shape = #/(\d+) /proc/(\d+)/fd/(\d+) /proc/(\d+)/fd/(\d+) /proc/\2/fd/\3\n0\n1\n2\n/#
+    let shape = #/(\d+) /proc/(\d+)/fd/(\d+) /proc/(\d+)/fd/(\d+) /proc/\2/fd/\3\npipe\n/#
     let match = try #require(try shape.wholeMatch(in: outcome.output.text), "\(outcome.output)")
     #expect(match.2 == match.4 && match.1 != match.2 && match.3 != match.5)
   }
@@ -32,7 +33,7 @@ struct HoldTests {
   @Test func `The holder has the files and nothing else`() throws {
     let script: ByteString = """
       holder=${{1%/fd/*}
-      find $holder/fd -mindepth 1 -printf '%l\\n' | sed 's/.*pidfd.*/pidfd/' | sort
+      find $holder/fd -mindepth 1 -printf '%l\\n' | sed 's/.*pidfd.*/pidfd/; s/pipe.*/pipe/' | sort
       readlink $holder/cwd
       cat $holder/comm
       """
@@ -42,11 +43,67 @@ struct HoldTests {
       /memfd:/all/file (deleted)
       /memfd:/all/last (deleted)
       pidfd
+      pipe
       /
       memarchive-hold
 
       """
     #expect(outcome == .done(expected))
+  }
+
+  @Test func `What the command leaves running finds the files, and then the holder ends`() throws {
+    try withTemporaryDirectory { directory in
+      try #require(mkfifo(directory + "/go", 0o600) == 0)
+      try #require(mkfifo(directory + "/said", 0o600) == 0)
+      // The first keeps the end of the pipe; the second has closed it, and one of the files is open in it.
+      let script: ByteString = """
+        ( read x < \(directory)/go; cat $1; echo $1 ) > \(directory)/said 2>/dev/null &
+        """
+      let outcome = try Program.run(
+        "run", "--hold", "tar-ustar.tar", "--", "sh", "-c", script, "sh", "{tree/hello.txt}")
+      #expect(outcome == .done())
+      try #require(FileHandle(forWritingAtPath: directory + "/go")).close()
+      let said = try #require(try FileHandle(forReadingAtPath: directory + "/said")?.readToEnd())
+      let lines = String(decoding: said, as: UTF8.self).split(separator: "\n")
+      #expect(lines.first == "Hello, sealed world.")
+      #expect(try holder(of: #require(lines.last)).ends)
+    }
+  }
+
+  @Test func `A file that somebody has open stays, whatever that process closed`() throws {
+    let script: ByteString = """
+      import os, sys, time
+      path = sys.argv[1]
+      if os.fork() == 0:
+          os.closerange(3, 4096)
+          file = open(path)
+          os.write(1, b"open\\n")
+          os.close(1)
+          time.sleep(1)
+          again = open(path).read()
+          os.write(2, again.encode())
+      else:
+          os.close(2)
+          sys.stdin.read()
+      """
+    let outcome = try Program.run(
+      "run", "--hold", "tar-ustar.tar", "--", "python3", "-c", script, "{tree/hello.txt}")
+    #expect(outcome.end == .exit(0))
+    #expect(outcome.errors == Content.hello.bytes)
+  }
+
+  @Test func `The files stay until the process of --hold= has ended`() throws {
+    let script: ByteString = """
+      sleep 600 & s=$!
+      path=$($m run --hold=$s tar-ustar.tar -- sh -c 'echo $1' sh '{tree/hello.txt}' 3>&-)
+      cat $path
+      kill $s; wait $s 2>/dev/null
+      while test -e $path; do sleep 0.05; done
+      """
+    #expect(try Program.shell(script) == .done(Content.hello.bytes))
+    let none = try Program.run("run", "--hold=1073741824", "tar-ustar.tar", "--", "cat", "{tree/hello.txt}")
+    #expect(none.end == .exit(125))
+    #expect(none.errors.text.contains("Give --hold= the number of a process that runs."))
   }
 
   @Test(arguments: [0, 7, 255] as [Int32])

@@ -3,17 +3,17 @@ package enum Tar {
   /// A ustar header and its padded body. `size` and `checksum` may lie.
   package static func entry(
     _ name: String, _ body: Bytes = [], type: Character = "0", link: String = "", size: Int? = nil,
-    breakingChecksum: Bool = false, user: String = "", userID: Int = 0
+    breakingChecksum: Bool = false, user: String = "", userID: Int = 0, mode: Int = 0o644
   ) -> Bytes {
     entry(
       Bytes(name.utf8), body, type: type, link: Bytes(link.utf8), size: size,
-      breakingChecksum: breakingChecksum, user: user, userID: userID)
+      breakingChecksum: breakingChecksum, user: user, userID: userID, mode: mode)
   }
 
   /// The same, whatever bytes names are of.
   static func entry(
     _ name: Bytes, _ body: Bytes, type: Character, link: Bytes, modified: Int64 = 1_700_000_000,
-    size: Int? = nil, breakingChecksum: Bool = false, user: String = "", userID: Int = 0
+    size: Int? = nil, breakingChecksum: Bool = false, user: String = "", userID: Int = 0, mode: Int = 0o644
   ) -> Bytes {
     var header = Bytes(repeating: 0, count: 512)
     func put(_ bytes: some Collection<UInt8>, at offset: Int) {
@@ -21,7 +21,7 @@ package enum Tar {
     }
     func put(_ text: String, at offset: Int) { put(text.utf8, at: offset) }
     put(name, at: 0)
-    put("0000644\0", at: 100)
+    put(octal(mode, 7), at: 100)
     put(octal(userID, 7), at: 108)
     put("0000000\0", at: 116)
     put(octal(size ?? body.count, 11), at: 124)

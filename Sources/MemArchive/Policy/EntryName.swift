@@ -105,7 +105,8 @@ package struct NameKey: Hashable, Sendable {
 
   /// "./f", as tar writers begin every name, is "f".
   package init(_ name: String) {
-    self.name = name.utf8.first == UInt8(ascii: ".") ? String(Substring(EntryName.withoutDot(name.utf8))) : name
+    self.name =
+      name.utf8.first == UInt8(ascii: ".") ? String(Substring(EntryName.withoutDot(name.utf8))) : name
   }
 
   /// The path that a name is, which a hard link may spell in another way than its target does.

@@ -55,7 +55,9 @@ struct EntryPath: Hashable, Sendable {
   private var lastSlash: Int? { bytes.lastIndex(of: Self.slash) }
 
   /// The path of a name in the directory that this is.
-  func appending(_ name: [UInt8]) -> Self { isTop ? Self(bytes: name) : Self(bytes: bytes + [Self.slash] + name) }
+  func appending(_ name: [UInt8]) -> Self {
+    isTop ? Self(bytes: name) : Self(bytes: bytes + [Self.slash] + name)
+  }
 
   /// The path that begins where this one ends.
   func appending(_ other: Self) -> Self { other.isTop ? self : appending(other.bytes) }

@@ -10,7 +10,8 @@ package struct MountedTree: ~Copyable {
   /// The mount point: an absolute path with no link in it.
   package let place: FilePath
   package private(set) var entries: [ArchiveEntry] = []
-  /// Warnings, including those about entries that were left out.
+  /// What was left out.
+  package private(set) var skipped: [ArchiveWarning] = []
   package private(set) var warnings: [ArchiveWarning] = []
   private let space: TreeFileSystem
   private let context: ExtractionContext
@@ -82,7 +83,8 @@ package struct MountedTree: ~Copyable {
       layers.append(EntryPath(raw: Array("\(space.topName)/\(directory)".utf8)))
     }
     entries += name == nil ? builder.entries : builder.entries.map { $0.inside(name) }
-    warnings += (builder.skipped.map(\.asLeftOut) + builder.warnings.all).map { $0.inside(name) }
+    skipped += builder.skipped.map { $0.inside(name) }
+    warnings += builder.warnings.all.map { $0.inside(name) }
   }
 
   /// Finishes the tree and mounts it at its place.
@@ -118,7 +120,7 @@ package struct MountedTree: ~Copyable {
       // Links of one archive may lead out through those of another.
       var builder = TreeBuilder(space, .all, nested: nested, at: place)
       try builder.takeAwayLinksThatLeadOut(below: overlay.mount.descriptor, context)
-      warnings += builder.skipped.map(\.asLeftOut)
+      skipped += builder.skipped
     }
     if !writable { try overlay.makeReadOnly() }
     let (number, path) = (overlay.mount.descriptor.rawValue, SystemCalls.raw(place))
@@ -148,7 +150,11 @@ package struct MountedTree: ~Copyable {
         guard let parent = try? SystemCalls.openDirectory(whole.parent, beneath: top.descriptor),
           let status = try? SystemCalls.status(of: whole.last, in: parent.descriptor)
         else { continue }
-        guard entry.kind == .directory, status.type == .directory else { throw .duplicate(entry.name) }
+        guard entry.kind == .directory, status.type == .directory else {
+          throw ArchiveError(
+            .duplicateEntry, entry: entry.name, "an archive before this one has an entry of this name",
+            advice: "Omit --reject-duplicates, or give the archives directories of their own.")
+        }
       }
     }
   }
@@ -186,5 +192,5 @@ package struct MountedTree: ~Copyable {
 
 extension ArchiveWarning {
   /// The warning about a skipped entry.
-  fileprivate var asLeftOut: Self { Self(.leftOut, entry: entry, "left out: " + text) }
+  package var asLeftOut: Self { Self(.leftOut, entry: entry, "left out: " + text) }
 }

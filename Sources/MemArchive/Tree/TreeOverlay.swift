@@ -21,7 +21,8 @@ struct TreeOverlay: ~Copyable {
   ///   - layers: Directories below its top; of two entries with the same name, that in the first of these is seen.
   ///   - place: A directory that is covered meanwhile; nil for a helper process's.
   init(
-    _ tree: consuming OwnedDescriptor, layers: [EntryPath], at place: FilePath?, mode: UInt32, _ ledger: Ledger
+    _ tree: consuming OwnedDescriptor, layers: [EntryPath], at place: FilePath?, mode: UInt32,
+    _ ledger: Ledger
   ) throws(ArchiveError) {
     let snapshot = ledger.snapshot
     let left = ledger.heldLimit == .max ? 0 : max(1 << 20, ledger.heldLimit - snapshot.held)
@@ -77,12 +78,14 @@ struct TreeOverlay: ~Copyable {
       do throws(Errno) {
         try look(into: directory, top) { (path: EntryPath, kind: MemTree.Change.Kind?, isDirectory: Bool) in
           if let kind {
-            changes.append(.init(name: EntryName.key(path.raw.dropFirst(top.isTop ? 0 : top.raw.count + 1)), kind: kind))
+            changes.append(
+              .init(name: EntryName.key(path.raw.dropFirst(top.isTop ? 0 : top.raw.count + 1)), kind: kind))
           }
           if isDirectory { directories.append(path) }
         }
       } catch {
-        throw .system("openat2", error, doing: "looking for changes in a tree", entry: EntryName.key(directory.raw))
+        throw .system(
+          "openat2", error, doing: "looking for changes in a tree", entry: EntryName.key(directory.raw))
       }
     }
     return changes.sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }

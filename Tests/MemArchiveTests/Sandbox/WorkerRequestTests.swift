@@ -27,6 +27,9 @@ struct WorkerRequestTests {
       $0.onError = .keepGoing
       $0.encoding = "CP437"
       $0.sandbox = .required
+      $0.mode = 0o600
+      $0.outwardLinks = .keep
+      $0.owner = .archive
       $0.worker = "/w"
       $0.timeout = .seconds(1)
       $0.onProgress = { _ in }
@@ -44,7 +47,8 @@ struct WorkerRequestTests {
 
   /// The options that only concern the host, which decides what is wanted, waits for the worker and starts it.
   private static let hosts: Set = [
-    "unmatchedSelection", "nestedArchives", "duplicates", "brokenLinks", "onError", "sandbox", "worker",
+    "unmatchedSelection", "nestedArchives", "duplicates", "mode", "brokenLinks", "outwardLinks", "owner",
+    "onError", "sandbox", "worker",
     "timeout", "onProgress",
   ]
 

@@ -79,7 +79,7 @@ struct CabHeader {
       name: EntryName.withSlashes(name), kind: .file, size: Int64(fixed.little(UInt32.self, at: 0)))
     let (date, time) = (fixed.little(UInt16.self, at: 10), fixed.little(UInt16.self, at: 12))
     header.modified = ArchiveEntry.Time(dos: UInt32(date) << 16 | UInt32(time))
-    header.mode = attributes & 1 != 0 ? 0o444 : 0o664
+    header.mode = attributes & 1 != 0 ? 0o444 : nil
     if attributes & 0x80 != 0, String(validating: name, as: UTF8.self) == nil {
       header.warning = "the name is flagged as UTF-8, and is not"
     }

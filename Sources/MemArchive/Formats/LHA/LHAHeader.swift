@@ -165,8 +165,7 @@ struct LHAHeader {
     entry.packing.compressedSize = Int64(clamping: packedSize)
     entry.packing.compression = .init(lha: method)
     entry.modified = modified
-    let usual: UInt16 = entry.kind == .directory ? 0o775 : 0o664
-    entry.mode = mode.map { $0 & 0o7777 } ?? (isReadOnly ? usual & 0o555 : usual)
+    entry.mode = mode.map { $0 & 0o7777 } ?? (isReadOnly && entry.kind == .file ? 0o444 : nil)
     entry.details = details == ArchiveEntry.Details() ? nil : details
     entry.comment = comment
     return entry

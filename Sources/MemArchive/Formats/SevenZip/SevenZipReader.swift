@@ -170,7 +170,7 @@ final class SevenZipReader: EntryParser {
 
 extension SevenZipFiles.File {
   /// The entry's kind and mode, by its attributes, which have those of Unix in their higher half.
-  fileprivate func kindAndMode(size: Int64) -> (ArchiveEntry.Kind, UInt16) {
+  fileprivate func kindAndMode(size: Int64) -> (ArchiveEntry.Kind, UInt16?) {
     // The flag by which p7zip and 7-Zip say that the higher half is a mode.
     let mode = attributes & 0x8000 != 0 ? attributes >> 16 : 0
     let kind: ArchiveEntry.Kind =
@@ -186,8 +186,9 @@ extension SevenZipFiles.File {
       case S_IFBLK: .block
       default: .file
       }
-    let permissions = mode == 0 ? (kind == .directory ? 0o777 : 0o666) : UInt16(mode & 0o7777)
-    return (kind, attributes & 1 != 0 ? permissions & ~0o222 : permissions)
+    let isReadOnly = attributes & 1 != 0
+    if mode == 0 { return (kind, isReadOnly && kind != .directory ? 0o444 : nil) }
+    return (kind, UInt16(mode & (isReadOnly ? 0o7555 : 0o7777)))
   }
 }
 #endif

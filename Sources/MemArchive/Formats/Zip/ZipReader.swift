@@ -154,8 +154,9 @@ final class ZipReader: EntryParser {
 }
 
 extension ZipRecord {
-  /// The entry's kind and mode, by its attributes (APPNOTE 4.4.2, 4.4.15) and its name.
-  fileprivate var kindAndMode: (ArchiveEntry.Kind, UInt16) {
+  /// The entry's kind and mode, by its attributes (APPNOTE 4.4.2, 4.4.15) and its name. DOS knows no mode but that nobody may
+  /// write.
+  fileprivate var kindAndMode: (ArchiveEntry.Kind, UInt16?) {
     let isNamedDirectory = rawName.last == UInt8(ascii: "/")
     switch madeBy >> 8 {
     case 3:
@@ -175,9 +176,8 @@ extension ZipRecord {
       }
     case 0:
       let isDirectory = isNamedDirectory || (externalAttributes & 0x10 != 0 && size == 0)
-      let mode: UInt16 = isDirectory ? 0o775 : 0o664
-      return (isDirectory ? .directory : .file, externalAttributes & 1 != 0 ? mode & 0o555 : mode)
-    default: return isNamedDirectory ? (.directory, 0o775) : (.file, 0o664)
+      return isDirectory ? (.directory, nil) : (.file, externalAttributes & 1 != 0 ? 0o444 : nil)
+    default: return (isNamedDirectory ? .directory : .file, nil)
     }
   }
 
