@@ -79,6 +79,8 @@ struct RunCommand: ParsableCommand {
     if let holdUntil, holdUntil <= 0 { throw ValidationError("--hold= takes the number of a process.") }
     for reference in try command.flatMap({ try PathTemplate($0).references }) {
       switch reference.form {
+      case .path where reference.name == "." && !tree.isWanted:
+        throw ValidationError("{.} is the directory of --tree.")
       case .path: continue
       case .number where isHeld || tree.isWanted:
         throw ValidationError("{#\(reference.name)} needs a descriptor that the command inherits.")

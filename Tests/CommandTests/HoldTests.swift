@@ -57,7 +57,7 @@ struct HoldTests {
       try #require(mkfifo(directory + "/said", 0o600) == 0)
       // The first keeps the end of the pipe; the second has closed it, and one of the files is open in it.
       let script: ByteString = """
-        ( read x < \(directory)/go; cat $1; echo $1 ) > \(directory)/said 2>/dev/null &
+        ( exec > /dev/null 2>&1; read x < \(directory)/go; {{ cat $1; echo $1; } > \(directory)/said ) &
         """
       let outcome = try Program.run(
         "run", "--hold", "tar-ustar.tar", "--", "sh", "-c", script, "sh", "{tree/hello.txt}")
