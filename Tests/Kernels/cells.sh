@@ -15,6 +15,10 @@ cell() {
 # Prints what the tree has, and some of its files.
 in_tree='cd "$MEMARCHIVE_ROOT" && find . | sort && cat "$0" "$1"'
 
+# Changes every kind of thing in a tree, among them a directory that another takes the place of.
+in_writable='cd "$MEMARCHIVE_ROOT" && echo more >>text && rm noise && rm -r small && mkdir small made && echo new >small/new &&
+  chmod 600 bin/script && find . | sort && tail -n 1 text'
+
 for archive in /archives/*; do
   format=${archive#/archives/ordinary.}
   deep= inner=
@@ -34,6 +38,15 @@ for archive in /archives/*; do
     cell tree-user su user -- -c '"$0" "$@"' memarchive run --tree $how -- \
       sh -c "$in_tree" "{${inner}noise}" "{${inner}text}"
     cell library library $sandbox $archive
+    if [ $format = zip ]; then
+      cell writable sh -c 'memarchive run --tree --changes /tmp/list "$@"; s=$?; cat /tmp/list; exit $s' - $how -- \
+        sh -c "$in_writable"
+      # Its tmpfs has no marks for a directory that replaces another before Linux 6.6.
+      cell writable-user su user -- -c '"$0" "$@"' memarchive run --tree --writable $how -- \
+        sh -c "$(echo "$in_writable" | sed 's/rm -r small && mkdir small made/mkdir made/')"
+      cell merged memarchive run --tree --merge --also /archives/ordinary.tar.gz $how -- \
+        sh -c "$in_tree" "{noise}" "{text}"
+    fi
   done
 done
 echo @end

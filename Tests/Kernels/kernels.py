@@ -111,6 +111,15 @@ def kernel_image(version, work):
     return next((unpacked / "boot").glob("vmlinuz-*"))
 
 
+def copy_overlayfs(image, root):
+    """overlayfs of the package that the kernel is of, for that kernel to load."""
+    release = image.name.removeprefix("vmlinuz-")
+    module = next(image.parent.parent.glob(f"**/{release}/kernel/fs/overlayfs/overlay.ko*"))
+    (root / "modules").mkdir(exist_ok=True)
+    with open(root / "modules" / f"{release}.ko", "wb") as out:
+        subprocess.run(["xz", "-dc", "--", module] if module.suffix == ".xz" else ["cat", module], check=True, stdout=out)
+
+
 def can_accelerate():
     """Where the processor does it; /dev/kvm alone may be one that does not come to an end."""
     if not re.search(r"^flags\b.*\b(vmx|svm)\b", Path("/proc/cpuinfo").read_text(), re.MULTILINE):
@@ -193,6 +202,9 @@ def main():
         os.environ.pop(name, None)
     kernels = list(SUITES) if kernels == ["all"] else kernels
     root = make_root(work, program, host)
+    images = {version: kernel_image(version, work) for version in kernels}
+    for image in images.values():
+        copy_overlayfs(image, root)
     initramfs = work / "initramfs"
     with open(initramfs, "wb") as out:
         subprocess.run("find . | busybox cpio -o -H newc", shell=True, cwd=root, check=True, stdout=out,
@@ -203,7 +215,7 @@ def main():
         sys.exit(f"cells.sh said nothing here; see {work / 'here.log'}")
     wrong = compare(f"{release}, here", here, here)
     for version in kernels:
-        release, cells = read_cells(booted(kernel_image(version, work), initramfs), work / f"{version}.log", version)
+        release, cells = read_cells(booted(images[version], initramfs), work / f"{version}.log", version)
         wrong += compare(release, cells, here)
     print(f"\n{wrong} cells are not as they should be." if wrong else "\nEach cell is as it should be.")
     sys.exit(1 if wrong else 0)
