@@ -8,13 +8,16 @@
 # soak MINUTES=   mixed extractions and cancellations under the address and then the thread sanitizer, MINUTES each
 # appliance   the program in a bare root, statically linked with Swift
 # aarch64   compiles the C code for aarch64
-# kernels [KERNELS=all]   the program on Debian 12's kernel, or on Debian 13's too, each booted in QEMU
+# kernels [KERNELS=all]   the program on Debian 12's kernel, or on Debian 13's too and in more ways, each booted in QEMU
 # debian13 [FILTER=]   builds and tests in a root of Debian 13
 # conformance CORPUS=DIR   every archive of a corpus against its manifest
 # test-consumers   real programs with each kind of path: as this user, as nobody, and with every file system read-only
 # consumers   the same with more and larger programs, and the example for swift-subprocess
 # server   the example for a server, with its tests
-# nightly   what takes longer than each change is worth: sanitizers, soak, both kernels, Debian 13, consumers, server
+# ordinary   every large archive of the system's tools, in each way
+# fuzzer   builds what `fuzz` runs, which nothing else compiles
+# nightly   what takes longer than each change is worth: sanitizers, soak, both kernels, Debian 13, consumers, server, ordinary,
+#           fuzzer
 # lint   the formatter's rules, and whether the documentation's examples are those that tests compile
 # install PREFIX=/usr/local [DESTDIR=]               clean
 # manual   writes man/memarchive.1 again, from the program's help and Scripts/manual.in
@@ -49,8 +52,8 @@ STATIC = -c release --static-swift-stdlib --scratch-path .build/static
 # The library and its own tests alone.
 LIBRARY = MEMARCHIVE_LIBRARY=1
 
-.PHONY: quick check test test-consumers consumers test-minimal test-sanitized soak nightly aarch64 appliance kernels debian13 \
-  conformance fuzz demo bench docs lint server install manual clean
+.PHONY: quick check test test-consumers consumers ordinary test-minimal test-sanitized soak nightly aarch64 appliance kernels \
+  debian13 conformance fuzz fuzzer demo bench docs lint server install manual clean
 
 quick: export MEMARCHIVE_QUICK = 1
 quick:
@@ -61,7 +64,7 @@ quick:
 # Tests run optimised, as users have the library, in a third of the time. The debug build is tested without the fast decoders
 # (`test-minimal`).
 TESTED = -c release --scratch-path .build/tests
-check test test-consumers consumers: export MEMARCHIVE_TESTED = 1
+check test test-consumers consumers ordinary: export MEMARCHIVE_TESTED = 1
 check: lint
 	$(need) $(TEST_PACKAGES)
 	$(SWIFT) build $(TESTED) --build-tests
@@ -75,6 +78,12 @@ test:
 	bwrap --ro-bind / / --die-with-parent \
 	  .build/tests/release/MemArchivePackageTests.xctest --testing-library swift-testing --filter ReadOnlyTests
 	Scripts/consumers .build/consumers
+
+ordinary: export MEMARCHIVE_ORDINARY = all
+ordinary:
+	$(need) $(TEST_PACKAGES)
+	$(SWIFT) build $(TESTED) --build-tests
+	Scripts/test $(TESTED) --filter OrdinaryTests
 
 test-consumers:
 	$(need) $(TEST_PACKAGES)
@@ -92,7 +101,7 @@ server:
 	$(SWIFT) test --package-path Examples/Server
 
 # Without the trait FastDecoders: zlib, liblz4 and libarchive alone. Of the slow suites, those in which it matters who decodes.
-MINIMAL = --disable-default-traits --scratch-path .build/minimal
+MINIMAL = --disable-default-traits --disable-index-store --scratch-path .build/minimal
 test-minimal:
 	$(need) $(TEST_PACKAGES)
 	$(LIBRARY) $(SWIFT) build --build-tests $(MINIMAL)
@@ -115,7 +124,7 @@ soak:
 
 nightly: KERNELS = all
 nightly: MINUTES = 10
-nightly: test-sanitized soak kernels debian13 consumers server
+nightly: test-sanitized soak kernels debian13 consumers server ordinary fuzzer
 
 aarch64:
 	$(need) libc6-dev-arm64-cross
@@ -149,31 +158,35 @@ conformance:
 # Coverage is that of our own code; the C libraries beneath are watched by the address sanitizer where they touch memory.
 # Of several -sanitize= swiftc takes the last alone, and the package manager gives it one each: hence both in one.
 TARGET ?= zip
-fuzz:
+fuzzer:
 	$(need) $(BUILD_PACKAGES)
 	MEMARCHIVE_FUZZ=1 $(SWIFT) build -c release --sanitize=fuzzer --sanitize=address \
 	  -Xswiftc -sanitize=fuzzer,address --product Fuzz --scratch-path .build/fuzz
+
+fuzz: fuzzer
 	Tests/Fuzz/run.sh .build/fuzz/release/Fuzz $(TARGET) $(MINUTES)
 
+demo: export MEMARCHIVE_DEMO = 1
 demo:
 	$(need) $(DEMO_PACKAGES)
 	$(SWIFT) build $(STATIC) --product memarchive
-	$(SWIFT) build -c release --package-path Examples
-	Examples/demo.sh .build/static/release/memarchive Examples/.build/release/Demo
+	$(SWIFT) build $(STATIC) --product Demo
+	Examples/demo.sh .build/static/release/memarchive .build/static/release/Demo
 
 bench:
 	$(need) $(BENCH_PACKAGES)
 	Benchmarks/run.sh
 
+# Traits change nothing of what is public.
 docs:
 	$(need) $(BUILD_PACKAGES)
-	$(SWIFT) package --allow-writing-to-directory docs generate-documentation --target MemArchive \
+	$(LIBRARY) $(SWIFT) package $(MINIMAL) --allow-writing-to-directory docs generate-documentation --target MemArchive \
 	  --target MemArchiveFoundation --enable-experimental-combined-documentation --warnings-as-errors --disable-indexing --transform-for-static-hosting --output-path docs
 	@echo 'To read it: python3 -m http.server -d docs, then http://localhost:8000/documentation/memarchive/'
 
 lint:
 	$(need) python3
-	$(SWIFT) format lint --strict --recursive --parallel Package.swift Sources Tests Examples/Package.swift \
+	$(SWIFT) format lint --strict --recursive --parallel Package.swift Sources Tests \
 	  Examples/Sources Examples/Subprocess/Package.swift Examples/Subprocess/Sources Examples/Server Benchmarks/Package.swift \
 	  Benchmarks/Sources Benchmarks/Benchmarks
 	Scripts/snippets --check
@@ -191,4 +204,4 @@ install:
 	Scripts/install .build/static/release '$(DESTDIR)$(PREFIX)'
 
 clean:
-	rm -rf .build docs Examples/.build Examples/Subprocess/.build Examples/Server/.build Benchmarks/.build Benchmarks/cache
+	rm -rf .build docs Examples/Subprocess/.build Examples/Server/.build Benchmarks/.build Benchmarks/cache

@@ -122,7 +122,7 @@ let package = Package(
   ]
 )
 
-// libFuzzer has its own main, and every target is instrumented for it: only `make fuzz` builds this target.
+// libFuzzer has its own main, and every target is instrumented for it: only `make fuzz` and `make fuzzer` build this target.
 if Context.environment["MEMARCHIVE_FUZZ"] != nil {
   package.targets.append(
     .executableTarget(
@@ -136,10 +136,24 @@ if Context.environment["MEMARCHIVE_KERNELS"] != nil {
     .executableTarget(name: "KernelHost", dependencies: ["MemArchive"], path: "Tests/Kernels/Host"))
 }
 
+// Examples/Sources/Demo, of which `make demo` makes a program without building the library once more.
+if Context.environment["MEMARCHIVE_DEMO"] != nil {
+  package.targets += [
+    // Without pkgConfig: SwiftPM refuses flags that fluidsynth.pc carries, with a warning at each build.
+    .systemLibrary(
+      name: "CFluidSynth", path: "Examples/Sources/CFluidSynth", providers: [.apt(["libfluidsynth-dev"])]),
+    .systemLibrary(
+      name: "CFreeType", path: "Examples/Sources/CFreeType", pkgConfig: "freetype2",
+      providers: [.apt(["libfreetype-dev"])]),
+    .executableTarget(
+      name: "Demo", dependencies: ["CFluidSynth", "CFreeType", "MemArchive"], path: "Examples/Sources/Demo"),
+  ]
+}
+
 // The library and its own tests, without the program and what that is made of: for builds beside the usual one.
 if Context.environment["MEMARCHIVE_LIBRARY"] != nil {
-  let others = ["MemArchiveCommand", "CommandTests", "ConsumerTests"]
-  package.targets.removeAll { others.contains($0.name) }
+  let others = ["MemArchiveCommand", "CommandTests", "ConsumerTests", "FoundationTests", "OrdinaryTests"]
+  package.targets.removeAll { others.contains($0.name) || $0.name.hasPrefix("Client") }
   package.products.removeAll { $0.name == "memarchive" }
 }
 
@@ -150,7 +164,8 @@ let isTested = Context.environment["MEMARCHIVE_TESTED"] != nil
 // Every Swift target is held to the same rules, by whatever builds it: other flags would be another build. Packages that take
 // this one from a repository are spared the errors (SE-0480); MEMARCHIVE_WARNINGS=1 spares whoever takes a checkout.
 for target in package.targets
-where target.type != .system && !["CLinux", "CSupervisor", "CFaults", "CTrying"].contains(target.name)
+where target.type != .system
+  && !["CLinux", "CSupervisor", "CFaults", "CTrying", "Demo"].contains(target.name)
   && !target.name.hasPrefix("Client")
 {
   var settings: [SwiftSetting] = [

@@ -148,7 +148,7 @@ public struct ArchiveError: Error, Hashable, Sendable {
   }
 
   /// The same error for `name`, unless it names an entry already.
-  func naming(_ name: String?) -> Self { entry == nil && name != nil ? of(name) : self }
+  package func naming(_ name: String?) -> Self { entry == nil && name != nil ? of(name) : self }
 }
 
 extension ArchiveError {

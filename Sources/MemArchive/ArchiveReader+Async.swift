@@ -84,7 +84,10 @@ private final class FileStream: @unchecked Sendable {
   func next() throws(ArchiveError) -> MemFile? {
     guard !isFinished else { return nil }
     do throws(ArchiveError) {
-      if stream == nil { stream = try NestedStream(sequence.reader, sequence.selection, in: context) }
+      if stream == nil {
+        stream = try NestedStream(
+          sequence.reader, sequence.selection, nested: context.options.nestedArchives, in: context)
+      }
       while let stream, let entry = try stream.next() {
         guard sequence.selection.includes(entry) else { continue }
         isMatched = true

@@ -93,16 +93,10 @@ public struct ArchiveReader: Sendable {
     let account = EntryAccount(context.ledger)
     defer { withExtendedLifetime(account) {} }
     var entries: [ArchiveEntry] = []
-    func readAll(_ next: () throws(ArchiveError) -> ArchiveEntry?) throws(ArchiveError) {
-      while let entry = try next() {
-        try account.add(entry)
-        entries.append(entry)
-      }
-    }
-    if context.options.nestedArchives == .expand {
-      try readAll(NestedStream(self, .all, in: context).next)
-    } else {
-      try readAll(self.entries(in: context, .headers).next)
+    let stream = try NestedStream(self, nested: context.options.nestedArchives, .headers, in: context)
+    while let entry = try stream.next() {
+      try account.add(entry)
+      entries.append(entry)
     }
     return entries
   }

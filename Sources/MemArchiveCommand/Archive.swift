@@ -83,11 +83,33 @@ struct Archive {
     storage: ExtractionOptions.Storage = .automatic, showsEntries: Bool = true,
     _ visit: (ArchiveEntry, _ inside: String?, Content) throws -> Void
   ) throws -> ExitStatus {
+    let showsEntries = showsEntries && options.reading.verbose
     var isMatched = false
-    let status = try walk(
-      options, options.recursive ? .allInStep : prefetch,
-      ArchiveLevel(outermost: reader, in: context.storing(storage)),
-      showsEntries: showsEntries && options.reading.verbose, &isMatched, visit)
+    var status = ExitStatus.done
+    do {
+      let stream = try NestedStream(
+        reader, nested: options.nested, prefetch, in: context.storing(storage)
+      ) { report($0, options.reading) }
+      report(stream.protection, options.reading)
+      while true {
+        do {
+          let entry = try stream.next { entry in
+            if showsEntries { Diagnostics.report("\(argument): \(entry.kind) \(entry.name)") }
+          }
+          guard let entry else { break }
+          guard options.admits(entry) else { continue }
+          isMatched = true
+          try visit(entry, stream.archive) { () throws(ArchiveError) in try stream.extract(entry) }
+        } catch let error as ArchiveError {
+          status = status.and(report(error.naming(stream.archive)))
+          // A timeout of all is not one of an inner archive's worker.
+          if !options.keepGoing || error.code == .timedOut && !context.hasTimeLeft { break }
+        }
+      }
+      stream.end()
+    } catch let error as ArchiveError {
+      status = status.and(report(error))
+    }
     return status.and(reportUnmatched(options, status, isMatched: isMatched))
   }
 
@@ -98,51 +120,6 @@ struct Archive {
     guard !isMatched, status == .done, !options.admitsAll else { return .done }
     Diagnostics.report("\(argument): no entry is left by --include and --exclude. See memarchive list.")
     return .usage
-  }
-
-  private func walk(
-    _ options: WalkOptions, _ prefetch: Prefetch, _ level: ArchiveLevel, showsEntries: Bool,
-    _ isMatched: inout Bool, _ visit: (ArchiveEntry, _ inside: String?, Content) throws -> Void
-  ) throws -> ExitStatus {
-    var status = ExitStatus.done
-    do {
-      try level.check()
-      var stream = try level.reader.stream(in: level.context, prefetch)
-      if level.isOutermost { report(stream.protection, options.reading) }
-      while true {
-        do {
-          guard let entry = try stream.next().map(level.full) else { break }
-          if showsEntries { Diagnostics.report("\(argument): \(entry.kind) \(entry.name)") }
-          let isAdmitted = options.admits(entry)
-          if isAdmitted { isMatched = true }
-          guard options.recursive, entry.hasContent else {
-            if isAdmitted {
-              try visit(entry, level.name) { () throws(ArchiveError) in try stream.extract() }
-            }
-            continue
-          }
-          let file = try stream.extract()
-          if isAdmitted { try visit(entry, level.name) { () throws(ArchiveError) in file } }
-          guard try file.mayBeArchive else { continue }
-          status = status.and(
-            try walk(
-              options, prefetch, level.inner(ArchiveReader(contentsOf: file), of: entry),
-              showsEntries: showsEntries,
-              &isMatched,
-              visit))
-          if status != .done, !options.keepGoing || !context.hasTimeLeft { break }
-        } catch let error as ArchiveError {
-          if !level.isOutermost, error.saysNoArchive { break }
-          status = status.and(report(level.full(error)))
-          if !options.keepGoing { break }
-        }
-      }
-      report(stream.warnings.map(level.full), options.reading)
-    } catch let error as ArchiveError {
-      guard level.isOutermost || !error.saysNoArchive else { return status }
-      status = status.and(report(level.full(error)))
-    }
-    return status
   }
 
   /// Extracts the entries that the options admit, on several threads if the format allows, and returns their number up to

@@ -30,8 +30,9 @@ def start():
 
 
 def read_until(terminal, wanted, seconds=20):
+    """What is shown up to a match of the regular expression `wanted`, and whatever came with it."""
     text, end = "", time.monotonic() + seconds
-    while wanted not in text and time.monotonic() < end:
+    while not re.search(wanted, text, re.S) and time.monotonic() < end:
         ready, _, _ = select.select([terminal], [], [], 0.1)
         if ready:
             text += os.read(terminal, 65536).decode(errors="replace")
@@ -47,13 +48,11 @@ def main():
                "LISTMAX=100000; PROMPT='@ '",
     }[SHELL]
     os.write(terminal, (setup + f"; echo {END[:4]}''{END[4:]}\n").encode())
-    read_until(terminal, END)
-    read_until(terminal, "@ ", 5)
-    # The shell takes the next keys when it has completed. The words that it then has, without their quotes, are shown by printf.
-    os.write(terminal, (LINE + "\t").encode())
-    listed = read_until(terminal, "\0", 2)
-    os.write(terminal, b"\x01printf '<%s>\\n' \x05 " + END.encode() + b"\n")
+    read_until(terminal, END + ".*@ ")
+    # The shell takes the keys after Tab when it has completed. The words that it then has, without their quotes, are shown by printf.
+    os.write(terminal, (LINE + f"\t\x01printf '<%s>\\n' \x05 {END}\n").encode())
     text = read_until(terminal, f"<{END}>")
+    listed = text.split("printf")[0]
     os.write(terminal, b"exit\n")
     os.close(terminal)
     os.waitpid(pid, 0)

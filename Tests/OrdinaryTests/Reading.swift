@@ -18,6 +18,9 @@ struct Reading: CustomTestStringConvertible, Sendable {
     Self(sandbox: .required, source: .file), Self(sandbox: .required, source: .pipe),
   ]
 
+  /// Each process and each source once.
+  static let each = [Self(sandbox: .off, source: .pipe), Self(sandbox: .required, source: .file)]
+
   func extract(_ archive: OrdinaryArchive) throws -> MemFiles {
     let rules = Rules.of(archive.family)
     let options = ExtractionOptions(formats: rules.formats, sandbox: sandbox)

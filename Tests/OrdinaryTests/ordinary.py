@@ -2,7 +2,7 @@
 """ordinary.py DIRECTORY: packs a few trees with the system's own tools and their default flags, as people do.
 
 Beside each archive lies what the tool itself unpacks it to, as JSON; manifest.json names them all. What is there and
-would be made in the same way is kept.
+would be made in the same way is kept. MEMARCHIVE_ORDINARY=all adds large ones that take long.
 """
 import concurrent.futures
 import hashlib
@@ -24,13 +24,16 @@ KIB, MIB = 1 << 10, 1 << 20
 # Each packs the directory "tree", or "bulk-0" of it, into $OUT, and unpacks $IN into the directory where it runs.
 # family: the row of the table in Rules.swift by which the two are compared.
 # threads: threads are started to read it, so that reading once does not show much.
-# trees: by their names; 50 MiB is packed where its size, and not only the format, decides how it is read.
+# trees: by their names; one of 50 MiB where its size, and not only the format, decides how it is read.
+# more: those for MEMARCHIVE_ORDINARY=all.
 
 USUAL = "1k text-2m noise-2m many-2m"
-LARGE = USUAL + " text-50m noise-50m many-50m"
+LARGE = "text-50m noise-50m many-50m"
+ALL = os.environ.get("MEMARCHIVE_ORDINARY") == "all"
 
 
-def form(name, pack, unpack, family="tar", trees=USUAL, threads=False):
+def form(name, pack, unpack, family="tar", trees=USUAL, large="", more="", threads=False):
+    trees = dict.fromkeys(" ".join([trees, large] + ([more] if ALL else [])).split())
     return {"name": name, "pack": pack, "unpack": unpack, "family": family, "trees": trees, "threads": threads}
 
 
@@ -74,18 +77,18 @@ def rpm(name, payload):
 ZIP_INFO = "python3 $SCRIPT --as-zip-says $IN"
 
 FORMS = [
-    tar("tar", "tar cf $OUT tree", trees=LARGE),
+    tar("tar", "tar cf $OUT tree", large="many-50m", more=LARGE),
     tar("bsdtar.tar", "bsdtar cf $OUT tree", "bsdtar xf $IN"),
-    tar("tar.gz", "tar czf $OUT tree", trees=LARGE, threads=True),
-    tar("tar.bz2", "tar cjf $OUT tree", trees=LARGE, threads=True),
-    tar("tar.xz", "tar cJf $OUT tree", trees=USUAL + " noise-50m", threads=True),
+    tar("tar.gz", "tar czf $OUT tree", large="light-50m", more=LARGE, threads=True),
+    tar("tar.bz2", "tar cjf $OUT tree", large="light-50m", more=LARGE, threads=True),
+    tar("tar.xz", "tar cJf $OUT tree", large="light-50m", more="noise-50m", threads=True),
     tar("T1.tar.xz", "tar cf - tree | xz -T1 > $OUT", threads=True),
-    tar("T2.tar.xz", "tar cf - tree | xz -T2 > $OUT", trees=USUAL + " text-50m", threads=True),
-    tar("sized-unsized.tar.xz", halves("xz -0 -T2", "xz -0 -T1"), trees=USUAL + " noise-50m", threads=True),
-    tar("unsized-sized.tar.xz", halves("xz -0 -T1", "xz -0 -T2"), trees=USUAL + " noise-50m", threads=True),
+    tar("T2.tar.xz", "tar cf - tree | xz -T2 > $OUT", large="light-50m", more="text-50m", threads=True),
+    tar("sized-unsized.tar.xz", halves("xz -0 -T2", "xz -0 -T1"), large="light-50m", more="noise-50m", threads=True),
+    tar("unsized-sized.tar.xz", halves("xz -0 -T1", "xz -0 -T2"), large="light-50m", more="noise-50m", threads=True),
     tar("beyond.tar.xz", "tar --sort=name -cf - tree | xz -0 -T2 --block-size=200MiB > $OUT", trees="beyond", threads=True),
-    tar("tar.zst", "tar --zstd -cf $OUT tree", trees=LARGE, threads=True),
-    tar("long.tar.zst", "tar cf - tree | zstd -q --long > $OUT", trees=LARGE, threads=True),
+    tar("tar.zst", "tar --zstd -cf $OUT tree", large="noise-50m", more=LARGE, threads=True),
+    tar("long.tar.zst", "tar cf - tree | zstd -q --long > $OUT", large="light-50m", more=LARGE, threads=True),
     tar("19.tar.zst", "tar cf - tree | zstd -q -19 > $OUT", threads=True),
     tar("tar.lz4", "tar cf - tree | lz4 -q > $OUT", "lz4 -dc $IN | tar x", threads=True),
     tar("tar.lz", "tar --lzip -cf $OUT tree", threads=True),
@@ -101,7 +104,7 @@ FORMS = [
     lone("lzma", "lzma", "lzma -dc", threads=True),
     lone("Z", "compress -f", "uncompress -c"),
 
-    form("zip", "zip -qr $OUT tree", "unzip -q $IN", "zip", LARGE, threads=True),
+    form("zip", "zip -qr $OUT tree", "unzip -q $IN", "zip", large="many-50m", more=LARGE, threads=True),
     form("links.zip", "zip -qry $OUT tree", "unzip -q $IN", "zip"),
     form("streamed.zip", "zip -qr - tree | cat > $OUT", "unzip -q $IN", "zip", threads=True),
     form("python.zip", "python3 -m zipfile -c $OUT tree", "python3 -m zipfile -e $IN .; " + ZIP_INFO, "zip",
@@ -120,7 +123,7 @@ FORMS = [
     form("odt", "printf application/vnd.oasis.opendocument.text > mimetype; zip -qX0 $OUT mimetype; "
          "zip -qrX9D $OUT tree; rm mimetype", "unzip -q $IN", "document"),
 
-    seven("7z", "", trees=USUAL + " many-50m", threads=True),
+    seven("7z", "", large="many-50m", threads=True),
     seven("loose.7z", "-ms=off"),
     seven("ppmd.7z", "-m0=PPMd"),
     seven("loose-ppmd.7z", "-ms=off -m0=PPMd"),
@@ -169,6 +172,12 @@ def bulk(kind, size):
     """The contents that make up most of a tree."""
     if kind == "text":
         return [text(size * 3 // 4, 1), text(size // 4, 2)]
+    if kind == "light":
+        # As many blocks and as much memory as text, for a seventh of a tool's time: words, and then one letter again and again.
+        words, piece = text(size // 8, 8), 8 * KIB
+        pages = [words[i:i + piece] + bytes([33 + i // piece % 90]) * (56 * KIB) for i in range(0, len(words), piece)]
+        whole = b"".join(pages)
+        return [whole[:size * 3 // 4], whole[size * 3 // 4:]]
     if kind == "noise":
         return [noise(size * 3 // 4, 3), noise(size // 4, 4)]
     if kind == "many":
@@ -182,7 +191,7 @@ def bulk(kind, size):
 
 TREES = {
     "1k": ("text", KIB), "text-2m": ("text", 2 * MIB), "noise-2m": ("noise", 2 * MIB), "many-2m": ("many", 2 * MIB),
-    "text-50m": ("text", 50 * MIB), "noise-50m": ("noise", 50 * MIB), "many-50m": ("many", 50 * MIB),
+    "light-50m": ("light", 50 * MIB), "text-50m": ("text", 50 * MIB), "noise-50m": ("noise", 50 * MIB), "many-50m": ("many", 50 * MIB),
     "beyond": ("beyond", 224 * MIB),
 }
 
@@ -302,7 +311,7 @@ def main():
     os.umask(0)
     directory = pathlib.Path(sys.argv[1]).resolve()
     directory.mkdir(parents=True, exist_ok=True, mode=0o755)
-    rows = [(tree, form) for form in FORMS for tree in form["trees"].split()]
+    rows = [(tree, form) for form in FORMS for tree in form["trees"]]
     missing = [row for row in rows if not is_made(directory, f"{row[0]}.{row[1]['name']}", recipe(*row))]
     # The longest first.
     missing.sort(key=lambda row: -TREES[row[0]][1])

@@ -97,8 +97,11 @@ struct NestedSelection {
   func wants(_ entry: ArchiveEntry) -> Bool { selection.includes(entry) }
 
   /// Whether this entry may contain a wanted one, if it is an archive.
-  func mayHold(_ entry: ArchiveEntry) -> Bool {
-    guard goesInside, entry.kind == .file else { return false }
-    return if case .names = selection.rule { ways.contains(NameKey(entry.name)) } else { true }
+  func mayHold(_ entry: ArchiveEntry) -> Bool { entry.kind == .file && leadsInto(entry.name) }
+
+  /// Whether an archive of this name may contain a wanted entry.
+  func leadsInto(_ name: String) -> Bool {
+    guard goesInside else { return false }
+    return if case .names = selection.rule { ways.contains(NameKey(name)) } else { true }
   }
 }

@@ -53,6 +53,16 @@ struct NestedStreamTests {
     #expect(names == ["a.tar.gz/b.tar/c", "e.tar/f"])
   }
 
+  /// cpio has a file's content with the last of its names.
+  @Test(arguments: Isolation.allCases) func `An archive that comes with a link is entered`(
+    _ isolation: Isolation
+  ) throws {
+    let inner = Tar.entry("c", [3]) + Tar.end
+    let reader = ArchiveReader(
+      bytes: Cpio.entry("a", [], inode: 7, links: 2) + Cpio.entry("b", inner, inode: 7, links: 2) + Cpio.end)
+    #expect(try reader.entries(options: isolation.applied().nested()).map(\.name) == ["a", "b", "b/c"])
+  }
+
   @Test(arguments: Isolation.allCases) func `Damage inside is named from outside`(_ isolation: Isolation)
     async throws
   {
