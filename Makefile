@@ -15,7 +15,7 @@
 # consumers   the same with more and larger programs, and the example for swift-subprocess
 # server   the example for a server, with its tests
 # nightly   what takes longer than each change is worth: sanitizers, soak, both kernels, Debian 13, consumers, server
-# lint   the formatter's rules, and whether the documentation's examples are those that tests compile
+# lint   the formatter's rules, whether the documentation's examples are those that tests compile, and what clients resolve
 # install PREFIX=/usr/local [DESTDIR=]               clean
 # manual   writes man/memarchive.1 again, from the program's help and Scripts/manual.in
 #
@@ -177,6 +177,7 @@ lint:
 	  Examples/Sources Examples/Subprocess/Package.swift Examples/Subprocess/Sources Examples/Server Benchmarks/Package.swift \
 	  Benchmarks/Sources Benchmarks/Benchmarks
 	Scripts/snippets --check
+	Scripts/client
 
 manual:
 	$(need) $(BUILD_PACKAGES) groff-base python3

@@ -14,11 +14,16 @@ let package = Package(
     .trait(
       name: "FastDecoders",
       description: "Decodes by ISA-L, liblzma, libzstd and Nettle; otherwise by zlib, liblz4, libarchive."),
-    .default(enabledTraits: ["FastDecoders"]),
+    .trait(
+      name: "Program",
+      description: "The product memarchive: without it, clients do not resolve swift-argument-parser."),
+    .default(enabledTraits: ["FastDecoders", "Program"]),
   ],
   dependencies: [
-    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
-    .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+    // The lowest versions that compile: a client may need no later one. The plugin is used by no target, so that clients
+    // resolve none (`Scripts/client`).
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.6.0"),
+    .package(url: "https://github.com/apple/swift-system", from: "1.7.2"),
     .package(url: "https://github.com/swiftlang/swift-docc-plugin", from: "1.5.0"),
   ],
   targets: [
@@ -54,7 +59,8 @@ let package = Package(
         "MemArchive",
         "CLinux",
         "CNettle",
-        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(
+          name: "ArgumentParser", package: "swift-argument-parser", condition: .when(traits: ["Program"])),
         .product(name: "SystemPackage", package: "swift-system"),
       ]),
     .executableTarget(
