@@ -256,8 +256,21 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
     _ = features
   }
 
-  // Sources/MemArchive/ArchiveReader.swift
+  // Sources/MemArchive/MemArchive.docc/WhenSomethingIsWrong.md
   func example28() throws {
+    func inform(about error: ArchiveError) -> String {
+      error.description { advice in
+        switch advice {
+        case .raiseLimit(.totalBytes): "Choose a larger quota in the settings."
+        case .givePassphrase: "Enter the archive's passphrase."
+        default: "\(advice)"
+        }
+      }
+    }
+  }
+
+  // Sources/MemArchive/ArchiveReader.swift
+  func example29() throws {
     let files = try ArchiveReader(path: "song.zip").extract()
     let font = try files["gm.sf2"]!.withPath { path in fluid_synth_sfload(synth, path, 1) }
     _ = files
@@ -265,7 +278,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
   }
 
   // Sources/MemArchive/ArchiveStream.swift
-  func example29() throws {
+  func example30() throws {
     var stream = try ArchiveReader(path: "linux.tar.xz").stream()
     while let entry = try stream.next() {
       if entry.name.hasSuffix(".h") { use(try stream.extract()) }
@@ -274,7 +287,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
   }
 
   // Sources/MemArchive/MemTree.swift
-  func example30() throws {
+  func example31() throws {
     let tree = try ArchiveReader(path: "map.zip").tree()
     let features = try tree.withPath(of: "roads.shp") { path in read(path) }  // finds roads.dbf beside it
     _ = tree
@@ -282,7 +295,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
   }
 
   // Sources/MemArchive/Passing/MemFile+Spawn.swift
-  func example31() throws {
+  func example32() throws {
     var actions = posix_spawn_file_actions_t()
     posix_spawn_file_actions_init(&actions)
     let path = try file.addToFileActions(&actions)
