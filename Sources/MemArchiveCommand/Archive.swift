@@ -8,12 +8,8 @@ struct Archive {
   let reader: ArchiveReader
   /// The options for every reading of it and of archives in it, with one deadline for all.
   let context: ExtractionContext
-  /// What was first found to be wrong with it.
-  let firstError = FirstError()
-
-  final class FirstError {
-    fileprivate(set) var text: String?
-  }
+  /// What was found to be wrong with it.
+  let failures = Failures()
 
   /// Shared because standard input is one pipe even if it is named twice on the command line.
   private static let standardInput = ArchiveReader(descriptor: .standardInput)
@@ -259,7 +255,7 @@ struct Archive {
   func report(_ error: ArchiveError) -> ExitStatus {
     // The name of the archive is in front.
     let text = error.withoutPath.description { $0.inOptions }
-    firstError.text = firstError.text ?? text
+    failures.note(error, text)
     Diagnostics.reportOnce("\(argument): \(text)")
     return ExitStatus(error)
   }

@@ -82,7 +82,7 @@ extension ArchiveEntry.Details {
 
 extension ArchiveError {
   /// Bytes of memory for keeping it.
-  var cost: Int64 {
+  package var cost: Int64 {
     [path ?? "", entry ?? "", reason, call ?? "", advice.description].reduce(256) {
       $0 + Int64($1.utf8.count)
     }

@@ -153,6 +153,9 @@ package final class Ledger: Sendable {
       .totalBytes, total, entry: entry, "\(what), less \(Self.heldBesides >> 20) MiB for entries,")
   }
 
+  /// Bytes that may still be held.
+  var room: Int64 { account.withLock { heldLimit - $0.held } }
+
   /// The number of open descriptors of extracted files.
   var descriptors: Int { account.withLock { $0.descriptors } }
 
