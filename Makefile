@@ -14,7 +14,8 @@
 # test-consumers   real programs with each kind of path: as this user, as nobody, and with every file system read-only
 # consumers   the same with more and larger programs, and the example for swift-subprocess
 # server   the example for a server, with its tests
-# nightly   what takes longer than each change is worth: sanitizers, soak, both kernels, Debian 13, consumers, server
+# newcomer   the four programs that newcomers wrote, debug and release, on real archives
+# nightly   what takes longer than each change is worth: sanitizers, soak, both kernels, Debian 13, consumers, server, newcomer
 # lint   the formatter's rules, whether the documentation's examples are those that tests compile, and what clients resolve
 # install PREFIX=/usr/local [DESTDIR=]               clean
 # manual   writes man/memarchive.1 again, from the program's help and Scripts/manual.in
@@ -49,7 +50,7 @@ STATIC = -c release --static-swift-stdlib --scratch-path .build/static
 # The library and its own tests alone.
 LIBRARY = MEMARCHIVE_LIBRARY=1
 
-.PHONY: quick check test test-consumers consumers test-minimal test-sanitized soak nightly aarch64 appliance kernels debian13 \
+.PHONY: quick check test newcomer test-consumers consumers test-minimal test-sanitized soak nightly aarch64 appliance kernels debian13 \
   conformance fuzz demo bench docs lint server install manual clean
 
 quick: export MEMARCHIVE_QUICK = 1
@@ -91,6 +92,13 @@ server:
 	$(need) $(BUILD_PACKAGES)
 	$(SWIFT) test --package-path Examples/Server
 
+newcomer:
+	$(need) $(DEMO_PACKAGES)
+	for configuration in debug release; do \
+	  $(SWIFT) build -c $$configuration --package-path Examples && \
+	  Examples/newcomer.sh Examples/.build/$$configuration || exit 1; \
+	done
+
 # Without the trait FastDecoders: zlib, liblz4 and libarchive alone. Of the slow suites, those in which it matters who decodes.
 MINIMAL = --disable-default-traits --scratch-path .build/minimal
 test-minimal:
@@ -115,7 +123,7 @@ soak:
 
 nightly: KERNELS = all
 nightly: MINUTES = 10
-nightly: test-sanitized soak kernels debian13 consumers server
+nightly: test-sanitized soak kernels debian13 consumers server newcomer
 
 aarch64:
 	$(need) libc6-dev-arm64-cross

@@ -12,5 +12,18 @@ let package = Package(
     .executableTarget(
       name: "Demo",
       dependencies: ["CFluidSynth", "CFreeType", .product(name: "MemArchive", package: "MemArchive")]),
+    // What newcomers wrote first (`make newcomer`).
+    .executableTarget(
+      name: "Player", dependencies: ["CFluidSynth", .product(name: "MemArchive", package: "MemArchive")]),
+    .executableTarget(
+      name: "Uploads",
+      dependencies: [
+        .product(name: "MemArchive", package: "MemArchive"),
+        .product(name: "MemArchiveFoundation", package: "MemArchive"),
+        .product(name: "memarchive-worker", package: "MemArchive"),
+      ]),
+    .executableTarget(name: "Inspector", dependencies: [.product(name: "MemArchive", package: "MemArchive")]),
+    .executableTarget(
+      name: "PluginHost", dependencies: [.product(name: "MemArchive", package: "MemArchive")]),
   ]
 )
