@@ -173,6 +173,7 @@ bench:
 	$(need) $(BENCH_PACKAGES)
 	Benchmarks/run.sh
 
+docs: export MEMARCHIVE_DOCS = 1
 docs:
 	$(need) $(BUILD_PACKAGES)
 	$(SWIFT) package --allow-writing-to-directory docs generate-documentation --target MemArchive \

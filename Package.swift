@@ -20,11 +20,10 @@ let package = Package(
     .default(enabledTraits: ["FastDecoders", "Program"]),
   ],
   dependencies: [
-    // The lowest versions that compile: a client may need no later one. The plugin is used by no target, so that clients
-    // resolve none (`Scripts/client`).
+    // The lowest versions that compile, for clients that need them (zsh's completions of entries take argument parser 1.8.0);
+    // `Scripts/client` sees what clients resolve.
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.6.0"),
     .package(url: "https://github.com/apple/swift-system", from: "1.7.2"),
-    .package(url: "https://github.com/swiftlang/swift-docc-plugin", from: "1.5.0"),
   ],
   targets: [
     .systemLibrary(name: "CLibArchive", pkgConfig: "libarchive", providers: [.apt(["libarchive-dev"])]),
@@ -134,6 +133,12 @@ if Context.environment["MEMARCHIVE_FUZZ"] != nil {
     .executableTarget(
       name: "Fuzz", dependencies: ["MemArchive"], path: "Tests/Fuzz", exclude: ["run.sh", "Worker"],
       swiftSettings: [.unsafeFlags(["-parse-as-library"])]))
+}
+
+// A plugin is built with whatever is built: only `make docs` needs this one.
+if Context.environment["MEMARCHIVE_DOCS"] != nil {
+  package.dependencies.append(
+    .package(url: "https://github.com/swiftlang/swift-docc-plugin", from: "1.5.0"))
 }
 
 // The library in a program that is its own worker, which `make kernels` runs on other kernels.

@@ -46,11 +46,13 @@ head -c 3000 "$fixtures/demo/demo.zip" >"$work/cut.zip"
 
 says 'music/tune.mid: [1-9]* s, audible' "$bin/Player" "$fixtures/demo/demo.zip"
 says 'demo.zip: 7 files, 66922 bytes
-tree.tar.xz: 4 files, 1520 bytes
+tree.tar.xz: 5 files, 1541 bytes
 cut.zip: refused, truncated
-book.epub: 3 files, 209 bytes
-big.tar.zst: refused, limitExceeded' \
-  "$bin/Uploads" "$fixtures/demo/demo.zip" "$fixtures/tree.tar.xz" "$work/cut.zip" "$work/book.epub" "$fixtures/big.tar.zst"
+book.epub: 3 files, 183 bytes
+README.md: refused, unrecognizedFormat
+big.tar.zst: 3 files, 3150301 bytes' \
+  "$bin/Uploads" "$fixtures/demo/demo.zip" "$fixtures/tree.tar.xz" "$work/cut.zip" "$work/book.epub" "$fixtures/README.md" \
+  "$fixtures/big.tar.zst"
 says '3 files, * bytes packed
 stored: mimetype
 title: The Sealed Book' "$bin/Inspector" "$work/book.epub"

@@ -34,7 +34,10 @@ struct Player {
     var block = [Int16](repeating: 0, count: 2 * 1024)
     var (frames, peak) = (0, UInt16(0))
     while fluid_player_get_status(player) == Int32(FLUID_PLAYER_PLAYING.rawValue) {
-      fluid_synth_write_s16(synth, Int32(block.count / 2), &block, 0, 2, &block, 1, 2)
+      block.withUnsafeMutableBufferPointer { samples in
+        let start = samples.baseAddress
+        _ = fluid_synth_write_s16(synth, Int32(samples.count / 2), start, 0, 2, start, 1, 2)
+      }
       frames += block.count / 2
       peak = block.reduce(peak) { max($0, $1.magnitude) }
     }
