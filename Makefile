@@ -14,11 +14,12 @@
 # test-consumers   real programs with each kind of path: as this user, as nobody, and with every file system read-only
 # consumers   the same with more and larger programs, and the example for swift-subprocess
 # server   the example for a server, with its tests
+# newcomer   the four programs that newcomers wrote, debug and release, on real archives
 # ordinary   every large archive of the system's tools, in each way
 # fuzzer   builds what `fuzz` runs, which nothing else compiles
-# nightly   what takes longer than each change is worth: sanitizers, soak, both kernels, Debian 13, consumers, server, ordinary,
-#           fuzzer
-# lint   the formatter's rules, and whether the documentation's examples are those that tests compile
+# nightly   what takes longer than each change is worth: sanitizers, soak, both kernels, Debian 13, consumers, server, newcomer,
+#           ordinary, fuzzer
+# lint   the formatter's rules, whether the documentation's examples are those that tests compile, and what clients resolve
 # install PREFIX=/usr/local [DESTDIR=]               clean
 # manual   writes man/memarchive.1 again, from the program's help and Scripts/manual.in
 #
@@ -52,8 +53,8 @@ STATIC = -c release --static-swift-stdlib --scratch-path .build/static
 # The library and its own tests alone.
 LIBRARY = MEMARCHIVE_LIBRARY=1
 
-.PHONY: quick check test test-consumers consumers ordinary test-minimal test-sanitized soak nightly aarch64 appliance kernels \
-  debian13 conformance fuzz fuzzer demo bench docs lint server install manual clean
+.PHONY: quick check test newcomer test-consumers consumers ordinary test-minimal test-sanitized soak nightly aarch64 \
+  appliance kernels debian13 conformance fuzz fuzzer demo bench docs lint server install manual clean
 
 quick: export MEMARCHIVE_QUICK = 1
 quick:
@@ -100,6 +101,13 @@ server:
 	$(need) $(BUILD_PACKAGES)
 	$(SWIFT) test --package-path Examples/Server
 
+newcomer:
+	$(need) $(DEMO_PACKAGES)
+	for configuration in debug release; do \
+	  $(SWIFT) build -c $$configuration --package-path Examples && \
+	  Examples/newcomer.sh Examples/.build/$$configuration || exit 1; \
+	done
+
 # Without the trait FastDecoders: zlib, liblz4 and libarchive alone. Of the slow suites, those in which it matters who decodes.
 MINIMAL = --disable-default-traits --disable-index-store --scratch-path .build/minimal
 test-minimal:
@@ -124,7 +132,7 @@ soak:
 
 nightly: KERNELS = all
 nightly: MINUTES = 10
-nightly: test-sanitized soak kernels debian13 consumers server ordinary fuzzer
+nightly: test-sanitized soak kernels debian13 consumers server newcomer ordinary fuzzer
 
 aarch64:
 	$(need) libc6-dev-arm64-cross
@@ -178,6 +186,7 @@ bench:
 	Benchmarks/run.sh
 
 # Traits change nothing of what is public.
+docs: export MEMARCHIVE_DOCS = 1
 docs:
 	$(need) $(BUILD_PACKAGES)
 	$(LIBRARY) $(SWIFT) package $(MINIMAL) --allow-writing-to-directory docs generate-documentation --target MemArchive \
@@ -190,6 +199,7 @@ lint:
 	  Examples/Sources Examples/Subprocess/Package.swift Examples/Subprocess/Sources Examples/Server Benchmarks/Package.swift \
 	  Benchmarks/Sources Benchmarks/Benchmarks
 	Scripts/snippets --check
+	Scripts/client
 
 manual:
 	$(need) $(BUILD_PACKAGES) groff-base python3

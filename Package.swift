@@ -14,12 +14,16 @@ let package = Package(
     .trait(
       name: "FastDecoders",
       description: "Decodes by ISA-L, liblzma, libzstd and Nettle; otherwise by zlib, liblz4, libarchive."),
-    .default(enabledTraits: ["FastDecoders"]),
+    .trait(
+      name: "Program",
+      description: "The product memarchive: without it, clients do not resolve swift-argument-parser."),
+    .default(enabledTraits: ["FastDecoders", "Program"]),
   ],
   dependencies: [
-    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
-    .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
-    .package(url: "https://github.com/swiftlang/swift-docc-plugin", from: "1.5.0"),
+    // The lowest versions that compile, for clients that need them (zsh's completions of entries take argument parser 1.8.0);
+    // `Scripts/client` sees what clients resolve.
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.6.0"),
+    .package(url: "https://github.com/apple/swift-system", from: "1.7.2"),
   ],
   targets: [
     .systemLibrary(name: "CLibArchive", pkgConfig: "libarchive", providers: [.apt(["libarchive-dev"])]),
@@ -54,7 +58,8 @@ let package = Package(
         "MemArchive",
         "CLinux",
         "CNettle",
-        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(
+          name: "ArgumentParser", package: "swift-argument-parser", condition: .when(traits: ["Program"])),
         .product(name: "SystemPackage", package: "swift-system"),
       ]),
     .executableTarget(
@@ -128,6 +133,12 @@ if Context.environment["MEMARCHIVE_FUZZ"] != nil {
     .executableTarget(
       name: "Fuzz", dependencies: ["MemArchive"], path: "Tests/Fuzz", exclude: ["run.sh", "Worker"],
       swiftSettings: [.unsafeFlags(["-parse-as-library"])]))
+}
+
+// A plugin is built with whatever is built: only `make docs` needs this one.
+if Context.environment["MEMARCHIVE_DOCS"] != nil {
+  package.dependencies.append(
+    .package(url: "https://github.com/swiftlang/swift-docc-plugin", from: "1.5.0"))
 }
 
 // The library in a program that is its own worker, which `make kernels` runs on other kernels.

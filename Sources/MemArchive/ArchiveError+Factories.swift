@@ -5,11 +5,14 @@ internal import SystemPackage
 // One factory per kind of failure: (call, errno, subject) becomes a sentence here and nowhere else.
 extension ArchiveError {
   /// A failed system call. Error numbers that a caller can act on have codes of their own.
-  static func system(_ call: String, _ errno: Errno, doing what: String, entry: String? = nil) -> Self {
+  static func system(
+    _ call: String, _ errno: Errno, doing what: String, path: String? = nil, entry: String? = nil
+  ) -> Self {
     switch errno {
     case .tooManyOpenFiles, .tooManyOpenFilesInSystem, .tooManyReferences:
       Self(
-        .descriptorLimit, entry: entry, "no descriptor is left while \(what)", call: call, errno: errno,
+        .descriptorLimit, path: path, entry: entry, "no descriptor is left while \(what)", call: call,
+        errno: errno,
         advice: "Raise the limit (ulimit -n), or extract fewer entries at once.")
     case .resourceTemporarilyUnavailable where ["clone", "pthread_create"].contains(call):
       Self(
@@ -19,7 +22,8 @@ extension ArchiveError {
           "Raise the limit (ulimit -u, or pids.max of the control group), or extract fewer archives at once.")
     case .noMemory, .noSpace:
       Self(
-        .outOfMemory, entry: entry, "the system is out of memory while \(what)", call: call, errno: errno,
+        .outOfMemory, path: path, entry: entry, "the system is out of memory while \(what)", call: call,
+        errno: errno,
         advice: "Free memory, raise the memory limit of the control group, or extract fewer entries at once.")
     case .fileTooLarge:
       Self(
@@ -27,7 +31,7 @@ extension ArchiveError {
         errno: errno, advice: "Raise RLIMIT_FSIZE (ulimit -f), which counts for files in memory too.")
     default:
       Self(
-        .system, entry: entry, "\(what) failed", call: call, errno: errno,
+        .system, path: path, entry: entry, "\(what) failed", call: call, errno: errno,
         advice: "Look the error up in the manual page of \(call)(2).")
     }
   }
@@ -45,7 +49,7 @@ extension ArchiveError {
     Self(
       .system, entry: entry, "this system forbids executable files in memory", call: "memfd_create",
       errno: .permissionDenied,
-      advice: "Execute it from a tree of files (run --tree), or set vm.memfd_noexec to 1 (sysctl(8)).")
+      advice: .executeFromTree)
   }
 
   static func cancelled() -> Self {
@@ -53,7 +57,7 @@ extension ArchiveError {
   }
 
   static func timedOut(_ reason: String) -> Self {
-    Self(.timedOut, reason, advice: "Allow more time (ExtractionOptions.timeout) if the archive is trusted.")
+    Self(.timedOut, reason, advice: .allowMoreTime)
   }
 
   /// A shortage while a worker was being started, which says nothing about the next worker; nil if `errno` means that the
@@ -70,10 +74,7 @@ extension ArchiveError {
 
   /// - Parameter part: What is missing, such as "Landlock".
   static func sandboxUnavailable(_ part: String, _ reason: String) -> Self {
-    Self(
-      .sandboxUnavailable, "\(part): \(reason)",
-      advice:
-        "The sandbox needs it; read the archive without one (ExtractionOptions.sandbox) if it is trusted.")
+    Self(.sandboxUnavailable, "\(part): \(reason)", advice: .readWithoutSandbox)
   }
 
   static func sandboxViolation(_ reason: String) -> Self {
@@ -95,12 +96,7 @@ extension ArchiveError {
       "rseq", "sched_getaffinity", "rt_sigprocmask", "rt_sigaction",
     ]
     guard call.map({ runtime.contains($0) }) ?? true else { return violation }
-    return Self(
-      .sandboxViolation, violation.reason,
-      advice:
-        "A defect of MemArchive is likelier than an attack: please report it, with the archive if you may and "
-        + "what PlatformReport (memarchive --version) says. Trust the archive no more than others meanwhile."
-    )
+    return Self(.sandboxViolation, violation.reason, advice: .reportDefect)
   }
 
   static func workerFailed(_ reason: String) -> Self {
@@ -112,17 +108,15 @@ extension ArchiveError {
 
   static func open(_ path: String, _ errno: Errno) -> Self {
     guard errno == .noSuchFileOrDirectory || errno == .permissionDenied || errno == .isDirectory else {
-      return .system("open", errno, doing: "opening \"\(path)\"")
+      return .system("open", errno, doing: "opening it", path: path)
     }
     return Self(
-      .system, "\"\(path)\" cannot be opened", call: "open", errno: errno,
+      .system, path: path, "cannot be opened", call: "open", errno: errno,
       advice: "Check the path and its permissions; an archive must be a file or a pipe.")
   }
 
-  static func consumed(_ what: String) -> Self {
-    Self(
-      .sourceConsumed, "\(what) is a pipe that has already been read",
-      advice: "A pipe gives its bytes once: use a file, or keep the pipe's content in a MemFile.")
+  static func consumed(_ path: String) -> Self {
+    Self(.sourceConsumed, path: path, "it is a pipe that has already been read", advice: .giveFile)
   }
 
   static func unrecognized() -> Self {
@@ -141,7 +135,7 @@ extension ArchiveError {
     Self(
       .unsupportedFormat,
       "the format \(format)\(format == .loneFile ? " (a lone compressed file)" : "") is not among the allowed formats",
-      advice: "Add it to ExtractionOptions.formats if the archive is trusted.")
+      advice: .allowFormat)
   }
 
   static var strippedCpio: Self {
@@ -163,9 +157,7 @@ extension ArchiveError {
   }
 
   static func passphraseRequired(_ reason: String, call: String? = nil) -> Self {
-    Self(
-      .passphraseRequired, reason, call: call,
-      advice: "Give the passphrase (ExtractionOptions.passphrases).")
+    Self(.passphraseRequired, reason, call: call, advice: .givePassphrase)
   }
 
   static func wrongPassphrase(_ reason: String, entry: String? = nil, call: String? = nil) -> Self {
@@ -182,85 +174,89 @@ extension ArchiveError {
       advice: "The archive was cut short: fetch it again in full.")
   }
 
-  static func limit(_ name: String, _ value: Int64, entry: String?, _ what: String) -> Self {
+  static func limit(
+    _ limit: ExtractionLimits.Name, _ value: Int64, entry: String?, _ what: String
+  ) -> Self {
     Self(
-      .limitExceeded, entry: entry, "\(what) exceeds the limit \(name) = \(value)",
-      advice: "Raise ExtractionLimits.\(name) if the archive is trusted.")
+      .limitExceeded, entry: entry, "\(what) exceeds the limit \(limit) = \(value)",
+      advice: .raiseLimit(limit))
   }
 
   package static func tooManyLayers(_ depth: Int) -> Self {
     Self(
       .tooManyLayers, "more than \(depth) archives or compressions are wrapped around each other",
-      advice: "Raise ExtractionLimits.depth if the archive is trusted, or unpack the outer layers first.")
+      advice: .raiseLimit(.depth))
   }
 
   static func duplicate(_ name: String) -> Self {
     Self(
       .duplicateEntry, entry: name, "the archive holds two entries of this name",
-      advice: "Choose the first or the last with ExtractionOptions.duplicates.")
+      advice: .chooseDuplicate)
   }
 
   static func insecure(_ name: String) -> Self {
     Self(
       .insecureName, entry: name, "the name leads out of the directory it would be unpacked in",
-      advice: "Allow it with ExtractionOptions.insecureNames if the entries are not unpacked to a disk.")
+      advice: .allowInsecureNames)
   }
 
   static func noProc(_ path: String, _ errno: Errno, file name: String) -> Self {
     Self(
       .pathUnavailable, entry: name, "\(path) does not lead to the file", call: "stat", errno: errno,
-      advice: "Mount /proc, or use withBytes or fileDescriptor, which need no path.")
+      advice: .mountProc)
   }
 
   static func noProc(_ path: String, _ errno: Errno) -> Self {
     Self(
       .pathUnavailable, "\(path) does not lead to the tree", call: "stat", errno: errno,
-      advice: "Mount /proc, or open files below MemTree.fileDescriptor (openat(2)), which needs no path.")
+      advice: .mountProc)
   }
 
   static func insecureLink(_ name: String, to target: String) -> Self {
     Self(
       .insecureName, entry: name, "the link leads out of the tree, to \"\(target)\"",
-      advice: "Leave it out with ExtractionOptions.insecureNames = .keep, which lists it in MemTree.skipped.")
+      advice: .leaveOutInsecureLinks)
   }
 
   static func conflict(_ name: String, _ reason: String) -> Self {
-    Self(
-      .nameConflict, entry: name, reason,
-      advice:
-        "Extract it with extract(), which needs no directories, or leave the entry out with a selection.")
+    Self(.nameConflict, entry: name, reason, advice: .extractWithoutDirectories)
   }
 
   static func nameTooLong(_ name: String) -> Self {
     Self(
       .nameTooLong, entry: name,
       "the name is longer than \(EntryPath.longest) bytes, or one of its components than \(EntryPath.longestComponent)",
-      advice: "Extract it with extract(), which takes any name, or leave the entry out with a selection.")
+      advice: .extractWithAnyName)
   }
 
   /// A system that forbids something that a tree needs.
   static func treeUnavailable(call: String, _ errno: Errno) -> Self {
-    let advice =
+    let advice: Advice =
       switch (call, errno) {
-      case (_, .noFunction):
-        "A tree needs Linux 5.12, and a seccomp filter that knows this call: use extract() here."
+      case (_, .noFunction): .extractWithoutTree
       case ("clone", .noSpace), ("unshare", .noSpace), ("clone", .tooManyUsers), ("unshare", .tooManyUsers):
         "Raise user.max_user_namespaces with sysctl(8), or run as root."
       case ("clone", _), ("unshare", _):
-        "Allow user namespaces (sysctl kernel.unprivileged_userns_clone=1, user.max_user_namespaces, Docker's "
-          + "--security-opt seccomp=…), or run as root."
+        """
+        Allow user namespaces (sysctl kernel.unprivileged_userns_clone=1, user.max_user_namespaces, Docker's \
+        --security-opt seccomp=…), or run as root.
+        """
       case ("setgroups", .noSuchFileOrDirectory), ("uid_map", .noSuchFileOrDirectory),
         ("gid_map", .noSuchFileOrDirectory):
         "Mount /proc."
       case ("uid_map", .notPermitted):
-        "Let user 0 keep CAP_SETFCAP, without which the kernel refuses to map it, or run as another user; on Ubuntu, allow "
-          + "user namespaces in AppArmor."
+        """
+        Let user 0 keep CAP_SETFCAP, without which the kernel refuses to map it, or run as another user; on Ubuntu, allow \
+        user namespaces in AppArmor.
+        """
       case ("mount_setattr", .resourceBusy):
         "A child process that was forked in the meantime holds files of the tree open: let it execute its program first."
-      case ("fsconfig", .invalidArgument): "The kernel's tmpfs does not take these limits: see heldBytes."
+      case ("fsconfig", .invalidArgument): .raiseLimit(.heldBytes)
       default:
-        "Allow mounting inside user namespaces (sysctl kernel.apparmor_restrict_unprivileged_userns=0, or a profile "
-          + "with \"userns,\"), or run with CAP_SYS_ADMIN."
+        """
+        Allow mounting inside user namespaces (sysctl kernel.apparmor_restrict_unprivileged_userns=0, or a profile \
+        with "userns,"), or run with CAP_SYS_ADMIN.
+        """
       }
     return Self(
       .treeUnavailable, "the system refuses a private file system in memory", call: call, errno: errno,
@@ -278,18 +274,16 @@ extension ArchiveError {
 
   /// - Parameter entries: Those that the archive has, for a name that may have been meant.
   static func noSuchEntry(_ name: String, among entries: [ArchiveEntry] = []) -> Self {
-    let hint = NearestNames.hint(for: name, in: entries.lazy.filter { !$0.isDirectory }.map(\.name))
+    let similar = NearestNames.nearest(to: name, in: entries.lazy.filter { !$0.isDirectory }.map(\.name))
     return Self(
-      .noSuchEntry, entry: name, "the archive has no such entry",
-      advice: (hint.isEmpty ? "" : hint.dropFirst() + " ")
-        + "List the names with entries(); they are compared byte by byte.")
+      .noSuchEntry, entry: name, "the archive has no such entry", advice: .compareName(similar: similar))
   }
 
   static func noMatch(_ patterns: [Glob]) -> Self {
     let patterns = patterns.map { "\"\($0.text)\"" }.joined(separator: " or ")
     return Self(
       .noSuchEntry, "no entry's name matches \(patterns)",
-      advice: "List the names with entries(); a pattern is for the whole name.")
+      advice: .comparePattern)
   }
 
   static var unavailablePrefix: String { "the link leads to no file: " }

@@ -3,7 +3,7 @@ public import SystemPackage
 /// The reason that an archive, an entry or a file in memory is unavailable.
 ///
 /// `description` is a sentence for a person: the entry, what happened, the failing call with its
-/// `Errno` or libarchive's own words, and what to do about it.
+/// `Errno` or libarchive's own words, and what to do about it. ``advice`` has the latter as a value.
 public struct ArchiveError: Error, Hashable, Sendable {
   /// What went wrong, to be compared with `==`. Later versions may add codes.
   public struct Code: Hashable, Sendable {
@@ -95,28 +95,33 @@ public struct ArchiveError: Error, Hashable, Sendable {
   /// The fields, by reference: an error of one word costs next to nothing in a result or an optional.
   private final class Storage: Hashable, Sendable {
     let code: Code
+    let path: String?
     let entry: String?
     let reason: String
     let call: String?
     let errno: Errno?
-    let advice: String
+    let advice: Advice
 
-    init(_ code: Code, _ entry: String?, _ reason: String, _ call: String?, _ errno: Errno?, _ advice: String)
-    {
-      (self.code, self.entry, self.reason) = (code, entry, reason)
+    init(
+      _ code: Code, _ path: String?, _ entry: String?, _ reason: String, _ call: String?, _ errno: Errno?,
+      _ advice: Advice
+    ) {
+      (self.code, self.path, self.entry, self.reason) = (code, path, entry, reason)
       (self.call, self.errno, self.advice) = (call, errno, advice)
     }
 
-    private var texts: [String?] { [entry, reason, call, advice] }
+    private var texts: [String?] { [path, entry, reason, call] }
 
     static func == (left: Storage, right: Storage) -> Bool {
       left.code == right.code && left.errno == right.errno && left.texts == right.texts
+        && left.advice == right.advice
     }
 
     func hash(into hasher: inout Hasher) {
       hasher.combine(code)
       hasher.combine(errno)
       hasher.combine(texts)
+      hasher.combine(advice)
     }
   }
 
@@ -126,24 +131,31 @@ public struct ArchiveError: Error, Hashable, Sendable {
   public var code: Code { storage.code }
   /// The name of the entry concerned, ``ArchiveEntry/name``; `nil` when it is the archive as a whole.
   public var entry: String? { storage.entry }
-  /// What happened, without the entry and the advice.
+  /// The archive that cannot be opened: its path, or "descriptor 7"; `nil` for any other error.
+  public var path: String? { storage.path }
+  /// What happened, without the entry, the path and the advice.
   public var reason: String { storage.reason }
   /// The failing system call or library function, when one failed.
   public var call: String? { storage.call }
   /// The error number of the failing system call, never one of libarchive's or zlib's own.
   public var errno: Errno? { storage.errno }
-  /// One sentence about what can be done.
-  public var advice: String { storage.advice }
+  /// What can be done.
+  public var advice: Advice { storage.advice }
 
   package init(
-    _ code: Code, entry: String? = nil, _ reason: String, call: String? = nil, errno: Errno? = nil,
-    advice: String
+    _ code: Code, path: String? = nil, entry: String? = nil, _ reason: String, call: String? = nil,
+    errno: Errno? = nil, advice: Advice
   ) {
-    storage = Storage(code, entry, reason, call, errno, advice)
+    storage = Storage(code, path, entry, reason, call, errno, advice)
   }
 
   /// The same error for an entry, or for the archive as a whole.
   func of(_ entry: String?) -> Self {
+    Self(code, path: path, entry: entry, reason, call: call, errno: errno, advice: advice)
+  }
+
+  /// The same error for an archive that is named elsewhere.
+  package var withoutPath: Self {
     Self(code, entry: entry, reason, call: call, errno: errno, advice: advice)
   }
 
@@ -164,14 +176,7 @@ extension ArchiveError {
 extension ArchiveError: CustomStringConvertible {
   /// A sentence for a person: the entry, what happened, the failing call, what to do. One line, safe for a terminal and a
   /// log: control characters in names are escaped, as in `\u{1B}`; ``entry`` has the name unescaped.
-  public var description: String {
-    var text = entry.map { "entry \"\($0)\": " } ?? ""
-    text += reason
-    if let call {
-      text += errno.map { " (\(call): \($0))" } ?? " (\(call))"
-    }
-    return PlainText.escaped(text + ". " + advice)
-  }
+  public var description: String { description { "\($0)" } }
 }
 
 extension ArchiveError.Code: CustomStringConvertible {

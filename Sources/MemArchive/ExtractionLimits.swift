@@ -25,6 +25,27 @@ public struct ExtractionLimits: Hashable, Sendable {
   /// Layers of compression around the archive (gzip in gzip counts two).
   public var depth: Int
 
+  /// The limits by name, for ``ArchiveError/Advice/raiseLimit(_:)``.
+  @nonexhaustive
+  public enum Name: String, Hashable, CaseIterable, Sendable {
+    /// ``ExtractionLimits/totalBytes``.
+    case totalBytes
+    /// ``ExtractionLimits/heldBytes``.
+    case heldBytes
+    /// ``ExtractionLimits/entryBytes``.
+    case entryBytes
+    /// ``ExtractionLimits/entries``.
+    case entries
+    /// ``ExtractionLimits/nameBytes``.
+    case nameBytes
+    /// ``ExtractionLimits/attributeBytes``.
+    case attributeBytes
+    /// ``ExtractionLimits/ratio``.
+    case ratio
+    /// ``ExtractionLimits/depth``.
+    case depth
+  }
+
   /// The defaults: memory bounded by what the machine has, 10,000,000 entries, names of 64 KiB, attributes of 4 MiB,
   /// 4 layers.
   public init(

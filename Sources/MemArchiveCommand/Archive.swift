@@ -8,12 +8,8 @@ struct Archive {
   let reader: ArchiveReader
   /// The options for every reading of it and of archives in it, with one deadline for all.
   let context: ExtractionContext
-  /// What was first found to be wrong with it.
-  let firstError = FirstError()
-
-  final class FirstError {
-    fileprivate(set) var text: String?
-  }
+  /// What was found to be wrong with it.
+  let failures = Failures()
 
   /// Shared because standard input is one pipe even if it is named twice on the command line.
   private static let standardInput = ArchiveReader(descriptor: .standardInput)
@@ -234,53 +230,10 @@ struct Archive {
 
   /// Reports an error once, and returns its exit status.
   func report(_ error: ArchiveError) -> ExitStatus {
-    let text = inOptions("\(error)")
-    firstError.text = firstError.text ?? text
+    // The name of the archive is in front.
+    let text = error.withoutPath.description { $0.inOptions }
+    failures.note(error, text)
     Diagnostics.reportOnce("\(argument): \(text)")
     return ExitStatus(error)
-  }
-
-  /// The library's advice with options in place of API names.
-  private func inOptions(_ text: String) -> String {
-    // The name of the archive is in front.
-    let name = "\"\(PlainText.escaped(argument))\""
-    let words = [
-      ("\(name) cannot be opened", "cannot be opened"), ("opening \(name)", "opening it"),
-      ("Raise ExtractionLimits.totalBytes", "Raise --max-total"),
-      ("Raise ExtractionLimits.entryBytes", "Raise --max-entry"),
-      ("Raise ExtractionLimits.entries", "Raise --max-entries"),
-      ("(ExtractionOptions.passphrases)", "(--passphrase-file)"),
-      ("(ExtractionOptions.sandbox)", "(--sandbox off)"), ("(ExtractionOptions.timeout)", "(--timeout)"),
-      ("Add it to ExtractionOptions.formats", "Add it with --formats"),
-      (
-        "Extract it with extract(), which needs no directories, or leave the entry out with a selection.",
-        "Run the command without --tree: {NAME} alone needs no directories."
-      ),
-      (
-        "Extract it with extract(), which takes any name, or leave the entry out with a selection.",
-        "Run the command without --tree: {NAME} alone takes any name."
-      ),
-      (
-        "Leave it out with ExtractionOptions.insecureNames = .keep, which lists it in MemTree.skipped.",
-        "Leave it out by leaving --reject-insecure-names out."
-      ),
-      (
-        "Allow it with ExtractionOptions.insecureNames if its entries are not unpacked to a disk.",
-        "Leave --reject-insecure-names out if its entries are not unpacked to a disk."
-      ),
-      (
-        "Read it all the same with ExtractionOptions.overlappingEntries if the archive is trusted.",
-        "Read it all the same with --read-overlapping if the archive is trusted."
-      ),
-      (
-        "A pipe gives its bytes once: give a file, or keep the pipe's content in a MemFile.",
-        "A pipe gives its bytes once: give a file."
-      ),
-      ("List the names with entries(); they are compared byte by byte.", "See memarchive list."),
-    ]
-    // Compared as bytes: a name may contain a character with thousands of combining marks, which takes quadratic time to
-    // compare.
-    let bytes = words.reduce(Array(text.utf8)) { $0.replacing(Array($1.0.utf8), with: Array($1.1.utf8)) }
-    return String(decoding: bytes, as: UTF8.self)
   }
 }

@@ -28,9 +28,12 @@ enum EntryCompletion {
   /// The names of the archive's entries, as far as they can be had in time. What would control a terminal is left out.
   private static func names(in line: CommandLineWords) -> [String] {
     guard let archive = line.archive, archive != "-" else { return [] }
-    let options = ExtractionOptions(formats: .all, sandbox: .required, timeout: longestWait)
-    var names: [String] = []
+    let options = ExtractionOptions(
+      formats: .all, nestedArchives: line.isRecursive ? .expand : .keep, sandbox: .required,
+      timeout: longestWait)
     let reader = ArchiveReader(path: RawText.path(ArchiveEntry.rawName(of: archive)))
+    if line.isRecursive { return (try? reader.entries(options: options).map(\.name)) ?? [] }
+    var names: [String] = []
     do {
       var stream = try reader.stream(in: ExtractionContext(options), .headers)
       while let entry = try stream.next() { names.append(entry.name) }
@@ -97,6 +100,8 @@ struct CommandLineWords {
   private(set) var archive: String?
   /// Whether the last word is the first one after --, and no entry is executed instead of a program.
   private(set) var isAtProgram = false
+  /// Whether entries of archives inside the archive are meant too: -r.
+  let isRecursive: Bool
 
   private static let taking: Set = [
     "--also", "--at", "--exclude", "--exec", "--formats", "--include", "--library-path", "--max-entries",
@@ -109,6 +114,9 @@ struct CommandLineWords {
     let words = words.map(ShellWord.unquoted)
     let rest = words.dropFirst(2)
     let end = rest.firstIndex(of: "--") ?? rest.endIndex
+    isRecursive = rest[..<end].contains {
+      $0 == "--recursive" || $0.hasPrefix("-") && !$0.hasPrefix("--") && $0.contains("r")
+    }
     var isValue = false
     for word in rest[..<end] where archive == nil {
       if isValue {

@@ -7,8 +7,10 @@ struct TestCommand: ParsableCommand {
     commandName: "test",
     abstract: "Extract everything into sealed memory, verify it, and print one line per archive.",
     discussion: """
-      With --json, prints one object per archive: {"archive", "verdict", "status", "entries", "files", "bytes", "error"}. \
-      verdict is OK or FAILED, status the exit status for this archive alone, and error the first that was found.
+      With --json, prints one object per archive: {"archive", "verdict", "status", "entries", "files", "bytes", "error", \
+      "errors", "failures"}. verdict is OK or FAILED, status the exit status for this archive alone, error the first that \
+      was found, errors the first thousand, each {"name", "code", "error", "status"}, and failures their number. With \
+      --keep-going, every entry that is not among them is intact.
       """)
 
   @Argument(
@@ -54,9 +56,12 @@ struct TestCommand: ParsableCommand {
       }
       let verdict = status == .done ? "OK" : "FAILED"
       if json {
+        let failures = archive.failures
         let record = Record(
-          archive: argument, verdict: verdict, error: archive.firstError.text, status: status.code,
-          entries: tally.entries, files: tally.files, bytes: tally.bytes)
+          archive: argument, verdict: verdict, error: failures.kept.first?.error,
+          errors: failures.kept.isEmpty ? nil : failures.kept,
+          failures: failures.count > 0 ? failures.count : nil, status: status.code, entries: tally.entries,
+          files: tally.files, bytes: tally.bytes)
         try Output.write(JSONLine.bytes(record, by: JSONLine.encoder()))
       } else {
         try Output.write(NameText.escaped(argument).bytes)
@@ -75,6 +80,8 @@ struct TestCommand: ParsableCommand {
 private struct Record: Encodable {
   let archive, verdict: String
   let error: String?
+  let errors: [FailureRecord]?
+  let failures: Int?
   let status: Int32
   let entries, files: Int
   let bytes: Int64

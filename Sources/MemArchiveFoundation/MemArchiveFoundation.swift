@@ -64,7 +64,7 @@ extension ArchiveError: LocalizedError {
   /// `ArchiveError/reason`.
   public var failureReason: String? { reason }
   /// `ArchiveError/advice`.
-  public var recoverySuggestion: String? { advice }
+  public var recoverySuggestion: String? { advice.description }
 }
 
 extension ArchiveError: CustomNSError {
@@ -72,13 +72,15 @@ extension ArchiveError: CustomNSError {
   public static var errorDomain: String { "MemArchive.ArchiveError" }
   /// The error number of the failing system call, or 0.
   public var errorCode: Int { errno.map { Int($0.rawValue) } ?? 0 }
-  /// The texts of `LocalizedError`, and the code's name and the entry under "code" and "entry".
+  /// The texts of `LocalizedError`, the path under `NSFilePathErrorKey`, and the code's name and the
+  /// entry under "code" and "entry".
   public var errorUserInfo: [String: Any] {
     var info: [String: Any] = [
       NSLocalizedDescriptionKey: description, NSLocalizedFailureReasonErrorKey: reason,
-      NSLocalizedRecoverySuggestionErrorKey: advice, "code": code.description,
+      NSLocalizedRecoverySuggestionErrorKey: advice.description, "code": code.description,
     ]
     info["entry"] = entry
+    info[NSFilePathErrorKey] = path
     return info
   }
 }

@@ -59,6 +59,22 @@ struct CompletionTests {
   }
 
   @Test(.slow, arguments: shells)
+  func `With -r, an entry of an archive inside the archive is completed`(shell: ByteString) throws {
+    try withTemporaryDirectory { directory in
+      let inner = ByteString.tar(.entry("leaf.txt", "x"))
+      try ByteString.tar(.entry("in.tar", inner)).write(to: directory + "/out.tar")
+      for option: ByteString in ["-r", "-qr", "--recursive"] {
+        let cat = try completed("memarchive cat \(option) out.tar in.tar/l", by: shell, in: directory)
+        #expect(cat.words.last == "in.tar/leaf.txt", "\(cat)")
+      }
+      let plain = try completed("memarchive cat out.tar in.tar/l", by: shell, in: directory)
+      #expect(plain.words.last == "in.tar/l", "\(plain)")
+      let template = try completed("memarchive run -r out.tar -- cat '{in.tar/l", by: shell, in: directory)
+      #expect(template.words.last == "{in.tar/leaf.txt}", "\(template)")
+    }
+  }
+
+  @Test(.slow, arguments: shells)
   func `After -- the command is completed, and {NAME} in it`(shell: ByteString) throws {
     let directory = Fixture.directory
     let program = try completed("memarchive run zip-deflated.zip -- sha256su", by: shell, in: directory)

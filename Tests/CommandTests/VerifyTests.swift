@@ -1,3 +1,4 @@
+import Foundation
 import TestSupport
 import Testing
 
@@ -84,17 +85,41 @@ struct VerifyTests {
     }
   }
 
-  @Test func `--json has an object for each archive, with its own status and the first error`() throws {
+  @Test func `--json has an object for each archive, with its own status and errors`() throws {
     let outcome = try Program.run("test", "--json", "zip-deflated.zip", "nowhere")
     let expected: ByteString = """
       {"archive":"zip-deflated.zip","bytes":1520,"entries":6,"files":4,"status":0,"verdict":"OK"}
       {"archive":"nowhere","bytes":0,"entries":0,"error":"cannot be opened (open: No such file or directory). Check the path \
-      and its permissions; an archive must be a file or a pipe.","files":0,"status":4,"verdict":"FAILED"}
+      and its permissions; an archive must be a file or a pipe.","errors":[{"code":"system","error":"cannot be opened (open: \
+      No such file or directory). Check the path and its permissions; an archive must be a file or a pipe.","status":4}],\
+      "failures":1,"files":0,"status":4,"verdict":"FAILED"}
 
       """
     #expect(outcome.end == .exit(4))
     #expect(outcome.output == expected)
     #expect(outcome.errors.lines.count == 1)
+  }
+
+  /// Two of three are damaged.
+  @Test(arguments: ["-q", "-r"])
+  func `--json with --keep-going names each damaged entry`(option: ByteString) throws {
+    try withTemporaryDirectory { directory in
+      var archive = Zip.archive(.init("a", [1, 2, 3]), .init("b", [4, 5, 6]), .init("c", [7, 8, 9]))
+      for content: [UInt8] in [[1, 2, 3], [7, 8, 9]] {
+        archive.replace(content, with: [0, 0, 0])
+      }
+      try Data(archive).write(to: URL(filePath: directory + "/three.zip"))
+      let outcome = try Program.shell(
+        "$m test --json --keep-going \"$1\" three.zip 2>errors; echo $? >&2; grep -c . errors >&2", option,
+        in: directory)
+      #expect(outcome.errors == "1\n2\n")
+      let object = try #require(try JSONLines(outcome.output).objects.first)
+      #expect(object["failures"] == .number(2))
+      guard case .list(let errors) = object["errors"] else { throw CocoaError(.coderValueNotFound) }
+      #expect(errors.map { $0["name"] } == [.text("a"), .text("c")])
+      #expect(errors.allSatisfy { $0["code"] == .text("corrupt") && $0["status"] == .number(1) })
+      #expect(object["error"] == errors.first?["error"])
+    }
   }
 
   @Test func `A warning changes neither verdict nor status, and -q keeps it back`() throws {

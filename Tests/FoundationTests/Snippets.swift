@@ -1,4 +1,4 @@
-// Written by Scripts/snippets from the examples in README, articles and comments: change those.
+// Written by Scripts/snippets from the examples in articles and comments: change those.
 // swift-format-ignore-file
 import Foundation
 import Glibc
@@ -22,57 +22,15 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
   var (pid, face) = (pid_t(), 0)
   let arguments: [UnsafeMutablePointer<CChar>?] = []
 
-  // README.md
-  func example1() throws {
-    let files = try ArchiveReader(path: "song.zip").extract()  // name → MemFile
-    let font = try files["gm.sf2"]!.withPath { path in  // "/proc/self/fd/7", in memory, sealed
-      fluid_synth_sfload(synth, path, 1)  // a C function that only takes a path
-    }
-    _ = files
-    _ = font
-  }
-
-  // README.md
-  func example2() throws {
-    func greet() throws -> UInt32 {
-      let files = try ArchiveReader(path: "Fixtures/demo/demo.zip").extract()  // name → MemFile
-      for (name, file) in files { print(name, file.size, "bytes,", try file.seals) }
-
-      return try files["lib/libgreet.so"]!.withPath { path in  // "/proc/self/fd/7", in memory, sealed
-        let library = dlopen(path, RTLD_NOW)  // a C function that only takes a path
-        defer { dlclose(library!) }
-        typealias Adler32 = @convention(c) (UnsafePointer<CChar>, Int) -> UInt32
-        return unsafeBitCast(dlsym(library, "greet_adler32"), to: Adler32.self)("abc", 3)
-      }
-    }
-  }
-
-  // README.md
-  func example3() throws {
-    func fonts() throws -> [String] {
-      let tree = try ArchiveReader(path: "Fixtures/demo/demo.zip").tree()
-      return try tree.withPath(of: "fonts") { try FileManager.default.contentsOfDirectory(atPath: $0) }
-    }
-  }
-
-  // README.md
-  func example4() throws {
-    /// A library from an archive, received as another process would receive it.
-    func forward(_ files: MemFiles, over socket: FileDescriptor, to other: FileDescriptor) throws -> MemLibrary {
-      try files["lib/libgreet.so"]!.send(to: socket)  // sealed memory, not a copy
-      return try MemFile(receivedFrom: other).openLibrary()  // verified before anything about it is trusted
-    }
-  }
-
   // Sources/MemArchive/MemArchive.docc/FromAnArchiveToAPath.md
-  func example5() throws {
+  func example1() throws {
     let files = try ArchiveReader(path: "fonts.tar.xz").extract(.matching { $0.name.hasSuffix(".ttf") })
     for (name, file) in files { print(name, file.size) }
     _ = files
   }
 
   // Sources/MemArchive/MemArchive.docc/FromAnArchiveToAPath.md
-  func example6() throws {
+  func example2() throws {
     var stream = try ArchiveReader(path: "linux.tar.zst").stream()
     while let entry = try stream.next() {
       guard entry.name.hasSuffix(".h") else { continue }
@@ -83,7 +41,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
   }
 
   // Sources/MemArchive/MemArchive.docc/FromAnArchiveToAPath.md
-  func example7() throws {
+  func example3() throws {
     let package = try ArchiveReader(path: "hello.deb").extract()
     let files = try ArchiveReader(contentsOf: package["data.tar.xz"]!).extract()
     _ = package
@@ -91,7 +49,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
   }
 
   // Sources/MemArchive/MemArchive.docc/FromAnArchiveToAPath.md
-  func example8() throws {
+  func example4() throws {
     let options = ExtractionOptions(nestedArchives: .expand)
     let files = try ArchiveReader(path: "hello.deb").extract(options: options)
     let program = files["data.tar.xz/usr/bin/hello"]
@@ -101,7 +59,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
   }
 
   // Sources/MemArchive/MemArchive.docc/GettingStarted.md
-  func example9() throws {
+  func example5() throws {
     let files = try ArchiveReader(path: "song.zip").extract()
     for (name, file) in files { print(name, file.size, "bytes") }
 
@@ -112,14 +70,14 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
   }
 
   // Sources/MemArchive/MemArchive.docc/GettingStarted.md
-  func example10() throws {
+  func example6() throws {
     func sizes(of path: String) async throws -> [String: Int] {
       try await ArchiveReader(path: path).extract().mapValues(\.size)
     }
   }
 
   // Sources/MemArchive/MemArchive.docc/GettingStarted.md
-  func example11() throws {
+  func example7() throws {
     let options = ExtractionOptions(limits: .strict, sandbox: .required, timeout: .seconds(10))
     do {
       let files = try ArchiveReader(path: "upload.zip").extract(options: options)
@@ -136,38 +94,38 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
   }
 
   // Sources/MemArchive/MemArchive.docc/GettingStarted.md
-  func example12() throws {
+  func example8() throws {
     let text = try ArchiveReader(path: "package.zip").extract(.names("README.txt"))["README.txt"]?.string()
     _ = text
   }
 
   // Sources/MemArchive/MemArchive.docc/GettingStarted.md
-  func example13() throws {
+  func example9() throws {
     try file.withBytes { bytes in
       bytes.withUnsafeBytes { checksum($0.baseAddress, $0.count) }
     }
   }
 
   // Sources/MemArchive/MemArchive.docc/GettingStarted.md
-  func example14() throws {
+  func example10() throws {
     let data = try file.data()
     _ = data
   }
 
   // Sources/MemArchive/MemArchive.docc/GettingStarted.md
-  func example15() throws {
+  func example11() throws {
     try file.write(to: "/var/lib/player/gm.sf2")
   }
 
   // Sources/MemArchive/MemArchive.docc/GettingStarted.md
-  func example16() throws {
+  func example12() throws {
     for (name, font) in try ArchiveReader(path: "fonts.tar.xz").extract(.glob("*.ttf", "*.otf")) {
       try font.withPath(named: String(name.split(separator: "/").last!)) { path in index(path) }
     }
   }
 
   // Sources/MemArchive/MemArchive.docc/GettingStarted.md
-  func example17() throws {
+  func example13() throws {
     let plugin = try ArchiveReader(path: "plugins.tar").extract(.names("reverb.so"))["reverb.so"]!.openLibrary()
     let entryPoint = plugin.symbol("plugin_main")
     _ = plugin
@@ -175,7 +133,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
   }
 
   // Sources/MemArchive/MemArchive.docc/GettingStarted.md
-  func example18() throws {
+  func example14() throws {
     let options = ExtractionOptions(passphrases: [passphrase])
     let key = try ArchiveReader(path: "keys.zip").extract(.names("id_ed25519"), options: options)["id_ed25519"]!
     _ = options
@@ -183,14 +141,14 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
   }
 
   // Sources/MemArchive/MemArchive.docc/GettingStarted.md
-  func example19() throws {
+  func example15() throws {
     let tree = try ArchiveReader(path: "site.tar").tree()
     try tree.withPath { directory in index(directory) }
     _ = tree
   }
 
   // Sources/MemArchive/MemArchive.docc/GettingStarted.md
-  func example20() async throws {
+  func example16() async throws {
     let options = ExtractionOptions(nestedArchives: .expand)
     for try await file in ArchiveReader(path: "hello.deb").files(.glob("data.tar.*/usr/bin/*"), options: options) {
       print(file.name, file.size)
@@ -199,13 +157,13 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
   }
 
   // Sources/MemArchive/MemArchive.docc/HowLongAPathLives.md
-  func example21() throws {
+  func example17() throws {
     let font = try file.withPath { path in FT_New_Face(library, path, 0, &face) }
     _ = font
   }
 
   // Sources/MemArchive/MemArchive.docc/HowLongAPathLives.md
-  func example22() throws {
+  func example18() throws {
     try withExtendedLifetime(files) {
       fluid_player_add(player, try files["tune.mid"]!.path)
       fluid_player_play(player)
@@ -214,7 +172,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
   }
 
   // Sources/MemArchive/MemArchive.docc/InAServer.md
-  func example23() throws {
+  func example19() throws {
     let options = ExtractionOptions {
       $0.sandbox = .required
       $0.limits = .strict
@@ -226,7 +184,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
   }
 
   // Sources/MemArchive/MemArchive.docc/MemArchive.md
-  func example24() throws {
+  func example20() throws {
     let files = try ArchiveReader(path: "song.zip").extract()
     let font = try files["gm.sf2"]!.withPath { path in fluid_synth_sfload(synth, path, 1) }
     _ = files
@@ -234,14 +192,14 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
   }
 
   // Sources/MemArchive/MemArchive.docc/PassingFilesOn.md
-  func example25() throws {
+  func example21() throws {
     let path = try file.addToFileActions(&actions)
     posix_spawnp(&pid, "fluidsynth", &actions, nil, arguments + [strdup(path), nil], environ)
     _ = path
   }
 
   // Sources/MemArchive/MemArchive.docc/TheSandbox.md
-  func example26() throws {
+  func example22() throws {
     let options = ExtractionOptions(formats: .all, sandbox: .required)
     let files = try ArchiveReader(path: "untrusted.rar").extract(options: options)
     _ = options
@@ -249,15 +207,28 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
   }
 
   // Sources/MemArchive/MemArchive.docc/Trees.md
-  func example27() throws {
+  func example23() throws {
     let tree = try ArchiveReader(path: "map.zip").tree()
     let features = try tree.withPath(of: "roads.shp") { path in read(path) }
     _ = tree
     _ = features
   }
 
+  // Sources/MemArchive/MemArchive.docc/WhenSomethingIsWrong.md
+  func example24() throws {
+    func inform(about error: ArchiveError) -> String {
+      error.description { advice in
+        switch advice {
+        case .raiseLimit(.totalBytes): "Choose a larger quota in the settings."
+        case .givePassphrase: "Enter the archive's passphrase."
+        default: "\(advice)"
+        }
+      }
+    }
+  }
+
   // Sources/MemArchive/ArchiveReader.swift
-  func example28() throws {
+  func example25() throws {
     let files = try ArchiveReader(path: "song.zip").extract()
     let font = try files["gm.sf2"]!.withPath { path in fluid_synth_sfload(synth, path, 1) }
     _ = files
@@ -265,7 +236,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
   }
 
   // Sources/MemArchive/ArchiveStream.swift
-  func example29() throws {
+  func example26() throws {
     var stream = try ArchiveReader(path: "linux.tar.xz").stream()
     while let entry = try stream.next() {
       if entry.name.hasSuffix(".h") { use(try stream.extract()) }
@@ -274,7 +245,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
   }
 
   // Sources/MemArchive/MemTree.swift
-  func example30() throws {
+  func example27() throws {
     let tree = try ArchiveReader(path: "map.zip").tree()
     let features = try tree.withPath(of: "roads.shp") { path in read(path) }  // finds roads.dbf beside it
     _ = tree
@@ -282,7 +253,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
   }
 
   // Sources/MemArchive/Passing/MemFile+Spawn.swift
-  func example31() throws {
+  func example28() throws {
     var actions = posix_spawn_file_actions_t()
     posix_spawn_file_actions_init(&actions)
     let path = try file.addToFileActions(&actions)

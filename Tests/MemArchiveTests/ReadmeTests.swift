@@ -29,6 +29,12 @@ struct ReadmeTests {
     #expect(readme.contains("```swift\n" + example + "\n```"))
   }
 
+  /// Each is in one of the tests that begin with one.
+  @Test func `README shows no other example`() throws {
+    let examples = try Repository.text(of: "README.md").matches(of: /```swift\n(?!\.package)/)
+    #expect(examples.count == 4)
+  }
+
   #if arch(x86_64)
   /// In a process of its own, because the working directory is shared.
   @Test func `The example calls a library that is only in an archive`() async {

@@ -95,7 +95,7 @@ extension MemFile {
         return nil
       }
       guard files.count + message.claims.count <= limits.entries else {
-        throw .limit("entries", Int64(limits.entries), entry: nil, "the number of files in a batch")
+        throw .limit(.entries, Int64(limits.entries), entry: nil, "the number of files in a batch")
       }
       for claim in message.claims {
         guard let memfd = message.descriptors.next() else { break }

@@ -82,8 +82,10 @@ extension ArchiveEntry.Details {
 
 extension ArchiveError {
   /// Bytes of memory for keeping it.
-  var cost: Int64 {
-    [entry ?? "", reason, call ?? "", advice].reduce(256) { $0 + Int64($1.utf8.count) }
+  package var cost: Int64 {
+    [path ?? "", entry ?? "", reason, call ?? "", advice.description].reduce(256) {
+      $0 + Int64($1.utf8.count)
+    }
   }
 }
 

@@ -72,11 +72,11 @@ package final class Ledger: Sendable {
     let name = entry.name
     let converted = entry.fields.value.convertedFrom?.count ?? 0
     if max(name.utf8.count, converted, entry.link?.utf8.count ?? 0) > limits.nameBytes {
-      throw .limit("nameBytes", Int64(limits.nameBytes), entry: name, "the length of its name or link")
+      throw .limit(.nameBytes, Int64(limits.nameBytes), entry: name, "the length of its name or link")
     }
     if entry.attributeBytes > limits.attributeBytes {
       throw .limit(
-        "attributeBytes", Int64(limits.attributeBytes), entry: name,
+        .attributeBytes, Int64(limits.attributeBytes), entry: name,
         "the size of its attributes and its comment")
     }
     let count = account.withLock { account in
@@ -93,7 +93,7 @@ package final class Ledger: Sendable {
   }
 
   private func tooManyEntries(_ entry: String?) -> ArchiveError {
-    .limit("entries", Int64(limits.entries), entry: entry, "the number of entries")
+    .limit(.entries, Int64(limits.entries), entry: entry, "the number of entries")
   }
 
   /// Throws if content is out of proportion to the archive bytes that it was decoded from.
@@ -101,7 +101,7 @@ package final class Ledger: Sendable {
     guard let ratio = limits.ratio else { return }
     let produced = account.withLock { $0.produced }
     if produced > 16 << 20, Double(produced) > ratio * Double(source().read) {
-      throw .limit("ratio", Int64(ratio), entry: entry, "the content for each byte of the archive")
+      throw .limit(.ratio, Int64(ratio), entry: entry, "the content for each byte of the archive")
     }
   }
 
@@ -147,11 +147,14 @@ package final class Ledger: Sendable {
   private func tooMuchHeld(_ entry: String?) -> ArchiveError {
     let what = "what is kept in memory at once"
     guard limits.heldBytes == nil, let total = limits.totalBytes, heldLimit == Self.heldWithin(limits) else {
-      return .limit("heldBytes", heldLimit, entry: entry, what)
+      return .limit(.heldBytes, heldLimit, entry: entry, what)
     }
     return .limit(
-      "totalBytes", total, entry: entry, "\(what), less \(Self.heldBesides >> 20) MiB for entries,")
+      .totalBytes, total, entry: entry, "\(what), less \(Self.heldBesides >> 20) MiB for entries,")
   }
+
+  /// Bytes that may still be held.
+  var room: Int64 { account.withLock { heldLimit - $0.held } }
 
   /// The number of open descriptors of extracted files.
   var descriptors: Int { account.withLock { $0.descriptors } }
@@ -174,10 +177,10 @@ package final class Ledger: Sendable {
   private func refusal(of count: Int64, to account: Account, end: Int64, entry: String) -> ArchiveError? {
     // Written so that no sum can overflow, whatever size an archive claims.
     if let limit = limits.entryBytes, end > limit {
-      return .limit("entryBytes", limit, entry: entry, "its size of at least \(end) bytes")
+      return .limit(.entryBytes, limit, entry: entry, "its size of at least \(end) bytes")
     }
     if count > (limits.totalBytes ?? .max) - account.produced {
-      return .limit("totalBytes", limits.totalBytes ?? .max, entry: entry, "what the archive unpacks to")
+      return .limit(.totalBytes, limits.totalBytes ?? .max, entry: entry, "what the archive unpacks to")
     }
     if count > heldLimit - account.held { return tooMuchHeld(entry) }
     return nil

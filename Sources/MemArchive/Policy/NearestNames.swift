@@ -3,7 +3,12 @@ package enum NearestNames {
   /// " Did you mean …?" with up to three names, or nothing if none is similar.
   package static func hint(for name: String, in names: [String]) -> String {
     let near = nearest(to: name, in: names)
-    return near.isEmpty ? "" : " Did you mean " + near.map { "\"\($0)\"" }.joined(separator: " or ") + "?"
+    return near.isEmpty ? "" : " " + question(near)
+  }
+
+  /// "Did you mean …?" for some names.
+  static func question(_ names: [String]) -> String {
+    "Did you mean " + names.map { "\"\($0)\"" }.joined(separator: " or ") + "?"
   }
 
   /// Up to three names whose distance, or that of their last component, is within a third of the name's length; best first.

@@ -165,7 +165,7 @@ struct Conversation: ~Copyable {
       switch try nextMessage() {
       case .piece(let offset, let size):
         let piece = try files.takePiece(size: size)
-        guard size > 0, size <= Int64(PieceWriter.capacity), offset >= end, offset <= .max - size else {
+        guard size > 0, size <= Int64(PieceWriter.largest), offset >= end, offset <= .max - size else {
           throw connection.violation("sent a piece that does not follow the one before it")
         }
         let pieceEnd = offset + size

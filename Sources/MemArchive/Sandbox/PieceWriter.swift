@@ -4,14 +4,20 @@ internal import SystemPackage
 /// Sends a content that the host does not keep: piece by piece, each in a sealed memory file of its own.
 struct PieceWriter: ~Copyable {
   /// Upper bound of a piece's size; a few pieces are on their way at once. Other sizes have not been measured.
-  static let capacity = 1 << 20
+  static let largest = 1 << 20
 
   private let connection: WorkerConnection
+  /// The size of a full piece. The host counts a piece as a whole, as it would count a block without a sandbox: where less than
+  /// twice the largest may be held, half of that.
+  private let capacity: Int
   private var file: MemfdWriter?
   /// Where the piece that is being filled begins and ends in the content.
   private var (start, end) = (Int64(0), Int64(0))
 
-  init(_ connection: WorkerConnection) { self.connection = connection }
+  init(_ connection: WorkerConnection, _ ledger: Ledger) {
+    self.connection = connection
+    capacity = Int(max(1, min(Int64(Self.largest), ledger.room / 2)))
+  }
 
   mutating func write(_ block: RawSpan, at offset: Int64) throws(ArchiveError) {
     if offset != end { try finish() }
@@ -19,11 +25,11 @@ struct PieceWriter: ~Copyable {
     var offset = offset
     while rest.byteCount > 0 {
       if file == nil { (start, end) = (offset, offset) }
-      let count = min(rest.byteCount, Self.capacity - Int(end - start))
+      let count = min(rest.byteCount, capacity - Int(end - start))
       try write(rest.extracting(first: count))
       rest = rest.extracting(droppingFirst: count)
       offset += Int64(count)
-      if end - start == Int64(Self.capacity) { try finish() }
+      if end - start == Int64(capacity) { try finish() }
     }
   }
 

@@ -199,20 +199,50 @@ extension BinaryDecoder {
   mutating func error() throws(Malformed) -> ArchiveError {
     guard let code = ArchiveError.Code(name: try text()) else { throw Malformed() }
     return ArchiveError(
-      code, entry: try optionalText(), try text(), call: try optionalText(),
-      errno: try optionalNumber(Int32.self).map { Errno(rawValue: $0) }, advice: try text())
+      code, path: try optionalText(), entry: try optionalText(), try text(), call: try optionalText(),
+      errno: try optionalNumber(Int32.self).map { Errno(rawValue: $0) }, advice: try advice())
+  }
+
+  private mutating func advice() throws(Malformed) -> ArchiveError.Advice {
+    let kind = try number(UInt8.self)
+    switch kind {
+    case ArchiveError.Advice.names:
+      return .compareName(similar: try all { reader throws(Malformed) in try reader.text() })
+    case ArchiveError.Advice.sentence: return .other(try text())
+    case _ where kind < ArchiveError.Advice.fixed.count: return ArchiveError.Advice.fixed[Int(kind)]
+    default: throw Malformed()
+    }
   }
 }
 
 extension BinaryEncoder {
   mutating func put(_ error: ArchiveError) {
     put(error.code.description)
+    put(optional: error.path)
     put(optional: error.entry)
     put(error.reason)
     put(optional: error.call)
     put(optional: error.errno?.rawValue)
     put(error.advice)
   }
+
+  private mutating func put(_ advice: ArchiveError.Advice) {
+    if let index = ArchiveError.Advice.fixed.firstIndex(of: advice) {
+      put(UInt8(clamping: index))
+    } else if case .compareName(let similar) = advice {
+      put(ArchiveError.Advice.names)
+      put(all: similar) { $0.put($1) }
+    } else {
+      put(ArchiveError.Advice.sentence)
+      put(advice.description)
+    }
+  }
+}
+
+extension ArchiveError.Advice {
+  /// What stands in a message for those with texts, in place of an index of `fixed`.
+  fileprivate static var names: UInt8 { 254 }
+  fileprivate static var sentence: UInt8 { 255 }
 }
 
 /// For a fuzzer: whether these bytes are a worker's message.

@@ -67,7 +67,7 @@ extension ArchiveReader {
   /// The file at a path, opened for reading, which the caller owns.
   static func open(_ path: FilePath, _ pipe: PipeState?) throws(ArchiveError) -> FileDescriptor {
     // Opening a named pipe again would block until another process opens it for writing, perhaps forever.
-    if pipe?.isTaken ?? false { throw .consumed("\"\(path)\"") }
+    if pipe?.isTaken ?? false { throw .consumed("\(path)") }
     do { return try SystemCalls.openReadOnly(path) } catch { throw .open("\(path)", error) }
   }
 

@@ -56,7 +56,8 @@ struct Player {
     do {
       return try ArchiveReader(path: path).extract().names.joined()
     } catch  where error.code == .noSuchEntry {
-      return error.advice
+      if case .compareName(let similar) = error.advice { return similar.joined() }
+      return "\(error.advice)"
     } catch {
       return error.localizedDescription
     }

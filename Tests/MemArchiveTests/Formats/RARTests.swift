@@ -111,7 +111,7 @@ struct RARTests {
     // Later versions than 3.8.0 do not begin with it.
     if archive_version_number() < 3_008_000 {
       #expect(error?.code == .outOfMemory)
-      #expect(error?.advice.contains("2 GiB") == true)
+      #expect(error?.advice.description.contains("2 GiB") == true)
     }
   }
 }

@@ -17,7 +17,7 @@ import Testing
       if let entry { #expect(error?.entry == entry) }
       // libarchive's texts may be NULL, and its numbers are no errno.
       #expect(error?.reason.isEmpty == false)
-      #expect(error?.advice.hasSuffix(".") == true)
+      #expect(error?.advice.description.hasSuffix(".") == true)
       if code != .system { #expect(error?.errno == nil) }
     case .files(let names, let warnings):
       let files = try reader.extract(options: options.nested(attack.nested))

@@ -102,7 +102,7 @@ struct OddArchiveTests {
       } catch let error as ArchiveError {
         #expect(error.code.description == row.error, "\(isolation): \(error)")
         // Of what is merely not supported, a fresh copy would be no better.
-        #expect(error.code != .unsupportedFeature || !error.advice.contains("etch"), "\(error)")
+        #expect(error.code != .unsupportedFeature || !error.advice.description.contains("etch"), "\(error)")
       }
     }
   }

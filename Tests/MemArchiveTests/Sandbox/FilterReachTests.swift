@@ -117,7 +117,7 @@ struct FilterReachTests {
   }
 
   @Test func `A refused call of the C library is reported as a likely defect`() throws {
-    func advice(_ call: Int) throws -> String {
+    func advice(_ call: Int) throws -> ArchiveError.Advice {
       let worker = try NamedWorker(calling: call)
       let options = ExtractionOptions {
         $0.sandbox = .required
@@ -130,9 +130,9 @@ struct FilterReachTests {
       ).advice
     }
     for call in [CTRYING_CLONE, CTRYING_CLONE3, CTRYING_FUTEX] {
-      #expect(try advice(call).contains("defect of MemArchive is likelier"))
+      #expect(try advice(call) == .reportDefect)
     }
-    #expect(try advice(CTRYING_SOCKET).contains("Do not trust this archive"))
+    #expect(try advice(CTRYING_SOCKET).description.contains("Do not trust this archive"))
   }
 
   @Test func `A locked worker has no capability, and a bound on processor time and memory`() throws {

@@ -38,6 +38,46 @@ struct PieceTests {
     }
   }
 
+  /// Where a block may be held in process, so may a piece.
+  @Test(arguments: ["tar", "tar.gz", "zip"])
+  func `What is held for a block is enough for a piece`(_ format: String) throws {
+    let archive =
+      switch format {
+      case "tar": Self.archive
+      case "tar.gz": Gzip.member(Self.archive)
+      default: Zip.archive(.init("big", Self.big), .init("small", [1, 2, 3]))
+      }
+    let path = temporaryPath("pieces")
+    defer { unlink(path) }
+    try Data(archive).write(to: URL(filePath: path))
+    func read(_ isolation: Isolation, holding bytes: Int64) throws -> Result<[Bytes], ArchiveError> {
+      var options = isolation.applied()
+      options.limits.heldBytes = bytes
+      do {
+        var stream = try ArchiveReader(path: path).stream(options: options)
+        var contents: [Bytes] = []
+        while try stream.next() != nil { contents.append(try blocks(&stream).content) }
+        return .success(contents)
+      } catch let error as ArchiveError {
+        return .failure(error)
+      }
+    }
+    var passed = 0
+    for bytes in (10...20).map({ Int64(1) << $0 }) {
+      let (inProcess, sandboxed) = (
+        try read(.inProcess, holding: bytes), try read(.sandboxed, holding: bytes)
+      )
+      if case .success(let contents) = inProcess {
+        passed += 1
+        #expect(contents == [Self.big, [1, 2, 3]])
+        #expect(sandboxed == inProcess, "\(bytes)")
+      } else if case .failure(let error) = sandboxed {
+        #expect(error.code == .limitExceeded)
+      }
+    }
+    #expect(passed > 1, "no limit is below a full piece")
+  }
+
   @Test(arguments: Isolation.allCases, Fixture.all)
   func `The blocks of a fixture are its content`(_ isolation: Isolation, _ fixture: Fixture) throws {
     var options = isolation.applied()

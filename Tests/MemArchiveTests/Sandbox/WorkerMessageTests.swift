@@ -32,6 +32,9 @@ struct WorkerMessageTests {
     .file(position: 7, size: .max, .own), .file(position: 0, size: 0, .packed(slab: .max, offset: 1)),
     .slab(3, size: 16 << 20), .failed(.corrupt("x", entry: "y", call: "z"), position: nil),
     .failed(.system("pread", .ioError, doing: "reading"), position: 9),
+    .failed(.limit(.entries, 1, entry: nil, "it"), position: nil),
+    .failed(
+      ArchiveError(.noSuchEntry, path: "p", "x", advice: .compareName(similar: ["y", ""])), position: nil),
     .warning(ArchiveWarning(.dataAfterEnd, "odd")),
     .progress(ExtractionOptions.Progress(bytesRead: 1, bytesTotal: 2, entries: 3, entry: "e")),
     .end, .refused(call: 41), .moreWarnings(7),

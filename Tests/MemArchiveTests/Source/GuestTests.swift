@@ -28,7 +28,7 @@ struct GuestTests {
     #expect(missing?.errno == .noSuchFileOrDirectory)
     #expect(
       missing?.description
-        == "\"/nonexistent/x.zip\" cannot be opened (open: No such file or directory). "
+        == "\"/nonexistent/x.zip\": cannot be opened (open: No such file or directory). "
         + "Check the path and its permissions; an archive must be a file or a pipe.")
     let directory = #expect(throws: ArchiveError.self) {
       try ArchiveReader(path: "/").extract(options: isolation.applied())

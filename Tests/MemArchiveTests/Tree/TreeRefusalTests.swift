@@ -49,7 +49,7 @@ struct TreeRefusalTests {
     #expect(error?.code == .treeUnavailable)
     #expect(error?.call == name)
     #expect(error?.errno == .notPermitted)
-    #expect(error?.advice.isEmpty == false)
+    #expect(error?.advice.description.isEmpty == false)
   }
 
   /// As root, who may mount without a user namespace.

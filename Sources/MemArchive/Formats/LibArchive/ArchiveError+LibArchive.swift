@@ -23,9 +23,10 @@ extension ArchiveError {
     {
       return Self(
         .outOfMemory, "it takes more memory to decode than there is: \(text)", call: call,
-        advice:
-          "Free memory; if there is enough, the archive asks for more than the sandbox has for decoding, "
-          + "\(Lockdown.mostData >> 30) GiB.")
+        advice: """
+          Free memory; if there is enough, the archive asks for more than the sandbox has for decoding, \
+          \(Lockdown.mostData >> 30) GiB.
+          """)
     }
     if sourceEnded || says("truncated", "premature", "end of file") { return .truncated(text, call: call) }
     return .corrupt(text, call: call)

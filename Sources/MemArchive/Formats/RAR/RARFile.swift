@@ -17,7 +17,7 @@ struct RARFile {
 
   /// Why its content cannot be had; nil if it can.
   var refusal: ArchiveError? {
-    let together = "Give all volumes of the archive together, the first one first."
+    let together: ArchiveError.Advice = "Give all volumes of the archive together, the first one first."
     if header.kind != .file { return nil }
     if isContinued {
       return ArchiveError(

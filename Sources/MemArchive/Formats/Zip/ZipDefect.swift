@@ -30,7 +30,7 @@ enum ZipDefect: UInt8, Error {
     case .overlap:
       ArchiveError(
         .corrupt, "the entry overlaps another one in the zip, as in a zip bomb",
-        advice: "Read it all the same with ExtractionOptions.overlappingEntries if the archive is trusted.")
+        advice: .readOverlappingEntries)
     }
   }
 }

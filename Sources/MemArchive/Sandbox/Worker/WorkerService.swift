@@ -86,7 +86,7 @@ final class WorkerService {
 
   private func sendPieces(of entry: ArchiveEntry, _ entries: LocalEntries) {
     do throws(ArchiveError) {
-      var pieces = PieceWriter(connection)
+      var pieces = PieceWriter(connection, context.ledger)
       let size = try entries.forEachBlock(of: entry) { block, offset throws(ArchiveError) in
         try pieces.write(block, at: offset)
       }
