@@ -323,7 +323,7 @@ static const char *mount_overlay(struct plan *plan) {
   } else {
     removexattr("changes", "trusted.memarchive");
   }
-  if (mount("memarchive", "all", "overlay", MS_NOSUID | MS_NODEV, plan->layers) < 0) return "mount";
+  if (mount("memarchive", "all", "overlay", MS_NOSUID | MS_NODEV, plan->layers) < 0) return "mount (overlayfs)";
   overlay->changes = open("changes", O_PATH | O_DIRECTORY | O_CLOEXEC);
   overlay->mount = clinux_clone_mount(AT_FDCWD, "all");
   return overlay->mount < 0 || overlay->changes < 0 ? "open_tree" : NULL;

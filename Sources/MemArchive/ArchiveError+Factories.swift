@@ -252,6 +252,11 @@ extension ArchiveError {
       case ("mount_setattr", .resourceBusy):
         "A child process that was forked in the meantime holds files of the tree open: let it execute its program first."
       case ("fsconfig", .invalidArgument): .raiseLimit(.heldBytes)
+      case ("mount (overlayfs)", _):
+        """
+        A tree that takes changes or is of several archives needs overlayfs: the kernel's module overlay, loaded, and Linux \
+        5.11 or root.
+        """
       default:
         """
         Allow mounting inside user namespaces (sysctl kernel.apparmor_restrict_unprivileged_userns=0, or a profile \

@@ -19,7 +19,7 @@ extension MemFile {
     get throws(ArchiveError) {
       // Read by position because a mapping for each of many files would be too many. A slab is mapped already.
       try ArchiveReader.mayBeArchive(
-        isPacked ? MemorySource(self) : FileSource(try fileDescriptor, size: Int64(size), isOwned: false))
+        isPacked ? MemorySource(self) : FileSource(try contentDescriptor, size: Int64(size), isOwned: false))
     }
   }
 }

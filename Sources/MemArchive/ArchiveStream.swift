@@ -106,7 +106,7 @@ extension MemFile {
       try withContent { bytes throws(ArchiveError) in try body(bytes, 0) }.get()
       return Int64(size)
     }
-    let source = FileSource(try fileDescriptor, size: Int64(size), isOwned: false)
+    let source = FileSource(try contentDescriptor, size: Int64(size), isOwned: false)
     var block = [UInt8](repeating: 0, count: min(256 << 10, max(1, size)))
     while source.position < source.size {
       let start = source.position

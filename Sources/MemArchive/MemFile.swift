@@ -123,9 +123,17 @@ public final class MemFile: Sendable {
   ///   ``ArchiveError/Code/limitExceeded`` when its copy exceeds ``ExtractionLimits/heldBytes``, or ``ArchiveError/Code/outOfMemory``.
   public var fileDescriptor: FileDescriptor {
     get throws(ArchiveError) {
+      if case .other(let file) = memory { return try file.fileDescriptor }
+      return try looked(contentDescriptor)
+    }
+  }
+
+  /// The same for reading alone, where it makes no difference what the file looks like.
+  package var contentDescriptor: FileDescriptor {
+    get throws(ArchiveError) {
       switch memory {
-      case .own(let memory): try looked(memory.descriptor)
-      case .other(let file): try file.fileDescriptor
+      case .own(let memory): memory.descriptor
+      case .other(let file): try file.contentDescriptor
       case .packed(let slab, let range): try unpacked(from: slab, range).value.descriptor
       }
     }
@@ -298,7 +306,6 @@ public final class MemFile: Sendable {
       if let unpacked = onDemand.unpacked { return .success(unpacked) }
       do throws(ArchiveError) {
         let unpacked = Shared(try slab.copy(range, name: name))
-        try takeLooks(unpacked.value.descriptor)
         onDemand.unpacked = unpacked
         return .success(unpacked)
       } catch {

@@ -119,7 +119,7 @@ extension MemFile {
   /// takes memory, and some archives contain little else. A packed file is mapped already.
   func forEachChunk(_ body: (UnsafeRawBufferPointer) throws -> Void) throws {
     if isPacked { return try withBytes { bytes in try unsafe bytes.withUnsafeBytes { try unsafe body($0) } } }
-    let descriptor = try fileDescriptor
+    let descriptor = try contentDescriptor
     try withExtendedLifetime(self) {
       var buffer = [UInt8](repeating: 0, count: min(256 << 10, max(size, 1)))
       var offset: Int64 = 0

@@ -49,7 +49,7 @@ struct WorkerSource {
   }
 
   private mutating func add(_ file: MemFile) throws(ArchiveError) {
-    descriptors.append(try file.fileDescriptor.rawValue)
+    descriptors.append(try file.contentDescriptor.rawValue)
     sources.append(.file(size: Int64(file.size)))
     files.append(file)
   }

@@ -51,7 +51,7 @@ struct TreeOverlay: ~Copyable {
       }
     }
     if let call = unsafe overlay.call {
-      throw unsafe .treeUnavailable(call: "overlay: " + String(cString: call), Errno(rawValue: overlay.error))
+      throw unsafe .treeUnavailable(call: String(cString: call), Errno(rawValue: overlay.error))
     }
     mount = OwnedDescriptor(FileDescriptor(rawValue: unsafe overlay.mount))
     changed = OwnedDescriptor(FileDescriptor(rawValue: unsafe overlay.changes))

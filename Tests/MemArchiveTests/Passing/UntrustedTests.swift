@@ -179,7 +179,7 @@ struct UntrustedTests {
   @Test func `More descriptors than a message of ours has are refused, and all are closed`() throws {
     let label = "flood-of-descriptors"
     let descriptor = try Own(
-      clinux_memfd_create(label, UInt32(CLINUX_MFD_CLOEXEC | CLINUX_MFD_ALLOW_SEALING)))
+      clinux_memfd_create("/" + label, UInt32(CLINUX_MFD_CLOEXEC | CLINUX_MFD_ALLOW_SEALING)))
     #expect(try code(message(), Array(repeating: descriptor, count: 253)) == .untrusted)
     #expect(OpenFiles(labelled: label) == OpenFiles(descriptors: 1, mappings: 0))
   }
@@ -187,7 +187,7 @@ struct UntrustedTests {
   @Test func `Refused files leave no descriptor behind`() throws {
     let label = "refused-unsealed"
     let descriptor = try Own(
-      clinux_memfd_create(label, UInt32(CLINUX_MFD_CLOEXEC | CLINUX_MFD_ALLOW_SEALING)))
+      clinux_memfd_create("/" + label, UInt32(CLINUX_MFD_CLOEXEC | CLINUX_MFD_ALLOW_SEALING)))
     try #require(write(descriptor.number, "four", 4) == 4)
     for _ in 0..<20 {
       #expect(code(descriptor) == .untrusted)
