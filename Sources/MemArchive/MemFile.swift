@@ -123,8 +123,10 @@ public final class MemFile: Sendable {
   ///   ``ArchiveError/Code/limitExceeded`` when its copy exceeds ``ExtractionLimits/heldBytes``, or ``ArchiveError/Code/outOfMemory``.
   public var fileDescriptor: FileDescriptor {
     get throws(ArchiveError) {
-      if case .other(let file) = memory { return try file.fileDescriptor }
-      return try looked(contentDescriptor)
+      switch memory {
+      case .other(let file): try file.fileDescriptor
+      case .own, .packed: try looked(contentDescriptor)
+      }
     }
   }
 
