@@ -2,6 +2,29 @@ public import Glibc
 internal import SealedMemory
 public import SystemPackage
 
+/// A path that is valid while its owner lives.
+struct OwnedPath {
+  private let owner: AnyObject
+  private let path: String
+
+  init(of owner: AnyObject, _ path: String) { (self.owner, self.path) = (owner, path) }
+
+  /// Calls `body` with the path, and keeps the owner alive until it returns.
+  func use<Result: ~Copyable, Failure: Error>(
+    _ body: (String) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    defer { withExtendedLifetime(owner) {} }
+    return try body(path)
+  }
+
+  func use<Result>(
+    isolation: isolated (any Actor)?, _ body: (String) async throws -> Result
+  ) async throws -> Result {
+    defer { withExtendedLifetime(owner) {} }
+    return try await body(path)
+  }
+}
+
 extension MemFile {
   /// Calls `body` with a path that opens this file, and keeps the file alive until `body` returns.
   ///
@@ -11,8 +34,7 @@ extension MemFile {
   /// - Returns: The result of `body`.
   /// - Throws: What `body` throws; otherwise ``ArchiveError`` as ``path``.
   public func withPath<Result: ~Copyable>(_ body: (String) throws -> Result) throws -> Result {
-    let path = try path
-    return try withExtendedLifetime(self) { try body(path) }
+    try OwnedPath(of: self, path).use(body)
   }
 
   /// For a body that throws nothing but this library's errors.
@@ -20,9 +42,7 @@ extension MemFile {
   public func withPath<Result: ~Copyable>(
     _ body: (String) throws(ArchiveError) -> Result
   ) throws(ArchiveError) -> Result {
-    let path = try path
-    defer { withExtendedLifetime(self) {} }
-    return try body(path)
+    try OwnedPath(of: self, path).use(body)
   }
 
   /// Calls `body`, which may suspend, with a path that opens this file, and keeps the file alive until `body` returns;
@@ -30,9 +50,7 @@ extension MemFile {
   public func withPath<Result>(
     isolation: isolated (any Actor)? = #isolation, _ body: (String) async throws -> Result
   ) async throws -> Result {
-    let path = try path
-    defer { withExtendedLifetime(self) {} }
-    return try await body(path)
+    try await OwnedPath(of: self, path).use(isolation: isolation, body)
   }
 
   /// Calls `body` with a C stream that reads this file from its beginning, and closes the stream afterwards.

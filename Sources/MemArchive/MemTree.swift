@@ -222,8 +222,7 @@ public final class MemTree: Sendable {
   ///
   /// - Throws: What `body` throws; otherwise ``ArchiveError`` as ``path``.
   public func withPath<Result: ~Copyable>(_ body: (String) throws -> Result) throws -> Result {
-    let path = try path
-    return try withExtendedLifetime(self) { try body(path) }
+    try OwnedPath(of: self, path).use(body)
   }
 
   /// For a body that throws nothing but this library's errors.
@@ -231,9 +230,7 @@ public final class MemTree: Sendable {
   public func withPath<Result: ~Copyable>(
     _ body: (String) throws(ArchiveError) -> Result
   ) throws(ArchiveError) -> Result {
-    let path = try path
-    defer { withExtendedLifetime(self) {} }
-    return try body(path)
+    try OwnedPath(of: self, path).use(body)
   }
 
   /// Calls `body`, which may suspend, with the path of the top directory, and keeps the tree alive until `body` returns;
@@ -241,9 +238,7 @@ public final class MemTree: Sendable {
   public func withPath<Result>(
     isolation: isolated (any Actor)? = #isolation, _ body: (String) async throws -> Result
   ) async throws -> Result {
-    let path = try path
-    defer { withExtendedLifetime(self) {} }
-    return try await body(path)
+    try await OwnedPath(of: self, path).use(isolation: isolation, body)
   }
 
   /// Calls `body` with the path of an entry, and keeps the tree alive until `body` returns.
@@ -252,8 +247,7 @@ public final class MemTree: Sendable {
   public func withPath<Result: ~Copyable>(
     of name: String, _ body: (String) throws -> Result
   ) throws -> Result {
-    let path = try path(of: name)
-    return try withExtendedLifetime(self) { try body(path) }
+    try OwnedPath(of: self, path(of: name)).use(body)
   }
 
   /// For a body that throws nothing but this library's errors.
@@ -261,9 +255,7 @@ public final class MemTree: Sendable {
   public func withPath<Result: ~Copyable>(
     of name: String, _ body: (String) throws(ArchiveError) -> Result
   ) throws(ArchiveError) -> Result {
-    let path = try path(of: name)
-    defer { withExtendedLifetime(self) {} }
-    return try body(path)
+    try OwnedPath(of: self, path(of: name)).use(body)
   }
 
   /// Calls `body`, which may suspend, with the path of an entry, and keeps the tree alive until `body` returns; otherwise
@@ -271,9 +263,7 @@ public final class MemTree: Sendable {
   public func withPath<Result>(
     of name: String, isolation: isolated (any Actor)? = #isolation, _ body: (String) async throws -> Result
   ) async throws -> Result {
-    let path = try path(of: name)
-    defer { withExtendedLifetime(self) {} }
-    return try await body(path)
+    try await OwnedPath(of: self, path(of: name)).use(isolation: isolation, body)
   }
 
   private static func descriptorDirectory() throws(ArchiveError) -> String {
