@@ -125,7 +125,7 @@ public final class MemFile: Sendable {
     get throws(ArchiveError) {
       switch memory {
       case .other(let file): try file.fileDescriptor
-      case .own, .packed: try looked(contentDescriptor)
+      default: try looked(contentDescriptor)
       }
     }
   }
