@@ -109,7 +109,7 @@ newcomer:
 	done
 
 # Without the trait FastDecoders: zlib, liblz4 and libarchive alone. Of the slow suites, those in which it matters who decodes.
-MINIMAL = --disable-default-traits --disable-index-store --scratch-path .build/minimal
+MINIMAL = --disable-default-traits --scratch-path .build/minimal
 test-minimal:
 	$(need) $(TEST_PACKAGES)
 	$(LIBRARY) $(SWIFT) build --build-tests $(MINIMAL)
