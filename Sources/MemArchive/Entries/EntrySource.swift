@@ -28,6 +28,21 @@ protocol EntrySource: AnyObject {
 /// visitor's own has it.
 typealias EntryDelivery = (ArchiveEntry, Int, Result<MemFile?, ArchiveError>) -> Void
 
+/// A destination that can also store contents whose parts come between others'.
+package protocol PartedDestination: EntryDestination {
+  /// Begins to store an entry's content; see ``EntryDestination/take(_:position:reserved:_:)``.
+  func begin(
+    _ entry: ArchiveEntry, position: Int, reserved: Reservation?
+  ) throws(ArchiveError) -> any PartedContent
+}
+
+/// A content that is being stored. If it is released before it is finished, nothing of it is left.
+package protocol PartedContent: AnyObject {
+  func write(_ block: RawSpan, at offset: Int64) throws(ArchiveError)
+  /// To be called once, after the last block.
+  func finish(size: Int64) throws(ArchiveError) -> MemFile?
+}
+
 /// Stores the content of one thread's entries, one at a time.
 package protocol EntryDestination: AnyObject {
   /// Stores an entry's content: calls `content` with a function that takes blocks with their offsets, and finishes at the
@@ -47,6 +62,7 @@ package protocol EntryDestination: AnyObject {
 }
 
 package typealias MakeDestination = @Sendable (ExtractionContext) -> any EntryDestination
+package typealias MakePartedDestination = @Sendable (ExtractionContext) -> any PartedDestination
 
 /// Takes a block of content at its offset; the block is valid during the call.
 package typealias Blocks = (RawSpan, Int64) throws(ArchiveError) -> Void
