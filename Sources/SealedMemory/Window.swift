@@ -62,12 +62,20 @@ package import SystemPackage
       ).bytes)
   }
 
-  /// Copies `block` to an offset, counted from the first pane's beginning.
+  /// The memory of a range, counted from the first pane's beginning, to be filled; valid as long as the window.
+  package func memory(_ range: Range<Int>) -> UnsafeMutableRawBufferPointer {
+    precondition(range.lowerBound >= 0 && range.upperBound <= panes * Self.paneSize)
+    return unsafe UnsafeMutableRawBufferPointer(
+      start: base + Self.headerSize + range.lowerBound, count: range.count)
+  }
+
+  /// Copies `block` to an offset, counted from the first pane's beginning, unless it lies there already.
   package func copy(_ block: RawSpan, to offset: Int) {
     precondition(offset >= 0 && offset + block.byteCount <= panes * Self.paneSize)
     unsafe block.withUnsafeBytes { source in
-      guard let start = source.baseAddress else { return }
-      unsafe (base + Self.headerSize + offset).copyMemory(from: start, byteCount: source.count)
+      let place = unsafe base + Self.headerSize + offset
+      guard let start = source.baseAddress, unsafe start != UnsafeRawPointer(place) else { return }
+      unsafe place.copyMemory(from: start, byteCount: source.count)
     }
   }
 

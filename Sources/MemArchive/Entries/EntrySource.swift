@@ -53,12 +53,36 @@ package protocol EntryDestination: AnyObject {
     _ entry: ArchiveEntry, position: Int, reserved: Reservation?,
     _ content: (Blocks) throws(ArchiveError) -> Int64
   ) throws(ArchiveError) -> MemFile?
+  /// Memory of its own for the next block of the content that it is taking, if that follows the last one: a block that lies there
+  /// need not be copied. nil: it has none.
+  func room() -> Room?
   /// Called once, when there have been more than a few entries, to prepare for many more.
   func prepareForMany()
   /// Counts the descriptor that an entry will have, if it will have one.
   func reserveDescriptor(_ charge: inout Charge)
   /// Finishes everything taken so far.
   func finish() throws(ArchiveError)
+}
+
+extension EntryDestination {
+  package func room() -> Room? { nil }
+}
+
+/// Memory of a destination for the next block of a content, at least one byte.
+@safe package struct Room {
+  private let memory: UnsafeMutableRawBufferPointer
+
+  init(_ memory: UnsafeMutableRawBufferPointer) { unsafe self.memory = memory }
+
+  /// Fills the front of the memory, and passes what is there to `body`. False at the source's end.
+  func pass(
+    from source: any ByteSource, to body: (RawSpan) throws(ArchiveError) -> Void
+  ) throws(ArchiveError) -> Bool {
+    var free = unsafe MutableRawSpan(_unsafeBytes: memory)
+    let count = try source.read(into: &free)
+    if count > 0 { try unsafe body(UnsafeRawBufferPointer(rebasing: memory[..<count]).bytes) }
+    return count > 0
+  }
 }
 
 package typealias MakeDestination = @Sendable (ExtractionContext) -> any EntryDestination

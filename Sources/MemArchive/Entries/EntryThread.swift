@@ -50,7 +50,8 @@ final class EntryThread: @unchecked Sendable {
         return Int64(bytes.count)
       case .zip(let content):
         let declared = DeclaredSize(size: job.entry.size)
-        let size = try reader!.forEachBlock(of: content) { (block, offset) throws(ArchiveError) in
+        let size = try reader!.forEachBlock(of: content, in: { destination.room() }) {
+          (block, offset) throws(ArchiveError) in
           try checkCancellation()
           try declared.check(blockEnd: offset + Int64(block.byteCount))
           try take(block, offset)

@@ -97,6 +97,13 @@ final class WindowWriter: EntryDestination {
   func reserveDescriptor(_: inout Charge) {}
   func finish() { closePane() }
 
+  /// The rest of the pane.
+  func room() -> Room? {
+    if pane == nil || start + part.count == Window.paneSize { openPane() }
+    let first = pane! * Window.paneSize
+    return unsafe Room(window.window.memory(first + start + part.count..<first + Window.paneSize))
+  }
+
   // MARK: One entry
 
   private func begin(_ position: Int, _ declared: Int64?) {
@@ -104,10 +111,9 @@ final class WindowWriter: EntryDestination {
     // Copies are faster between lines of the cache.
     used = (used + 63) & -64
     let room = Int64(Window.paneSize - used)
-    // What fits into a pane lies in one, and what does not is not cut into more parts than it must.
-    if let declared, declared > room, declared <= Window.paneSize || room < Window.paneSize / 4 {
-      closePane()
-    }
+    // What is smaller than a pane lies in one. Everything else is cut into whole panes: tmpfs gives larger pages to writes that
+    // are aligned like these, and clears what a write leaves of them.
+    if let declared, declared >= room { closePane() }
     (start, part, isParted) = (used, 0..<0, false)
   }
 
