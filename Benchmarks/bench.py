@@ -23,7 +23,7 @@ from whole import COMPARE, HERE, ROUNDS, busy
 RESULTS = HERE / "results.json"
 PROGRAM = HERE.parent / ".build/release/memarchive"
 INPUTS = [
-    "one.zip", "arch.zip", "scipy.whl", "soundfont.zip", "large.zip", "large.tar", "arch.tar", "arch.tar.gz",
+    "one.zip", "arch.zip", "scipy.whl", "numpy.whl", "soundfont.zip", "large.zip", "large.tar", "arch.tar", "arch.tar.gz",
     "arch.tar.bz2", "streams.tar.bz2", "arch.tar.zst", "arch.tar.xz", "arch.7z",
     "size-64k.tar", "size-512k.tar", "size-4m.tar",
     "linux.tar", "linux.tar.gz", "linux.tar.zst", "linux.tar.xz",

@@ -16,12 +16,14 @@ fetch() {
   rm "$work/$1"_*.deb
 }
 
-# One wheel for all machines, whatever Python they have.
-if [ ! -e scipy.whl ]; then
+# The same wheels for all machines, whatever Python they have.
+for wheel in scipy==1.17.1 numpy==2.4.6; do
+  name=${wheel%%=*}
+  [ -e "$name.whl" ] && continue
   /usr/bin/python3 -m pip download -q --no-deps --only-binary=:all: --platform manylinux_2_27_x86_64 \
-    --python-version 3.11 --dest "$work" scipy==1.17.1
-  mv "$work"/scipy-*.whl scipy.whl
-fi
+    --python-version 3.11 --dest "$work" "$wheel"
+  mv "$work/$name"-*.whl "$name.whl"
+done
 if [ ! -e soundfont.zip ]; then
   fetch fluid-soundfont-gm FluidR3_GM.sf2
   (cd "$work"/usr/share/sounds/sf2 && zip -q - FluidR3_GM.sf2) > "$work"/soundfont.zip

@@ -110,6 +110,10 @@ WANTED = [
     ("arch.zip: 7z ÷ dedicated", AT_LEAST, 3, against("arch.zip", "dedicated", "7z")),
     ("arch.zip: 7z ÷ packed", AT_LEAST, 8, against("arch.zip", "packed", "7z")),
     ("arch.zip: bsdtar ÷ tree", AT_LEAST, 3, against("arch.zip", "tree", "bsdtar")),
+    *((f"{name}: unzip ÷ tree, sandboxed", AT_LEAST, 3, against(name, "tree, sandboxed", "unzip"))
+      for name in ("scipy.whl", "numpy.whl")),
+    *((f"{name}: tree, sandboxed ÷ tree", AT_MOST, 1.15, against(name, "tree", "tree, sandboxed"))
+      for name in ("scipy.whl", "numpy.whl", "linux.tar", "linux.tar.gz", "linux.tar.xz")),
     ("scipy.whl: bsdtar ÷ dedicated", AT_LEAST, 2.5, against("scipy.whl", "dedicated", "bsdtar")),
     ("scipy.whl: bsdtar ÷ packed", AT_LEAST, 4, against("scipy.whl", "packed", "bsdtar")),
     ("scipy.whl: unzip ÷ packed", AT_LEAST, 5, against("scipy.whl", "packed", "unzip")),

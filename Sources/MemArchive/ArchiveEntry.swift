@@ -125,7 +125,9 @@ public struct ArchiveEntry: Hashable, Sendable {
   }
 
   /// Whether the name stays below the directory it would be unpacked in: relative, not empty, no `..`, no NUL.
-  public var isSafeRelative: Bool { EntryName.isSafeRelative(rawName) }
+  public var isSafeRelative: Bool {
+    fields.value.convertedFrom.map { EntryName.isSafeRelative($0) } ?? EntryName.isSafeRelative(key: name)
+  }
 }
 
 extension ArchiveEntry: CustomStringConvertible {

@@ -44,7 +44,7 @@ extension ArchiveReader {
   ///   - prefetch: Entries that a worker extracts before they are requested.
   ///   - makeDestination: Creates each thread's destination for content; nil: files in memory.
   func entries(
-    in context: ExtractionContext, _ prefetch: Prefetch, to makeDestination: MakeDestination? = nil
+    in context: ExtractionContext, _ prefetch: Prefetch, to makeDestination: MakePartedDestination? = nil
   ) throws(ArchiveError) -> any EntrySource {
     var context = context
     if context.options.sandbox != .off {
@@ -73,12 +73,12 @@ package protocol EntryVisitor {
   /// Called when reading is over, at the end or at an entry's error; later entries may have been noted by then.
   mutating func end(warnings: [ArchiveWarning], failedPosition: Int?)
   /// Creates each thread's destination for content; nil: files in memory.
-  var destinations: MakeDestination? { get }
+  var destinations: MakePartedDestination? { get }
 }
 
 extension EntryVisitor {
   package var prefetch: Prefetch { .onDemand }
-  package var destinations: MakeDestination? { nil }
+  package var destinations: MakePartedDestination? { nil }
 }
 
 /// The error that ends a visit: the first fatal one in the archive's order.

@@ -174,28 +174,48 @@ public final class MemTree: Sendable {
     }
   }
 
-  /// A mount of the top directory without a place, to be attached.
-  ///
-  /// - Parameter path: Where it will be attached. The first one is made there: a mount can be copied from a directory below its
-  ///   top only while it has a place itself.
-  func spareMount(at path: String) throws(ArchiveError) -> OwnedDescriptor {
-    let spare = spare.withLock { $0.take() }
-    if let spare { return spare }
-    let (number, topName) = (mount.descriptor.rawValue, topName)
-    func mounting(_ call: String, _ body: () -> CInt) throws(ArchiveError) -> CInt {
-      do throws(Errno) { return try SystemCalls.valueOrErrno(body) } catch {
-        throw .treeUnavailable(call: call, error)
+  /// A mount of the top directory at this path.
+  func attachMount(at path: String) throws(ArchiveError) -> OwnedDescriptor {
+    var failure: ArchiveError?
+    // One at a time: the first is made from the tree's own mount, the others from copies.
+    let number: CInt = spare.withLock { spare in
+      do throws(ArchiveError) {
+        let mount: OwnedDescriptor
+        switch spare.take() {
+        case .some(let kept): mount = kept
+        case .none: mount = try firstMount(at: path)
+        }
+        let number = mount.descriptor.rawValue
+        _ = try Self.mounting("move_mount") {
+          unsafe path.withCString { unsafe clinux_attach_mount(number, $0) }
+        }
+        // A mount can be copied while it has a place: this copy is for the next time.
+        let copy = unsafe clinux_clone_mount(number, "")
+        if copy >= 0 { spare = OwnedDescriptor(FileDescriptor(rawValue: copy)) }
+        return mount.release().rawValue
+      } catch {
+        failure = error
+        return -1
       }
     }
-    _ = try mounting("move_mount") { unsafe path.withCString { unsafe clinux_attach_mount(number, $0) } }
+    if let failure { throw failure }
+    return OwnedDescriptor(FileDescriptor(rawValue: number))
+  }
+
+  /// A mount of the top directory without a place. A mount can be copied from a directory below its top only while it has a
+  /// place itself: that is the path, for a moment.
+  private func firstMount(at path: String) throws(ArchiveError) -> OwnedDescriptor {
+    let (number, topName) = (mount.descriptor.rawValue, topName)
+    _ = try Self.mounting("move_mount") { unsafe path.withCString { unsafe clinux_attach_mount(number, $0) } }
     defer { _ = unsafe path.withCString { unsafe clinux_detach_mount($0) } }
-    let copy = try mounting("open_tree") { unsafe clinux_clone_mount(number, topName) }
+    let copy = try Self.mounting("open_tree") { unsafe clinux_clone_mount(number, topName) }
     return OwnedDescriptor(FileDescriptor(rawValue: copy))
   }
 
-  func keepSpare(_ mount: consuming OwnedDescriptor) {
-    var mount: OwnedDescriptor? = mount
-    spare.withLock { spare in spare = mount.take() }
+  private static func mounting(_ call: String, _ body: () -> CInt) throws(ArchiveError) -> CInt {
+    do throws(Errno) { return try SystemCalls.valueOrErrno(body) } catch {
+      throw .treeUnavailable(call: call, error)
+    }
   }
 
   /// A duplicate of the mount's descriptor without close-on-exec; it belongs to the caller.

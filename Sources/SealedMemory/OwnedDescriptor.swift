@@ -5,6 +5,13 @@ package struct OwnedDescriptor: ~Copyable, Sendable {
   package let descriptor: FileDescriptor
   package init(_ descriptor: FileDescriptor) { self.descriptor = descriptor }
   deinit { SystemCalls.close(descriptor) }
+
+  /// Gives the descriptor to the caller, who closes it.
+  package consuming func release() -> FileDescriptor {
+    let descriptor = descriptor
+    discard self
+    return descriptor
+  }
 }
 
 /// The same as an object, for collections; its descriptor can be taken away.

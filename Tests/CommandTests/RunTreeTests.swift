@@ -107,7 +107,7 @@ struct RunTreeTests {
     #expect(missing.end == .exit(2))
     #expect(missing.output == "")
     #expect(missing.errors.text.contains("tree/hello.txt"), "\(missing)")
-    #expect(try tree("--at", "/nonexistent", "tree.tar.gz", "--", "echo").end == .exit(2))
+    #expect(try tree("--at", "/no-such-directory-of-ours", "tree.tar.gz", "--", "echo").end == .exit(2))
     #expect(try tree("--at", "/", "tree.tar.gz", "--", "echo").end == .exit(2))
     #expect(try tree("tree.tar.gz", "--", "/nonexistent/command").end == .exit(127))
     #expect(try tree("nonexistent.tar", "--", "echo").end == .exit(125))

@@ -51,6 +51,13 @@ void clinux_name_thread(const char *name);
 // there is none. Safe between fork(2) and execve(2).
 pid_t clinux_number_in_proc(void);
 int clinux_duplicate(int descriptor, int close_on_exec);
+
+// Numbers in memory that processes share: an acquiring load, a releasing store.
+uint32_t clinux_load_shared(const uint32_t *number);
+void clinux_store_shared(uint32_t *number, uint32_t value);
+// futex(2), FUTEX_WAIT and FUTEX_WAKE in shared memory: waits while the number is `value`, or not at all; wakes all who wait.
+void clinux_wait_shared(const uint32_t *number, uint32_t value);
+void clinux_wake_shared(const uint32_t *number);
 int clinux_open_read_only(const char *path);
 
 // The program's arguments at its start. Swift reads its own from /proc, which may be missing.

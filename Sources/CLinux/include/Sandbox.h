@@ -58,6 +58,8 @@ struct clinux_filter_settings {
   uint32_t process;
   // The pipe that may be read with read(2), or -1.
   int pipe;
+  // The lower half of the only address at which it may wait for another process; 0 for none.
+  uint32_t window;
 };
 
 // One instruction of the filter, as in <linux/filter.h>.

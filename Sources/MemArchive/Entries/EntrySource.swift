@@ -28,6 +28,21 @@ protocol EntrySource: AnyObject {
 /// visitor's own has it.
 typealias EntryDelivery = (ArchiveEntry, Int, Result<MemFile?, ArchiveError>) -> Void
 
+/// A destination that can also store contents whose parts come between others'.
+package protocol PartedDestination: EntryDestination {
+  /// Begins to store an entry's content; see ``EntryDestination/take(_:position:reserved:_:)``.
+  func begin(
+    _ entry: ArchiveEntry, position: Int, reserved: Reservation?
+  ) throws(ArchiveError) -> any PartedContent
+}
+
+/// A content that is being stored. If it is released before it is finished, nothing of it is left.
+package protocol PartedContent: AnyObject {
+  func write(_ block: RawSpan, at offset: Int64) throws(ArchiveError)
+  /// To be called once, after the last block.
+  func finish(size: Int64) throws(ArchiveError) -> MemFile?
+}
+
 /// Stores the content of one thread's entries, one at a time.
 package protocol EntryDestination: AnyObject {
   /// Stores an entry's content: calls `content` with a function that takes blocks with their offsets, and finishes at the
@@ -38,6 +53,9 @@ package protocol EntryDestination: AnyObject {
     _ entry: ArchiveEntry, position: Int, reserved: Reservation?,
     _ content: (Blocks) throws(ArchiveError) -> Int64
   ) throws(ArchiveError) -> MemFile?
+  /// Memory of its own for the next block of the content that it is taking, if that follows the last one: a block that lies there
+  /// need not be copied. nil: it has none.
+  func room() -> Room?
   /// Called once, when there have been more than a few entries, to prepare for many more.
   func prepareForMany()
   /// Counts the descriptor that an entry will have, if it will have one.
@@ -46,7 +64,29 @@ package protocol EntryDestination: AnyObject {
   func finish() throws(ArchiveError)
 }
 
+extension EntryDestination {
+  package func room() -> Room? { nil }
+}
+
+/// Memory of a destination for the next block of a content, at least one byte.
+@safe package struct Room {
+  private let memory: UnsafeMutableRawBufferPointer
+
+  init(_ memory: UnsafeMutableRawBufferPointer) { unsafe self.memory = memory }
+
+  /// Fills the front of the memory, and passes what is there to `body`. False at the source's end.
+  func pass(
+    from source: any ByteSource, to body: (RawSpan) throws(ArchiveError) -> Void
+  ) throws(ArchiveError) -> Bool {
+    var free = unsafe MutableRawSpan(_unsafeBytes: memory)
+    let count = try source.read(into: &free)
+    if count > 0 { try unsafe body(UnsafeRawBufferPointer(rebasing: memory[..<count]).bytes) }
+    return count > 0
+  }
+}
+
 package typealias MakeDestination = @Sendable (ExtractionContext) -> any EntryDestination
+package typealias MakePartedDestination = @Sendable (ExtractionContext) -> any PartedDestination
 
 /// Takes a block of content at its offset; the block is valid during the call.
 package typealias Blocks = (RawSpan, Int64) throws(ArchiveError) -> Void

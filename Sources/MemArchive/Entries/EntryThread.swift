@@ -19,6 +19,7 @@ final class EntryThread: @unchecked Sendable {
 
   func run(_ batch: Batch) {
     batch.run { job, copies in
+      defer { job.dropContent() }
       do throws(ArchiveError) { return .success(try extract(job, copies)) } catch {
         return .failure(error.naming(job.entry.name))
       }
@@ -43,9 +44,14 @@ final class EntryThread: @unchecked Sendable {
           try checkCancellation()
           try take(block, offset)
         }
+      case .window(let bytes):
+        try checkCancellation()
+        try bytes.withBytes { block throws(ArchiveError) in try take(block, 0) }
+        return Int64(bytes.count)
       case .zip(let content):
         let declared = DeclaredSize(size: job.entry.size)
-        let size = try reader!.forEachBlock(of: content) { (block, offset) throws(ArchiveError) in
+        let size = try reader!.forEachBlock(of: content, in: { destination.room() }) {
+          (block, offset) throws(ArchiveError) in
           try checkCancellation()
           try declared.check(blockEnd: offset + Int64(block.byteCount))
           try take(block, offset)

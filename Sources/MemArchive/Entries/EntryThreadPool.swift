@@ -13,6 +13,8 @@ final class EntryThreadPool {
       case copied(Range<Int>)
       /// To be copied.
       case file(MemFile)
+      /// To be copied from the window of a worker.
+      case window(WindowBytes)
 
       /// Upper bound of queued batches per thread. Content that is still in the archive takes no memory, and looking far
       /// ahead may find a heavy entry.
@@ -21,7 +23,7 @@ final class EntryThreadPool {
 
     let entry: ArchiveEntry
     let position: Int
-    let content: Content
+    private(set) var content: Content
     /// The ledger's charge for it.
     let reservation: Reservation
     /// Bytes of the entry itself.
@@ -32,6 +34,9 @@ final class EntryThreadPool {
       cost = UInt64(clamping: entry.cost)
     }
 
+    /// Releases what the content was copied from; it may be long until the entry is delivered.
+    func dropContent() { content = .copied(0..<0) }
+
     /// The amount of work and memory, in bytes.
     var weight: UInt64 {
       let work =
@@ -39,6 +44,7 @@ final class EntryThreadPool {
         case .zip(let content): max(content.size, content.compressedSize)
         case .copied(let range): UInt64(range.count)
         case .file(let file): UInt64(file.size)
+        case .window(let bytes): UInt64(bytes.count)
         }
       return work.addingReportingOverflow(cost).overflow ? .max : work + cost
     }
@@ -158,6 +164,31 @@ final class EntryThreadPool {
     _ entry: ArchiveEntry, position: Int, _ content: Job.Content, _ charge: consuming Charge,
     _ deliver: EntryDelivery
   ) {
+    guard add(entry, position: position, content, charge) else { return }
+    deliverDone(deliver)
+    while queue.count > content.ahead * size || (isFarAhead && queue.count > 0) { advance(deliver) }
+  }
+
+  /// Queues an entry whose content is in the window of a worker; it is delivered later.
+  func enqueue(_ entry: ArchiveEntry, _ bytes: WindowBytes, position: Int) throws(ArchiveError) {
+    var charge = Charge(ledger, entry: entry.name)
+    try charge.grow(to: Int64(bytes.count))
+    _ = add(entry, position: position, .window(bytes), charge)
+  }
+
+  /// Works on some entries that wait; false if none does.
+  func work() -> Bool {
+    if !pending.isEmpty { append() }
+    guard let batch = queue.nextWaiting() else { return false }
+    own.run(batch)
+    queue.finish(batch)
+    return true
+  }
+
+  /// Returns whether that made a batch full, which is then queued.
+  private func add(
+    _ entry: ArchiveEntry, position: Int, _ content: Job.Content, _ charge: consuming Charge
+  ) -> Bool {
     count += 1
     undelivered += 1
     if count == Self.many { own.destination.prepareForMany() }
@@ -165,10 +196,16 @@ final class EntryThreadPool {
     let job = Job(entry: entry, position: position, content: content, reservation: charge.handOver())
     cost += job.cost
     pending.append(job)
-    guard pending.isFull else { return }
-    if queue.append(take()) > 1 { startThreads() }
+    guard pending.isFull else { return false }
+    append()
+    return true
+  }
+
+  private func append() { if queue.append(take()) > 1 { startThreads() } }
+
+  /// Delivers the first entries that are ready.
+  func deliverDone(_ deliver: EntryDelivery) {
     while let batch = queue.removeFirstIfDone() { self.deliver(batch, deliver) }
-    while queue.count > content.ahead * size || (isFarAhead && queue.count > 0) { advance(deliver) }
   }
 
   /// Whether the entries waiting for the first one hold many descriptors, or much memory besides content.

@@ -66,7 +66,8 @@ final class LocalEntries: EntrySource {
       if context.options.limits.ratio == nil, let content = reader.detachedContent {
         return try threadPool.submit(entry, content, position: position, deliver)
       }
-      if let size = entry.size, size <= EntryThreadPool.largestCopy {
+      // Copying to a host's window takes as long as copying to another thread.
+      if let size = entry.size, size <= EntryThreadPool.largestCopy, !context.recipient.copiesContent {
         return try threadPool.submit(entry, position: position, deliver) { take throws(ArchiveError) in
           try reader.read(entry, take)
         }

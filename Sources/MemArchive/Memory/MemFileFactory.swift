@@ -10,8 +10,6 @@ internal import SystemPackage
   let modes: FileModes
   /// Whether slabs will be passed on to another process.
   let keepsDescriptors: Bool
-  /// Whether only small content shares memory.
-  let isCopied: Bool
   private let storage: ExtractionOptions.Storage
   private let budget: Int?
   private var slab: Slab?
@@ -40,12 +38,8 @@ internal import SystemPackage
       case .mapped: .mapped
       }
     modes = FileModes(options)
-    (keepsDescriptors, isCopied) =
-      switch recipient {
-      case .caller: (false, false)
-      case .host(let copiesContent): (true, copiesContent)
-      }
-    storage = isCopied ? .packed : options.storage
+    keepsDescriptors = if case .host = recipient { true } else { false }
+    storage = options.storage
     budget = options.descriptorBudget
     unsafe heap = .allocate(byteCount: 0, alignment: 16)
   }
@@ -184,5 +178,34 @@ extension MemFileFactory: EntryDestination {
     let size = try content { block, offset throws(ArchiveError) in try region.write(block, at: offset) }
     return MemFile(
       try region.seal(size: size), name: entry.name, entry: entry, mode: modes.mode(of: entry))
+  }
+}
+
+/// The content of a memory file of its own.
+private final class RegionContent: PartedContent {
+  private let entry: ArchiveEntry
+  private let mode: UInt16?
+  private var region: Region?
+
+  init(_ entry: ArchiveEntry, _ mode: UInt16?, _ region: consuming Region) {
+    (self.entry, self.mode) = (entry, mode)
+    self.region = consume region
+  }
+
+  func write(_ block: RawSpan, at offset: Int64) throws(ArchiveError) { try region!.write(block, at: offset) }
+
+  func finish(size: Int64) throws(ArchiveError) -> MemFile? {
+    MemFile(try region.take()!.seal(size: size), name: entry.name, entry: entry, mode: mode)
+  }
+}
+
+/// Only where each file has a descriptor of its own: there is one stage for all others.
+extension MemFileFactory: PartedDestination {
+  package func begin(
+    _ entry: ArchiveEntry, position: Int, reserved: Reservation?
+  ) throws(ArchiveError) -> any PartedContent {
+    RegionContent(
+      entry, modes.mode(of: entry),
+      try Region.create(self, name: entry.name, declaredSize: entry.size, reserved: reserved))
   }
 }

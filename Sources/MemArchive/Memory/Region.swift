@@ -91,7 +91,7 @@ struct Region: ~Copyable {
       }
     }
     if let place { return .packed(place.slab, place.offset..<place.offset + Int(size)) }
-    let isShared = isPacked && !factory.isCopied
+    let isShared = isPacked
     let (modes, keepsDescriptor) = (factory.modes, factory.keepsDescriptors)
     let name = name
     let sealed: SealedMemfd

@@ -27,8 +27,7 @@ enum EntryName {
 
   /// The raw bytes of a key.
   static func raw(_ key: String) -> [UInt8] {
-    // An escape begins with the byte 0xEF.
-    if key.utf8.allSatisfy({ $0 != 0xEF }) { return Array(key.utf8) }
+    if !mayHaveEscapes(key) { return Array(key.utf8) }
     var raw: [UInt8] = []
     raw.reserveCapacity(key.utf8.count)
     for scalar in key.unicodeScalars {
@@ -39,6 +38,14 @@ enum EntryName {
       }
     }
     return raw
+  }
+
+  /// An escape begins with the byte 0xEF.
+  private static func mayHaveEscapes(_ key: String) -> Bool {
+    unsafe key.utf8Span.span.withUnsafeBytes { bytes in
+      guard let start = bytes.baseAddress else { return false }
+      return unsafe memchr(start, 0xEF, bytes.count) != nil
+    }
   }
 
   /// The name of an entry with that of the archive that contains it in front.
@@ -69,12 +76,20 @@ enum EntryName {
     return name
   }
 
+  /// Whether the raw name of a key stays inside the directory that it would be unpacked into.
+  static func isSafeRelative(key: String) -> Bool {
+    mayHaveEscapes(key) ? isSafeRelative(raw(key)) : isSafeRelative(key.utf8Span.span)
+  }
+
   /// Whether a raw name stays inside the directory that it would be unpacked into.
-  static func isSafeRelative(_ raw: [UInt8]) -> Bool {
-    guard let first = raw.first, !isSeparator(first) else { return false }
+  static func isSafeRelative(_ raw: [UInt8]) -> Bool { isSafeRelative(raw.span) }
+
+  private static func isSafeRelative(_ raw: Span<UInt8>) -> Bool {
+    guard !raw.isEmpty, !isSeparator(raw[0]) else { return false }
     var length = 0
     var dots = 0
-    for byte in raw {
+    for index in raw.indices {
+      let byte = raw[index]
       if byte == 0 { return false }
       if isSeparator(byte) {
         if length == 2, dots == 2 { return false }

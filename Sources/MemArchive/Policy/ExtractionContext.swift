@@ -9,6 +9,8 @@ package struct ExtractionContext: Sendable {
     case caller
     /// To the host that this worker process serves, which keeps the files, or copies their content.
     case host(copiesContent: Bool)
+
+    var copiesContent: Bool { if case .host(copiesContent: true) = self { true } else { false } }
   }
 
   /// Settings for tests and the command line.

@@ -37,7 +37,7 @@ private struct SecondReading<Visitor: LinkFollowing>: EntryVisitor {
     names = Set(missing.map { NameKey(visitor.entries[$0].name) })
   }
 
-  var destinations: MakeDestination? { visitor.destinations }
+  var destinations: MakePartedDestination? { visitor.destinations }
 
   mutating func wants(_ entry: ArchiveEntry) throws(ArchiveError) -> Bool {
     position += 1

@@ -12,6 +12,7 @@ struct Conversation: ~Copyable {
   /// Copies content to its destination, if it is not to stay in the received files.
   private let threadPool: EntryThreadPool?
   private var files: ReceivedFiles
+  private var contents: WindowContents
   private(set) var warnings: WarningList
   private(set) var comment: String?
   private var pending = PendingEntries()
@@ -38,7 +39,7 @@ struct Conversation: ~Copyable {
   /// - Throws: `sandboxUnavailable` if no worker can be started.
   static func open(
     _ archive: ArchiveReader, in context: ExtractionContext, _ prefetch: Prefetch,
-    to makeDestination: MakeDestination?
+    to makeDestination: MakePartedDestination?
   ) throws(ArchiveError) -> Self {
     let connection = try HostConnection.start(
       archive, in: context, prefetch, copiesContent: makeDestination != nil)
@@ -53,21 +54,22 @@ struct Conversation: ~Copyable {
 
   private init(
     _ connection: HostConnection, in context: ExtractionContext, _ prefetch: Prefetch,
-    to makeDestination: MakeDestination?
+    to makeDestination: MakePartedDestination?
   ) {
     self.connection = connection
     self.context = context
     self.prefetch = prefetch
     plan = prefetch.makePlan()
-    threadPool = makeDestination.map { EntryThreadPool(nil, $0(context), in: context, $0) }
+    let destination = makeDestination.map { $0(context) }
+    threadPool =
+      if let makeDestination, let destination {
+        EntryThreadPool(nil, destination, in: context, makeDestination)
+      } else { nil }
     queued = Charge(context.ledger, entry: "entries")
     warnings = WarningList(EntryAccount(context.ledger))
     warnings.add(connection.protection.warnings)
-    // Copies are charged when they are made; received files that are not copied yet have a ledger of their own.
-    files = ReceivedFiles(
-      connection,
-      makeDestination == nil ? context.ledger : Ledger(ExtractionLimits(heldBytes: context.ledger.heldLimit)),
-      FileModes(context.options))
+    files = ReceivedFiles(connection, context.ledger, FileModes(context.options))
+    contents = WindowContents(connection, context, destination, threadPool)
   }
 
   var protection: SandboxProtection? { connection.protection }
@@ -230,13 +232,15 @@ struct Conversation: ~Copyable {
   // MARK: Received content
 
   private mutating func deliverContents(_ deliver: EntryDelivery) {
+    threadPool?.deliverDone(deliver)
     while let content = pending.takeNext(in: files) {
       let result = take(content)
       if content.isRefused { continue }
       undelivered -= 1
+      guard let result else { continue }
       do throws(ArchiveError) {
         let file = try result.get()
-        if let threadPool {
+        if let threadPool, let file {
           try threadPool.submit(content.entry, file, position: content.position, deliver)
         } else {
           deliver(content.entry, content.position, .success(file))
@@ -249,7 +253,8 @@ struct Conversation: ~Copyable {
     }
   }
 
-  private mutating func take(_ next: PendingEntries.Next) -> Result<MemFile, ArchiveError> {
+  /// What is to be delivered; nil if others do that.
+  private mutating func take(_ next: PendingEntries.Next) -> Result<MemFile?, ArchiveError>? {
     giveBack(next.entry.cost)
     switch next.content {
     case .file(let file): return .success(file)
@@ -259,6 +264,8 @@ struct Conversation: ~Copyable {
     case .packed(let slab, let offset, let size):
       let file = files.takePacked(slab: slab, offset: offset, size: size, next.entry)
       return file.map { .success($0) } ?? .failure(connection.violation("left out a slab"))
+    case .stored: return .success(nil)
+    case .passedOn: return nil
     }
   }
 
@@ -276,17 +283,33 @@ struct Conversation: ~Copyable {
       if answer == .asks { asked = pending.lastPosition }
     case .file(let position, let size, let place):
       let entry = try awaited(position)
-      switch place {
-      case .own: pending.fill(position, .file(try files.takeOwn(size: size, entry)))
-      case .packed(let slab, let offset):
+      switch (place, connection.window) {
+      case (.own, nil): pending.fill(position, .file(try files.takeOwn(size: size, entry)))
+      case (.packed(let slab, let offset), nil):
         try files.announce(slab: slab, offset: offset, size: size, entry)
         pending.fill(position, .packed(slab: slab, offset: offset, size: size))
+      case (.window(let offset), let window?):
+        guard let bytes = window.bytes(at: offset, size: size) else {
+          throw connection.violation("announced a file beyond the end of a pane")
+        }
+        try fill(position, contents.take(bytes, of: entry, position, isWanted: pending.isWanted(position)))
+      case (.parts, _?):
+        try fill(
+          position, contents.finish(size: size, of: entry, position, isWanted: pending.isWanted(position)))
+      default: throw connection.violation("sent a file in another way than it was told to")
       }
+    case .part(let position, let offset, let size, let place):
+      let entry = try awaited(position)
+      guard let bytes = connection.window?.bytes(at: place, size: size) else {
+        throw connection.violation("announced a part beyond the end of a pane")
+      }
+      try contents.take(bytes, at: offset, of: entry, position, isWanted: pending.isWanted(position))
     case .failed(let error, let position):
       hasFailed = hasFailed || !error.concernsArchive
       try hold(error.cost, entry: error.entry)
       if let position {
         _ = try awaited(position)
+        contents.drop(position)
         pending.fill(position, .failure(error))
       } else {
         guard !prefetch.inStep || undelivered == 0 else {
@@ -303,6 +326,11 @@ struct Conversation: ~Copyable {
       try connection.finish()
     default: throw connection.violation("sent an unexpected message")
     }
+  }
+
+  private mutating func fill(_ position: Int64, _ content: PendingEntries.Content) throws(ArchiveError) {
+    if case .failure(let error) = content { try hold(error.cost, entry: error.entry) }
+    pending.fill(position, content)
   }
 
   /// Charges a pending entry or error.
@@ -323,7 +351,7 @@ struct Conversation: ~Copyable {
   /// The next message, after handling any warnings and progress reports before it.
   private mutating func nextMessage() throws(ArchiveError) -> WorkerMessage {
     while true {
-      switch try connection.next() {
+      switch try connection.next(orElse: { [threadPool] in threadPool?.work() ?? false }) {
       case .warning(let warning): warnings.add(warning)
       case .moreWarnings(let count): warnings.count(count)
       case .progress(let progress): context.options.onProgress?(progress)

@@ -18,6 +18,8 @@ final class HostConnection {
   private var records: RecordBuffer
   /// The details received last, which later entries may share.
   private var details: ArchiveEntry.Shared<ArchiveEntry.Details>?
+  /// nil if the content is kept as it comes.
+  let window: HostWindow?
   private var descriptors: ArraySlice<HeldDescriptor> = []
   private var packetsTaken: UInt32 = 0
   private var packetsAcknowledged: UInt32 = 0
@@ -33,23 +35,27 @@ final class HostConnection {
   ) throws(ArchiveError) -> HostConnection {
     let process = try startProcess(context.options)
     let source = try WorkerSource(archive, in: context)
-    let connection = HostConnection(process, source, context)
+    let window = copiesContent ? try HostWindow.create(threads: context.threads) : nil
+    let connection = HostConnection(process, source, window?.0, context)
     var request = request(archive, source, in: context)
     request.prefetch = prefetch
-    request.copiesContent = copiesContent
+    request.panes = UInt32(window?.0.panes ?? 0)
     if context.options.descriptorBudget == nil {
       connection.descriptorBudget = request.options.descriptorBudget
     }
     var writer = BinaryEncoder()
     request.encode(to: &writer)
-    try connection.send(writer, source.descriptors)
+    try connection.send(writer, source.descriptors + (window.map { [$0.1.rawValue] } ?? []))
     try connection.awaitGreeting()
     return connection
   }
 
-  private init(_ process: WorkerProcess, _ source: WorkerSource, _ context: ExtractionContext) {
+  private init(
+    _ process: WorkerProcess, _ source: WorkerSource, _ window: HostWindow?, _ context: ExtractionContext
+  ) {
     self.process = process
     self.source = source
+    self.window = window
     ledger = context.ledger
     limits = context.options.limits
     records = RecordBuffer(limits)
@@ -133,7 +139,7 @@ final class HostConnection {
   }
 
   private func awaitGreeting() throws(ArchiveError) {
-    let answer = try next()
+    let answer = try next { false }
     switch answer {
     case .ready(PlatformReport.memArchiveVersion, let protection):
       self.protection = protection
@@ -168,7 +174,9 @@ final class HostConnection {
   }
 
   /// Waits for the next message. Receives a packet only when all earlier messages have been used.
-  func next() throws(ArchiveError) -> WorkerMessage {
+  ///
+  /// - Parameter work: Called instead of waiting, again and again, until it returns false.
+  func next(orElse work: () -> Bool) throws(ArchiveError) -> WorkerMessage {
     while true {
       let message: WorkerMessage?
       do throws(Malformed) { message = try decoded() } catch {
@@ -178,7 +186,7 @@ final class HostConnection {
       case .refused(let call)?:
         throw refusedCall(call)
       case let message?: return message
-      case nil: try receive()
+      case nil: try receive(orElse: work)
       }
     }
   }
@@ -219,11 +227,12 @@ final class HostConnection {
     return .refusedCall(WorkerMessage.callName(call))
   }
 
-  private func receive() throws(ArchiveError) {
+  private func receive(orElse work: () -> Bool) throws(ArchiveError) {
     guard descriptors.count <= PacketChannel.mostDescriptors else {
       throw violation("sent files without announcing them")
     }
     if packetsTaken != packetsAcknowledged { try send(.taken) }
+    while !hasPacket, work() {}
     try awaitPacket()
     do throws(PacketChannel.Failure) {
       guard let packet = try process.channel.receive() else { throw .ended }
@@ -272,6 +281,11 @@ final class HostConnection {
       _ = process.end()
       return .system("recvmsg", .tooManyOpenFiles, doing: "receiving files from the sandboxed worker")
     }
+  }
+
+  private var hasPacket: Bool {
+    let socket = FileDescriptor(rawValue: process.channel.socket.rawValue)
+    return (try? SystemCalls.waitForInput(socket, milliseconds: 0)) ?? true
   }
 
   private func awaitPacket() throws(ArchiveError) {

@@ -6,6 +6,10 @@ struct PendingEntries {
   enum Content {
     case file(MemFile)
     case packed(slab: UInt32, offset: Int64, size: Int64)
+    /// Stored, or dropped if it was refused.
+    case stored
+    /// With the threads that store it, and deliver it.
+    case passedOn
     case failure(ArchiveError)
   }
 
@@ -50,6 +54,12 @@ struct PendingEntries {
   func awaited(_ position: Int64) -> ArchiveEntry? {
     guard let slot = slots[Int(position)], slot.answer != .no, slot.content == nil else { return nil }
     return slot.entry
+  }
+
+  /// Whether the content at a position, which has yet to arrive, is wanted; nil while that is not settled.
+  func isWanted(_ position: Int64) -> Bool? {
+    guard position < self.position || (position == self.position && current == nil) else { return nil }
+    return slots[Int(position)]?.isRefused != true
   }
 
   /// Notes the content of an awaited entry.

@@ -7,7 +7,7 @@ final class RemoteEntries: EntrySource {
   /// - Throws: `sandboxUnavailable` if no worker can be started.
   init(
     _ archive: ArchiveReader, in context: ExtractionContext, _ prefetch: Prefetch,
-    to makeDestination: MakeDestination?
+    to makeDestination: MakePartedDestination?
   ) throws(ArchiveError) {
     conversation = try Conversation.open(archive, in: context, prefetch, to: makeDestination)
   }

@@ -19,6 +19,10 @@ enum WorkerMessage: Equatable {
     case own
     /// In a slab, which follows after the last file in it has been announced.
     case packed(slab: UInt32, offset: Int64)
+    /// In the window that is shared with a host that copies it.
+    case window(offset: Int64)
+    /// In the parts that came before.
+    case parts
   }
 
   /// The worker is locked in, with this protection.
@@ -30,6 +34,8 @@ enum WorkerMessage: Equatable {
   case file(position: Int64, size: Int64, Place)
   /// The next descriptor is a slab.
   case slab(UInt32, size: Int64)
+  /// A part of the content of the entry at this position, which begins at `place` in the window.
+  case part(position: Int64, offset: Int64, size: Int64, place: Int64)
   /// An error in the content of the entry at this position, or without a position in the next header.
   indirect case failed(ArchiveError, position: Int64?)
   indirect case warning(ArchiveWarning)
@@ -73,6 +79,10 @@ enum WorkerMessage: Equatable {
     case 5:
       message = try reader.piece(FileNumbers.self).message()
     case 6: message = .slab(try reader.number(), size: try reader.size())
+    case 15:
+      message = .part(
+        position: try reader.size(), offset: try reader.size(), size: try reader.size(),
+        place: try reader.size())
     case 7:
       message = .failed(
         try reader.error(), position: try reader.optional { reader throws(Malformed) in try reader.size() })
@@ -120,6 +130,9 @@ enum WorkerMessage: Equatable {
         writer.put(UInt8(6))
         writer.put(number)
         writer.put(size)
+      case .part(let position, let offset, let size, let place):
+        writer.put(UInt8(15))
+        for number in [position, offset, size, place] { writer.put(number) }
       case .failed(let error, let position):
         writer.put(UInt8(7))
         writer.put(error)
@@ -160,25 +173,30 @@ private struct FileNumbers: BitwiseCopyable {
   let size: Int64
   let offset: Int64
   let slab: UInt32
-  /// 1 if the file is in a slab.
-  let isPacked: UInt32
+  let place: UInt32
+
+  static let (own, packed, window, parts) = (0, 1, 2, 3) as (UInt32, UInt32, UInt32, UInt32)
 
   init(_ position: Int64, _ size: Int64, _ place: WorkerMessage.Place) {
     (self.position, self.size) = (position, size)
-    (slab, offset, isPacked) =
+    (slab, offset, self.place) =
       switch place {
-      case .own: (0, 0, 0)
-      case .packed(let slab, let offset): (slab, offset, 1)
+      case .own: (0, 0, Self.own)
+      case .packed(let slab, let offset): (slab, offset, Self.packed)
+      case .window(let offset): (0, offset, Self.window)
+      case .parts: (0, 0, Self.parts)
       }
   }
 
   func message() throws(Malformed) -> WorkerMessage {
-    guard min(position, size, offset) >= 0, isPacked == 1 || (isPacked == 0 && slab == 0 && offset == 0)
-    else {
-      throw Malformed()
+    guard min(position, size, offset) >= 0 else { throw Malformed() }
+    switch place {
+    case Self.own where slab == 0 && offset == 0: return .file(position: position, size: size, .own)
+    case Self.packed: return .file(position: position, size: size, .packed(slab: slab, offset: offset))
+    case Self.window where slab == 0: return .file(position: position, size: size, .window(offset: offset))
+    case Self.parts where slab == 0 && offset == 0: return .file(position: position, size: size, .parts)
+    default: throw Malformed()
     }
-    return .file(
-      position: position, size: size, isPacked == 1 ? .packed(slab: slab, offset: offset) : .own)
   }
 }
 

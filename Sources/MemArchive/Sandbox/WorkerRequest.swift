@@ -17,8 +17,8 @@ struct WorkerRequest {
   var account = Ledger.Snapshot()
   var options = ExtractionOptions()
   var hooks = ExtractionContext.Hooks()
-  /// Whether the host copies the content that it receives: small files then come in slabs, large ones by themselves.
-  var copiesContent = false
+  /// The panes of the window for content that the host copies, whose descriptor is the last; 0 where it keeps what it receives.
+  var panes: UInt32 = 0
   var timeZone = "UTC0"
   var wantsProgress = false
   /// Upper bound of the descriptors of one packet.
@@ -66,7 +66,7 @@ struct WorkerRequest {
     try options.code(&coder)
     try coder.choice(&hooks.engine)
     try coder.choice(&hooks.decoding)
-    try coder.flag(&copiesContent)
+    try coder.number(&panes)
     try coder.text(&timeZone)
     try coder.flag(&wantsProgress)
     try coder.number(&mostDescriptors)

@@ -49,17 +49,6 @@ extension MemTree {
     do throws(Errno) { path = try SystemCalls.realPath(directory) } catch {
       throw .system("realpath", error, doing: "looking for \"\(directory)\"")
     }
-    let mount = try spareMount(at: path)
-    let number = mount.descriptor.rawValue
-    let call = "move_mount"
-    do throws(Errno) {
-      _ = try SystemCalls.valueOrErrno { unsafe path.withCString { unsafe clinux_attach_mount(number, $0) } }
-    } catch {
-      throw .treeUnavailable(call: call, error)
-    }
-    // A mount can be copied while it has a place: this copy is for the next one.
-    let spare = unsafe clinux_clone_mount(number, "")
-    if spare >= 0 { keepSpare(OwnedDescriptor(FileDescriptor(rawValue: spare))) }
-    return AttachedTree(self, mount, at: path)
+    return AttachedTree(self, try attachMount(at: path), at: path)
   }
 }

@@ -31,8 +31,8 @@ final class TreeArea: Sendable {
 ///
 /// The kernel resolves a directory's path beneath the area's top (openat2(2)); every directory in it was made by the
 /// area's ``TreeWriter``.
-final class TreeFileWriter: EntryDestination {
-  private final class Directory {
+final class TreeFileWriter: PartedDestination {
+  fileprivate final class Directory {
     let path: RawPath
     let owned: OwnedDescriptor
 
@@ -48,44 +48,50 @@ final class TreeFileWriter: EntryDestination {
 
   init(_ area: TreeArea) { self.area = area }
 
+  func begin(
+    _ entry: ArchiveEntry, position: Int, reserved: Reservation?
+  ) throws(ArchiveError) -> any PartedContent {
+    try open(entry, position, reserved)
+  }
+
   func take(
     _ entry: ArchiveEntry, position: Int, reserved: Reservation?,
     _ content: (Blocks) throws(ArchiveError) -> Int64
   ) throws(ArchiveError) -> MemFile? {
+    let file = try open(entry, position, reserved)
+    return try file.finish(
+      size: try content { block, offset throws(ArchiveError) in try file.write(block, at: offset) })
+  }
+
+  private func open(
+    _ entry: ArchiveEntry, _ position: Int, _ reserved: Reservation?
+  ) throws(ArchiveError) -> TreeFile {
     let ledger = area.space.ledger
-    var charge = Charge(ledger, entry: entry.name, reserved ?? Reservation())
+    let charge = Charge(ledger, entry: entry.name, reserved ?? Reservation())
     if let declared = entry.size, reserved == nil { try ledger.check(declared: declared, entry: entry.name) }
     guard let target = area.takeTarget(at: position) else {
       throw .corrupt("the archive changed while it was read", entry: entry.name)
     }
-    let directory: FileDescriptor
+    let directory: Directory?
     let file: OwnedDescriptor
     do throws(Errno) {
       directory = try self.directory(of: target)
       file = try SystemCalls.makeFile(
-        target.name, in: directory, mode: area.space.hasUmask ? 0o600 : area.space.looks.mode(of: entry))
+        target.name, in: directory?.owned.descriptor ?? area.space.stage.descriptor,
+        mode: area.space.hasUmask ? 0o600 : area.space.looks.mode(of: entry))
     } catch {
       throw .system("openat", error, doing: "making a file in a tree", entry: entry.name)
     }
-    do throws(ArchiveError) {
-      let size = try fill(file.descriptor, entry, &charge, content)
-      try area.space.account.take(&charge, size: size, entry: entry.name)
-      return nil
-    } catch {
-      // Removes an incomplete file; if even this fails, the tree is not returned.
-      try? SystemCalls.remove(target.name, in: directory)
-      throw error
-    }
+    return TreeFile(file, entry, charge, in: directory, target.name, area)
   }
 
-  private func directory(of target: TreeArea.Target) throws(Errno) -> FileDescriptor {
-    guard let path = target.directory else { return area.space.stage.descriptor }
-    if let directory, directory.path == path { return directory.owned.descriptor }
-    let opened = Directory(
+  private func directory(of target: TreeArea.Target) throws(Errno) -> Directory? {
+    guard let path = target.directory else { return nil }
+    if let directory, directory.path == path { return directory }
+    directory = Directory(
       path,
       try SystemCalls.open(beneath: area.top.descriptor, path, CInt(CLINUX_O_PATH) | O_DIRECTORY))
-    directory = opened
-    return opened.owned.descriptor
+    return directory
   }
 
   // The file is closed before the next one is made.
@@ -93,41 +99,69 @@ final class TreeFileWriter: EntryDestination {
   func reserveDescriptor(_: inout Charge) {}
 
   func finish() {}
+}
 
-  private func fill(
-    _ file: FileDescriptor, _ entry: ArchiveEntry, _ charge: inout Charge,
-    _ content: (Blocks) throws(ArchiveError) -> Int64
-  ) throws(ArchiveError) -> Int64 {
-    var length: Int64 = 0
+/// A file of a tree while it is filled. If it is released before it is finished, it is removed.
+private final class TreeFile: PartedContent {
+  private let owned: OwnedDescriptor
+  private let entry: ArchiveEntry
+  private var charge: Charge
+  /// nil for the stage.
+  private let directory: TreeFileWriter.Directory?
+  private let name: RawPath
+  private let area: TreeArea
+  private var file: FileDescriptor { owned.descriptor }
+  /// The end of the content so far, and the size of the file.
+  private var (end, length) = (Int64(0), Int64(0))
+  private var isFinished = false
+  private var beginsLikeProgram = false
+
+  init(
+    _ file: consuming OwnedDescriptor, _ entry: ArchiveEntry, _ charge: consuming Charge,
+    in directory: TreeFileWriter.Directory?, _ name: RawPath, _ area: TreeArea
+  ) {
+    owned = file
+    self.entry = entry
+    self.charge = charge
+    (self.directory, self.name, self.area) = (directory, name, area)
+  }
+
+  deinit {
+    // If even this fails, the tree is not returned.
+    if !isFinished {
+      try? SystemCalls.remove(name, in: directory?.owned.descriptor ?? area.space.stage.descriptor)
+    }
+  }
+
+  func write(_ block: RawSpan, at offset: Int64) throws(ArchiveError) {
     // tmpfs gives huge pages only to what lies within the file's size (huge=within_size).
-    if let declared = entry.size, declared >= Int64(FolioMapping.step) {
-      try truncate(file, to: declared, entry)
+    if length == 0, let declared = entry.size, declared >= Int64(FolioMapping.step) {
+      try truncate(to: declared)
       length = declared
     }
-    var end: Int64 = 0
-    var beginsLikeProgram = false
-    let size = try content { block, offset throws(ArchiveError) in
-      if offset == 0 { beginsLikeProgram = TreeLooks.beginsLikeProgram(block) }
-      let (blockEnd, overflow) = offset.addingReportingOverflow(Int64(block.byteCount))
-      guard offset >= 0, !overflow else {
-        throw .corrupt("a block lies at the impossible offset \(offset)", entry: entry.name)
-      }
-      try charge.grow(to: max(end, blockEnd))
-      do throws(Errno) {
-        // Zeros must overwrite earlier content.
-        let written =
-          offset < end
-          ? try SystemCalls.writeAll(block, to: file, at: offset)
-          : try SystemCalls.writePages(block, to: file, at: offset)
-        length = max(length, written)
-      } catch {
-        throw .system("pwrite", error, doing: "filling a file in a tree", entry: entry.name)
-      }
-      end = max(end, blockEnd)
+    if offset == 0 { beginsLikeProgram = TreeLooks.beginsLikeProgram(block) }
+    let (blockEnd, overflow) = offset.addingReportingOverflow(Int64(block.byteCount))
+    guard offset >= 0, !overflow else {
+      throw .corrupt("a block lies at the impossible offset \(offset)", entry: entry.name)
     }
+    try charge.grow(to: max(end, blockEnd))
+    do throws(Errno) {
+      // Zeros must overwrite earlier content.
+      let written =
+        offset < end
+        ? try SystemCalls.writeAll(block, to: file, at: offset)
+        : try SystemCalls.writePages(block, to: file, at: offset)
+      length = max(length, written)
+    } catch {
+      throw .system("pwrite", error, doing: "filling a file in a tree", entry: entry.name)
+    }
+    end = max(end, blockEnd)
+  }
+
+  func finish(size: Int64) throws(ArchiveError) -> MemFile? {
     try charge.grow(to: size)
     // The file may end in a hole.
-    if size != length { try truncate(file, to: size, entry) }
+    if size != length { try truncate(to: size) }
     do throws(Errno) {
       try area.space.looks.setOwner(of: file, entry)
       let mode = area.space.looks.mode(of: entry, beginsLikeProgram: beginsLikeProgram)
@@ -138,12 +172,12 @@ final class TreeFileWriter: EntryDestination {
     } catch {
       throw .system("fchmod", error, doing: "finishing a file in a tree", entry: entry.name)
     }
-    return size
+    try area.space.account.take(&charge, size: size, entry: entry.name)
+    isFinished = true
+    return nil
   }
 
-  private func truncate(
-    _ file: FileDescriptor, to size: Int64, _ entry: ArchiveEntry
-  ) throws(ArchiveError) {
+  private func truncate(to size: Int64) throws(ArchiveError) {
     do throws(Errno) { try SystemCalls.truncate(file, to: size) } catch {
       throw .system("ftruncate", error, doing: "sizing a file in a tree", entry: entry.name)
     }

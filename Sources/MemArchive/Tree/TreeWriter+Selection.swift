@@ -20,7 +20,7 @@ extension TreeWriter: LinkFollowing {
           targets[position] = target
           if entry.hasContent { carriers[target] = position }
         }
-        return EntryName.isSafeRelative(EntryName.raw(entry.name))
+        return EntryName.isSafeRelative(key: entry.name)
       }, replacing: { _, _ in options.duplicates == .last })
     var walker = SymlinkWalker(all, entries, cancellation) { position in
       entries[position].kind == .symlink ? entries[position].link : nil

@@ -58,7 +58,7 @@ final class TreeWriter: EntryVisitor {
     self.isWanted = isWanted
   }
 
-  var destinations: MakeDestination? {
+  var destinations: MakePartedDestination? {
     let area = area
     return { _ in TreeFileWriter(area) }
   }

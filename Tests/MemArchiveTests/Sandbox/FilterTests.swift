@@ -23,6 +23,7 @@ struct FilterTests {
       settings.first_own = 5
       settings.process = 4711
       settings.pipe = pipe
+      settings.window = 0x7000
       let count = clinux_build_filter(&settings, &instructions)
       instructions.removeSubrange(count...)
     }
@@ -70,7 +71,8 @@ struct FilterTests {
   /// The same calls by their numbers on x86-64 and aarch64.
   struct Numbers: CustomTestStringConvertible {
     let architecture: UInt32
-    let memfd, fcntl, mmap, mprotect, sendmsg, read, openat, tgkill, fchmod, madvise, sigprocmask: UInt32
+    let memfd, fcntl, mmap, mprotect, sendmsg, read, openat, tgkill, fchmod, madvise, sigprocmask,
+      futex: UInt32
     let refused: [UInt32]
     var testDescription: String { architecture == UInt32(CLINUX_X86_64) ? "x86-64" : "aarch64" }
   }
@@ -79,12 +81,12 @@ struct FilterTests {
     // execve, clone, fork, vfork, clone3, socket, connect, ptrace, kill, ioctl, prctl, dup, lseek, io_uring_setup.
     Numbers(
       architecture: UInt32(CLINUX_X86_64), memfd: 319, fcntl: 72, mmap: 9, mprotect: 10, sendmsg: 46, read: 0,
-      openat: 257, tgkill: 234, fchmod: 91, madvise: 28, sigprocmask: 14,
+      openat: 257, tgkill: 234, fchmod: 91, madvise: 28, sigprocmask: 14, futex: 202,
       refused: [59, 56, 57, 58, 435, 41, 42, 101, 62, 16, 157, 32, 8, 425]),
     Numbers(
       architecture: UInt32(CLINUX_AARCH64), memfd: 279, fcntl: 25, mmap: 222, mprotect: 226, sendmsg: 211,
       read: 63, openat: 56, tgkill: 131, fchmod: 52, madvise: 233,
-      sigprocmask: 135,
+      sigprocmask: 135, futex: 98,
       refused: [221, 220, 435, 198, 203, 117, 129, 29, 167, 23, 62, 425]),
   ]
 
@@ -125,6 +127,11 @@ struct FilterTests {
     #expect(filter.verdict(n.fchmod, 5, 0o555) == .trapped)
     #expect(filter.verdict(n.madvise, 0, 0, 25) == .allowed)
     #expect(filter.verdict(n.madvise, 0, 0, 100) == .trapped)
+    // FUTEX_WAIT at the window alone, FUTEX_WAKE nowhere, both in private memory everywhere.
+    #expect(filter.verdict(n.futex, 0x7FFF_0000_7000, 0) == .allowed)
+    #expect(filter.verdict(n.futex, 0x7FFF_0000_7004, 0) == .trapped)
+    #expect(filter.verdict(n.futex, 0x7FFF_0000_7000, 1) == .trapped)
+    for operation: UInt64 in [0x80, 0x81] { #expect(filter.verdict(n.futex, 8, operation) == .allowed) }
     #expect(filter.verdict(n.openat, 0) == .error(UInt32(EACCES)))
     for how in [SIG_BLOCK, SIG_SETMASK] { #expect(filter.verdict(n.sigprocmask, UInt64(how)) == .error(0)) }
     #expect(filter.verdict(n.sigprocmask, UInt64(SIG_UNBLOCK)) == .allowed)

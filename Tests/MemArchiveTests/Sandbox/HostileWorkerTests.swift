@@ -46,6 +46,22 @@ import Testing
     #expect(OpenFiles(labelled: "lie") == .none)
   }
 
+  @Test(arguments: Lie.window) func `A lie about the window is seen`(_ lie: Lie) throws {
+    let worker = try NamedWorker(telling: lie.name)
+    var options = worker.options
+    options.timeout = .seconds(50)
+    options.limits.heldBytes = 2 << 20
+    do {
+      let tree = try ArchiveReader(bytes: [1]).tree(options: options)
+      #expect(lie.code == nil, "it was believed")
+      #expect(try tree.withPath(of: "a") { try Data(contentsOf: URL(filePath: $0)) } == Data(count: 3))
+    } catch let error as ArchiveError {
+      #expect(error.code == lie.code, "\(error)")
+    }
+    withExtendedLifetime(worker) {}
+    #expect(OpenFiles(labelled: "lie") == .none)
+  }
+
   @Test func `A worker that never takes what is sent to it is ended`() throws {
     let worker = try NamedWorker(telling: Lie.manyFiles.name)
     var options = worker.options

@@ -108,6 +108,56 @@ struct TreeSandboxTests {
     #expect(kept.errors.contains { $0.code == .nameConflict })
   }
 
+  /// Contents around the sizes at which a worker delivers them in another way (256 KiB, 2 MiB), each starting where the one
+  /// before it leaves off in the memory that is shared with it, and with pages of zeros in between.
+  private static let sizes = [
+    0, 1, 4095, 200_000, 100_000, (256 << 10) - 1, 256 << 10, (256 << 10) + 1, 3, 1 << 20, 255 << 10, 2 << 20,
+    (2 << 20) + 5, 7,
+  ]
+  private static func content(_ size: Int) -> Bytes {
+    (0..<size).map { $0 >> 13 & 3 == 1 ? 0 : UInt8(truncatingIfNeeded: $0 &* 7 &+ $0 >> 9 &+ size) }
+  }
+  private static let contents = sizes.enumerated().map { ("d\($0 % 3)/\($0)", content($1)) }
+
+  @Test func `Contents of all sizes are the same, on one thread and on several`() throws {
+    let tar = Self.contents.flatMap { Tar.entry($0.0, $0.1) } + Tar.end
+    let zip = Zip.archive(Self.contents.map { Zip.Entry($0.0, $0.1) })
+    for parallelism in [1, 2, 5] {
+      for archive in [tar, Gzip.member(tar), zip] {
+        try expectSame(ArchiveReader(bytes: archive), ExtractionOptions { $0.parallelism = parallelism })
+      }
+    }
+  }
+
+  @Test(arguments: [ExtractionOptions.ErrorPolicy.stop, .keepGoing])
+  func `Damage among contents of all sizes is reported the same`(
+    _ policy: ExtractionOptions.ErrorPolicy
+  ) throws {
+    for step in 2...4 {
+      let zip = Zip.archive(
+        Self.contents.enumerated().map { index, entry in
+          Zip.Entry(entry.0, entry.1, crc: index % step == 1 ? 1 : nil)
+        })
+      try expectSame(ArchiveReader(bytes: zip), ExtractionOptions { $0.onError = policy })
+    }
+    let tar = Self.contents.map { Tar.entry($0.0, $0.1) }
+    for broken in [2, 8, 11] {
+      var entries = tar
+      entries[broken] = Tar.entry("broken", breakingChecksum: true)
+      for archive in [entries.flatMap { $0 } + Tar.end, tar.flatMap { $0 }.dropLast(1_500_000) + []] {
+        try expectSame(ArchiveReader(bytes: archive), ExtractionOptions { $0.onError = policy })
+      }
+    }
+  }
+
+  @Test func `More contents than the shared memory holds are the same`() throws {
+    let contents = (0..<300).map { ("\($0)", Self.content(30_000 + 7919 * $0 % 400_000)) }
+    let zip = Zip.archive(contents.map { Zip.Entry($0.0, $0.1) })
+    for policy in [ExtractionOptions.Duplicates.last, .first] {
+      try expectSame(ArchiveReader(bytes: zip), ExtractionOptions { $0.duplicates = policy })
+    }
+  }
+
   @Test func `A selection's tree is the same`() throws {
     for selection in [EntrySelection.names(["d/e", "large"]), .glob("*a*")] {
       let trees = try [ExtractionOptions.Sandbox.off, .required].map {

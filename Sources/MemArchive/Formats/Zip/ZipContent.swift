@@ -33,8 +33,11 @@ final class ZipContentReader {
   }
 
   /// Calls `body` with each block of the content and its offset, and returns its size; throws if the checksum is wrong.
+  ///
+  /// - Parameter room: The memory for the next block, at least one byte; nil: the reader's own.
   func forEachBlock(
-    of content: ZipContent, _ body: (RawSpan, Int64) throws(ArchiveError) -> Void
+    of content: ZipContent, in room: () -> Room? = { nil },
+    _ body: (RawSpan, Int64) throws(ArchiveError) -> Void
   ) throws(ArchiveError) -> Int64 {
     var checksum = CRC32()
     var end: Int64 = 0
@@ -44,12 +47,13 @@ final class ZipContentReader {
       end += Int64(block.byteCount)
     }
     if content.method == 0 {
-      try copy(content, take)
+      try copy(content, room, take)
     } else if content.method == 14 {
       try checkEmptyLZMA(content)
     } else if content.compressedSize > 0 || content.size > 0 {
       // Some writers store empty content as no bytes at all, without an end marker.
-      if content.method == 12 { try decodeBZip2(content, take) } else { try inflate(content, take) }
+      let decoder = try content.method == 12 ? bzip2(content) : inflated(content)
+      try pass(decoder, of: content, room, take)
     }
     try checksum.check(against: content.checksum)
     return end
@@ -70,8 +74,13 @@ final class ZipContentReader {
   }
 
   private func copy(
-    _ content: ZipContent, _ take: (RawSpan) throws(ArchiveError) -> Void
+    _ content: ZipContent, _ room: () -> Room?, _ take: (RawSpan) throws(ArchiveError) -> Void
   ) throws(ArchiveError) {
+    if room() != nil {
+      let size = min(Int64(clamping: content.compressedSize), .max - content.start)
+      let stored = source.part(content.start..<content.start + size)
+      return try pass(stored, of: content, room, take)
+    }
     Self.reserve(content.compressedSize, in: &block)
     var done: UInt64 = 0
     while done < content.compressedSize {
@@ -84,31 +93,31 @@ final class ZipContentReader {
     }
   }
 
-  private func inflate(
-    _ content: ZipContent, _ take: (RawSpan) throws(ArchiveError) -> Void
-  ) throws(ArchiveError) {
+  private func inflated(_ content: ZipContent) throws(ArchiveError) -> any ByteSource {
     let deflated: DeflatedContent
     if let existing = self.deflated { deflated = existing } else { deflated = try DeflatedContent(source) }
     self.deflated = deflated
     deflated.begin(content)
-    try pass(deflated, of: content, take)
+    return deflated
   }
 
-  private func decodeBZip2(
-    _ content: ZipContent, _ take: (RawSpan) throws(ArchiveError) -> Void
-  ) throws(ArchiveError) {
+  private func bzip2(_ content: ZipContent) throws(ArchiveError) -> any ByteSource {
     // Where entries may overlap, one may claim more than any file has.
     let size = min(Int64(content.compressedSize), .max - content.start)
-    let decoder = BZip2Decoder(
+    return BZip2Decoder(
       source.part(content.start..<content.start + size), size: Int(size), threads: 1,
       warnings: WarningLog(Ledger(ExtractionLimits(heldBytes: .max))))
-    try pass(decoder, of: content, take)
   }
 
   /// Passes all of a decoder's content on.
   private func pass(
-    _ decoder: any ByteSource, of content: ZipContent, _ take: (RawSpan) throws(ArchiveError) -> Void
+    _ decoder: any ByteSource, of content: ZipContent, _ room: () -> Room?,
+    _ take: (RawSpan) throws(ArchiveError) -> Void
   ) throws(ArchiveError) {
+    // Whoever has room stores nothing meanwhile, so that nothing is gained by decoding ahead.
+    while let room = room() {
+      guard try room.pass(from: decoder, to: take) else { return }
+    }
     Self.reserve(content.size, in: &block)
     // Moved out and back, so that writing to it copies nothing.
     var block = self.block

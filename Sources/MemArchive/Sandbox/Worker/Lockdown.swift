@@ -24,9 +24,10 @@ enum Lockdown {
   ///
   /// - Parameters:
   ///   - archive: The archive's first descriptor.
+  ///   - window: The only memory in which the worker may wait for another process.
   ///   - cancellation: Its count shows that the worker makes progress.
   static func enter(
-    _ request: WorkerRequest, _ archive: CInt?, _ cancellation: Cancellation
+    _ request: WorkerRequest, _ archive: CInt?, _ window: WorkerWindow?, _ cancellation: Cancellation
   ) throws(Failure) -> (SandboxProtection, threads: Int) {
     // Each thread has some descriptors of its own.
     let threads = clinux_hard_descriptor_limit() < 4096 ? 1 : request.options.threads
@@ -43,7 +44,7 @@ enum Lockdown {
     if refused != 0, !request.isBestEffort || isExhaustion(refused) { throw failure("Landlock", refused) }
     // One watches the parent and one decodes; of the extracting threads, this is the first.
     try startThreads(threads + 1 + (mayHaveBlocks(request, archive) ? threads : 0), cancellation)
-    let seccomp = try lock(request, request.sources.first == .pipe ? archive : nil)
+    let seccomp = try lock(request, request.sources.first == .pipe ? archive : nil, window)
     return (
       SandboxProtection(landlock: refused == 0 ? Int(abi) : nil, seccomp: seccomp, diesFirst: diesFirst),
       threads
@@ -110,7 +111,9 @@ enum Lockdown {
     }.detach()
   }
 
-  private static func lock(_ request: WorkerRequest, _ pipe: CInt?) throws(Failure) -> Bool {
+  private static func lock(
+    _ request: WorkerRequest, _ pipe: CInt?, _ window: WorkerWindow?
+  ) throws(Failure) -> Bool {
     var settings = clinux_filter_settings()
     settings.allows_executable = request.options.executable ? 1 : 0
     let hasNoexecSeal = clinux_has_noexec_seal()
@@ -120,6 +123,7 @@ enum Lockdown {
     guard settings.first_own >= 0 else { throw failure("descriptors", errno) }
     settings.process = UInt32(bitPattern: getpid())
     settings.pipe = pipe ?? -1
+    settings.window = window?.waitingAddress ?? 0
     // Sent when a call is refused: a packet outside of the sequence, and a record with the call's number.
     var words = BinaryEncoder()
     words.record { writer in

@@ -26,14 +26,19 @@ public enum MemArchiveWorker {
     let connection = WorkerConnection(channel)
     guard var request = connection.receiveRequest() else { _exit(1) }
     let cancellation = Cancellation()
+    let window: WorkerWindow?
+    do throws(ArchiveError) { window = try connection.window(request) } catch {
+      connection.refuse(
+        Lockdown.Failure(part: "the window", reason: error.reason, errno: error.errno?.rawValue ?? 0))
+    }
     do throws(Lockdown.Failure) {
-      let (protection, threads) = try Lockdown.enter(request, connection.archive, cancellation)
+      let (protection, threads) = try Lockdown.enter(request, connection.archive, window, cancellation)
       request.options.parallelism = threads
       connection.begin(protection)
     } catch {
       connection.refuse(error)
     }
-    WorkerService(connection, request, cancellation).run()
+    WorkerService(connection, request, window, cancellation).run()
     _exit(0)
   }
 }

@@ -5,9 +5,10 @@ internal import SystemPackage
 
 /// The worker's end of the socket. Exits when the host is gone.
 ///
-/// Used only by the thread that reads the archive.
+/// Used only by the thread that reads the archive, except that all threads send what they put into the window.
 final class WorkerConnection: @unchecked Sendable {
   private let channel: PacketChannel
+  private let monitor = ConditionLock()
   private var records = RecordBuffer()
   private var received: [HeldDescriptor] = []
   private var writer = BinaryEncoder()
@@ -77,6 +78,20 @@ final class WorkerConnection: @unchecked Sendable {
     }
   }
 
+  /// The window for content that the host copies; nil if it copies none.
+  func window(_ request: WorkerRequest) throws(ArchiveError) -> WorkerWindow? {
+    guard request.panes > 0, request.sources.count < received.count else { return nil }
+    // Closed at the end, because the mapping is enough.
+    let owner = received.removeLast()
+    defer { withExtendedLifetime(owner) {} }
+    let descriptor = FileDescriptor(rawValue: owner.rawValue)
+    do throws(MemoryError) {
+      return WorkerWindow(try Window(descriptor, panes: Int(request.panes), isFilled: true))
+    } catch {
+      throw ArchiveError(error)
+    }
+  }
+
   /// The archive's first descriptor, once the request has been read.
   var archive: CInt? { received.first?.rawValue }
 
@@ -111,13 +126,21 @@ final class WorkerConnection: @unchecked Sendable {
   }
 
   func send(_ message: WorkerMessage) {
-    message.encode(to: &writer)
-    if writer.bytes.count >= PacketChannel.largest || outgoing.count >= mostDescriptors {
-      flush()
-    } else if SystemCalls.roughTime() - lastFlush > .milliseconds(20) {
-      // Messages about slow archives should not wait for a full packet.
-      flush()
+    monitor.locked {
+      message.encode(to: &writer)
+      if writer.bytes.count >= PacketChannel.largest || outgoing.count >= mostDescriptors {
+        sendPacket()
+      } else if SystemCalls.roughTime() - lastFlush > .milliseconds(20) {
+        // Messages about slow archives should not wait for a full packet.
+        sendPacket()
+      }
     }
+  }
+
+  /// From now on, the content that a charge was for counts for the host.
+  func passOn(_ charge: consuming Charge) {
+    let bytes = charge.handOver().bytes
+    monitor.locked { host.held += bytes }
   }
 
   func send(_ warnings: some Sequence<ArchiveWarning>) {
@@ -204,7 +227,9 @@ final class WorkerConnection: @unchecked Sendable {
     }
   }
 
-  func flush() {
+  func flush() { monitor.locked { sendPacket() } }
+
+  private func sendPacket() {
     lastFlush = SystemCalls.roughTime()
     guard !writer.bytes.isEmpty else { return }
     while !outgoing.isEmpty, unacknowledged.count >= Self.window { awaitAcknowledgement() }

@@ -7,13 +7,19 @@ final class WorkerService {
   private let request: WorkerRequest
   private let context: ExtractionContext
   private let archive: ArchiveReader
+  private let window: WorkerWindow?
   private let plan: (ArchiveEntry) -> WorkerMessage.Answer
   private var position = -1
   /// Number of warnings that were sent, of those that were only counted, and the log's count at that time.
   private var warned = (kept: 0, others: 0, count: 0)
 
-  init(_ connection: WorkerConnection, _ request: WorkerRequest, _ cancellation: Cancellation) {
+  /// - Parameter window: Where content goes that the host copies.
+  init(
+    _ connection: WorkerConnection, _ request: WorkerRequest, _ window: WorkerWindow?,
+    _ cancellation: Cancellation
+  ) {
     self.connection = connection
+    self.window = window
     self.request = request
     archive = ArchiveReader(passed: connection.files(request), name: request.name)
     plan = request.prefetch.makePlan()
@@ -28,14 +34,15 @@ final class WorkerService {
     }
     context = ExtractionContext(
       options, Ledger(request.account), cancellation, hooks: request.hooks,
-      recipient: .host(copiesContent: request.copiesContent))
+      recipient: .host(copiesContent: window != nil))
     connection.use(context.ledger, mostDescriptors: request.mostDescriptors, threads: context.threads)
     IdleHook.set { connection.flush() }
   }
 
   func run() {
     do throws(ArchiveError) {
-      let entries = try LocalEntries(archive, in: context, inStep: request.prefetch.inStep)
+      let entries = try LocalEntries(
+        archive, in: context, inStep: request.prefetch.inStep, to: makeDestination)
       sendWarnings(entries)
       connection.send(.opened(comment: entries.comment))
       while try sendNext(entries) {}
@@ -48,6 +55,12 @@ final class WorkerService {
     connection.send(.end)
     // The host ends this process when it receives `.end`.
     while true { _ = connection.nextMessage() }
+  }
+
+  private var makeDestination: MakeDestination? {
+    guard let window else { return nil }
+    let connection = connection
+    return { WindowWriter(window, connection, $0.ledger) }
   }
 
   /// False at the end.
