@@ -61,12 +61,18 @@ struct WindowContents {
   mutating func take(
     _ bytes: WindowBytes, at offset: Int64, of entry: ArchiveEntry, _ position: Int64, isWanted: Bool?
   ) throws(ArchiveError) {
+    if bytes.count == 0 {
+      guard parted.removeValue(forKey: position) != nil else {
+        throw connection.violation("sent an empty part")
+      }
+      return
+    }
     if parted[position] == nil {
       // One for each thread that decodes.
       guard parted.count < context.threads else { throw connection.violation("began too many files") }
       parted[position] = begin(entry, position, isWanted)
     }
-    guard var part = parted.removeValue(forKey: position), bytes.count > 0, offset >= part.end,
+    guard var part = parted.removeValue(forKey: position), offset >= part.end,
       offset <= .max - Int64(bytes.count)
     else { throw connection.violation("sent a part that does not follow the one before it") }
     let end = offset + Int64(bytes.count)

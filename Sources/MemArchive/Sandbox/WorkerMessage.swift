@@ -34,7 +34,8 @@ enum WorkerMessage: Equatable {
   case file(position: Int64, size: Int64, Place)
   /// The next descriptor is a slab.
   case slab(UInt32, size: Int64)
-  /// A part of the content of the entry at this position, which begins at `place` in the window.
+  /// A part of the content of the entry at this position, which begins at `place` in the window. An empty one is the last of a
+  /// content whose error will follow, when those of earlier entries have.
   case part(position: Int64, offset: Int64, size: Int64, place: Int64)
   /// An error in the content of the entry at this position, or without a position in the next header.
   indirect case failed(ArchiveError, position: Int64?)

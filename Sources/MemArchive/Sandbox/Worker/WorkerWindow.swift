@@ -86,6 +86,9 @@ final class WindowWriter: EntryDestination {
     } catch {
       // The host has not been told of the last part.
       used = start
+      if isParted {
+        connection.send(.part(position: self.position, offset: part.lowerBound, size: 0, place: 0))
+      }
       throw error
     }
     finish(size)
