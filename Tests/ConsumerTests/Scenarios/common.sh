@@ -4,7 +4,7 @@
 set -eu
 MA=${MA:-memarchive}
 here=$(cd "$(dirname "$0")" && pwd)
-wheels=${MEMARCHIVE_WHEELS:-$here/../../../.build/wheels}
+more=${MEMARCHIVE_MORE:-$here/../../../.build/more}
 started=
 directory=$(mktemp -d)
 finish() {
@@ -28,3 +28,6 @@ until_true() {
 }
 
 free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
+
+# The wheel of a package.
+wheel() { ls "$more/wheels/$1"-*.whl; }

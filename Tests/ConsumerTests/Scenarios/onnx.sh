@@ -1,6 +1,5 @@
 . "$(dirname "$0")/common.sh"
 # A model whose weights are in a file beside it.
-wheel() { ls "$wheels/$1"-*.whl; }
 python() {
   "$MA" run "$(wheel onnxruntime)" --tree --merge --also "$(wheel onnx)" --also "$(wheel numpy)" --also "$(wheel protobuf)" \
     --also "$(wheel flatbuffers)" --also "$(wheel ml_dtypes)" --also "$(wheel typing_extensions)" "$@"

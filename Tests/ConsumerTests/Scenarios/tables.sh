@@ -1,6 +1,5 @@
 . "$(dirname "$0")/common.sh"
 # Programs and data, each from an archive.
-wheel() { ls "$wheels/$1"-*.whl; }
 mkdir set
 printf 'name,n\nAachen,6\n' >set/a.csv
 printf 'name,n\nZwickau,36\n' >set/b.csv

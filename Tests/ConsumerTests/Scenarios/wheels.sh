@@ -1,6 +1,5 @@
 . "$(dirname "$0")/common.sh"
 # Wheels are zips: one over the other they are what pip would install.
-wheel() { ls "$wheels/$1"-*.whl; }
 "$MA" run "$(wheel scipy)" --tree --merge --also "$(wheel numpy)" -- env 'PYTHONPATH={.}' python3 -c '
 import numpy, os, scipy.linalg
 root = os.environ["MEMARCHIVE_ROOT"] + "/"
