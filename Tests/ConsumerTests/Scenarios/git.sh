@@ -17,4 +17,4 @@ rm -r work
   git log --format=%s' >out
 grep -q 'M.*work/file' changes
 [ "$(tar -xOf work.tar work/file)" = one ]
-tr '\n' ' ' <out | sed 's/ $/\n/'
+echo $(cat out)
