@@ -97,7 +97,9 @@ extension Consumer {
     Consumer(
       "HDF5, by h5dump: a link to another file", "linked", ["h5dump", "{links.h5}"], says: "(0,0): 6, 36",
       works: [.tree, .mounted]),
-    Consumer("netCDF-4, by ncdump", "netcdf", ["ncdump", "-v", "v", "{t.nc}"], says: "v = 6, 36, 42", works: [.tree, .mounted]),
+    Consumer(
+      "netCDF-4, by ncdump", "netcdf", ["ncdump", "-v", "v", "{t.nc}"], says: "v = 6, 36, 42",
+      works: [.tree, .mounted]),
     Consumer(
       "PROJ: a grid", "grids",
       ["sh", "-c", "echo 1 2 50 0 | PROJ_DATA=$1 cct +proj=vgridshift +grids=flat.gtx", "sh", "{.}"],
@@ -107,12 +109,14 @@ extension Consumer {
       ["sh", "-c", "echo memarchive | hunspell -d \"$1\" -G", "sh", "{.}/words"], says: "memarchive",
       works: [.tree, .mounted]),
     Consumer(
-      "espeak-ng: a language", "speech", ["espeak-ng", "--path={.}", "-v", "odd", "-q", "-x", "hello"], says: "h@l'oU",
+      "espeak-ng: a language", "speech", ["espeak-ng", "--path={.}", "-v", "odd", "-q", "-x", "hello"],
+      says: "h@l'oU",
       works: [.tree, .mounted]),
     Consumer(
       "GStreamer: a plug-in", "plugins",
       [
-        "env", "GST_PLUGIN_SYSTEM_PATH=", "GST_REGISTRY=/nonexistent/registry", "GST_REGISTRY_FORK=no", "GST_PLUGIN_PATH={.}",
+        "env", "GST_PLUGIN_SYSTEM_PATH=", "GST_REGISTRY=/nonexistent/registry", "GST_REGISTRY_FORK=no",
+        "GST_PLUGIN_PATH={.}",
         "gst-inspect-1.0", "audiotestsrc",
       ], says: "Audio test source", works: [.tree, .mounted]),
     Consumer(
@@ -164,17 +168,21 @@ extension Consumer {
       "Java: a jar", "jar", ["java", "-jar", "{hello.jar}"], says: "a jar says hello to java",
       works: [.bare, .mounted]),
     Consumer(
-      "ImageMagick: a picture", "pixels", ["convert", "{picture.png}", "-format", "%w x %h", "info:"], says: "31 x 17",
+      "ImageMagick: a picture", "pixels", ["convert", "{picture.png}", "-format", "%w x %h", "info:"],
+      says: "31 x 17",
       works: [.tree, .mounted]),
     Consumer(
-      "tesseract: a language", "letters", ["tesseract", "{word.png}", "-", "--tessdata-dir", "{.}/known", "-l", "odd"],
+      "tesseract: a language", "letters",
+      ["tesseract", "{word.png}", "-", "--tessdata-dir", "{.}/known", "-l", "odd"],
       says: "Memory", works: [.tree, .mounted]),
     Consumer(
       "FFmpeg: a playlist (HLS)", "playlist",
-      ["ffprobe", "-v", "error", "-show_entries", "format=duration", "-of", "csv=p=0", "{list.m3u8}"], says: "4.0",
+      ["ffprobe", "-v", "error", "-show_entries", "format=duration", "-of", "csv=p=0", "{list.m3u8}"],
+      says: "4.0",
       works: [.tree, .mounted]),
     Consumer(
-      "node: a native module", "addon", ["node", "-p", "require(process.argv[1])", "{answers.node}"], says: "42",
+      "node: a native module", "addon", ["node", "-p", "require(process.argv[1])", "{answers.node}"],
+      says: "42",
       works: [.mounted]),
   ]
 

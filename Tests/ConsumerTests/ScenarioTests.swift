@@ -23,7 +23,8 @@ struct Scenario: CustomTestStringConvertible, Sendable {
     Scenario(
       name: "mosquitto: a file of the user that it becomes", script: "mosquitto",
       says: "mosquitto: Connection error: Connection Refused: not authorised."),
-    Scenario(name: "gpg: sign and verify", script: "gpg", says: "GOODSIG somebody <somebody@example.invalid>"),
+    Scenario(
+      name: "gpg: sign and verify", script: "gpg", says: "GOODSIG somebody <somebody@example.invalid>"),
     Scenario(name: "git: status and commit", script: "git", says: "M file second first"),
     Scenario(
       name: "mount: a squashfs on a loop device", script: "squashfs", says: "from an image in an archive",
@@ -31,7 +32,8 @@ struct Scenario: CustomTestStringConvertible, Sendable {
     Scenario(
       name: "clamdscan", script: "clamd",
       says: "bare: OK, descriptor: Found.It.UNOFFICIAL FOUND, tree: Found.It.UNOFFICIAL FOUND"),
-    Scenario(name: "Python: a virtual environment", script: "venv", says: "a package of the environment True"),
+    Scenario(
+      name: "Python: a virtual environment", script: "venv", says: "a package of the environment True"),
   ]
 
   /// Those of `make consumers`.
