@@ -40,9 +40,12 @@ TEST_PACKAGES = $(BUILD_PACKAGES) bsdutils bubblewrap groff-base libarchive-tool
 # The tools that make ordinary archives.
 ORDINARY_PACKAGES = binutils bzip2 cpio dpkg fastjar genisoimage gzip lz4 lzip ncompress python3-wheel rpm tar unzip \
   xorriso zstd
-CONSUMER_PACKAGES = file fluidsynth fontconfig librsvg2-bin libsndfile1 libxml2-utils sndfile-programs sqlite3 util-linux
+CONSUMER_PACKAGES = clamav-daemon clamdscan espeak-ng file fluidsynth fontconfig git gpg gpg-agent gstreamer1.0-plugins-base \
+  gstreamer1.0-tools hdf5-tools hunspell librsvg2-bin libsndfile1 libxml2-utils mosquitto mosquitto-clients netcdf-bin \
+  nginx-light openssh-client openssh-server proj-bin qemu-utils sndfile-programs sqlite3 squashfs-tools util-linux yara
 BENCH_PACKAGES = $(BUILD_PACKAGES) bzip2 lbzip2 libarchive-tools libdeflate-dev p7zip-full pbzip2 python3-matplotlib python3-pip unzip xz-utils zip zstd
-MORE_PACKAGES = default-jre-headless ffmpeg gcc gdal-bin git libc6-dev libcdio-utils mmdb-bin nodejs poppler-utils
+MORE_PACKAGES = debootstrap default-jdk-headless ffmpeg fonts-dejavu-core gcc gdal-bin imagemagick libc6-dev libcdio-utils \
+  mmdb-bin nodejs openssl poppler-utils postgresql python3-venv tesseract-ocr
 DEMO_PACKAGES = $(BUILD_PACKAGES) bubblewrap fluidsynth fontconfig libfluidsynth-dev libfreetype-dev openssl python3 strace
 KERNEL_PACKAGES = $(BUILD_PACKAGES) binutils busybox-static bzip2 p7zip-full python3 qemu-system-x86 util-linux xz-utils zip zstd
 

@@ -116,7 +116,7 @@ let package = Package(
     .testTarget(
       name: "ConsumerTests",
       dependencies: ["MemArchive", "MemArchiveCommand", "TestSupport"],
-      exclude: ["archives.py"]),
+      exclude: ["Scenarios", "archives.py"]),
     .testTarget(
       name: "OrdinaryTests",
       dependencies: [

@@ -20,7 +20,8 @@ struct RunCommand: ParsableCommand {
       see no such path: they need --tree.
 
       With --exec, the command itself is an entry, a program or a script. A file has its entry's permissions, without those \
-      to write.
+      to write. These do not bind root, who may open the file for writing, and whose write then fails; in a tree the \
+      opening fails, as on a read-only disk.
 
       With --tree, all entries are files at real paths, under their own names, in a read-only file system that only the \
       command sees: {NAME} becomes such a path, and the variable MEMARCHIVE_ROOT holds the directory's. Names and links \

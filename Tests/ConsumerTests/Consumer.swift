@@ -18,7 +18,7 @@ struct Consumer: CustomTestStringConvertible, Sendable {
   /// As in the article.
   let name: String
   let archive: String
-  /// With `{NAME}` for the path of an entry.
+  /// With `{NAME}` for the path of an entry, and `{.}` for the directory of them all.
   let command: [ByteString]
   /// Part of what it writes to standard output when it works, and only then.
   let says: ByteString
@@ -90,6 +90,42 @@ extension Consumer {
     Consumer(
       "librsvg: a drawing with a picture beside it", "svg",
       ["sh", "-c", "rsvg-convert \"$1\" | wc -c", "sh", "{linked.svg}"], says: "95", works: [.mounted]),
+    Consumer(
+      "Python: an extension module", "extension",
+      ["env", "PYTHONPATH={.}", "python3", "-c", "import answers; print(answers.answer())"], says: "42",
+      works: [.tree, .mounted]),
+    Consumer(
+      "HDF5, by h5dump: a link to another file", "linked", ["h5dump", "{links.h5}"], says: "(0,0): 6, 36",
+      works: [.tree, .mounted]),
+    Consumer(
+      "netCDF-4, by ncdump", "netcdf", ["ncdump", "-v", "v", "{t.nc}"], says: "v = 6, 36, 42",
+      works: [.tree, .mounted]),
+    Consumer(
+      "PROJ: a grid", "grids",
+      ["sh", "-c", "echo 1 2 50 0 | PROJ_DATA=$1 cct +proj=vgridshift +grids=flat.gtx", "sh", "{.}"],
+      says: "8.0000", works: [.tree, .mounted]),
+    Consumer(
+      "hunspell: a dictionary", "spelling",
+      ["sh", "-c", "echo memarchive | hunspell -d \"$1\" -G", "sh", "{.}/words"], says: "memarchive",
+      works: [.tree, .mounted]),
+    Consumer(
+      "espeak-ng: a language", "speech", ["espeak-ng", "--path={.}", "-v", "odd", "-q", "-x", "hello"],
+      says: "h@l'oU",
+      works: [.tree, .mounted]),
+    Consumer(
+      "GStreamer: a plug-in", "plugins",
+      [
+        "env", "GST_PLUGIN_SYSTEM_PATH=", "GST_REGISTRY=/nonexistent/registry", "GST_REGISTRY_FORK=no",
+        "GST_PLUGIN_PATH={.}",
+        "gst-inspect-1.0", "audiotestsrc",
+      ], says: "Audio test source", works: [.tree, .mounted]),
+    Consumer(
+      "QEMU: a disk image with a backing file", "disks",
+      ["qemu-io", "-r", "-f", "qcow2", "-c", "read -v 0 32", "{top.qcow2}"], says: "from.the.backing",
+      works: [.tree, .mounted]),
+    Consumer(
+      "YARA: rules that include others", "rules", ["yara", "{main.yar}", "{sample}"], says: "Outer",
+      works: [.tree, .mounted]),
   ]
 
   /// The programs of `make consumers`.
@@ -131,6 +167,23 @@ extension Consumer {
     Consumer(
       "Java: a jar", "jar", ["java", "-jar", "{hello.jar}"], says: "a jar says hello to java",
       works: [.bare, .mounted]),
+    Consumer(
+      "ImageMagick: a picture", "pixels", ["convert", "{picture.png}", "-format", "%w x %h", "info:"],
+      says: "31 x 17",
+      works: [.tree, .mounted]),
+    Consumer(
+      "tesseract: a language", "letters",
+      ["tesseract", "{word.png}", "-", "--tessdata-dir", "{.}/known", "-l", "odd"],
+      says: "Memory", works: [.tree, .mounted]),
+    Consumer(
+      "FFmpeg: a playlist (HLS)", "playlist",
+      ["ffprobe", "-v", "error", "-show_entries", "format=duration", "-of", "csv=p=0", "{list.m3u8}"],
+      says: "4.0",
+      works: [.tree, .mounted]),
+    Consumer(
+      "node: a native module", "addon", ["node", "-p", "require(process.argv[1])", "{answers.node}"],
+      says: "42",
+      works: [.mounted]),
   ]
 
   private static let magic: ByteString = "PNG image data, 31 x 17, 8-bit/color RGB"

@@ -99,6 +99,78 @@ def svg(root):
         '<image width="8" height="8" xlink:href="dot.png" href="dot.png"/></svg>')
 
 
+def extension(root):
+    """An extension module without Python's headers: what PEP 384's stable interface promises of two structures."""
+    (root / "answers.c").write_text("""
+        typedef struct { void *base[5]; const char *name, *doc; long size; void *methods, *slots[4]; } Module;
+        typedef struct { const char *name; void *function; int flags; const char *doc; } Method;
+        void *PyModule_Create2(Module *, int), *PyLong_FromLong(long);
+        static void *answer(void *self, void *arguments) { return PyLong_FromLong(42); }
+        static Method methods[] = {{"answer", answer, 4}, {0}};
+        static Module module = {{(void *)1}, "answers", 0, -1, methods};
+        void *PyInit_answers(void) { return PyModule_Create2(&module, 3); }
+        """)
+    run("clang", "-shared", "-fPIC", "-nostdlib", "-fuse-ld=lld", "-o", "answers.abi3.so", "answers.c", cwd=root)
+
+
+def linked(root):
+    """HDF5: a file whose one link leads to a dataset of another (HDF5 File Format Specification 3.0, superblock 0)."""
+    (root / "numbers").write_text("6 36\n")
+    run("h5import", "numbers", "-d", "1,2", "-p", "/n", "-t", "TEXTIN", "-s", "32", "-o", "data.h5", cwd=root)
+    undefined = b"\xff" * 8
+    def message(kind, body):
+        body += bytes(-len(body) % 8)
+        return struct.pack("<HHB3x", kind, len(body), 0) + body
+    target = b"\0data.h5\0/n\0"
+    messages = [message(2, b"\0\0" + undefined * 2),
+                message(6, struct.pack("<BBBB", 1, 8, 64, 4) + b"link" + struct.pack("<H", len(target)) + target)]
+    header = struct.pack("<BxHII4x", 1, len(messages), 1, sum(map(len, messages))) + b"".join(messages)
+    superblock = (b"\x89HDF\r\n\x1a\n" + bytes([0, 0, 0, 0, 0, 8, 8, 0]) + struct.pack("<HHI", 4, 16, 0) + bytes(8)
+                  + undefined + struct.pack("<Q", 96 + len(header)) + undefined)
+    entry = struct.pack("<QQII16x", 0, 96, 0, 0)
+    (root / "links.h5").write_bytes(superblock + entry + header)
+
+
+def netcdf(root):
+    (root / "t.cdl").write_text("netcdf t { dimensions: x = 3; variables: int v(x); data: v = 6, 36, 42; }\n")
+    run("ncgen", "-k", "nc4", "-o", "t.nc", "t.cdl", cwd=root)
+
+
+def grids(root):
+    """A grid of heights (NOAA's GTX: south, west, steps, rows, columns, floats): 42 m everywhere."""
+    (root / "flat.gtx").write_bytes(struct.pack(">4d2i", -10, -10, 10, 10, 3, 3) + struct.pack(">9f", *[42] * 9))
+
+
+def spelling(root):
+    (root / "words.aff").write_text("SET UTF-8\n")
+    (root / "words.dic").write_text("1\nmemarchive\n")
+
+
+def speech(root):
+    """English under a name that espeak-ng does not have."""
+    data = next(pathlib.Path("/usr/lib").glob("*/espeak-ng-data"))
+    for name in ("phondata", "phonindex", "phontab", "intonations", "en_dict"):
+        shutil.copy(data / name, root)
+    (root / "lang").mkdir()
+    (root / "lang/odd").write_text("name Odd\nlanguage qq\nphonemes en\ndictionary en\n")
+
+
+def plugins(root):
+    shutil.copy(next(pathlib.Path("/usr/lib").glob("*/gstreamer-1.0/libgstaudiotestsrc.so")), root)
+
+
+def disks(root):
+    (root / "base.raw").write_bytes(b"from the backing file ".ljust(65536, b"."))
+    run("qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", "base.raw", "top.qcow2", cwd=root)
+
+
+def rules(root):
+    (root / "main.yar").write_text('include "parts/word.yar"\nrule Outer { condition: Inner }\n')
+    (root / "parts").mkdir()
+    (root / "parts/word.yar").write_text('rule Inner { strings: $a = "what is looked for" condition: $a }\n')
+    (root / "sample").write_text("this is what is looked for\n")
+
+
 def film(root):
     # Sound without a header: the extension alone tells what it is.
     (root / "raw.g722").write_bytes(bytes(range(256)) * 12)
@@ -222,8 +294,37 @@ def jar(root):
         out.writestr("Hello.class", content)
 
 
-ALWAYS = [sndfile, magic, sqlite, xml, libraries, package, programs, svg]
-MORE = [film, shapes, disc, document, repository, headers, modules, places, zones, jar]
+def pixels(root):
+    (root / "picture.png").write_bytes(png(31, 17, (255, 0, 0)))
+
+
+def letters(root):
+    """A word, and what tesseract knows of English in a place of its own."""
+    (root / "known").mkdir()
+    shutil.copy(next(pathlib.Path("/usr/share/tesseract-ocr").glob("*/tessdata/eng.traineddata")), root / "known/odd.traineddata")
+    font = next(pathlib.Path("/usr/share/fonts").rglob("DejaVuSans.ttf"))
+    run("convert", "-font", str(font), "-pointsize", "60", "-bordercolor", "white", "label:Memory", "-border", "40", "word.png", cwd=root)
+
+
+def playlist(root):
+    """Two parts of a tone, and the list of them."""
+    run("ffmpeg", "-v", "error", "-f", "lavfi", "-i", "sine=duration=4", "-c:a", "mp2", "-hls_time", "2", "-hls_list_size", "0",
+        "list.m3u8", cwd=root)
+
+
+def addon(root):
+    """A native module without node's headers: two functions of Node-API."""
+    (root / "answers.c").write_text("""
+        int napi_create_int32(void *, int, void **);
+        void *napi_register_module_v1(void *env, void *exports) { void *value; napi_create_int32(env, 42, &value); return value; }
+        """)
+    run("clang", "-shared", "-fPIC", "-nostdlib", "-fuse-ld=lld", "-o", "answers.node", "answers.c", cwd=root)
+
+
+ALWAYS = [sndfile, magic, sqlite, xml, libraries, package, programs, svg, extension, linked, netcdf, grids, spelling,
+          speech, plugins, disks, rules]
+MORE = [film, shapes, disc, document, repository, headers, modules, places, zones, jar, pixels,
+        letters, playlist, addon]
 
 
 def main():

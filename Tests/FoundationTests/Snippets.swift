@@ -183,23 +183,52 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
     _ = options
   }
 
-  // Sources/MemArchive/MemArchive.docc/MemArchive.md
+  // Sources/MemArchive/MemArchive.docc/KeysAndCertificates.md
   func example20() throws {
+    let keys = try ArchiveReader(path: "keys.zip").extract(options: ExtractionOptions { $0.mode = 0o600 })
+    try keys["id"]!.withPath { path in use(path) }
+    _ = keys
+  }
+
+  // Sources/MemArchive/MemArchive.docc/MemArchive.md
+  func example21() throws {
     let files = try ArchiveReader(path: "song.zip").extract()
     let font = try files["gm.sf2"]!.withPath { path in fluid_synth_sfload(synth, path, 1) }
     _ = files
     _ = font
   }
 
+  // Sources/MemArchive/MemArchive.docc/NativeExtensions.md
+  func example22() throws {
+    let tree = try ArchiveReader(path: "plugins.zip").tree()
+    let place = try tree.attach(at: "/mnt")
+    withExtendedLifetime(place) { index("/mnt/plugin.so") }
+    _ = tree
+    _ = place
+  }
+
   // Sources/MemArchive/MemArchive.docc/PassingFilesOn.md
-  func example21() throws {
+  func example23() throws {
     let path = try file.addToFileActions(&actions)
     posix_spawnp(&pid, "fluidsynth", &actions, nil, arguments + [strdup(path), nil], environ)
     _ = path
   }
 
+  // Sources/MemArchive/MemArchive.docc/PlugInsAndData.md
+  func example24() throws {
+    let tree = try ArchiveReader(path: "site.tar").tree(writable: true)
+    try tree.withPath(of: "data.db") { path in index(path) }
+    for change in try tree.changes() { print(change.kind, change.name) }
+    _ = tree
+  }
+
+  // Sources/MemArchive/MemArchive.docc/Scanners.md
+  func example25() throws {
+    try file.withBytes { bytes in checksum(bytes.baseAddress, bytes.count) }
+  }
+
   // Sources/MemArchive/MemArchive.docc/TheSandbox.md
-  func example22() throws {
+  func example26() throws {
     let options = ExtractionOptions(formats: .all, sandbox: .required)
     let files = try ArchiveReader(path: "untrusted.rar").extract(options: options)
     _ = options
@@ -207,15 +236,23 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
   }
 
   // Sources/MemArchive/MemArchive.docc/Trees.md
-  func example23() throws {
+  func example27() throws {
     let tree = try ArchiveReader(path: "map.zip").tree()
     let features = try tree.withPath(of: "roads.shp") { path in read(path) }
     _ = tree
     _ = features
   }
 
+  // Sources/MemArchive/MemArchive.docc/Trees.md
+  func example28() throws {
+    let tree = try ArchiveReader(path: "site.tar").tree(writable: true)
+    try tree.withPath(of: "data.db") { path in index(path) }
+    for change in try tree.changes() where change.kind != .removed { print(change.name) }
+    _ = tree
+  }
+
   // Sources/MemArchive/MemArchive.docc/WhenSomethingIsWrong.md
-  func example24() throws {
+  func example29() throws {
     func inform(about error: ArchiveError) -> String {
       error.description { advice in
         switch advice {
@@ -228,7 +265,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
   }
 
   // Sources/MemArchive/ArchiveReader.swift
-  func example25() throws {
+  func example30() throws {
     let files = try ArchiveReader(path: "song.zip").extract()
     let font = try files["gm.sf2"]!.withPath { path in fluid_synth_sfload(synth, path, 1) }
     _ = files
@@ -236,7 +273,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
   }
 
   // Sources/MemArchive/ArchiveStream.swift
-  func example26() throws {
+  func example31() throws {
     var stream = try ArchiveReader(path: "linux.tar.xz").stream()
     while let entry = try stream.next() {
       if entry.name.hasSuffix(".h") { use(try stream.extract()) }
@@ -245,7 +282,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
   }
 
   // Sources/MemArchive/MemTree.swift
-  func example27() throws {
+  func example32() throws {
     let tree = try ArchiveReader(path: "map.zip").tree()
     let features = try tree.withPath(of: "roads.shp") { path in read(path) }  // finds roads.dbf beside it
     _ = tree
@@ -253,7 +290,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
   }
 
   // Sources/MemArchive/Passing/MemFile+Spawn.swift
-  func example28() throws {
+  func example33() throws {
     var actions = posix_spawn_file_actions_t()
     posix_spawn_file_actions_init(&actions)
     let path = try file.addToFileActions(&actions)
