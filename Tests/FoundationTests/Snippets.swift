@@ -186,7 +186,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
   // Sources/MemArchive/MemArchive.docc/KeysAndCertificates.md
   func example20() throws {
     let keys = try ArchiveReader(path: "keys.zip").extract(options: ExtractionOptions { $0.mode = 0o600 })
-    try keys["id"]!.withPath { path in use(path) }
+    try keys["id"]!.withPath { path in index(path) }
     _ = keys
   }
 
@@ -224,7 +224,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
 
   // Sources/MemArchive/MemArchive.docc/Scanners.md
   func example25() throws {
-    try file.withBytes { bytes in checksum(bytes.baseAddress, bytes.count) }
+    try file.withBytes { span in span.withUnsafeBytes { bytes in checksum(bytes.baseAddress, bytes.count) } }
   }
 
   // Sources/MemArchive/MemArchive.docc/TheSandbox.md
