@@ -119,7 +119,7 @@ struct TreeSandboxTests {
   }
   private static let contents = sizes.enumerated().map { ("d\($0 % 3)/\($0)", content($1)) }
 
-  @Test func `Contents of all sizes are the same, on one thread and on several`() throws {
+  @Test(.slow) func `Contents of all sizes are the same, on one thread and on several`() throws {
     let tar = Self.contents.flatMap { Tar.entry($0.0, $0.1) } + Tar.end
     let zip = Zip.archive(Self.contents.map { Zip.Entry($0.0, $0.1) })
     for parallelism in [1, 2, 5] {
@@ -129,7 +129,7 @@ struct TreeSandboxTests {
     }
   }
 
-  @Test(arguments: [ExtractionOptions.ErrorPolicy.stop, .keepGoing])
+  @Test(.slow, arguments: [ExtractionOptions.ErrorPolicy.stop, .keepGoing])
   func `Damage among contents of all sizes is reported the same`(
     _ policy: ExtractionOptions.ErrorPolicy
   ) throws {
@@ -150,7 +150,7 @@ struct TreeSandboxTests {
     }
   }
 
-  @Test func `More contents than the shared memory holds are the same`() throws {
+  @Test(.slow) func `More contents than the shared memory holds are the same`() throws {
     let contents = (0..<300).map { ("\($0)", Self.content(30_000 + 7919 * $0 % 400_000)) }
     let zip = Zip.archive(contents.map { Zip.Entry($0.0, $0.1) })
     for policy in [ExtractionOptions.Duplicates.last, .first] {
