@@ -12,7 +12,7 @@ public import SystemPackage
 /// library has opened its path. ``withPath(_:)``, ``withFILE(_:)`` and ``withBytes(_:)`` keep it alive while
 /// their closure runs and are the forms to use; see <doc:HowLongAPathLives>.
 public final class MemFile: Sendable {
-  /// The file's name: the entry's, or the one given to ``init(name:bytes:executable:mode:)-(_,RawSpan,_)``.
+  /// The file's name: the entry's, or the one given to ``init(name:bytes:executable:mode:)-(_,RawSpan,_,_)``.
   public let name: String
   /// The exact size in bytes.
   public let size: Int
@@ -59,7 +59,7 @@ public final class MemFile: Sendable {
     )
   }
 
-  /// Makes a sealed file in memory from an array; see ``init(name:bytes:executable:mode:)-(_,RawSpan,_)``.
+  /// Makes a sealed file in memory from an array; see ``init(name:bytes:executable:mode:)-(_,RawSpan,_,_)``.
   public convenience init(
     name: String, bytes: [UInt8], executable: Bool = false, mode: UInt16? = nil
   ) throws(ArchiveError) {
@@ -67,7 +67,7 @@ public final class MemFile: Sendable {
   }
 
   /// Makes a sealed file in memory from any sequence of bytes, such as `text.utf8`; see
-  /// ``init(name:bytes:executable:mode:)-(_,RawSpan,_)``.
+  /// ``init(name:bytes:executable:mode:)-(_,RawSpan,_,_)``.
   public convenience init(
     name: String, bytes: some Sequence<UInt8>, executable: Bool = false, mode: UInt16? = nil
   ) throws(ArchiveError) {
