@@ -87,6 +87,10 @@ struct RunTreeOptions: ParsableArguments {
       }
       if isMerged, others.isEmpty { throw ValidationError("--merge needs another archive, with --also.") }
       if rejectDuplicates, !isMerged { throw ValidationError("--reject-duplicates needs --merge.") }
+      if changes == "-" {
+        throw ValidationError(
+          "--changes takes a file; standard output is the command's. A file of this name is ./-.")
+      }
       if keepsOwner, owner != nil { throw ValidationError("Give one of --same-owner and --owner.") }
       if keepsOwner || (owner ?? .user) != .user, geteuid() != 0 {
         throw ValidationError("Only root can give files to other users: omit --same-owner and --owner.")

@@ -131,6 +131,12 @@ struct RunTreeOptionTests {
     #expect(outcome.errors.text.contains("\(options[0]) needs --tree."))
   }
 
+  @Test func `The list of changes is a file's`() throws {
+    let outcome = try run("--tree", "--changes", "-", "a.tar", "--", "true")
+    #expect(outcome.end == .exit(2))
+    #expect(outcome.errors.text.contains("--changes takes a file"))
+  }
+
   // MARK: Without a tree
 
   @Test(arguments: [[], ["--hold"]] as [[ByteString]])
