@@ -58,9 +58,12 @@ struct clinux_filter_settings {
   uint32_t process;
   // The pipe that may be read with read(2), or -1.
   int pipe;
-  // The lower half of the only address at which it may wait for another process; 0 for none.
+  // The lower half of the only address at which it may wait for another process, or CLINUX_NO_WINDOW.
   uint32_t window;
 };
+
+// No number lies at an odd address, so that the kernel refuses to wait there: EINVAL, futex(2).
+static const uint32_t CLINUX_NO_WINDOW = 1;
 
 // One instruction of the filter, as in <linux/filter.h>.
 struct clinux_instruction {

@@ -123,7 +123,7 @@ enum Lockdown {
     guard settings.first_own >= 0 else { throw failure("descriptors", errno) }
     settings.process = UInt32(bitPattern: getpid())
     settings.pipe = pipe ?? -1
-    settings.window = window?.waitingAddress ?? 0
+    settings.window = window?.waitingAddress ?? CLINUX_NO_WINDOW
     // Sent when a call is refused: a packet outside of the sequence, and a record with the call's number.
     var words = BinaryEncoder()
     words.record { writer in
