@@ -15,12 +15,12 @@ extension ArchiveReader {
     }
   }
 
-  /// The entries, read on a thread of its own; otherwise like the synchronous form.
+  /// The selected entries, read on a thread of its own; otherwise like the synchronous form.
   public func entries(
-    options: ExtractionOptions = ExtractionOptions()
+    _ selection: EntrySelection = .all, options: ExtractionOptions = ExtractionOptions()
   ) async throws(ArchiveError) -> [ArchiveEntry] {
     let context = ExtractionContext(options)
-    return try await context.onOwnThread { () throws(ArchiveError) in try entries(in: context) }
+    return try await context.onOwnThread { () throws(ArchiveError) in try entries(selection, in: context) }
   }
 
   /// The selected files, each as soon as it is finished. Links have no file of their own here, and duplicates are
@@ -89,7 +89,7 @@ private final class FileStream: @unchecked Sendable {
           sequence.reader, sequence.selection, nested: context.options.nestedArchives, in: context)
       }
       while let stream, let entry = try stream.next() {
-        guard sequence.selection.includes(entry) else { continue }
+        guard sequence.selection.matches(entry) else { continue }
         isMatched = true
         if entry.hasContent { return try stream.extract(entry) }
       }

@@ -79,17 +79,20 @@ public struct ArchiveReader: Sendable {
     pipe = nil
   }
 
-  /// The entries, in the archive's order, without extracting any; with ``ExtractionOptions/nestedArchives``, those of inner
-  /// archives after them.
+  /// The selected entries, in the archive's order, without extracting any; with ``ExtractionOptions/nestedArchives``, those of
+  /// inner archives after them.
   ///
   /// - Throws: ``ArchiveError``; all entries are read before it returns, so damage after the first entry throws too.
   ///   To keep what is intact, use ``stream(options:)``.
-  public func entries(options: ExtractionOptions = ExtractionOptions()) throws(ArchiveError) -> [ArchiveEntry]
-  {
-    try entries(in: ExtractionContext(options))
+  public func entries(
+    _ selection: EntrySelection = .all, options: ExtractionOptions = ExtractionOptions()
+  ) throws(ArchiveError) -> [ArchiveEntry] {
+    try entries(selection, in: ExtractionContext(options))
   }
 
-  func entries(in context: ExtractionContext) throws(ArchiveError) -> [ArchiveEntry] {
+  func entries(
+    _ selection: EntrySelection = .all, in context: ExtractionContext
+  ) throws(ArchiveError) -> [ArchiveEntry] {
     let account = EntryAccount(context.ledger)
     defer { withExtendedLifetime(account) {} }
     var entries: [ArchiveEntry] = []
@@ -98,7 +101,11 @@ public struct ArchiveReader: Sendable {
       try account.add(entry)
       entries.append(entry)
     }
-    return entries
+    if case .all = selection.rule, selection.excluded.isEmpty { return entries }
+    let names = selection.requiredNames.isEmpty ? [] : Set(entries.map { NameKey($0.name) })
+    var warnings = WarningList(account)
+    try context.options.check(selection, in: entries, [], &warnings) { names.contains(NameKey($0)) }
+    return entries.filter(selection.matches)
   }
 
   /// Extracts the selected entries, each into its own sealed file in memory.

@@ -53,7 +53,8 @@ public struct EntrySelection: Sendable {
   }
 
   /// The entries whose name matches one of these patterns, byte by byte, as in fnmatch(3): `*` and `?` match `/` too, and
-  /// `[a-z]` one byte. A link whose name matches comes with its target's content.
+  /// `[a-z]` one byte. A link whose name matches comes with its target's content. Where none matches there is
+  /// ``ArchiveError/Code/noSuchEntry``, or a warning (``ExtractionOptions/unmatchedSelection``).
   public static func glob(_ patterns: some Sequence<String>) -> Self {
     Self(rule: .globs(patterns.map { Glob($0) }))
   }

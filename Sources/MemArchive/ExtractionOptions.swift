@@ -15,7 +15,8 @@ public struct ExtractionOptions: Sendable {
   /// Where the content of each entry is kept.
   public enum Storage: Hashable, Sendable, CaseIterable {
     /// In a memory file of its own while descriptors last (``ExtractionOptions/descriptorBudget``), packed after
-    /// that: no archive fails because it has many files.
+    /// that: no archive fails because it has many files. Extractions at the same time each count on all descriptors:
+    /// then choose `packed`, or bound each.
     case automatic
     /// In a sealed memory file of its own, with a descriptor each.
     case dedicated

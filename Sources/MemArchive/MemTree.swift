@@ -3,7 +3,7 @@ internal import SealedMemory
 internal import Synchronization
 public import SystemPackage
 
-/// An archive's entries under their real names, in a read-only file system in memory that has no mount point: for code
+/// An archive's entries under their real names, in a file system in memory that is read-only by default and has no mount point: for code
 /// that looks at a file's extension, opens its siblings or lists its directory.
 ///
 /// It is a tmpfs that only this process can reach, through one descriptor for any number of files. ``path`` is the path of
@@ -214,7 +214,12 @@ public final class MemTree: Sendable {
 
   private static func mounting(_ call: String, _ body: () -> CInt) throws(ArchiveError) -> CInt {
     do throws(Errno) { return try SystemCalls.valueOrErrno(body) } catch {
-      throw .treeUnavailable(call: call, error)
+      throw ArchiveError(
+        .treeUnavailable, "the tree cannot be attached at a path", call: call, errno: error,
+        advice: """
+          Run as root, or leave for a mount namespace of your own first (unshare(2)); for a command, memarchive run --tree \
+          does so.
+          """)
     }
   }
 

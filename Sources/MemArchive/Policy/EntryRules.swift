@@ -52,7 +52,7 @@ extension ExtractionOptions {
     for name in selection.requiredNames where try !isThere(name) {
       try note(.noSuchEntry(name, among: entries), &warnings)
     }
-    if errors.isEmpty, let error = selection.noMatch, !entries.contains(where: selection.includes) {
+    if errors.isEmpty, let error = selection.noMatch, !entries.contains(where: selection.matches) {
       try note(error, &warnings)
     }
   }
@@ -94,7 +94,7 @@ struct NestedSelection {
     if case .all = selection.rule { selection.excluded.isEmpty } else { false }
   }
 
-  func wants(_ entry: ArchiveEntry) -> Bool { selection.includes(entry) }
+  func wants(_ entry: ArchiveEntry) -> Bool { selection.matches(entry) }
 
   /// Whether this entry may contain a wanted one, if it is an archive.
   func mayHold(_ entry: ArchiveEntry) -> Bool { entry.kind == .file && leadsInto(entry.name) }

@@ -70,7 +70,7 @@ struct FileCollector: LinkFollowing {
     // Looks up the link's own name first, which is cheaper: most links have one and lead elsewhere.
     if entry.kind == .hardlink, positions[key] != nil, entry.isLinkToItself { return false }
     guard try takesName(key, entry, position) else { return false }
-    let isSelected = selection.includes(entry)
+    let isSelected = selection.matches(entry)
     nodes[position] = Node(isSelected: isSelected, isNamed: true)
     switch entry.kind {
     case .file:
@@ -226,8 +226,8 @@ extension FileCollector.Node {
 extension EntrySelection {
   fileprivate var isByName: Bool { !requiredNames.isEmpty }
 
-  /// Whether an entry itself is selected.
-  func includes(_ entry: ArchiveEntry) -> Bool {
+  /// Whether an entry itself is selected, whatever links lead to it.
+  public func matches(_ entry: ArchiveEntry) -> Bool {
     guard !excludes(entry.name) else { return false }
     switch rule {
     case .all: return true

@@ -275,9 +275,7 @@ final class HostConnection {
       }
     case .violation(let reason): return violation(reason)
     case .system(let error): return .system("recvmsg", error, doing: "receiving from the sandboxed worker")
-    case .descriptorsLost(isTableFull: false):
-      return violation("sent more descriptors than a packet has")
-    case .descriptorsLost(isTableFull: true):
+    case .descriptorsLost:
       _ = process.end()
       return .system("recvmsg", .tooManyOpenFiles, doing: "receiving files from the sandboxed worker")
     }

@@ -111,9 +111,13 @@ struct TreeOverlay: ~Copyable {
       switch status.type {
       // overlayfs marks what was removed by a device 0, 0.
       case .characterSpecial where status.specialDeviceID.rawValue == 0: body(path, .removed, false)
-      case .directory:
-        body(path, below?.type == .directory ? nil : below == nil ? .added : .modified, true)
-      default: body(path, below == nil ? .added : .modified, false)
+      case .directory where below.map { $0.status.hasSameOwnerAndMode(as: status) } ?? false:
+        body(path, nil, true)
+      case .directory: body(path, below == nil ? .added : .modified, true)
+      default:
+        // A file is copied when it is opened for writing, whether anything is written or not.
+        if let below, isSame(below, status, name, in: opened.descriptor) { continue }
+        body(path, below == nil ? .added : .modified, false)
       }
     }
     // A directory that took the place of a removed one shows nothing of that.
@@ -129,15 +133,69 @@ struct TreeOverlay: ~Copyable {
     }
   }
 
-  private borrowing func below(_ path: EntryPath) -> Stat? {
+  /// What the tree has at a path.
+  private borrowing func below(_ path: EntryPath) -> (path: EntryPath, status: Stat)? {
     for layer in layers {
       let whole = layer.appending(path)
       guard let parent = try? SystemCalls.openDirectory(whole.parent, beneath: tree.descriptor),
         let status = try? SystemCalls.status(of: whole.last, in: parent.descriptor)
       else { continue }
-      return status
+      return (whole, status)
     }
     return nil
+  }
+
+  private borrowing func isSame(
+    _ below: (path: EntryPath, status: Stat), _ status: Stat, _ name: RawPath, in directory: FileDescriptor
+  ) -> Bool {
+    guard below.status.hasSameOwnerAndMode(as: status), below.status.size == status.size,
+      below.status.st_mtim == status.st_mtim
+    else { return false }
+    guard status.type == .regular else { return true }
+    // Programs that copy files set their times too.
+    guard let old = try? SystemCalls.open(beneath: tree.descriptor, below.path.cString, O_RDONLY),
+      let new = try? SystemCalls.open(beneath: directory, name, O_RDONLY)
+    else { return false }
+    return (try? SystemCalls.haveSameContent(old.descriptor, new.descriptor)) ?? false
+  }
+}
+
+extension Stat {
+  /// Whether both are of one kind, with the same permissions, for the same user and group.
+  fileprivate func hasSameOwnerAndMode(as other: Self) -> Bool {
+    mode == other.mode && userID == other.userID && groupID == other.groupID
+  }
+}
+
+extension timespec {
+  fileprivate static func == (left: Self, right: Self) -> Bool {
+    left.tv_sec == right.tv_sec && left.tv_nsec == right.tv_nsec
+  }
+}
+
+extension SystemCalls {
+  /// Whether two files of one size hold the same bytes.
+  fileprivate static func haveSameContent(
+    _ one: FileDescriptor, _ other: FileDescriptor
+  ) throws(Errno) -> Bool {
+    var (first, second) = ([UInt8](repeating: 0, count: 64 << 10), [UInt8](repeating: 0, count: 64 << 10))
+    var offset: Int64 = 0
+    while true {
+      let count = try read(one, at: offset, into: &first)
+      guard count == (try read(other, at: offset, into: &second)), first[..<count] == second[..<count] else {
+        return false
+      }
+      if count == 0 { return true }
+      offset += Int64(count)
+    }
+  }
+
+  private static func read(
+    _ file: FileDescriptor, at offset: Int64, into bytes: inout [UInt8]
+  ) throws(Errno) -> Int {
+    var elements = bytes.mutableSpan
+    var all = unsafe elements.mutableBytes
+    return try read(file, at: offset, into: &all)
   }
 }
 
@@ -158,4 +216,9 @@ extension MemTree {
     /// What happened to it.
     public let kind: Kind
   }
+}
+
+extension MemTree.Change: CustomStringConvertible {
+  /// The change in one line, such as "modified d/f", escaped like ``ArchiveError/description``.
+  public var description: String { PlainText.escaped("\(kind) \(name)") }
 }

@@ -33,6 +33,25 @@ struct WritableTreeTests {
     ]
     #expect(try tree.changes().map(\.name) == expected.map(\.0))
     #expect(try tree.changes().map(\.kind) == expected.map(\.1))
+    #expect(try tree.changes().first.map { "\($0)" } == "removed d/gone")
+  }
+
+  @Test func `A file that was only opened for writing is as it was, and one that was written is not`() throws
+  {
+    let tree = try ArchiveReader(bytes: archive).tree(writable: true)
+    try tree.withPath { top in
+      let file = open(top + "/d/old", O_RDWR)
+      try #require(file >= 0)
+      #expect(try tree.changes() == [])
+      // Of the same size, and with the time that it had.
+      var before = stat()
+      try #require(fstat(file, &before) == 0 && pwrite(file, "new", 3, 0) == 3)
+      let times = [before.st_atim, before.st_mtim]
+      try #require(futimens(file, times) == 0 && close(file) == 0)
+      #expect(try tree.changes().map(\.name) == ["d/old"])
+      #expect(chmod(top + "/d/sub", 0o700) == 0)
+      #expect(try tree.changes().map(\.name) == ["d/old", "d/sub"])
+    }
   }
 
   @Test func `Changes are bounded by the memory that the archive leaves`() throws {
