@@ -149,7 +149,8 @@ struct TreeOverlay: ~Copyable {
     _ below: (path: EntryPath, status: Stat), _ status: Stat, _ name: RawPath, in directory: FileDescriptor
   ) -> Bool {
     guard below.status.hasSameOwnerAndMode(as: status), below.status.size == status.size,
-      below.status.st_mtim == status.st_mtim
+      below.status.st_mtim.tv_sec == status.st_mtim.tv_sec,
+      below.status.st_mtim.tv_nsec == status.st_mtim.tv_nsec
     else { return false }
     guard status.type == .regular else { return true }
     // Programs that copy files set their times too.
@@ -164,12 +165,6 @@ extension Stat {
   /// Whether both are of one kind, with the same permissions, for the same user and group.
   fileprivate func hasSameOwnerAndMode(as other: Self) -> Bool {
     mode == other.mode && userID == other.userID && groupID == other.groupID
-  }
-}
-
-extension timespec {
-  fileprivate static func == (left: Self, right: Self) -> Bool {
-    left.tv_sec == right.tv_sec && left.tv_nsec == right.tv_nsec
   }
 }
 
