@@ -18,15 +18,14 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-// <linux/mount.h> and <linux/openat2.h>, which clash with some C libraries' headers or are missing. The numbers of the calls
-// are the same on every architecture.
+// <linux/mount.h>, which clashes with some C libraries' headers or is missing. The numbers of the calls are the same on every
+// architecture.
 enum {
   NR_OPEN_TREE = 428,
   NR_MOVE_MOUNT = 429,
   NR_FSOPEN = 430,
   NR_FSCONFIG = 431,
   NR_FSMOUNT = 432,
-  NR_OPENAT2 = 437,
   NR_MOUNT_SETATTR = 442,
 
   FS_CLOEXEC = 1,
@@ -37,20 +36,10 @@ enum {
   ATTR_NODEV = 4,
   CLONE_TREE = 1,
   FROM_EMPTY_PATH = 4,
-
-  BENEATH_NO_MAGICLINKS = 0x08 | 0x02,
-  NO_SYMLINKS = 0x04,
-
-  // The kernel's MAXSYMLINKS, path_resolution(7)
-  MOST_LINKS = 40,
 };
 
 struct attributes {
   uint64_t set, clear, propagation, user_namespace;
-};
-
-struct open_how {
-  uint64_t flags, mode, resolve;
 };
 
 // The thread sanitizer keeps its records of each thread in memory, which two processes must not share.
@@ -78,14 +67,10 @@ struct plan {
   char layers[2304];
 };
 
-static void set_limits(struct plan *plan, const struct clinux_tree_options *options) {
+static void prepare(struct plan *plan, const struct clinux_tree_options *options, struct clinux_tree *tree) {
   snprintf(plan->bytes, sizeof plan->bytes, "%llu", (unsigned long long)options->bytes);
   snprintf(plan->inodes, sizeof plan->inodes, "%llu", (unsigned long long)options->inodes);
   snprintf(plan->mode, sizeof plan->mode, "%o", options->mode);
-}
-
-static void prepare(struct plan *plan, const struct clinux_tree_options *options, struct clinux_tree *tree) {
-  set_limits(plan, options);
   snprintf(plan->user, sizeof plan->user, "%u %u 1", geteuid(), geteuid());
   snprintf(plan->group, sizeof plan->group, "%u %u 1", getegid(), getegid());
   plan->is_copy = 0;
@@ -195,14 +180,14 @@ static int helper(void *argument) {
 }
 
 // Starts the helper and waits until it has ended; -1 where it could not be started.
-static int run_helper(int (*body)(void *), struct plan *plan, int is_copy, int namespaces) {
+static int run_helper(int (*body)(void *), struct plan *plan, int namespaces) {
   char stack[32 << 10] __attribute__((aligned(16)));
   // No handler of the host's may run in the helper, which has the host's memory but not its process ID. The raw call also
   // blocks the signals that the C library keeps for itself.
   uint64_t all = ~(uint64_t)0, before = 0;
   syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, &before, sizeof all);
   // No exit signal: the host gets no SIGCHLD, and its wait(2) ignores such a child.
-  int flags = CLONE_VFORK | CLONE_FILES | namespaces | (is_copy ? 0 : CLONE_VM);
+  int flags = CLONE_VFORK | CLONE_FILES | namespaces | (plan->is_copy ? 0 : CLONE_VM);
   pid_t child = clone(body, stack + sizeof stack, flags, plan);
   int error = errno;
   syscall(SYS_rt_sigprocmask, SIG_SETMASK, &before, NULL, sizeof before);
@@ -229,7 +214,7 @@ void clinux_tree_make_in_helper(const struct clinux_tree_options *options, struc
     }
     *plan.tree = *tree;
   }
-  if (run_helper(helper, &plan, plan.is_copy, CLONE_NEWUSER | CLONE_NEWNS) < 0) {
+  if (run_helper(helper, &plan, CLONE_NEWUSER | CLONE_NEWNS) < 0) {
     refused(plan.tree, "clone");
   } else if (!plan.tree->call && plan.tree->readonly < 0) {
     // The helper was killed.
@@ -261,34 +246,22 @@ int clinux_enter_mount_namespace(const char **call) {
   return mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL);
 }
 
-// The names of layers, and so of directories: 0, 1, 2 and so on. 0 where there are too many for the options of one mount.
-static size_t name_layers(char *text, size_t size, size_t count) {
-  size_t length = 0;
-  for (size_t i = 0; i < count; i++) {
-    length += (size_t)snprintf(text + length, size - length, i ? ":%zu" : "%zu", i);
-    if (length >= size) return 0;
-  }
-  return length;
-}
+// Layers are named, and so are directories, by three digits each; that is also where the options of one mount end.
+enum { LAYER_NAME = 3, MOST_LAYERS = 500 };
 
 static int prepare_overlay(struct plan *plan, struct clinux_overlay *overlay, struct clinux_tree *tree) {
   prepare(plan, &overlay->limits, tree);
   plan->overlay = overlay;
   overlay->mount = overlay->changes = -1;
   overlay->call = NULL;
-  char names[2048];
-  if (!name_layers(names, sizeof names, overlay->layer_count)) {
+  if (overlay->layer_count > MOST_LAYERS) {
     errno = E2BIG;
     return -1;
   }
-  snprintf(plan->layers, sizeof plan->layers,
-      "lowerdir=%s,upperdir=changes,workdir=work,redirect_dir=nofollow,index=off,metacopy=off", names);
+  char *end = stpcpy(plan->layers, "lowerdir=");
+  for (size_t i = 0; i < overlay->layer_count; i++) end += sprintf(end, i ? ":%03zu" : "%03zu", i);
+  strcpy(end, ",upperdir=changes,workdir=work,redirect_dir=nofollow,index=off,metacopy=off");
   return 0;
-}
-
-static const char *next_name(const char *name) {
-  name += strcspn(name, ":,");
-  return *name == ':' ? name + 1 : name;
 }
 
 // Mounts a copy of each layer on its directory. In the working directory, which is the top of a tmpfs that nothing covers.
@@ -296,10 +269,10 @@ static const char *mount_layers(const struct plan *plan) {
   const struct clinux_overlay *overlay = plan->overlay;
   if (mkdir("tree", 0700) < 0) return "mkdir";
   if (clinux_attach_mount(overlay->lower, "tree") < 0) return "move_mount";
-  const char *names = strchr(plan->layers, '=') + 1;
-  for (size_t i = 0; i < overlay->layer_count; i++, names = next_name(names)) {
-    char name[8] = "";
-    memcpy(name, names, strcspn(names, ":,"));
+  const char *names = plan->layers + strlen("lowerdir=");
+  for (size_t i = 0; i < overlay->layer_count; i++, names += LAYER_NAME + 1) {
+    char name[LAYER_NAME + 1] = "";
+    memcpy(name, names, LAYER_NAME);
     if (mkdir(name, 0700) < 0) return "mkdir";
     int layer = clinux_clone_mount(overlay->lower, overlay->layers[i]);
     if (layer < 0) return "open_tree";
@@ -395,19 +368,16 @@ void clinux_overlay_make_in_helper(struct clinux_overlay *overlay) {
   plan.is_copy = must_copy();
   // Root does without a user namespace, in which other users' files could not be copied.
   plan.is_root = 1;
-  if (run_helper(overlay_helper, &plan, plan.is_copy, CLONE_NEWNS) < 0) {
+  if (run_helper(overlay_helper, &plan, CLONE_NEWNS) < 0) {
     plan.is_root = 0;
-    if (run_helper(overlay_helper, &plan, plan.is_copy, CLONE_NEWNS | CLONE_NEWUSER) < 0) refuse_overlay(shared, "clone");
+    if (run_helper(overlay_helper, &plan, CLONE_NEWNS | CLONE_NEWUSER) < 0) refuse_overlay(shared, "clone");
   }
   if (!shared->call && shared->mount < 0) {
     // The helper was killed.
     errno = EINTR;
     refuse_overlay(shared, "clone");
   }
-  overlay->mount = shared->mount;
-  overlay->changes = shared->changes;
-  overlay->call = shared->call;
-  overlay->error = shared->error;
+  *overlay = *shared;
   munmap(shared, sizeof *shared);
 }
 
@@ -415,120 +385,4 @@ int clinux_is_opaque(int directory) {
   char value = 0;
   return (fgetxattr(directory, "trusted.overlay.opaque", &value, 1) == 1 ||
           fgetxattr(directory, "user.overlay.opaque", &value, 1) == 1) && value == 'y';
-}
-
-int clinux_make_file(int directory, const char *name, mode_t mode) {
-  return openat(directory, name, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, mode);
-}
-
-static int open_beneath(int directory, const char *path, uint64_t flags, mode_t mode, uint64_t resolve) {
-  struct open_how how = {.flags = flags | O_CLOEXEC, .mode = flags & O_CREAT ? mode : 0, .resolve = resolve};
-  return (int)syscall(NR_OPENAT2, directory, path, &how, sizeof how);
-}
-
-int clinux_open_beneath(int directory, const char *path, uint64_t flags, mode_t mode) {
-  return open_beneath(directory, path, flags, mode, BENEATH_NO_MAGICLINKS | NO_SYMLINKS);
-}
-
-// A path that is followed: `at` is where its components so far lead, `rest` the others, which end the buffer.
-struct walk {
-  int at, links;
-  const char *place;
-  char *rest;
-  char buffer[(MOST_LINKS + 1) * PATH_MAX];
-};
-
-static int refuse(int error) {
-  errno = error;
-  return -1;
-}
-
-static int is_same_directory(int one, int other) {
-  struct stat first, second;
-  if (fstat(one, &first) < 0 || fstat(other, &second) < 0) return -1;
-  return first.st_dev == second.st_dev && first.st_ino == second.st_ino;
-}
-
-// Puts the link's target in front of the rest.
-static int follow_link(struct walk *walk, int link, int top) {
-  char target[PATH_MAX];
-  ssize_t length = readlinkat(link, "", target, sizeof target);
-  if (length < 0) return -1;
-  if (++walk->links > MOST_LINKS) return refuse(ELOOP);
-  const char *from = target;
-  if (*target == '/') {
-    size_t count = walk->place ? strlen(walk->place) : 0;
-    if (!count || (size_t)length < count || memcmp(target, walk->place, count) != 0 ||
-        ((size_t)length > count && target[count] != '/'))
-      return refuse(EXDEV);
-    from += count;
-    length -= (ssize_t)count;
-    int start = openat(top, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (start < 0) return -1;
-    close(walk->at);
-    walk->at = start;
-  }
-  walk->rest -= length;
-  memcpy(walk->rest, from, (size_t)length);
-  return 0;
-}
-
-// Goes on to the first component of the rest.
-static int take_step(struct walk *walk, int top) {
-  char name[NAME_MAX + 1];
-  size_t length = strcspn(walk->rest, "/");
-  if (length > NAME_MAX) return refuse(ENAMETOOLONG);
-  memcpy(name, walk->rest, length);
-  name[length] = 0;
-  if (strcmp(name, "..") == 0) {
-    int is_top = is_same_directory(walk->at, top);
-    if (is_top) return is_top < 0 ? -1 : refuse(EXDEV);
-  }
-  int next = openat(walk->at, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-  if (next < 0) return -1;
-  walk->rest += length;
-  struct stat status;
-  int result = fstat(next, &status);
-  if (result == 0 && S_ISLNK(status.st_mode)) {
-    result = follow_link(walk, next, top);
-  } else if (result == 0 && *walk->rest && !S_ISDIR(status.st_mode)) {
-    result = refuse(ENOTDIR);
-  } else if (result == 0) {
-    int before = walk->at;
-    walk->at = next;
-    next = before;
-  }
-  close_keeping_errno(next);
-  return result;
-}
-
-int clinux_walk_beneath(int directory, const char *path, const char *place) {
-  size_t length = strlen(path);
-  if (!length) return refuse(ENOENT);
-  if (*path == '/') return refuse(EXDEV);
-  if (length >= PATH_MAX) return refuse(ENAMETOOLONG);
-  struct walk *walk = malloc(sizeof *walk);
-  if (!walk) return -1;
-  walk->links = 0;
-  walk->place = place;
-  walk->rest = walk->buffer + sizeof walk->buffer - length - 1;
-  memcpy(walk->rest, path, length + 1);
-  walk->at = openat(directory, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
-  while (walk->at >= 0 && *(walk->rest += strspn(walk->rest, "/"))) {
-    if (take_step(walk, directory) == 0) continue;
-    close_keeping_errno(walk->at);
-    walk->at = -1;
-  }
-  int at = walk->at, error = errno;
-  free(walk);
-  errno = error;
-  return at;
-}
-
-int clinux_follow_beneath(int directory, const char *path) {
-  int file, tries = 0;
-  while ((file = open_beneath(directory, path, O_PATH, 0, BENEATH_NO_MAGICLINKS)) < 0 && errno == EAGAIN && ++tries < 10)
-    sched_yield();
-  if (file >= 0 || (errno != EAGAIN && errno != ELOOP)) return file;
-  return clinux_walk_beneath(directory, path, NULL);
 }
