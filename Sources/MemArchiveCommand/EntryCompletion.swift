@@ -104,9 +104,11 @@ struct CommandLineWords {
   let isRecursive: Bool
 
   private static let taking: Set = [
-    "--also", "--at", "--exclude", "--exec", "--formats", "--include", "--library-path", "--max-entries",
-    "--max-entry",
-    "--max-total", "--passphrase-file", "--sandbox", "--storage", "--timeout",
+    "--also", "--at", "--changes", "--exclude", "--exec", "--formats", "--include", "--library-path",
+    "--links",
+    "--max-entries", "--max-entry", "--max-total", "--mode", "--only", "--owner", "--passphrase-file",
+    "--sandbox",
+    "--storage", "--timeout",
   ]
 
   /// - Parameter words: Those of the line, with the program and the subcommand.

@@ -54,6 +54,10 @@ struct CompletionTests {
     #expect(
       ["symlink", "sticky/", "setuid"].allSatisfy { end in several.shown.contains { $0.text.hasSuffix(end) }
       }, "\(several)")
+    let tree = try completed(
+      "memarchive run --tree --links keep --only '*' --mode 600 zip-deflated.zip --exec tree/ru", by: shell,
+      in: directory)
+    #expect(tree.words.last == "tree/run.sh", "\(tree)")
     let exec = try completed("memarchive run zip-deflated.zip --exec tree/ru", by: shell, in: directory)
     #expect(exec.words.last == "tree/run.sh", "\(exec)")
   }
