@@ -3,8 +3,8 @@ internal import SealedMemory
 internal import Synchronization
 public import SystemPackage
 
-/// An archive's entries under their real names, in a file system in memory that is read-only by default and has no mount point: for code
-/// that looks at a file's extension, opens its siblings or lists its directory.
+/// An archive's entries under their real names, in a file system in memory that is read-only by default and has no mount
+/// point: for code that looks at a file's extension, opens its siblings or lists its directory.
 ///
 /// It is a tmpfs that only this process can reach, through one descriptor for any number of files. ``path`` is the path of
 /// its top directory, below which everything has its name from the archive. It disappears with the last reference to
@@ -175,7 +175,7 @@ public final class MemTree: Sendable {
   }
 
   /// A mount of the top directory at this path.
-  func attachMount(at path: String) throws(ArchiveError) -> OwnedDescriptor {
+  func attachMount(at path: FilePath) throws(ArchiveError) -> OwnedDescriptor {
     var failure: ArchiveError?
     // One at a time: the first is made from the tree's own mount, the others from copies.
     let number: CInt = spare.withLock { spare in
@@ -183,12 +183,11 @@ public final class MemTree: Sendable {
         let mount: OwnedDescriptor
         switch spare.take() {
         case .some(let kept): mount = kept
-        case .none: mount = try firstMount(at: path)
+        case .none:
+          mount = try TreeMount.directory(topName, of: self.mount.descriptor, at: path, Self.mounting)
         }
-        let number = mount.descriptor.rawValue
-        _ = try Self.mounting("move_mount") {
-          unsafe path.withCString { unsafe clinux_attach_mount(number, $0) }
-        }
+        let (number, path) = (mount.descriptor.rawValue, SystemCalls.raw(path))
+        _ = try Self.mounting("move_mount") { unsafe clinux_attach_mount(number, path) }
         // A mount can be copied while it has a place: this copy is for the next time.
         let copy = unsafe clinux_clone_mount(number, "")
         if copy >= 0 { spare = OwnedDescriptor(FileDescriptor(rawValue: copy)) }
@@ -200,16 +199,6 @@ public final class MemTree: Sendable {
     }
     if let failure { throw failure }
     return OwnedDescriptor(FileDescriptor(rawValue: number))
-  }
-
-  /// A mount of the top directory without a place. A mount can be copied from a directory below its top only while it has a
-  /// place itself: that is the path, for a moment.
-  private func firstMount(at path: String) throws(ArchiveError) -> OwnedDescriptor {
-    let (number, topName) = (mount.descriptor.rawValue, topName)
-    _ = try Self.mounting("move_mount") { unsafe path.withCString { unsafe clinux_attach_mount(number, $0) } }
-    defer { _ = unsafe path.withCString { unsafe clinux_detach_mount($0) } }
-    let copy = try Self.mounting("open_tree") { unsafe clinux_clone_mount(number, topName) }
-    return OwnedDescriptor(FileDescriptor(rawValue: copy))
   }
 
   private static func mounting(_ call: String, _ body: () -> CInt) throws(ArchiveError) -> CInt {

@@ -12,13 +12,3 @@ enum HoldOption {
       + arguments[end...]
   }
 }
-
-/// Permissions in octal digits, as chmod(1) takes them.
-enum FileMode {
-  static func parse(_ text: String) throws -> UInt16 {
-    guard let mode = UInt16(text, radix: 8), mode <= 0o777, text.utf8.first != UInt8(ascii: "+") else {
-      throw ValidationError("A mode is written in octal digits, 0 to 777.")
-    }
-    return mode
-  }
-}

@@ -6,8 +6,6 @@ import SystemPackage
 struct PassedFiles {
   /// What each reference is for the command: a path, or a number.
   private(set) var values: [PathTemplate.Reference: [UInt8]] = [:]
-  /// Keeps the names of files that have others.
-  private var trees: [MemTree] = []
 
   /// A process that keeps files for a command.
   struct Holder {
@@ -35,19 +33,18 @@ struct PassedFiles {
         switch reference.form {
         case .path: Array("\(directory)/\(number)".utf8)
         case .number: Array("\(number)".utf8)
-        case .named(let name): try path(named: name, to: "\(directory)/\(number)", holder)
+        case .named(let name): try Self.path(named: name, to: "\(directory)/\(number)", holder)
         }
     }
   }
 
   /// A path that ends in this name, of a link to the other.
-  private mutating func path(
+  private static func path(
     named name: String, to target: String, _ holder: Holder?
   ) throws(ArchiveError) -> [UInt8] {
     let tree = try MemTree(links: [(name, target, nil)])
-    trees.append(tree)
     let number = try holder == nil ? tree.duplicate().rawValue : tree.fileDescriptor.rawValue
-    return Array("\(try Self.directory(of: [number], holder))/\(number)".utf8)
+    return Array("\(try directory(of: [number], holder))/\(number)".utf8)
       + (try tree.pathBelow(to: name))
   }
 

@@ -146,7 +146,7 @@ struct RunTreeOptions: ParsableArguments {
   func resolvedPlace() throws -> FilePath {
     if let place {
       do throws(Errno) {
-        let resolved = try Self.directory(RawText.path(ArchiveEntry.rawName(of: place)))
+        let resolved = try RawText.path(ArchiveEntry.rawName(of: place)).resolvedDirectory()
         guard resolved != "/" else { throw .resourceBusy }
         return resolved
       } catch {
@@ -155,24 +155,12 @@ struct RunTreeOptions: ParsableArguments {
       }
     }
     for place in ["/mnt", "/media", "/srv"] as [FilePath] {
-      guard let resolved = try? Self.directory(place), Self.isEmpty(resolved) else { continue }
+      guard let resolved = try? place.resolvedDirectory(), Self.isEmpty(resolved) else { continue }
       return resolved
     }
     Diagnostics.report(
       "none of /mnt, /media and /srv is an empty directory: choose a directory for the tree with --at.")
     throw ExitStatus.beforeCommand
-  }
-
-  /// realpath(3) of a directory.
-  private static func directory(_ path: FilePath) throws(Errno) -> FilePath {
-    guard let resolved = unsafe path.withPlatformString({ unsafe realpath($0, nil) }) else {
-      throw Errno(rawValue: Glibc.errno)
-    }
-    defer { unsafe free(resolved) }
-    var status = stat()
-    guard unsafe stat(resolved, &status) == 0 else { throw Errno(rawValue: Glibc.errno) }
-    guard status.st_mode & S_IFMT == S_IFDIR else { throw .notDirectory }
-    return unsafe FilePath(platformString: resolved)
   }
 
   private static func isEmpty(_ directory: FilePath) -> Bool {

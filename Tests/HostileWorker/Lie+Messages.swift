@@ -52,5 +52,17 @@ extension Lie {
     writer.put(text)
     return writer.bytes
   }
+
+  /// One that is told after an honest beginning: the first packet, and these messages.
+  static func after(
+    _ honest: WorkerMessage..., named name: String, _ code: ArchiveError.Code?,
+    _ tell: @escaping @Sendable (Liar) throws -> Void
+  ) -> Lie {
+    Lie(name, code) { liar in
+      try liar.begin()
+      for message in honest { try liar.say(message) }
+      try tell(liar)
+    }
+  }
 }
 #endif

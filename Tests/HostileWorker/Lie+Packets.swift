@@ -46,10 +46,7 @@ extension Lie {
     _ name: String, _ code: ArchiveError.Code? = .sandboxViolation,
     _ tell: @escaping @Sendable (Liar) throws -> Void
   ) -> Lie {
-    Lie(name, code) { liar in
-      try liar.begin()
-      try tell(liar)
-    }
+    .after(named: name, code, tell)
   }
 }
 #endif

@@ -45,11 +45,7 @@ extension Lie {
     _ name: String, _ code: ArchiveError.Code? = .sandboxViolation,
     _ tell: @escaping @Sendable (Liar) throws -> Void
   ) -> Lie {
-    Lie(name, code) { liar in
-      try liar.begin()
-      try liar.say(.header(answer: .asks))
-      try tell(liar)
-    }
+    .after(.header(answer: .asks), named: name, code, tell)
   }
 }
 #endif

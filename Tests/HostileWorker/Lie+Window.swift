@@ -60,11 +60,7 @@ extension Lie {
     _ name: String, _ code: ArchiveError.Code? = .sandboxViolation,
     _ tell: @escaping @Sendable (Liar) throws -> Void
   ) -> Lie {
-    Lie(name, code) { liar in
-      try liar.begin()
-      try liar.say(.header())
-      try tell(liar)
-    }
+    .after(.header(), named: name, code, tell)
   }
 }
 

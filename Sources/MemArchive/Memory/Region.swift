@@ -91,15 +91,14 @@ struct Region: ~Copyable {
       }
     }
     if let place { return .packed(place.slab, place.offset..<place.offset + Int(size)) }
-    let isShared = isPacked
-    let (modes, keepsDescriptor) = (factory.modes, factory.keepsDescriptors)
+    let (isPacked, modes, keepsDescriptor) = (isPacked, factory.modes, factory.keepsDescriptors)
     let name = name
     let sealed: SealedMemfd
     do throws(MemoryError) { sealed = try file!.seal(size: size) } catch {
       throw ArchiveError(error, entry: name)
     }
     let memory = ChargedMemory(sealed, charge)
-    return isShared
+    return isPacked
       ? .packed(
         try Slab(memory, modes: modes, keepsDescriptor: keepsDescriptor), 0..<Int(size)
       ) : .own(memory)

@@ -45,10 +45,10 @@ extension MemTree {
   ///
   /// Calls move_mount(2), open_tree(2).
   public func attach(at directory: String) throws(ArchiveError) -> AttachedTree {
-    let path: String
-    do throws(Errno) { path = try SystemCalls.realPath(directory) } catch {
+    let path: FilePath
+    do throws(Errno) { path = try FilePath(directory).resolvedDirectory() } catch {
       throw .system("realpath", error, doing: "looking for \"\(directory)\"")
     }
-    return AttachedTree(self, try attachMount(at: path), at: path)
+    return AttachedTree(self, try attachMount(at: path), at: path.string)
   }
 }

@@ -1,4 +1,5 @@
 internal import CLinux
+internal import Glibc
 internal import SealedMemory
 package import SystemPackage
 
@@ -95,7 +96,8 @@ package struct MountedTree: ~Copyable {
     if writable || !layers.isEmpty {
       try attachOverlay(of: mount, writable: writable)
     } else {
-      try attach(mount)
+      let top = try TreeMount.directory(space.topName, of: mount.descriptor, at: place, Self.mounting)
+      try attach(top.descriptor)
     }
     _ = SystemCalls.setUmask(umask)
   }
@@ -123,20 +125,13 @@ package struct MountedTree: ~Copyable {
       skipped += builder.skipped
     }
     if !writable { try overlay.makeReadOnly() }
-    let (number, path) = (overlay.mount.descriptor.rawValue, SystemCalls.raw(place))
-    _ = try mounting("move_mount") { unsafe clinux_attach_mount(number, path) }
+    try attach(overlay.mount.descriptor)
     self.overlay = consume overlay
   }
 
-  private func attach(_ mount: consuming OwnedDescriptor) throws(ArchiveError) {
-    let (number, path, top) = (mount.descriptor.rawValue, SystemCalls.raw(place), space.topName)
-    // A mount can be copied from a directory below its top only while it has a place in this namespace.
-    _ = try mounting("move_mount") { unsafe clinux_attach_mount(number, path) }
-    let copy = OwnedDescriptor(
-      FileDescriptor(rawValue: try mounting("open_tree") { unsafe clinux_clone_mount(number, top) }))
-    _ = try mounting("umount2") { unsafe clinux_detach_mount(path) }
-    let copyNumber = copy.descriptor.rawValue
-    _ = try mounting("move_mount") { unsafe clinux_attach_mount(copyNumber, path) }
+  private func attach(_ mount: FileDescriptor) throws(ArchiveError) {
+    let path = SystemCalls.raw(place)
+    _ = try Self.mounting("move_mount") { unsafe clinux_attach_mount(mount.rawValue, path) }
   }
 
   /// Throws for a name that an earlier archive has too, if that is to be refused; several may have a directory.
@@ -183,7 +178,7 @@ package struct MountedTree: ~Copyable {
     }
   }
 
-  private func mounting(_ call: String, _ body: () -> CInt) throws(ArchiveError) -> CInt {
+  private static func mounting(_ call: String, _ body: () -> CInt) throws(ArchiveError) -> CInt {
     do throws(Errno) { return try SystemCalls.valueOrErrno(body) } catch {
       throw .treeUnavailable(call: call, error)
     }
@@ -193,4 +188,17 @@ package struct MountedTree: ~Copyable {
 extension ArchiveWarning {
   /// The warning about a skipped entry.
   package var asLeftOut: Self { Self(.leftOut, entry: entry, "left out: " + text) }
+}
+
+extension FilePath {
+  /// realpath(3) of a directory.
+  package func resolvedDirectory() throws(Errno) -> FilePath {
+    guard let resolved = unsafe withPlatformString({ unsafe realpath($0, nil) }) else {
+      throw SystemCalls.lastError
+    }
+    defer { unsafe free(resolved) }
+    let path = unsafe FilePath(platformString: resolved)
+    guard try Stat(path).type == .directory else { throw .notDirectory }
+    return path
+  }
 }

@@ -166,13 +166,6 @@ extension SystemCalls {
     try unsafe Stat(path, relativeTo: directory, flags: .symlinkNoFollow)
   }
 
-  /// realpath(3) of a directory.
-  static func realPath(_ path: String) throws(Errno) -> String {
-    guard let resolved = unsafe realpath(path, nil) else { throw lastError }
-    defer { unsafe free(resolved) }
-    return unsafe String(cString: resolved)
-  }
-
   /// A path's bytes, with the zero.
   static func raw(_ path: FilePath) -> RawPath {
     unsafe path.withPlatformString { unsafe Array(UnsafeBufferPointer(start: $0, count: strlen($0) + 1)) }

@@ -36,6 +36,29 @@ struct TreeMount: ~Copyable {
     return Self(writable: writable, readOnly: readOnly)
   }
 
+  /// Another mount of a directory at the top of a mount without a place, which has none either.
+  ///
+  /// A mount can be copied from a directory below its top only while it has a place itself: that is the path, for a moment.
+  ///
+  /// - Parameter mounting: Makes a call, and throws the caller's error about it.
+  static func directory(
+    _ name: String, of mount: FileDescriptor, at path: FilePath,
+    _ mounting: (String, () -> CInt) throws(ArchiveError) -> CInt
+  ) throws(ArchiveError) -> OwnedDescriptor {
+    let (number, path) = (mount.rawValue, SystemCalls.raw(path))
+    _ = try mounting("move_mount") { unsafe clinux_attach_mount(number, path) }
+    let copy: OwnedDescriptor
+    do throws(ArchiveError) {
+      copy = OwnedDescriptor(
+        FileDescriptor(rawValue: try mounting("open_tree") { unsafe clinux_clone_mount(number, name) }))
+    } catch {
+      _ = unsafe clinux_detach_mount(path)
+      throw error
+    }
+    _ = try mounting("umount2") { unsafe clinux_detach_mount(path) }
+    return copy
+  }
+
   /// A child between fork(2) and execve(2) has this process's files open too, including those for writing; that ends soon,
   /// but the wait needs a bound.
   private borrowing func makeReadOnly() throws(Errno) {
