@@ -167,8 +167,10 @@ void clinux_open_conversions(const char *encoding) {
   // page header.
   static const char *const from[] = {"UTF-8", "UTF-16LE", "UTF-16BE", "ANSI_X3.4-1968", "CP932"};
   static const char *const to[] = {"UTF-8", "ANSI_X3.4-1968"};
+  static int are_open;
   for (size_t source = 0; source < sizeof from / sizeof *from; source++)
     for (size_t target = 0; target < sizeof to / sizeof *to; target++)
-      if (strcmp(from[source], to[target]) != 0) (void)!iconv_open(to[target], from[source]);
+      if (!are_open && strcmp(from[source], to[target]) != 0) (void)!iconv_open(to[target], from[source]);
+  are_open = 1;
   if (encoding) (void)!iconv_open("UTF-8", encoding);
 }

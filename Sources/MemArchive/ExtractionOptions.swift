@@ -179,6 +179,8 @@ public struct ExtractionOptions: Sendable {
   public var sandbox: Sandbox
   /// The worker program; `nil` searches for it, see <doc:TheSandbox>.
   public var worker: String?
+  /// What this extraction shares with others at the same time.
+  public var pool = ExtractionPool.shared
   /// The time that the extraction may take in all, including archives inside the archive and the work after reading;
   /// then it ends with ``ArchiveError/Code/timedOut``. A worker is killed, whatever it is doing. Without a sandbox the
   /// deadline is checked whenever more of the archive is read, between blocks and in every loop of this library; it cannot

@@ -197,7 +197,7 @@ int cfaults_run(const struct cfaults_plan *plan, void (*body)(void *), void *con
     if (ready <= 0) {
       // Ten seconds without a call after the body's end, or thirty at any time, mean a hang.
       idle += ready == 0;
-      int ended = pthread_tryjoin_np(thread, NULL) == 0;
+      int ended = thread && pthread_tryjoin_np(thread, NULL) == 0;
       if (ended) thread = 0;
       if (idle >= (thread ? 30 : 10)) {
         result->left_thread = 1;

@@ -10,7 +10,7 @@ import SystemPackage
 /// The worker's end of the socket, for words that no honest worker says.
 final class Liar {
   let socket = CInt(CLINUX_WORKER_SOCKET)
-  private let channel = PacketChannel(FileDescriptor(rawValue: CInt(CLINUX_WORKER_SOCKET)))
+  private let channel = PacketChannel(HeldDescriptor(FileDescriptor(rawValue: CInt(CLINUX_WORKER_SOCKET))))
 
   /// Takes the request.
   init() throws {

@@ -5,6 +5,7 @@ package import Glibc
 package enum Family {
   package struct Worker {
     package let supervisor: pid_t
+    package let template: pid_t
     package let worker: pid_t
   }
 
@@ -16,14 +17,16 @@ package enum Family {
     }
   }
 
-  /// The workers that were started by this path and that are not reaped, each with its supervisor. Tests beside this one have
+  /// The workers of templates that were started by this path, if not reaped, each with those above it. Tests beside this one have
   /// theirs in the same process: it is a path of one's own (`NamedWorker`), or one asks in a process of one's own.
   package static func workers(named path: String) -> [Worker] {
     children(of: "self").flatMap { supervisor in
-      children(of: "\(supervisor)").filter { worker in
-        let command = (try? Bytes(contentsOfFile: "/proc/\(worker)/cmdline")) ?? []
+      children(of: "\(supervisor)").filter { template in
+        let command = (try? Bytes(contentsOfFile: "/proc/\(template)/cmdline")) ?? []
         return String(decoding: command, as: UTF8.self).contains(path)
-      }.map { Worker(supervisor: supervisor, worker: $0) }
+      }.flatMap { template in
+        children(of: "\(template)").map { Worker(supervisor: supervisor, template: template, worker: $0) }
+      }
     }
   }
 

@@ -8,6 +8,8 @@
 #ifndef CSUPERVISOR_H
 #define CSUPERVISOR_H
 
+#include "CTemplate.h"
+
 struct csupervisor;
 
 enum { CSUPERVISOR_ENDED_UNKNOWN, CSUPERVISOR_ENDED_EXIT, CSUPERVISOR_ENDED_SIGNAL };

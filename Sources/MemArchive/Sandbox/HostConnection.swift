@@ -33,8 +33,28 @@ final class HostConnection {
   static func start(
     _ archive: ArchiveReader, in context: ExtractionContext, _ prefetch: Prefetch, copiesContent: Bool
   ) throws(ArchiveError) -> HostConnection {
-    let process = try startProcess(context.options)
-    let source = try WorkerSource(archive, in: context)
+    let program = try WorkerLocator.program(context.options)
+    var source: WorkerSource?
+    func attempt(isFirst: Bool) throws(ArchiveError) -> HostConnection {
+      let template = try Self.template(of: program, in: context)
+      do throws(ArchiveError) {
+        let process = try startProcess(from: template, in: context)
+        if source == nil { source = try WorkerSource(archive, in: context) }
+        return try start(process, archive, source!, in: context, prefetch, copiesContent: copiesContent)
+      } catch {
+        context.options.pool.remove(template)
+        // Nothing of the archive has been read.
+        if isFirst, template.wasKilled { return try attempt(isFirst: false) }
+        throw error
+      }
+    }
+    return try attempt(isFirst: true)
+  }
+
+  private static func start(
+    _ process: WorkerProcess, _ archive: ArchiveReader, _ source: WorkerSource,
+    in context: ExtractionContext, _ prefetch: Prefetch, copiesContent: Bool
+  ) throws(ArchiveError) -> HostConnection {
     let window = copiesContent ? try HostWindow.create(threads: context.threads) : nil
     let connection = HostConnection(process, source, window?.0, context)
     var request = request(archive, source, in: context)
@@ -63,13 +83,47 @@ final class HostConnection {
     longestSilence = context.hooks.longestSilence
   }
 
-  private static func startProcess(_ options: ExtractionOptions) throws(ArchiveError) -> WorkerProcess {
-    let program = try WorkerLocator.program(options)
-    do { return try WorkerProcess(program) } catch {
-      if let exhausted = ArchiveError.exhausted("clone", error, doing: "starting a sandboxed worker") {
-        throw exhausted
+  private static func template(
+    of program: WorkerLocator.Program, in context: ExtractionContext
+  ) throws(ArchiveError) -> WorkerTemplate {
+    do throws(Errno) { return try context.options.pool.template(of: program) } catch {
+      throw cannotStart(program, error)
+    }
+  }
+
+  private static func startProcess(
+    from template: WorkerTemplate, in context: ExtractionContext
+  ) throws(ArchiveError) -> WorkerProcess {
+    do throws(PacketChannel.SendFailure) {
+      var waited = 0
+      return try WorkerProcess(from: template) { error throws(ArchiveError) in
+        guard waited < context.hooks.longestSilence else {
+          throw .system("sendmsg", error, doing: "asking for a sandboxed worker")
+        }
+        waited += 10
+        try context.cancellation.check()
+        template.awaitRoom(milliseconds: 10)
       }
-      throw .sandboxUnavailable("the worker", "\(program.name) cannot be started (\(error))")
+    } catch {
+      switch error {
+      case .gaveUp(let error): throw error
+      case .system(.brokenPipe), .system(.connectionReset): throw ended(template)
+      case .system(let error): throw cannotStart(template.program, error)
+      }
+    }
+  }
+
+  private static func cannotStart(_ program: WorkerLocator.Program, _ error: Errno) -> ArchiveError {
+    .exhausted("clone", error, doing: "starting a sandboxed worker")
+      ?? .sandboxUnavailable("the worker", "\(program.name) cannot be started (\(error))")
+  }
+
+  /// The error for a template that ended before its worker was locked in.
+  private static func ended(_ template: WorkerTemplate) -> ArchiveError {
+    switch template.endByItself() {
+    // 127: the loader found no library, or no memory for one.
+    case .exit(let status) where status != 127: notAWorker(template.program, "it ended with status \(status)")
+    case let end: .workerFailed("\(end)")
     }
   }
 
@@ -89,7 +143,7 @@ final class HostConnection {
     }
     // Two packets may be in flight, and other descriptors have to be opened too.
     request.mostDescriptors = UInt32(max(1, min(PacketChannel.mostDescriptors, free / 3)))
-    request.timeZone = WorkerLocator.environment("TZ") ?? ":/etc/localtime"
+    request.timeZone = WorkerLocator.environment("TZ") ?? WorkerRequest.usualTimeZone
     request.wantsProgress = options.onProgress != nil
     request.isBestEffort = options.sandbox == .bestEffort
     request.processorSeconds = processorSeconds(context, source)
@@ -132,7 +186,7 @@ final class HostConnection {
       case .gaveUp(let error): throw error
       case .system(.brokenPipe), .system(.connectionReset): return
       case .system(let error):
-        _ = process.end()
+        process.end()
         throw .system("sendmsg", error, doing: "sending to the sandboxed worker")
       }
     }
@@ -152,14 +206,15 @@ final class HostConnection {
     case .unavailable(_, let part, let reason, let errno):
       throw .exhausted(part, Errno(rawValue: errno), doing: "locking a sandboxed worker in")
         ?? .sandboxUnavailable(part, reason)
-    default: throw notAWorker("it sent an unexpected message")
+    default:
+      process.end()
+      throw Self.notAWorker(process.template.program, "it sent an unexpected message")
     }
   }
 
   /// The error for a program that was started as a worker and is not one.
-  private func notAWorker(_ reason: String) -> ArchiveError {
-    _ = process.end()
-    return .sandboxUnavailable("the worker", "\(process.name) is not a worker: \(reason)")
+  private static func notAWorker(_ program: WorkerLocator.Program, _ reason: String) -> ArchiveError {
+    .sandboxUnavailable("the worker", "\(program.name) is not a worker: \(reason)")
   }
 
   /// Sends a message that also acknowledges the packets taken so far.
@@ -209,20 +264,20 @@ final class HostConnection {
   /// Ends the worker; to be called after the last message, when nothing may be left.
   func finish() throws(ArchiveError) {
     guard descriptors.isEmpty, records.isEmpty else { throw violation("sent more than it announced") }
-    _ = process.end()
+    process.finish()
   }
 
   /// Ends the worker, and returns the error that says why.
   func violation(_ reason: String) -> ArchiveError {
-    guard isGreeted else { return notAWorker("it \(reason)") }
-    _ = process.end()
+    process.end()
     descriptors = []
+    guard isGreeted else { return Self.notAWorker(process.template.program, "it \(reason)") }
     return .sandboxViolation(reason)
   }
 
   /// Ends the worker, which made a system call that its filter refuses.
   private func refusedCall(_ call: UInt32) -> ArchiveError {
-    _ = process.end()
+    process.end()
     descriptors = []
     return .refusedCall(WorkerMessage.callName(call))
   }
@@ -268,15 +323,16 @@ final class HostConnection {
       case .signal(SIGSYS): return .refusedCall(nil)
       case .signal(SIGXCPU):
         return .timedOut("the sandboxed worker has used up its processor time (RLIMIT_CPU)")
-      // 127: the loader found no library, or no memory for one.
-      case .exit(let status) where !isGreeted && status != 127:
-        return notAWorker("it ended with status \(status)")
+      case .notStarted(let errno): return Self.cannotStart(process.template.program, Errno(rawValue: errno))
+      case .exit(let status) where !isGreeted:
+        return Self.notAWorker(process.template.program, "it ended with status \(status)")
+      case .unknown where !isGreeted: return Self.ended(process.template)
       case let end: return .workerFailed("\(end)")
       }
     case .violation(let reason): return violation(reason)
     case .system(let error): return .system("recvmsg", error, doing: "receiving from the sandboxed worker")
     case .descriptorsLost:
-      _ = process.end()
+      process.end()
       return .system("recvmsg", .tooManyOpenFiles, doing: "receiving files from the sandboxed worker")
     }
   }
@@ -315,7 +371,7 @@ final class HostConnection {
       }
     }
     let error = refusal()
-    _ = process.end()
+    process.end()
     throw error
   }
 }

@@ -34,7 +34,7 @@ final class PacketChannel {
   private var taken: UInt32 = 0
   private var buffer = [UInt8](repeating: 0, count: headerSize + largest)
 
-  init(_ socket: FileDescriptor) { self.socket = HeldDescriptor(socket) }
+  init(_ socket: HeldDescriptor) { self.socket = socket }
 
   static func header(_ number: UInt32, descriptors: Int = 0) -> [UInt8] {
     var writer = BinaryEncoder()

@@ -1,89 +1,85 @@
-internal import CLinux
 internal import CSupervisor
 internal import Glibc
 internal import SealedMemory
 internal import SystemPackage
 
-/// A running worker; killed and reaped when this object is released.
-///
-/// It is the child of an intermediate process that ends without a signal: the host gets no SIGCHLD and does not see it in
-/// wait(2), no other child of the host is touched, and a host that reaps all children does no harm.
+/// A running worker, forked from a template; killed when this object is released.
 @safe final class WorkerProcess {
   let channel: PacketChannel
+  let template: WorkerTemplate
+  /// Where the template says how it ended; nil once that is known.
+  private var control: HeldDescriptor?
+
   /// Its program's name in messages.
-  let name: String
-  /// Nil once it has been ended.
-  private var supervisor: OpaquePointer?
+  var name: String { template.program.name }
 
-  /// Starts the program with an environment that is empty except for variables of its loader and runtime.
-  init(_ program: WorkerLocator.Program) throws(Errno) {
-    name = program.name
-    var ends: [CInt] = [-1, -1]
-    _ = try SystemCalls.valueOrErrno { unsafe clinux_packet_sockets(&ends) }
-    channel = PacketChannel(FileDescriptor(rawValue: ends[0]))
-    let theirs = HeldDescriptor(FileDescriptor(rawValue: ends[1]))
-    // After a crash, the Swift runtime would execute its backtrace program.
-    var environment = ["SWIFT_BACKTRACE=enable=no"]
-    if let libraries = WorkerLocator.environment("LD_LIBRARY_PATH") {
-      environment.append("LD_LIBRARY_PATH=\(libraries)")
+  /// Milliseconds that a template may take to end a worker: one that takes longer has been stopped.
+  private static let longestEnd: CInt = 5000
+
+  /// - Parameter retry: Called before another attempt, with `wouldBlock` where the template has many requests, and
+  ///   `tooManyReferences` where this user's processes have too many descriptors in flight.
+  init(from template: WorkerTemplate, retry: (Errno) throws(ArchiveError) -> Void) throws(PacketChannel.SendFailure) {
+    self.template = template
+    let socket: HeldDescriptor
+    let end: HeldDescriptor
+    do throws(Errno) {
+      let (own, theirs) = try WorkerTemplate.packetSockets()
+      (channel, socket) = (PacketChannel(own), theirs)
+      (control, end) = try WorkerTemplate.packetSockets()
+    } catch {
+      throw .system(error)
     }
-    let arguments = unsafe Self.pointers([program.path, WorkerLocator.argument])
-    let variables = unsafe Self.pointers(environment)
-    defer {
-      unsafe (arguments + variables).forEach { unsafe free(UnsafeMutablePointer(mutating: $0)) }
+    while true {
+      do throws(Errno) {
+        try template.ask(socket: socket, control: end)
+        return
+      } catch {
+        guard error == .wouldBlock || error == .tooManyReferences else { throw .system(error) }
+        do throws(ArchiveError) { try retry(error) } catch { throw .gaveUp(error) }
+      }
     }
-    guard let supervisor = unsafe csupervisor_start(program.path, arguments, variables, theirs.rawValue)
-    else {
-      throw Errno(rawValue: errno)
-    }
-    unsafe self.supervisor = supervisor
   }
 
-  deinit { _ = end() }
+  deinit { end() }
 
-  /// How a process ended.
-  enum End: Equatable {
-    case exit(CInt)
-    case signal(CInt)
-    /// The process that waits for it was killed.
-    case unknown
-  }
-
-  /// Kills it unless it has ended already, and reaps it.
-  func end() -> End {
-    guard let supervisor = unsafe supervisor else { return .unknown }
-    unsafe self.supervisor = nil
-    var (how, status) = (CInt(0), CInt(0))
-    unsafe csupervisor_end(supervisor, &how, &status)
-    return switch how {
-    case CInt(CSUPERVISOR_ENDED_EXIT): .exit(status)
-    case CInt(CSUPERVISOR_ENDED_SIGNAL): .signal(status)
-    default: .unknown
-    }
+  /// Kills it unless it has ended already, and waits for its end.
+  @discardableResult func end() -> ProcessEnd {
+    guard let control = control.take() else { return .unknown }
+    // The template takes this for the wish to have it killed.
+    shutdown(control.rawValue, CInt(SHUT_WR))
+    if let end = Self.end(on: control, milliseconds: Self.longestEnd) { return end }
+    template.end()
+    return .unknown
   }
 
   /// How it ended, after it has closed its socket: a crash takes a moment, and a worker that does not end is killed.
-  func endAfterSilence() -> End {
-    guard let supervisor = unsafe supervisor else { return .unknown }
-    let process = FileDescriptor(rawValue: unsafe csupervisor_descriptor(supervisor))
-    let hasEnded = (try? SystemCalls.waitForInput(process, milliseconds: 2000)) ?? false
-    let end = end()
-    return hasEnded ? end : .unknown
-  }
-
-  private static func pointers(_ texts: [String]) -> [UnsafePointer<CChar>?] {
-    unsafe texts.map { unsafe UnsafePointer(strdup($0)) } + [nil]
-  }
-}
-
-extension WorkerProcess.End: CustomStringConvertible {
-  var description: String {
-    switch self {
-    case .exit(let status): "ended with status \(status)"
-    case .signal(SIGKILL): "was killed (SIGKILL), as the kernel does when memory runs out"
-    case .signal(let number):
-      "crashed (\(unsafe strsignal(number).map { unsafe String(cString: $0) } ?? "signal \(number)"))"
-    case .unknown: "ended"
+  func endAfterSilence() -> ProcessEnd {
+    guard let control, let end = Self.end(on: control, milliseconds: 2000) else {
+      end()
+      return .unknown
     }
+    self.control = nil
+    return end
+  }
+
+  /// Lets it end by itself, after its last message: it closes its end of the socket with everything that it has.
+  func finish() {
+    shutdown(channel.socket.rawValue, CInt(SHUT_WR))
+    let socket = FileDescriptor(rawValue: channel.socket.rawValue)
+    guard (try? SystemCalls.wait(for: 0, on: socket, milliseconds: Self.longestEnd)) == true else {
+      end()
+      return
+    }
+    control = nil
+  }
+
+  /// What the template says; nil for nothing in this time.
+  private static func end(on control: HeldDescriptor, milliseconds: CInt) -> ProcessEnd? {
+    let socket = FileDescriptor(rawValue: control.rawValue)
+    guard (try? SystemCalls.waitForInput(socket, milliseconds: milliseconds)) == true else { return nil }
+    var end = ctemplate_end()
+    let count = unsafe read(control.rawValue, &end, MemoryLayout<ctemplate_end>.size)
+    guard count == MemoryLayout<ctemplate_end>.size else { return .unknown }
+    return ProcessEnd(how: end.how, status: end.status)
   }
 }

@@ -8,6 +8,8 @@ struct WorkerRequest {
   }
 
   static let kind: UInt8 = 1
+  /// Where a host without TZ reads the local time, tzset(3).
+  static let usualTimeZone = ":/etc/localtime"
 
   var version = PlatformReport.memArchiveVersion
   var prefetch = Prefetch.headers

@@ -18,10 +18,10 @@ private func hasNoChild() -> Bool { waitpid(-1, nil, WNOHANG) == -1 && errno == 
 /// What stands between a host and its worker; each test in a process that has no children but these.
 @Suite(.slow) struct SupervisorTests {
   @Test(.timeLimit(.minutes(5)))
-  func `A host sees no child, neither during nor after the extraction`() async {
+  func `A host sees no child, neither during nor after the extraction, nor of a pool that it has released`() async {
     await #expect(processExitsWith: .success) {
       signal(SIGCHLD) { _ in signals.add(1, ordering: .relaxed) }
-      let options = ExtractionOptions(sandbox: .required)
+      var options = ExtractionOptions(sandbox: .required)
       func read() throws {
         var stream = try ArchiveReader(bytes: archive).stream(options: options)
         guard try stream.next()?.name == "a", Family.children(of: "self").count == 1, hasNoChild() else {
@@ -29,7 +29,10 @@ private func hasNoChild() -> Bool { waitpid(-1, nil, WNOHANG) == -1 && errno == 
         }
         guard try stream.extract().content == [1, 2, 3], hasNoChild() else { exit(2) }
       }
-      for _ in 0..<10 { try read() }
+      for round in 0..<20 {
+        if round.isMultiple(of: 5) { options.pool = ExtractionPool() }
+        try read()
+      }
       guard try ArchiveReader(bytes: archive).extract(options: options).count == 2, hasNoChild() else {
         exit(3)
       }
@@ -41,6 +44,7 @@ private func hasNoChild() -> Bool { waitpid(-1, nil, WNOHANG) == -1 && errno == 
           exit(4)
         }
       }
+      options.pool = ExtractionPool()
       guard signals.load(ordering: .relaxed) == 0, Family.children(of: "self").isEmpty else { exit(5) }
       // The handler is called for other children.
       kill(getpid(), SIGCHLD)
@@ -62,11 +66,14 @@ private func hasNoChild() -> Bool { waitpid(-1, nil, WNOHANG) == -1 && errno == 
     }
   }
 
-  @Test func `A supervisor that is killed takes its worker along, and is an error`() async {
-    await #expect(processExitsWith: .success) {
+  @Test(arguments: [false, true])
+  func `A supervisor or template that is killed takes its worker along, is an error, and is replaced`(
+    _ isTemplate: Bool
+  ) async {
+    await #expect(processExitsWith: .success) { [isTemplate] in
       var stream = try ArchiveReader(bytes: archive).stream(options: ExtractionOptions(sandbox: .required))
       guard try stream.next() != nil, let pair = Family.workers(named: "worker").first else { exit(1) }
-      kill(pair.supervisor, SIGKILL)
+      kill(isTemplate ? pair.template : pair.supervisor, SIGKILL)
       // Until the kernel has passed it on, the worker may still answer.
       Family.awaitEnd(of: pair.worker)
       do {
@@ -75,7 +82,7 @@ private func hasNoChild() -> Bool { waitpid(-1, nil, WNOHANG) == -1 && errno == 
       } catch let error as ArchiveError {
         guard error.code == .workerFailed else { exit(3) }
       }
-      guard Family.children(of: "self").isEmpty, hasNoChild() else { exit(4) }
+      guard !Family.lives(pair.template), hasNoChild() else { exit(4) }
       exit(
         try ArchiveReader(bytes: archive).extract(options: ExtractionOptions(sandbox: .required)).count == 2
           ? 0 : 5)
@@ -83,13 +90,13 @@ private func hasNoChild() -> Bool { waitpid(-1, nil, WNOHANG) == -1 && errno == 
   }
 
   @Test(.timeLimit(.minutes(5)), arguments: [false, true])
-  func `Neither supervisor nor worker outlives a host that is killed`(_ isStopped: Bool) async throws {
+  func `Neither supervisor nor template nor worker outlives a host that is killed`(_ isStopped: Bool) async throws {
     let path = FileManager.default.temporaryDirectory.appendingPathComponent("pids-\(UUID().uuidString)").path
     defer { unlink(path) }
     await #expect(processExitsWith: .signal(SIGKILL)) { [path = path as String, isStopped] in
       var stream = try ArchiveReader(bytes: archive).stream(options: ExtractionOptions(sandbox: .required))
       guard try stream.next() != nil, let pair = Family.workers(named: "worker").first else { exit(1) }
-      try "\(pair.supervisor) \(pair.worker)".write(toFile: path, atomically: false, encoding: .utf8)
+      try "\(pair.supervisor) \(pair.template) \(pair.worker)".write(toFile: path, atomically: false, encoding: .utf8)
       // A worker that cannot notice by itself.
       if isStopped { kill(pair.worker, SIGSTOP) }
       kill(getpid(), SIGKILL)
@@ -97,7 +104,7 @@ private func hasNoChild() -> Bool { waitpid(-1, nil, WNOHANG) == -1 && errno == 
     let processes = try String(contentsOfFile: path, encoding: .utf8).split(separator: " ").compactMap {
       pid_t($0)
     }
-    try #require(processes.count == 2)
+    try #require(processes.count == 3)
     for process in processes { Family.awaitEnd(of: process) }
   }
 

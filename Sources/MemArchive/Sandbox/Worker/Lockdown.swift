@@ -36,7 +36,7 @@ enum Lockdown {
     let diesFirst = clinux_prefer_for_oom() == 0
     try require("a process without dumps", clinux_forbid_dumps())
     try limitResources(request, threads)
-    warm(request)
+    openConversions(request.options.encoding)
     try require("no_new_privs", clinux_forbid_privileges())
     try require("capabilities", clinux_drop_capabilities())
     var abi: CInt = 0
@@ -63,16 +63,23 @@ enum Lockdown {
   }
 
   /// Makes libraries load the files that they would open on first use, because they cannot be opened later.
-  private static func warm(_ request: WorkerRequest) {
+  private static func openConversions(_ encoding: String?) {
     let utf8 = unsafe clinux_enter_utf8_locale()
     unsafe clinux_restore_locale(utf8)
     let plain = unsafe clinux_enter_c_locale()
     unsafe clinux_restore_locale(plain)
-    if let encoding = request.options.encoding {
+    if let encoding {
       unsafe clinux_open_conversions(encoding)
     } else {
       clinux_open_conversions(nil)
     }
+  }
+
+  /// Does in a template what each worker would do.
+  static func warm() {
+    unsafe clinux_settle_heap_and_zone(WorkerRequest.usualTimeZone)
+    openConversions(nil)
+    _ = clinux_has_noexec_seal()
   }
 
   private static func startThreads(_ count: Int, _ cancellation: Cancellation) throws(Failure) {

@@ -1,5 +1,7 @@
 internal import CLinux
+internal import CSupervisor
 internal import Glibc
+internal import SealedMemory
 internal import Synchronization
 internal import SystemPackage
 
@@ -21,8 +23,12 @@ public enum MemArchiveWorker {
     return clinux_is_packet_socket(CInt(CLINUX_WORKER_SOCKET)) == 1
   }
 
+  /// Returns in a process that was forked from this one for an archive, and nowhere else.
+  static func awaitArchive() { ctemplate_serve { Lockdown.warm() } }
+
   private static func serve() -> Never {
-    let channel = PacketChannel(FileDescriptor(rawValue: CInt(CLINUX_WORKER_SOCKET)))
+    awaitArchive()
+    let channel = PacketChannel(HeldDescriptor(FileDescriptor(rawValue: CInt(CLINUX_WORKER_SOCKET))))
     let connection = WorkerConnection(channel)
     guard var request = connection.receiveRequest() else { _exit(1) }
     let cancellation = Cancellation()
