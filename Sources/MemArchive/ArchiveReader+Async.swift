@@ -9,8 +9,7 @@ extension ArchiveReader {
   public func extract(
     _ selection: EntrySelection = .all, options: ExtractionOptions = ExtractionOptions()
   ) async throws(ArchiveError) -> MemFiles {
-    let context = ExtractionContext(options)
-    return try await context.onOwnThread { () throws(ArchiveError) in
+    try await options.pool.run({ ExtractionContext(options) }) { context throws(ArchiveError) in
       try extract(selection, nested: options.nestedArchives, in: context)
     }
   }
@@ -19,8 +18,9 @@ extension ArchiveReader {
   public func entries(
     _ selection: EntrySelection = .all, options: ExtractionOptions = ExtractionOptions()
   ) async throws(ArchiveError) -> [ArchiveEntry] {
-    let context = ExtractionContext(options)
-    return try await context.onOwnThread { () throws(ArchiveError) in try entries(selection, in: context) }
+    try await options.pool.run({ ExtractionContext(options) }) { context throws(ArchiveError) in
+      try entries(selection, in: context)
+    }
   }
 
   /// The selected files, each as soon as it is finished. Links have no file of their own here, and duplicates are
@@ -61,7 +61,9 @@ public struct ExtractedFiles: AsyncSequence, Sendable {
     ) async throws(ArchiveError) -> MemFile? {
       let files = self.files ?? FileStream(sequence)
       self.files = files
-      return try await files.context.onOwnThread { () throws(ArchiveError) in try files.next() }
+      return try await sequence.options.pool.run({ files.context }) { _ throws(ArchiveError) in
+        try files.next()
+      }
     }
   }
 }

@@ -48,8 +48,7 @@ extension ArchiveReader {
     _ selection: EntrySelection = .all, writable: Bool = false,
     options: ExtractionOptions = ExtractionOptions()
   ) async throws(ArchiveError) -> MemTree {
-    let context = ExtractionContext(options)
-    return try await context.onOwnThread { () throws(ArchiveError) in
+    try await options.pool.run({ ExtractionContext(options) }) { context throws(ArchiveError) in
       try tree(selection, writable: writable, nested: options.nestedArchives, in: context)
     }
   }

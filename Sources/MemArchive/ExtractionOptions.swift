@@ -142,7 +142,7 @@ public struct ExtractionOptions: Sendable {
   /// are additional.
   public var descriptorBudget: Int?
   /// The number of threads that may work on one extraction, including the calling one; 1 starts none. `nil`: as many as the
-  /// process has processors (sched_getaffinity(2)). With ``ExtractionLimits/ratio`` it is always one. Entries, errors and limits do
+  /// process has processors (sched_getaffinity(2)), or a part of them while other extractions run (``ExtractionPool``). With ``ExtractionLimits/ratio`` it is always one. Entries, errors and limits do
   /// not depend on it.
   public var parallelism: Int?
   /// Which of two entries with the same name wins.
@@ -179,7 +179,7 @@ public struct ExtractionOptions: Sendable {
   public var sandbox: Sandbox
   /// The worker program; `nil` searches for it, see <doc:TheSandbox>.
   public var worker: String?
-  /// What this extraction shares with others at the same time.
+  /// What this extraction shares with others at the same time: threads, memory and the template of workers.
   public var pool = ExtractionPool.shared
   /// The time that the extraction may take in all, including archives inside the archive and the work after reading;
   /// then it ends with ``ArchiveError/Code/timedOut``. A worker is killed, whatever it is doing. Without a sandbox the
@@ -254,7 +254,7 @@ extension ExtractionOptions: CustomStringConvertible, CustomDebugStringConvertib
       ("overlappingEntries", "\(overlappingEntries)"),
       ("passphrases", "\(passphrases.count), not shown"),
       ("onError", "\(onError)"), ("encoding", text(encoding)), ("sandbox", "\(sandbox)"),
-      ("worker", text(worker)), ("timeout", text(timeout)), ("onProgress", onProgress == nil ? "nil" : "set"),
+      ("worker", text(worker)), ("pool", pool === ExtractionPool.shared ? "shared" : "another"), ("timeout", text(timeout)), ("onProgress", onProgress == nil ? "nil" : "set"),
     ]
     return shown.map { (label: $0.0, value: PlainText.escaped($0.1)) }
   }

@@ -45,6 +45,8 @@ package struct ExtractionContext: Sendable {
   /// Has the deadline, too.
   let cancellation: Cancellation
   let recipient: Recipient
+  /// Its part of the pool, until the last copy of this is gone.
+  private let share: ExtractionPool.Share?
   /// The reason that the archive is read without the wanted sandbox.
   private(set) var missingSandbox: String?
 
@@ -52,16 +54,20 @@ package struct ExtractionContext: Sendable {
   ///
   /// - Parameter ledger: By default one with the options' limits.
   package init(_ options: ExtractionOptions, ledger: Ledger? = nil, hooks: Hooks = Hooks()) {
+    let ledger = ledger ?? Ledger(options.limits, options.pool.memory)
+    let share = options.pool.join(ledger)
+    var options = options
+    options.parallelism = options.parallelism ?? share.threads
     self.init(
-      options, ledger ?? Ledger(options.limits), Cancellation(timeout: options.timeout), hooks: hooks,
-      recipient: .caller)
+      options, ledger, Cancellation(timeout: options.timeout), hooks: hooks, recipient: .caller, share)
   }
 
   init(
     _ options: ExtractionOptions, _ ledger: Ledger, _ cancellation: Cancellation, hooks: Hooks,
-    recipient: Recipient
+    recipient: Recipient, _ share: ExtractionPool.Share? = nil
   ) {
     self.options = options
+    self.share = share
     self.ledger = ledger
     self.cancellation = cancellation
     self.hooks = hooks
@@ -81,7 +87,8 @@ package struct ExtractionContext: Sendable {
 
   /// The same with a ledger of its own, for a separate reading, and with the same deadline.
   package var withOwnAccount: Self {
-    var context = Self(options, Ledger(options.limits), cancellation, hooks: hooks, recipient: recipient)
+    let ledger = Ledger(options.limits, options.pool.memory)
+    var context = Self(options, ledger, cancellation, hooks: hooks, recipient: recipient, share)
     context.missingSandbox = missingSandbox
     return context
   }

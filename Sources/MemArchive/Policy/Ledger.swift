@@ -7,6 +7,8 @@ package final class Ledger: Sendable {
     var held: Int64 = 0
     var entries = 0
     var descriptors = 0
+    /// Bytes of `shared` that are this ledger's; what is held beyond them is claimed first.
+    var claimed: Int64 = 0
   }
 
   private let limits: ExtractionLimits
@@ -17,9 +19,42 @@ package final class Ledger: Sendable {
   /// Bytes that may be held in addition to all content that may be produced, if there is no explicit limit.
   private static let heldBesides: Int64 = 64 << 20
 
-  package init(_ limits: ExtractionLimits) {
+  /// nil once the extraction has ended: what it still holds is gone from what the system has.
+  private let shared: Mutex<SharedMemory?>
+
+  package convenience init(_ limits: ExtractionLimits) { self.init(limits, nil) }
+
+  /// - Parameter memory: Shared with others, unless the limits name what may be held.
+  init(_ limits: ExtractionLimits, _ memory: SharedMemory?) {
     self.limits = limits
-    heldLimit = limits.heldBytes ?? min(MemoryBudget.default(), Self.heldWithin(limits))
+    shared = Mutex(limits.heldBytes == nil ? memory : nil)
+    heldLimit =
+      limits.heldBytes ?? min(memory?.join() ?? MemoryBudget.default(), Self.heldWithin(limits))
+  }
+
+  deinit { settle() }
+
+  /// Gives back what is claimed, at the end of the extraction.
+  func settle() {
+    account.withLock { account in
+      shared.withLock { shared in
+        shared?.giveBack(account.claimed)
+        shared = nil
+      }
+      account.claimed = 0
+    }
+  }
+
+  /// Whether `count` more bytes may be held, which are claimed then.
+  private func claims(_ count: Int64, _ account: inout Account) -> Bool {
+    let missing = account.held + count - account.claimed
+    guard missing > 0 else { return true }
+    return shared.withLock { shared in
+      guard let shared else { return true }
+      guard let claimed = shared.claim(atLeast: missing) else { return false }
+      account.claimed += claimed
+      return true
+    }
   }
 
   /// If content is bounded, kept entries are too.
@@ -51,6 +86,7 @@ package final class Ledger: Sendable {
   init(_ snapshot: Snapshot) {
     limits = snapshot.limits
     heldLimit = snapshot.heldLimit
+    shared = Mutex(nil)
     account.withLock {
       $0.produced = snapshot.produced
       $0.held = snapshot.held
@@ -121,6 +157,7 @@ package final class Ledger: Sendable {
   fileprivate func add(_ count: Int64, end: Int64, entry: String) throws(ArchiveError) {
     let refusal: ArchiveError? = account.withLock { account in
       if let refusal = self.refusal(of: count, to: account, end: end, entry: entry) { return refusal }
+      guard claims(count, &account) else { return tooMuchShared(entry) }
       account.produced += count
       account.held += count
       return nil
@@ -136,12 +173,13 @@ package final class Ledger: Sendable {
 
   /// Adds memory other than content, such as a file system's own, or throws and adds nothing.
   fileprivate func hold(_ count: Int64, entry: String?) throws(ArchiveError) {
-    let fits = account.withLock { account in
-      guard count <= heldLimit - account.held else { return false }
+    let refusal: ArchiveError? = account.withLock { account in
+      guard count <= heldLimit - account.held else { return tooMuchHeld(entry) }
+      guard claims(count, &account) else { return tooMuchShared(entry) }
       account.held += count
-      return true
+      return nil
     }
-    guard fits else { throw tooMuchHeld(entry) }
+    if let refusal { throw refusal }
   }
 
   private func tooMuchHeld(_ entry: String?) -> ArchiveError {
@@ -151,6 +189,10 @@ package final class Ledger: Sendable {
     }
     return .limit(
       .totalBytes, total, entry: entry, "\(what), less \(Self.heldBesides >> 20) MiB for entries,")
+  }
+
+  private func tooMuchShared(_ entry: String?) -> ArchiveError {
+    .limit(.heldBytes, heldLimit, entry: entry, "what this and other extractions keep in memory at once")
   }
 
   /// Bytes that may still be held.

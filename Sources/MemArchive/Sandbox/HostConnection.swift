@@ -139,7 +139,8 @@ final class HostConnection {
     request.hooks = context.hooks
     let free = freeDescriptors()
     if options.storage == .automatic, options.descriptorBudget == nil {
-      request.options.descriptorBudget = max(0, free - MemFileFactory.reserve) + ledger.descriptors
+      request.options.descriptorBudget =
+        max(0, free - MemFileFactory.reserve) / max(1, options.pool.running) + ledger.descriptors
     }
     // Two packets may be in flight, and other descriptors have to be opened too.
     request.mostDescriptors = UInt32(max(1, min(PacketChannel.mostDescriptors, free / 3)))

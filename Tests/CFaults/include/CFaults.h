@@ -91,7 +91,9 @@ int cfaults_run(const struct cfaults_plan *plan, void (*body)(void *), void *con
 int cfaults_open_descriptors(void);
 int cfaults_memory_mappings(void);
 
-// fork(2), for a child that does nothing until it is killed, or this process ends. Its process id, or -1.
+// fork(2), which Swift does not let one call.
+pid_t cfaults_fork(void);
+// The same for a child that does nothing until it is killed, or this process ends. Its process id, or -1.
 pid_t cfaults_fork_idle(void);
 
 // Has the calling thread, and what it starts from now on, get EPERM for a call of this number; where `bits` is not 0, only

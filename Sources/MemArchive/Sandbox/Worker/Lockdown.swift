@@ -63,7 +63,7 @@ enum Lockdown {
   }
 
   /// Makes libraries load the files that they would open on first use, because they cannot be opened later.
-  private static func openConversions(_ encoding: String?) {
+  static func openConversions(_ encoding: String?) {
     let utf8 = unsafe clinux_enter_utf8_locale()
     unsafe clinux_restore_locale(utf8)
     let plain = unsafe clinux_enter_c_locale()
@@ -73,13 +73,6 @@ enum Lockdown {
     } else {
       clinux_open_conversions(nil)
     }
-  }
-
-  /// Does in a template what each worker would do.
-  static func warm() {
-    unsafe clinux_settle_heap_and_zone(WorkerRequest.usualTimeZone)
-    openConversions(nil)
-    _ = clinux_has_noexec_seal()
   }
 
   private static func startThreads(_ count: Int, _ cancellation: Cancellation) throws(Failure) {

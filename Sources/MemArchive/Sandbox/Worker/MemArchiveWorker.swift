@@ -24,7 +24,7 @@ public enum MemArchiveWorker {
   }
 
   /// Returns in a process that was forked from this one for an archive, and nowhere else.
-  static func awaitArchive() { ctemplate_serve { Lockdown.warm() } }
+  static func awaitArchive() { ctemplate_serve { WarmUp.run() } }
 
   private static func serve() -> Never {
     awaitArchive()

@@ -1,0 +1,41 @@
+internal import Synchronization
+
+/// The memory that the ledgers of a pool share: each claims it in steps, ahead of what it charges.
+final class SharedMemory: Sendable {
+  private struct Account {
+    var limit: Int64 = 0
+    var claimed: Int64 = 0
+  }
+
+  private let fixed: Int64?
+  private let account = Mutex(Account())
+
+  /// Bytes that a ledger claims at once: seldom enough that ledgers do not wait for each other.
+  static let step: Int64 = 8 << 20
+
+  /// - Parameter limit: nil: as much as the system has, whenever a ledger joins.
+  init(_ limit: Int64?) { fixed = limit }
+
+  /// The most that one more ledger can come to hold.
+  func join() -> Int64 {
+    let free = fixed ?? MemoryBudget.default()
+    return account.withLock { account in
+      // What others have claimed is gone from what the system has, or will be.
+      account.limit = fixed ?? free + account.claimed
+      return account.limit
+    }
+  }
+
+  /// Claims at least `least` more bytes, and `step` if there are as many; nil if there are not.
+  func claim(atLeast least: Int64) -> Int64? {
+    account.withLock { account in
+      let room = account.limit - account.claimed
+      guard least <= room else { return nil }
+      let count = min(room, max(least, Self.step))
+      account.claimed += count
+      return count
+    }
+  }
+
+  func giveBack(_ count: Int64) { account.withLock { $0.claimed -= count } }
+}

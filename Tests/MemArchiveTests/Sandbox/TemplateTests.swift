@@ -1,0 +1,90 @@
+// Optimized builds have no @testable modules, and skip these tests.
+#if TESTABLE
+import CFaults
+import Foundation
+import Glibc
+import TestSupport
+import Testing
+
+@testable import MemArchive
+
+private let archive = Tar.archive(Tar.entry("a", [1, 2, 3]))
+
+/// The template in hosts that do what this library does not expect.
+@Suite(.slow) struct TemplateTests {
+  private static func reads() -> Bool {
+    let options = ExtractionOptions(sandbox: .required)
+    return (try? ArchiveReader(bytes: archive).extract(options: options)["a"]?.content) == [1, 2, 3]
+  }
+
+  private static func template() -> pid_t? {
+    Family.children(of: "self").flatMap { Family.children(of: "\($0)") }.first
+  }
+
+  @Test func `One template serves all archives, each with a worker of its own`() async {
+    await #expect(processExitsWith: .success) {
+      var workers: Set<pid_t> = []
+      var templates: Set<pid_t> = []
+      for _ in 0..<20 {
+        var stream = try ArchiveReader(bytes: archive).stream(options: ExtractionOptions(sandbox: .required))
+        guard try stream.next() != nil, let family = Family.workers(named: "worker").first else { exit(1) }
+        workers.insert(family.worker)
+        templates.insert(family.template)
+      }
+      exit(workers.count == 20 && templates.count == 1 ? 0 : 2)
+    }
+  }
+
+  @Test(.timeLimit(.minutes(1))) func `A host that closes all descriptors gets another template, and keeps its own`() async {
+    await #expect(processExitsWith: .success) {
+      guard Self.reads(), let first = Self.template() else { exit(1) }
+      for number in 3..<256 { close(CInt(number)) }
+      // Files of the host's with the numbers that the library had.
+      var own: [CInt] = []
+      for _ in 0..<8 { own.append(open("/dev/null", O_RDONLY)) }
+      guard Self.reads() else { exit(2) }
+      for number in own where fcntl(number, F_GETFD) < 0 { exit(3) }
+      Family.awaitEnd(of: first)
+      exit(0)
+    }
+  }
+
+  @Test(.timeLimit(.minutes(1))) func `A child that was forked from a host has a template of its own`() async {
+    await #expect(processExitsWith: .success) {
+      guard Self.reads(), let first = Self.template() else { exit(1) }
+      let child = cfaults_fork()
+      if child == 0 { _exit(Self.reads() ? 0 : 1) }
+      var status: CInt = 0
+      guard waitpid(child, &status, 0) == child, status == 0 else { exit(2) }
+      guard Self.template() == first, Self.reads() else { exit(3) }
+      exit(0)
+    }
+  }
+
+  @Test(.timeLimit(.minutes(1)), .enabled(if: geteuid() == 0))
+  func `A host that gives up its rights gets a template without them`() async {
+    await #expect(processExitsWith: .success) {
+      guard Self.reads(), let first = Self.template() else { exit(1) }
+      guard setgid(61_235) == 0, setuid(61_235) == 0, Self.reads() else { exit(2) }
+      Family.awaitEnd(of: first)
+      guard let second = Self.template(),
+        let status = try? String(contentsOfFile: "/proc/\(second)/status", encoding: .utf8),
+        status.contains("Uid:\t61235\t61235\t61235\t61235")
+      else { exit(3) }
+      exit(0)
+    }
+  }
+
+  @Test(.timeLimit(.minutes(1))) func `A template that is stopped delays one extraction, and is replaced`() async {
+    await #expect(processExitsWith: .success) {
+      guard Self.reads(), let first = Self.template() else { exit(1) }
+      kill(first, SIGSTOP)
+      let context = ExtractionContext(
+        ExtractionOptions(sandbox: .required), hooks: .init(longestSilence: 300))
+      var stream = try ArchiveReader(bytes: archive).stream(in: context)
+      guard try stream.next() != nil, !Family.lives(first), Self.reads() else { exit(2) }
+      exit(0)
+    }
+  }
+}
+#endif
