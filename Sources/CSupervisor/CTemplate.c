@@ -89,6 +89,7 @@ static void leave(void) {
 }
 
 static void become_worker(pid_t template, int socket, int control, const sigset_t *signals) {
+  prctl(PR_SET_NAME, "memarchive-work");
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   // It may have been killed before that.
   if (getppid() != template) _exit(127);

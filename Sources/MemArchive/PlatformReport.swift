@@ -23,6 +23,8 @@ public struct PlatformReport: Sendable {
   public let kernel: String
   /// The kernel's features.
   public let features: [Feature]
+  /// The program that reads archives in a sandbox, and the names of its processes; or why there is none.
+  public let sandbox: String
 
   /// Queries the libraries and the kernel. Starts one short-lived child process (to probe user namespaces), for which the
   /// host receives no SIGCHLD.
@@ -38,6 +40,13 @@ public struct PlatformReport: Sendable {
     libraries = always
     #endif
     kernel = SystemCalls.kernel()
+    do throws(ArchiveError) {
+      let program = try WorkerLocator.program(ExtractionOptions(sandbox: .required))
+      sandbox =
+        "\(program.name) (memarchive-ward watches memarchive-tmpl, which forks memarchive-work for each archive)"
+    } catch {
+      sandbox = error.reason
+    }
     let memfd = try? MemFile(name: "probe", bytes: [0])
     let landlock = clinux_landlock_abi()
     features = [

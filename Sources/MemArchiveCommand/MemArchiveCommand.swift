@@ -45,7 +45,8 @@ struct MemArchiveCommand: ParsableCommand {
       try FlagCluster.check(arguments)
       // As a flag of this command it would be taken from the subcommands, which say more with it.
       var command = try parseAsRoot(
-        arguments == ["-v"] ? ["--version"] : HoldOption.rewritten(arguments))
+        Set(arguments).isSubset(of: ["-v", "--verbose", "--version"]) && !arguments.isEmpty
+          ? ["--version"] : HoldOption.rewritten(arguments))
       try command.run()
       return .done
     } catch let status as ExitStatus {
@@ -71,6 +72,7 @@ struct SystemReport: CustomStringConvertible {
     var text = "memarchive \(PlatformReport.memArchiveVersion)\n"
     for library in platform.libraries { text += "  \(library)\n" }
     text += "  JSON lines of version \(JSONLine.version)\n"
+    text += "sandbox: \(platform.sandbox)\n"
     text += "kernel: \(platform.kernel)\n"
     let width = platform.features.map(\.name.count).max() ?? 0
     for feature in platform.features {

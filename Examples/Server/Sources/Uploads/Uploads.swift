@@ -9,16 +9,16 @@ public struct Listing: ResponseCodable, Equatable {
 
 /// The server's routes.
 ///
-/// - Parameter gate: Bounds the archives that are read at the same time.
-public func uploads(_ gate: Gate = Gate(admitting: 8)) -> Router<BasicRequestContext> {
+/// - Parameter pool: Bounds the archives that are read at the same time.
+public func uploads(_ pool: ExtractionPool = .shared) -> Router<BasicRequestContext> {
   let router = Router()
   router.get("health") { _, _ in HTTPResponse.Status.ok }
   router.post("upload") { request, _ -> Listing in
     let body = try await request.body.collect(upTo: 16 << 20)
     let archive = ArchiveReader(bytes: Array(body.readableBytesView))
     do {
-      // The async form: no thread of Swift's pool waits for an archive.
-      let files = try await gate.run { try await archive.extract(options: forStrangers) }
+      // The async form: it waits for its turn, and no thread of Swift's pool waits with it.
+      let files = try await archive.extract(options: forStrangers(pool))
       return Listing(files: files.mapValues(\.size))
     } catch let error as ArchiveError {
       throw HTTPError(status(of: error), message: error.description)
@@ -28,13 +28,14 @@ public func uploads(_ gate: Gate = Gate(admitting: 8)) -> Router<BasicRequestCon
 }
 
 /// A worker that can do nothing but return sealed files, or nothing at all; strict limits, names and time.
-private let forStrangers = ExtractionOptions {
-  $0.sandbox = .required
-  $0.limits = .strict
-  $0.timeout = .seconds(10)
-  $0.insecureNames = .reject
-  // One archive of many: it need not have every processor.
-  $0.parallelism = 1
+private func forStrangers(_ pool: ExtractionPool) -> ExtractionOptions {
+  ExtractionOptions {
+    $0.sandbox = .required
+    $0.limits = .strict
+    $0.timeout = .seconds(10)
+    $0.insecureNames = .reject
+    $0.pool = pool
+  }
 }
 
 /// The status that tells a client whose fault it is, and whether to try again.

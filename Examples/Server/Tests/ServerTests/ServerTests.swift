@@ -1,6 +1,7 @@
 import Foundation
 import Hummingbird
 import HummingbirdTesting
+import MemArchive
 import Testing
 
 @testable import Uploads
@@ -36,7 +37,7 @@ struct ServerTests {
 
   @Test func `A hundred uploads at once share a few workers`() async throws {
     let whole = try Self.archive("tree.tar.gz")
-    try await Application(router: uploads(Gate(admitting: 4))).test(.router) { client in
+    try await Application(router: uploads(ExtractionPool(extractions: 4))).test(.router) { client in
       try await withThrowingTaskGroup(of: HTTPResponse.Status.self) { group in
         for _ in 0..<100 {
           group.addTask { try await client.execute(uri: "/upload", method: .post, body: whole) { $0.status } }
@@ -44,17 +45,5 @@ struct ServerTests {
         for try await status in group { #expect(status == .ok) }
       }
     }
-  }
-
-  @Test func `Who waits in line can leave it`() async throws {
-    let gate = Gate(admitting: 1)
-    let (started, begin) = AsyncStream<Void>.makeStream()
-    let first = Task { try await gate.run { for await _ in started { break } } }
-    let second = Task { try await gate.run {} }
-    second.cancel()
-    await #expect(throws: CancellationError.self) { try await second.value }
-    begin.yield()
-    try await first.value
-    try await gate.run {}
   }
 }
