@@ -29,8 +29,9 @@ enum Lockdown {
   static func enter(
     _ request: WorkerRequest, _ archive: CInt?, _ window: WorkerWindow?, _ cancellation: Cancellation
   ) throws(Failure) -> (SandboxProtection, threads: Int) {
-    // Each thread has some descriptors of its own.
-    let threads = clinux_hard_descriptor_limit() < 4096 ? 1 : request.options.threads
+    // Each thread has some descriptors of its own, and takes longer to start than a small archive to read.
+    let threads =
+      clinux_hard_descriptor_limit() < 4096 || isSmall(request) ? 1 : request.options.threads
     unsafe clinux_settle_heap_and_zone(request.timeZone)
     unsafe _ = chdir("/")
     let diesFirst = clinux_prefer_for_oom() == 0
@@ -49,6 +50,11 @@ enum Lockdown {
       SandboxProtection(landlock: refused == 0 ? Int(abi) : nil, seccomp: seccomp, diesFirst: diesFirst),
       threads
     )
+  }
+
+  private static func isSmall(_ request: WorkerRequest) -> Bool {
+    guard request.sources.count == 1, case .file(let size) = request.sources[0] else { return false }
+    return size <= 32 << 10
   }
 
   private static func limitResources(_ request: WorkerRequest, _ threads: Int) throws(Failure) {
