@@ -29,9 +29,11 @@ final class HostConnection {
 
   /// Starts a worker and waits until it is locked in.
   ///
+  /// - Parameter loadsLibArchive: Whether the archive is known to need libarchive.
   /// - Throws: `sandboxUnavailable` if no worker can be started.
   static func start(
-    _ archive: ArchiveReader, in context: ExtractionContext, _ prefetch: Prefetch, copiesContent: Bool
+    _ archive: ArchiveReader, in context: ExtractionContext, _ prefetch: Prefetch, copiesContent: Bool,
+    loadsLibArchive: Bool
   ) throws(ArchiveError) -> HostConnection {
     let process = try startProcess(context.options)
     let source = try WorkerSource(archive, in: context)
@@ -39,6 +41,7 @@ final class HostConnection {
     let connection = HostConnection(process, source, window?.0, context)
     var request = request(archive, source, in: context)
     request.prefetch = prefetch
+    request.loadsLibArchive = loadsLibArchive
     request.panes = UInt32(window?.0.panes ?? 0)
     if context.options.descriptorBudget == nil {
       connection.descriptorBudget = request.options.descriptorBudget
