@@ -26,7 +26,7 @@
 # Each target installs the Debian packages that it misses (by sudo when not root). MEMARCHIVE_SEED=, which each run prints,
 # makes the random numbers of tests the same again.
 
-SWIFT ?= swift
+export SWIFT ?= swift
 PREFIX ?= /usr/local
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 
@@ -51,8 +51,6 @@ KERNEL_PACKAGES = $(BUILD_PACKAGES) binutils busybox-static bzip2 p7zip-full pyt
 
 need = @Scripts/need
 
-# What is to run where there is no Swift; `demo` runs it too, and nothing else builds the program for release.
-STATIC = -c release --static-swift-stdlib --scratch-path .build/static
 # The library and its own tests alone.
 LIBRARY = MEMARCHIVE_LIBRARY=1
 
@@ -143,7 +141,7 @@ aarch64:
 
 appliance:
 	$(need) $(BUILD_PACKAGES) bubblewrap binutils
-	$(SWIFT) build $(STATIC) --product memarchive
+	Scripts/static memarchive
 	Tests/appliance.sh .build/static/release/memarchive Fixtures
 
 # Debian's kernels are downloaded by apt-get from this machine's sources.
@@ -151,8 +149,8 @@ KERNELS ?= 6.1
 kernels: export MEMARCHIVE_KERNELS = 1
 kernels:
 	$(need) $(KERNEL_PACKAGES)
-	$(SWIFT) build $(STATIC) --product memarchive
-	$(SWIFT) build $(STATIC) --product KernelHost
+	Scripts/static memarchive
+	Scripts/static KernelHost
 	$(SUDO) Tests/Kernels/kernels.py .build/static/release/memarchive .build/static/release/KernelHost .build/kernels \
 	  $(KERNELS)
 
@@ -180,8 +178,8 @@ fuzz: fuzzer
 demo: export MEMARCHIVE_DEMO = 1
 demo:
 	$(need) $(DEMO_PACKAGES)
-	$(SWIFT) build $(STATIC) --product memarchive
-	$(SWIFT) build $(STATIC) --product Demo
+	Scripts/static memarchive
+	Scripts/static Demo
 	Examples/demo.sh .build/static/release/memarchive .build/static/release/Demo
 
 bench:
@@ -212,8 +210,8 @@ manual:
 
 install:
 	$(need) $(BUILD_PACKAGES) binutils
-	$(SWIFT) build $(STATIC) --product memarchive
-	$(SWIFT) build $(STATIC) --product memarchive-worker
+	Scripts/static memarchive
+	Scripts/static memarchive-worker
 	Scripts/install .build/static/release '$(DESTDIR)$(PREFIX)'
 
 clean:

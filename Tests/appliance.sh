@@ -2,7 +2,7 @@
 # Runs memarchive as on an appliance: in a root that holds the program, the shared objects it names and some archives,
 # read-only. There is no /tmp, no locale, no gconv module, no shell and no Swift in it.
 #
-#   appliance.sh PROGRAM FIXTURES      PROGRAM was built with --static-swift-stdlib
+#   appliance.sh PROGRAM FIXTURES      PROGRAM was built by Scripts/static
 set -euo pipefail
 program=$(readlink -f "$1")
 fixtures=$(readlink -f "$2")
@@ -11,9 +11,11 @@ root=$(mktemp -d)
 trap 'rm -rf "$root"' EXIT
 mkdir -p "$root"/{bin,proc,archives}
 strip -o "$root/bin/memarchive" "$program"
-libraries=$(ldd "$program" | grep -o '/[^ ]*' | sort -u)
+# libarchive is loaded when it is needed.
+libarchive=$(/sbin/ldconfig -p | grep -o '/.*/libarchive\.so\.13$' | head -n 1)
+libraries=$libarchive\ $(ldd "$program" "$libarchive" | grep -oP '/\S+(?= \()' | sort -u)
 if grep -q libswift <<<"$libraries"; then
-  echo "$program needs Swift's runtime: build it with --static-swift-stdlib" >&2
+  echo "$program needs Swift's runtime: build it by Scripts/static" >&2
   exit 1
 fi
 # shellcheck disable=SC2086

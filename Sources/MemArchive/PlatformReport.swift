@@ -30,7 +30,7 @@ public struct PlatformReport: Sendable {
   /// host receives no SIGCHLD.
   public init() {
     let always = [
-      ArchiveHandle.libraryVersion, GzipDecoder.libraryVersion, BZip2Decoder.libraryVersion,
+      LibArchive.version, GzipDecoder.libraryVersion, BZip2Decoder.libraryVersion,
       LZ4Decoder.libraryVersion,
     ]
     #if FastDecoders

@@ -3,7 +3,7 @@ import MemArchive
 
 struct CatCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "cat",
+    commandName: "cat", _superCommandName: "memarchive",
     abstract: "Write the content of entries to standard output.",
     discussion: """
       The entries come in the archive's order, whatever the order of the names, each verified before its first byte is \

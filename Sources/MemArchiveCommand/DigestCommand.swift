@@ -5,7 +5,7 @@ import MemArchive
 
 struct DigestCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "digest",
+    commandName: "digest", _superCommandName: "memarchive",
     abstract: "Print the SHA-256 of every regular entry and hard link, as sha256sum does.",
     discussion: """
       Every entry is shown, including duplicates. Only one entry at a time is in memory, except for link targets that \

@@ -4,7 +4,7 @@ import MemArchive
 
 struct ListCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "list",
+    commandName: "list", _superCommandName: "memarchive",
     abstract: "List the entries: kind, size in bytes, time (UTC), name.",
     discussion: """
       A NAME is that of an entry, or of a directory with all that is in it, or a pattern as for --include. With --also, \

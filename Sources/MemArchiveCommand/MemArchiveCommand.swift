@@ -38,13 +38,26 @@ struct MemArchiveCommand: ParsableCommand {
     leave(Output.failure ?? status)
   }
 
+  /// The command that the arguments give.
+  private static func parsed(_ arguments: [String]) throws -> any ParsableCommand {
+    // The parser builds the options of each command from its root on, several times, which takes as long as a small archive does:
+    // a subcommand is parsed alone. What that cannot be is explained by the whole.
+    if let name = arguments.first,
+      let command = configuration.subcommands.first(where: { $0.configuration.commandName == name }),
+      let parsed = try? command.parseAsRoot(Array(arguments.dropFirst())), type(of: parsed) == command
+    {
+      return parsed
+    }
+    return try parseAsRoot(arguments)
+  }
+
   /// Parses the arguments and runs the command, or reports a usage error.
   private static func run(_ arguments: [String]) -> ExitStatus {
     do {
       try UnknownCommand.check(arguments, among: configuration.subcommands)
       try FlagCluster.check(arguments)
       // As a flag of this command it would be taken from the subcommands, which say more with it.
-      var command = try parseAsRoot(
+      var command = try parsed(
         Set(arguments).isSubset(of: ["-v", "--verbose", "--version"]) && !arguments.isEmpty
           ? ["--version"] : HoldOption.rewritten(arguments))
       try command.run()

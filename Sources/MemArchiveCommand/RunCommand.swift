@@ -3,7 +3,7 @@ import MemArchive
 
 struct RunCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "run",
+    commandName: "run", _superCommandName: "memarchive",
     abstract: "Execute a command with entries of the archive as its files.",
     usage: "memarchive run <archive> [<options>] -- <command> [<arg> ...]",
     discussion: """

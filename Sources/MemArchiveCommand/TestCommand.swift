@@ -4,7 +4,7 @@ import MemArchive
 
 struct TestCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "test",
+    commandName: "test", _superCommandName: "memarchive",
     abstract: "Extract everything into sealed memory, verify it, and print one line per archive.",
     discussion: """
       With --json, prints one object per archive: {"archive", "verdict", "status", "entries", "files", "bytes", "error", \

@@ -80,9 +80,11 @@ def make_root(work, program, host):
     (root / "tmp").chmod(0o1777)
     for name, file in [("memarchive", program), ("library", host)]:
         run("strip", "-o", root / "bin" / name, file)
-        libraries = set(re.findall(r"/[^ ]+(?= \()", run("ldd", file)))
+        # libarchive is loaded when it is needed.
+        libarchive = re.search(r"/.*/libarchive\.so\.13$", run("/sbin/ldconfig", "-p"), re.M).group()
+        libraries = {libarchive, *re.findall(r"/[^ ]+(?= \()", run("ldd", file, libarchive))}
         if any("libswift" in library for library in libraries):
-            sys.exit(f"{file} needs Swift's runtime: build it with --static-swift-stdlib")
+            sys.exit(f"{file} needs Swift's runtime: build it by Scripts/static")
         run("cp", "--parents", "-L", *libraries, root)
     run("cp", "--parents", "-r", "/usr/lib/locale/C.utf8", root)
     shutil.copy(HERE / "cells.sh", root)

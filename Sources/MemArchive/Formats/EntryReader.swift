@@ -63,6 +63,9 @@ final class EntryReader {
         if let directory = try ZipDirectory(content, beginsAsZip: isZip, in: context) {
           if !choice.isGuess || !directory.places.isEmpty {
             for text in directory.oddities { warnings.add("the zip " + text) }
+            if directory.needsLibArchive {
+              try ZipDirectory.reading { () throws(ArchiveError) in try LibArchive.checkReach() }
+            }
             return ZipReader(directory, of: content, in: context)
           }
           // libarchive would call all that comes before such an end an archive without entries.

@@ -36,16 +36,19 @@ struct Conversation: ~Copyable {
 
   /// Starts a worker, which opens the archive.
   ///
+  /// - Parameter loadsLibArchive: Whether an earlier worker found that it needs libarchive, and could not load it any more.
   /// - Throws: `sandboxUnavailable` if no worker can be started.
   static func open(
     _ archive: ArchiveReader, in context: ExtractionContext, _ prefetch: Prefetch,
-    to makeDestination: MakePartedDestination?
+    to makeDestination: MakePartedDestination?, loadsLibArchive: Bool = false
   ) throws(ArchiveError) -> Self {
     let connection = try HostConnection.start(
-      archive, in: context, prefetch, copiesContent: makeDestination != nil)
+      archive, in: context, prefetch, copiesContent: makeDestination != nil, loadsLibArchive: loadsLibArchive)
     var conversation = Self(connection, in: context, prefetch, to: makeDestination)
     switch try conversation.nextMessage() {
     case .opened(let comment): conversation.comment = comment
+    case .failed(let error, position: nil) where error.lacksLibArchive && !loadsLibArchive:
+      return try open(archive, in: context, prefetch, to: makeDestination, loadsLibArchive: true)
     case .failed(let error, position: nil): throw error
     default: throw connection.violation("sent an unexpected message")
     }

@@ -29,9 +29,11 @@ final class HostConnection {
 
   /// Starts a worker and waits until it is locked in.
   ///
+  /// - Parameter loadsLibArchive: Whether the archive is known to need libarchive.
   /// - Throws: `sandboxUnavailable` if no worker can be started.
   static func start(
-    _ archive: ArchiveReader, in context: ExtractionContext, _ prefetch: Prefetch, copiesContent: Bool
+    _ archive: ArchiveReader, in context: ExtractionContext, _ prefetch: Prefetch, copiesContent: Bool,
+    loadsLibArchive: Bool
   ) throws(ArchiveError) -> HostConnection {
     let program = try WorkerLocator.program(context.options)
     var source: WorkerSource?
@@ -40,7 +42,9 @@ final class HostConnection {
       do throws(ArchiveError) {
         let process = try startProcess(from: template, in: context)
         if source == nil { source = try WorkerSource(archive, in: context) }
-        return try start(process, archive, source!, in: context, prefetch, copiesContent: copiesContent)
+        return try start(
+          process, archive, source!, in: context, prefetch, copiesContent: copiesContent,
+          loadsLibArchive: loadsLibArchive)
       } catch {
         context.options.pool.remove(template)
         // Nothing of the archive has been read.
@@ -53,12 +57,13 @@ final class HostConnection {
 
   private static func start(
     _ process: WorkerProcess, _ archive: ArchiveReader, _ source: WorkerSource,
-    in context: ExtractionContext, _ prefetch: Prefetch, copiesContent: Bool
+    in context: ExtractionContext, _ prefetch: Prefetch, copiesContent: Bool, loadsLibArchive: Bool
   ) throws(ArchiveError) -> HostConnection {
     let window = copiesContent ? try HostWindow.create(threads: context.threads) : nil
     let connection = HostConnection(process, source, window?.0, context)
     var request = request(archive, source, in: context)
     request.prefetch = prefetch
+    request.loadsLibArchive = loadsLibArchive
     request.panes = UInt32(window?.0.panes ?? 0)
     if context.options.descriptorBudget == nil {
       connection.descriptorBudget = request.options.descriptorBudget

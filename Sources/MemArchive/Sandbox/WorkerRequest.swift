@@ -27,6 +27,8 @@ struct WorkerRequest {
   var mostDescriptors: UInt32 = 1
   /// Seconds of processor time.
   var processorSeconds: UInt64 = 1
+  /// Whether libarchive is needed for certain.
+  var loadsLibArchive = false
   /// Whether to continue if the kernel lacks some of the protection.
   var isBestEffort = false
 
@@ -73,6 +75,7 @@ struct WorkerRequest {
     try coder.flag(&wantsProgress)
     try coder.number(&mostDescriptors)
     try coder.number(&processorSeconds)
+    try coder.flag(&loadsLibArchive)
     try coder.flag(&isBestEffort)
   }
 }

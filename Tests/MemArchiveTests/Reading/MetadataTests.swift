@@ -29,6 +29,14 @@ struct MetadataTests {
   }
 
   @Test(arguments: Isolation.allCases)
+  func `pax has access control lists`(_ isolation: Isolation) throws {
+    let list = Bytes("user::rw-,user:somebody:r--:7,group::r--,mask::r--,other::---".utf8)
+    let bytes = Tar.archive(Tar.pax("SCHILY.acl.access", list) + Tar.entry("a", [1]))
+    let entry = try #require(try ArchiveReader(bytes: bytes).entries(options: isolation.applied()).first)
+    #expect(entry.accessControlList?.contains("user:somebody:r--") == true)
+  }
+
+  @Test(arguments: Isolation.allCases)
   func `tar has owners by number and name`(_ isolation: Isolation) throws {
     let bytes = Tar.archive(Tar.entry("a", [1], user: "somebody", userID: 0o1750))
     let entry = try #require(try ArchiveReader(bytes: bytes).entries(options: isolation.applied()).first)

@@ -96,6 +96,7 @@ struct WorkerRequestTests {
     request.wantsProgress = true
     request.mostDescriptors = 9
     request.processorSeconds = 10
+    request.loadsLibArchive = true
     request.isBestEffort = true
     for ((name, text), (_, plain)) in zip(fields(request), fields(WorkerRequest()))
     where name != "options" { #expect(text != plain, "\(name)") }

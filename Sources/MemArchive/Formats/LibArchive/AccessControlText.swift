@@ -19,19 +19,21 @@ enum AccessControlText {
   }
 
   /// The lists as one text; nil if there is none that can be read.
-  static func joined(_ lists: [Kind: [UInt8]], mode: UInt16) -> String? {
-    guard !lists.isEmpty, let entry = unsafe archive_entry_new() else { return nil }
-    defer { unsafe archive_entry_free(entry) }
-    unsafe archive_entry_set_perm(entry, mode_t(mode))
+  static func joined(_ lists: [Kind: [UInt8]], mode: UInt16) throws(ArchiveError) -> String? {
+    guard !lists.isEmpty else { return nil }
+    let library = unsafe try LibArchive.functions()
+    guard let entry = unsafe library.pointee.archive_entry_new() else { return nil }
+    defer { unsafe library.pointee.archive_entry_free(entry) }
+    unsafe library.pointee.archive_entry_set_perm(entry, mode_t(mode))
     for kind in [Kind.access, .default, .nfs4] {
       guard let list = lists[kind], !list.contains(0) else { continue }
       let text = list.map { CChar(bitPattern: $0) } + [0]
       unsafe _ = text.withUnsafeBufferPointer {
-        unsafe archive_entry_acl_from_text(entry, $0.baseAddress, kind.code)
+        unsafe library.pointee.archive_entry_acl_from_text(entry, $0.baseAddress, kind.code)
       }
     }
-    guard unsafe archive_entry_acl_types(entry) != 0,
-      let text = unsafe archive_entry_acl_to_text(entry, nil, 0)
+    guard unsafe library.pointee.archive_entry_acl_types(entry) != 0,
+      let text = unsafe library.pointee.archive_entry_acl_to_text(entry, nil, 0)
     else { return nil }
     defer { unsafe free(text) }
     return unsafe EntryName.key(UnsafeRawBufferPointer(start: text, count: strlen(text)))

@@ -11,6 +11,7 @@ internal import SystemPackage
   /// Large enough to make system calls rare, small enough to stay in the second-level cache.
   private static let blockSize = 256 << 10
 
+  private let library: UnsafePointer<clibarchive>
   private let archive: OpaquePointer
   private let source: any ByteSource
   private let block: UnsafeMutableRawBufferPointer
@@ -29,10 +30,11 @@ internal import SystemPackage
   private init(
     _ source: any ByteSource, convertsNames: Bool = false, cancellation: Cancellation? = nil
   ) throws(ArchiveError) {
-    guard let archive = unsafe archive_read_new() else {
+    let library = unsafe try LibArchive.functions()
+    guard let archive = unsafe library.pointee.archive_read_new() else {
       throw .system("archive_read_new", .noMemory, doing: "creating a reader")
     }
-    unsafe self.archive = archive
+    unsafe (self.library, self.archive) = (library, archive)
     self.source = source
     self.convertsNames = convertsNames
     self.cancellation = cancellation
@@ -41,7 +43,7 @@ internal import SystemPackage
 
   deinit {
     // Frees the decoders too, which may need the locale that names were converted with; it never calls back.
-    unsafe archive_read_free(archive)
+    unsafe _ = library.pointee.archive_read_free(archive)
     unsafe block.deallocate()
   }
 
@@ -54,41 +56,43 @@ internal import SystemPackage
     let handle = try ArchiveHandle(
       source, convertsNames: !isPOSIXTar(head),
       cancellation: context.cancellation)
-    let archive = unsafe handle.archive
-    for unsafe(format, register) in unsafe registrations where formats.contains(format) {
-      unsafe register(archive)
+    let (library, archive) = unsafe (handle.library, handle.archive)
+    for unsafe(format, register) in unsafe registrations(library) where formats.contains(format) {
+      _ = unsafe register?(archive)
     }
     for passphrase in context.options.passphrases {
-      unsafe archive_read_add_passphrase(archive, passphrase)
+      unsafe _ = library.pointee.archive_read_add_passphrase(archive, passphrase)
     }
     try handle.open()
     return handle
   }
 
   /// The function that registers each format. mtree is left out: it is a listing, whose reader can open the files it names.
-  private static var registrations: [(ArchiveFormats, (OpaquePointer) -> Void)] {
+  private static func registrations(
+    _ library: UnsafePointer<clibarchive>
+  ) -> [(ArchiveFormats, (@convention(c) (OpaquePointer?) -> CInt)?)] {
     unsafe [
-      (.tar, { unsafe archive_read_support_format_tar($0) }),
-      (.zip, { unsafe archive_read_support_format_zip($0) }),
-      (.sevenZip, { unsafe archive_read_support_format_7zip($0) }),
-      (.cpio, { unsafe archive_read_support_format_cpio($0) }),
-      (.ar, { unsafe archive_read_support_format_ar($0) }),
-      (.rar, { unsafe archive_read_support_format_rar($0) }),
-      (.rar5, { unsafe archive_read_support_format_rar5($0) }),
-      (.cab, { unsafe archive_read_support_format_cab($0) }),
-      (.lha, { unsafe archive_read_support_format_lha($0) }),
-      (.iso9660, { unsafe archive_read_support_format_iso9660($0) }),
-      (.xar, { unsafe archive_read_support_format_xar($0) }),
-      (.warc, { unsafe archive_read_support_format_warc($0) }),
+      (.tar, library.pointee.archive_read_support_format_tar),
+      (.zip, library.pointee.archive_read_support_format_zip),
+      (.sevenZip, library.pointee.archive_read_support_format_7zip),
+      (.cpio, library.pointee.archive_read_support_format_cpio),
+      (.ar, library.pointee.archive_read_support_format_ar),
+      (.rar, library.pointee.archive_read_support_format_rar),
+      (.rar5, library.pointee.archive_read_support_format_rar5),
+      (.cab, library.pointee.archive_read_support_format_cab),
+      (.lha, library.pointee.archive_read_support_format_lha),
+      (.iso9660, library.pointee.archive_read_support_format_iso9660),
+      (.xar, library.pointee.archive_read_support_format_xar),
+      (.warc, library.pointee.archive_read_support_format_warc),
       // Accepts empty content.
-      ([], { unsafe archive_read_support_format_empty($0) }),
+      ([], library.pointee.archive_read_support_format_empty),
     ]
   }
 
   /// A reader of a 7z that was made around something to be decoded, at its only entry.
   static func sevenZip(_ source: any SeekableSource) throws(ArchiveError) -> ArchiveHandle {
     let handle = try ArchiveHandle(source, convertsNames: true)
-    unsafe archive_read_support_format_7zip(handle.archive)
+    unsafe _ = handle.library.pointee.archive_read_support_format_7zip(handle.archive)
     try handle.open()
     guard try handle.nextHeader() != nil else { throw .corrupt("libarchive finds no entry") }
     return handle
@@ -98,20 +102,22 @@ internal import SystemPackage
   /// libarchive would go on and decode the layers beneath with its own decoders.
   static func filter(_ filter: Filter, of source: any ByteSource) throws(ArchiveError) -> ArchiveHandle {
     let handle = try ArchiveHandle(source)
-    let archive = unsafe handle.archive
-    unsafe archive_read_support_format_raw(archive)
-    unsafe archive_read_support_format_empty(archive)
+    let (library, archive) = unsafe (handle.library, handle.archive)
+    unsafe _ = library.pointee.archive_read_support_format_raw(archive)
+    unsafe _ = library.pointee.archive_read_support_format_empty(archive)
     if filter == .compress {
       // libarchive before 3.8.8: set without bidding, this filter reads from a source that does not exist yet, and crashes.
-      unsafe archive_read_support_filter_compress(archive)
+      unsafe _ = library.pointee.archive_read_support_filter_compress(archive)
     } else {
       _ = try handle.outcome(
-        of: unsafe archive_read_append_filter(archive, filter.libArchiveCode),
+        of: unsafe library.pointee.archive_read_append_filter(archive, filter.libArchiveCode),
         call: "archive_read_append_filter")
     }
     try handle.open()
     // The "empty" format also accepts a decoder that failed before its first byte; such a failure has left its text.
-    if unsafe archive_error_string(archive) != nil { throw handle.error("archive_read_open1") }
+    if unsafe library.pointee.archive_error_string(archive) != nil {
+      throw handle.error("archive_read_open1")
+    }
     return handle
   }
 
@@ -121,19 +127,20 @@ internal import SystemPackage
   }
 
   private func open() throws(ArchiveError) {
-    unsafe archive_read_set_read_callback(archive) { _, context, buffer in
+    unsafe _ = library.pointee.archive_read_set_read_callback(archive) { _, context, buffer in
       unsafe ArchiveHandle.from(context).nextBlock(&buffer!.pointee)
     }
     if source.seekable != nil {
-      unsafe archive_read_set_skip_callback(archive) { _, context, request in
+      unsafe _ = library.pointee.archive_read_set_skip_callback(archive) { _, context, request in
         unsafe ArchiveHandle.from(context).skip(request)
       }
-      unsafe archive_read_set_seek_callback(archive) { _, context, offset, whence in
+      unsafe _ = library.pointee.archive_read_set_seek_callback(archive) { _, context, offset, whence in
         unsafe ArchiveHandle.from(context).seek(to: offset, whence: whence)
       }
     }
-    unsafe archive_read_set_callback_data(archive, Unmanaged.passUnretained(self).toOpaque())
-    let status = withNameLocale { unsafe archive_read_open1(archive) }
+    unsafe _ = library.pointee.archive_read_set_callback_data(
+      archive, Unmanaged.passUnretained(self).toOpaque())
+    let status = withNameLocale { unsafe library.pointee.archive_read_open1(archive) }
     _ = try outcome(of: status, call: "archive_read_open1")
   }
 
@@ -141,9 +148,6 @@ internal import SystemPackage
     // The context was set by open() and libarchive calls back only while the handle is in use.
     unsafe Unmanaged<ArchiveHandle>.fromOpaque(context.unsafelyUnwrapped).takeUnretainedValue()
   }
-
-  /// libarchive's version and those of the decoders it was built with.
-  static var libraryVersion: String { unsafe String(cString: archive_version_details()) }
 
   // MARK: Callbacks
 
@@ -210,7 +214,7 @@ internal import SystemPackage
   private func nextEntry() throws(ArchiveError) -> Header? {
     var entry: OpaquePointer?
     return try withNameLocale { () throws(ArchiveError) -> Header? in
-      let status = unsafe archive_read_next_header(archive, &entry)
+      let status = unsafe library.pointee.archive_read_next_header(archive, &entry)
       let warning: String?
       switch try outcome(of: status, call: "archive_read_next_header") {
       case .end: return nil
@@ -219,13 +223,14 @@ internal import SystemPackage
       }
       guard let entry = unsafe entry else { return nil }
       Self.forgetFailure()
-      return unsafe Header(entry, isTar: isTar, warning: warning)
+      return unsafe Header(entry, by: library, isTar: isTar, warning: warning)
     }
   }
 
   /// Whether this is one of the tables that ar stores as members, and that ar(1) never shows.
   private func isTable(_ name: [UInt8]) -> Bool {
-    guard unsafe archive_format(archive) & ARCHIVE_FORMAT_BASE_MASK == ARCHIVE_FORMAT_AR else { return false }
+    guard unsafe library.pointee.archive_format(archive) & ARCHIVE_FORMAT_BASE_MASK == ARCHIVE_FORMAT_AR
+    else { return false }
     return ["/", "//", "/SYM64/", "__.SYMDEF", "__.SYMDEF SORTED"].contains { name.elementsEqual($0.utf8) }
   }
 
@@ -240,7 +245,7 @@ internal import SystemPackage
       var count = 0
       var offset: la_int64_t = 0
       Self.forgetFailure()
-      let status = unsafe archive_read_data_block(archive, &start, &count, &offset)
+      let status = unsafe library.pointee.archive_read_data_block(archive, &start, &count, &offset)
       switch try outcome(of: status, call: "archive_read_data_block") {
       case .end:
         // After the last block there may be a hole up to the declared size; some readers return nonsense here instead.
@@ -262,13 +267,13 @@ internal import SystemPackage
 
   /// Reads on in the current entry's content; 0 at its end. For content without holes.
   ///
-  /// Block by block: archive_read_data(3) drops what it has copied before an error.
+  /// Block by block: library.pointee.archive_read_data(3) drops what it has copied before an error.
   func readData(into buffer: inout MutableRawSpan) throws(ArchiveError) -> Int {
     while unsafe unread.isEmpty {
       var start: UnsafeRawPointer?
       var (count, offset) = (0, la_int64_t(0))
       Self.forgetFailure()
-      let status = unsafe archive_read_data_block(archive, &start, &count, &offset)
+      let status = unsafe library.pointee.archive_read_data_block(archive, &start, &count, &offset)
       switch try outcome(of: status, call: "archive_read_data_block") {
       case .end: return 0
       case .warning(let text): throw .corrupt(text, call: "archive_read_data_block")
@@ -283,7 +288,7 @@ internal import SystemPackage
 
   /// Whether all bytes of the source have been used; to be called at the end of the content.
   func hasUsedSource() throws(ArchiveError) -> Bool {
-    guard unsafe archive_filter_bytes(archive, -1) == bytesDelivered else { return false }
+    guard unsafe library.pointee.archive_filter_bytes(archive, -1) == bytesDelivered else { return false }
     if sourceEnded { return true }
     var start: UnsafeRawPointer?
     return unsafe nextBlock(&start) == 0
@@ -292,10 +297,10 @@ internal import SystemPackage
   /// Whether anything but padding follows the end of the archive, for formats that have one: tar and cpio, which writers pad
   /// with zeros. To be called at the end; reads the rest.
   func hasDataAfterEnd() throws(ArchiveError) -> Bool {
-    let format = unsafe archive_format(archive) & ARCHIVE_FORMAT_BASE_MASK
+    let format = unsafe library.pointee.archive_format(archive) & ARCHIVE_FORMAT_BASE_MASK
     guard format == ARCHIVE_FORMAT_TAR || format == ARCHIVE_FORMAT_CPIO else { return false }
     // These formats read the source from the first byte to the last.
-    let unused = bytesDelivered - (unsafe archive_filter_bytes(archive, -1))
+    let unused = bytesDelivered - (unsafe library.pointee.archive_filter_bytes(archive, -1))
     guard unsafe UnsafeRawBufferPointer(rebasing: lastBlock.suffix(max(0, Int(unused)))).bytes.isZero else {
       return true
     }
@@ -308,12 +313,16 @@ internal import SystemPackage
   }
 
   /// Whether it is a tar of any dialect.
-  var isTar: Bool { unsafe archive_format(archive) & ARCHIVE_FORMAT_BASE_MASK == ARCHIVE_FORMAT_TAR }
+  var isTar: Bool {
+    unsafe library.pointee.archive_format(archive) & ARCHIVE_FORMAT_BASE_MASK == ARCHIVE_FORMAT_TAR
+  }
 
-  var isZip: Bool { unsafe archive_format(archive) & ARCHIVE_FORMAT_BASE_MASK == ARCHIVE_FORMAT_ZIP }
+  var isZip: Bool {
+    unsafe library.pointee.archive_format(archive) & ARCHIVE_FORMAT_BASE_MASK == ARCHIVE_FORMAT_ZIP
+  }
 
   /// Where libarchive began to look for the current entry's header.
-  var headerPosition: Int64 { unsafe archive_read_header_position(archive) }
+  var headerPosition: Int64 { unsafe library.pointee.archive_read_header_position(archive) }
 
   // MARK: Statuses
 
@@ -345,7 +354,7 @@ internal import SystemPackage
 
   /// The text of the last failure, which libarchive sometimes leaves NULL.
   private var text: String {
-    unsafe archive_error_string(archive).map { unsafe String(cString: $0) }
+    unsafe library.pointee.archive_error_string(archive).map { unsafe String(cString: $0) }
       ?? "the archive contradicts its format"
   }
 
@@ -359,7 +368,7 @@ internal import SystemPackage
   /// succeeds too, so that elsewhere damage would be taken for a lack of memory.
   private func wasRefusedMemory(during call: String) -> Bool {
     guard errno == ENOMEM, call == "archive_read_data_block" else { return false }
-    let format = unsafe archive_format(archive) & ARCHIVE_FORMAT_BASE_MASK
+    let format = unsafe library.pointee.archive_format(archive) & ARCHIVE_FORMAT_BASE_MASK
     return format == ARCHIVE_FORMAT_RAR || format == ARCHIVE_FORMAT_RAR_V5
   }
 

@@ -229,7 +229,13 @@ final class TarReader: EntryParser {
     result.modified = records.modified ?? ArchiveEntry.Time(seconds: header.modified)
     result.mode = header.mode
     result.linkCount = Int(max(1, min(records.linkCount ?? 1, Int64(UInt32.max))))
-    result.details = details(header, records)
+    var details = details(header, records)
+    do throws(ArchiveError) {
+      details.accessControlList = try AccessControlText.joined(records.lists, mode: header.mode)
+    } catch {
+      result.warning = "its access control list is left out: \(error.reason)"
+    }
+    result.details = details == ArchiveEntry.Details() ? nil : details
     return result
   }
 
@@ -275,7 +281,7 @@ final class TarReader: EntryParser {
     (contentEnd, next) = (input.position, input.position)
   }
 
-  private func details(_ header: TarHeader, _ records: PaxRecords) -> ArchiveEntry.Details? {
+  private func details(_ header: TarHeader, _ records: PaxRecords) -> ArchiveEntry.Details {
     var details = ArchiveEntry.Details()
     details.accessed = records.accessed ?? header.accessed.map { ArchiveEntry.Time(seconds: $0) }
     details.changed = records.changed ?? header.changed.map { ArchiveEntry.Time(seconds: $0) }
@@ -288,9 +294,8 @@ final class TarReader: EntryParser {
     if userID != 0 || groupID != 0 || details.user != nil || details.group != nil {
       (details.userID, details.groupID) = (userID, groupID)
     }
-    details.accessControlList = AccessControlText.joined(records.lists, mode: header.mode)
     details.attributes = records.attributes.reversed()
-    return details == ArchiveEntry.Details() ? nil : details
+    return details
   }
 
   // MARK: Sparse files

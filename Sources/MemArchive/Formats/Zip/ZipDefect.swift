@@ -70,6 +70,9 @@ extension ZipRecord {
     return Self.decoded.contains(method) ? nil : .unsupportedMethod("\(name) is not decoded")
   }
 
+  /// Whether libarchive decodes the content.
+  var isLeftToLibArchive: Bool { !isReadHere && refusal == nil }
+
   /// APPNOTE 4.4.5.
   private static func name(of method: UInt16) -> String {
     let names: [UInt16: String] = [

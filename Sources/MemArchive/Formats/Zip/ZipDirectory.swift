@@ -24,6 +24,8 @@ struct ZipDirectory {
   let comment: [UInt8]
   /// What is odd, each as the end of a sentence.
   private(set) var oddities: [String]
+  /// Whether libarchive decodes the content of any entry.
+  let needsLibArchive: Bool
   private let bytes: [UInt8]
   /// Charged for its memory.
   private let account: EntryAccount
@@ -57,7 +59,8 @@ struct ZipDirectory {
     }
     comment = end.comment
     oddities = end.oddity.map { [$0] } ?? []
-    var places = try Self.places(in: bytes, end, cancellation)
+    var (places, needsLibArchive) = try Self.places(in: bytes, end, cancellation)
+    self.needsLibArchive = needsLibArchive
     guard !places.isEmpty || end.count == 0 else {
       throw .contradiction("has no directory, and its end counts \(end.count) entries")
     }
@@ -93,11 +96,11 @@ struct ZipDirectory {
   /// The central header of an entry.
   func record(_ place: Place) -> ZipRecord? { ZipRecord(central: bytes, at: place.record) }
 
-  /// All entries in the directory's order, without the offsets of their content.
+  /// All entries in the directory's order, without the offsets of their content, and whether libarchive decodes any of them.
   private static func places(
     in bytes: [UInt8], _ end: ZipEnd, _ cancellation: Cancellation
-  ) throws(Refusal) -> [Place] {
-    var places: [Place] = []
+  ) throws(Refusal) -> ([Place], needsLibArchive: Bool) {
+    var (places, needsLibArchive): ([Place], Bool) = ([], false)
     var offset = 0
     while offset < bytes.count {
       if places.count % checkedAtOnce == 0 {
@@ -115,9 +118,10 @@ struct ZipDirectory {
       // What cannot be found comes after all others.
       places.append(
         Place(record: offset, localHeader: defect == nil ? start : end.directory.lowerBound, defect: defect))
+      needsLibArchive = needsLibArchive || record.isLeftToLibArchive
       offset += record.length
     }
-    return places
+    return (places, needsLibArchive)
   }
 
   /// Whether the rest is the directory's digital signature (4.3.13), which is not verified.

@@ -127,7 +127,7 @@ final class ZipReader: EntryParser {
 
   /// A symbolic link's content is its target; nil if libarchive finds none.
   private func target(_ record: ZipRecord) throws(ArchiveError) -> [UInt8]? {
-    if !record.isReadHere, record.refusal == nil, current?.place.defect == nil {
+    if record.isLeftToLibArchive, current?.place.defect == nil {
       return try libArchiveInStep().1.link
     }
     return try readTarget(record.name, size: Int64(record.size))

@@ -37,7 +37,7 @@ enum Lockdown {
     let diesFirst = clinux_prefer_for_oom() == 0
     try require("a process without dumps", clinux_forbid_dumps())
     try limitResources(request, threads)
-    openConversions(request.options.encoding)
+    warm(request, archive)
     try require("no_new_privs", clinux_forbid_privileges())
     try require("capabilities", clinux_drop_capabilities())
     var abi: CInt = 0
@@ -69,6 +69,17 @@ enum Lockdown {
   }
 
   /// Makes libraries load the files that they would open on first use, because they cannot be opened later.
+  private static func warm(_ request: WorkerRequest, _ archive: CInt?) {
+    // An archive that takes it finds out itself that it cannot be loaded.
+    if request.loadsLibArchive || mayNeedLibArchive(request, archive) {
+      unsafe _ = try? LibArchive.functions()
+    } else {
+      LibArchive.stopLoading()
+    }
+    openConversions(request.options.encoding)
+  }
+
+  /// Opens the conversions between character sets that names may need.
   static func openConversions(_ encoding: String?) {
     let utf8 = unsafe clinux_enter_utf8_locale()
     unsafe clinux_restore_locale(utf8)
@@ -94,11 +105,22 @@ enum Lockdown {
   private static func mayHaveBlocks(_ request: WorkerRequest, _ archive: CInt?) -> Bool {
     guard let archive, case .file(let size) = request.sources.first else { return true }
     guard size >= 1 << 18 else { return false }
-    var head = [UInt8](repeating: 0, count: 16)
-    let count = unsafe head.withUnsafeMutableBytes { unsafe pread(archive, $0.baseAddress, $0.count, 0) }
-    guard count == head.count else { return false }
+    let head = head(of: archive)
     return [.filter(.xz), .filter(.bzip2)].contains(Filter.recognize(head))
       || FormatSignature.recognize(head) == .sevenZip
+  }
+
+  /// Whether libarchive, which takes a millisecond or two to load, may be needed after something has been reported of the
+  /// archive. Whether a zip needs it is known before.
+  private static func mayNeedLibArchive(_ request: WorkerRequest, _ archive: CInt?) -> Bool {
+    guard let archive, case .file = request.sources.first, request.hooks.engine == .own else { return true }
+    return !request.options.formats.contains(.zip) || FormatSignature.recognize(head(of: archive)) != .zip
+  }
+
+  private static func head(of archive: CInt) -> [UInt8] {
+    var head = [UInt8](repeating: 0, count: TarHeader.size)
+    let count = unsafe head.withUnsafeMutableBytes { unsafe pread(archive, $0.baseAddress, $0.count, 0) }
+    return Array(head.prefix(max(0, count)))
   }
 
   /// Starts a thread that ends the process with its parent, and sends a sign of life every second while there is progress.

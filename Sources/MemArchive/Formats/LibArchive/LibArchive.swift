@@ -1,0 +1,40 @@
+internal import CLibArchive
+
+/// libarchive, which is loaded when something is first read by it.
+enum LibArchive {
+  /// Its functions, by their names in C, for the life of the process; loads the library if it is not loaded yet.
+  ///
+  /// - Throws: `system` if that is impossible.
+  static func functions() throws(ArchiveError) -> UnsafePointer<clibarchive> {
+    if let functions = unsafe clibarchive_functions() { return unsafe functions }
+    throw ArchiveError(
+      .system, "libarchive, by which this is read, cannot be loaded: \(failure)", call: "dlopen",
+      advice: "Install it (on Debian: libarchive13).")
+  }
+
+  /// If it is not loaded yet, it is out of reach from here on.
+  static func stopLoading() { clibarchive_stop_loading() }
+
+  /// To be called before anything is reported of an archive whose entries take libarchive: a host can then have it read again
+  /// by a worker that has loaded the library.
+  ///
+  /// - Throws: What `functions` throws if `stopLoading` came before it.
+  static func checkReach() throws(ArchiveError) {
+    if clibarchive_is_stopped() != 0 { unsafe _ = try functions() }
+  }
+
+  /// Its version and those of the decoders it was built with, or why there is none.
+  static var version: String {
+    guard let functions = unsafe clibarchive_functions(),
+      let text = unsafe functions.pointee.archive_version_details()
+    else { return "libarchive: \(failure)" }
+    return unsafe String(cString: text)
+  }
+
+  private static var failure: String { unsafe String(cString: clibarchive_failure()) }
+}
+
+extension ArchiveError {
+  /// Whether libarchive was out of reach.
+  var lacksLibArchive: Bool { code == .system && call == "dlopen" }
+}
