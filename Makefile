@@ -1,7 +1,9 @@
 # quick [FILTER=Zip]   debug build, and the tests that take a second or less
 # check  before a commit: lint, and all tests of the library
 # test   all tests                             demo   the main job on real input
-# bench  the benchmark                         docs   the documentation as a web site, in docs/
+# bench [PART=short]   the benchmark; `short` takes 20 minutes, and PART= may also be its parts and inputs (Benchmarks/bench.py)
+# bench-quick   a dozen of its rows in three minutes, and what has moved
+# docs   the documentation as a web site, in docs/
 # test-minimal   the library's tests without the fast decoders
 # test-sanitized   the library's tests under the address and the thread sanitizers
 # fuzz TARGET=zip|gzip|xz|lzma|lzip|zstd|lz4|names|worker|rar|archive MINUTES=   libFuzzer, from its previous corpus
@@ -16,9 +18,9 @@
 # server   the example for a server, with its tests
 # newcomer   the four programs that newcomers wrote, debug and release, on real archives
 # ordinary   every large archive of the system's tools, in each way
-# fuzzer   builds what `fuzz` runs, which nothing else compiles
+# fuzzer, benchmarks   build what `fuzz` and `bench` run, which nothing else compiles
 # nightly   what takes longer than each change is worth: sanitizers, soak, both kernels, Debian 13, consumers, server, newcomer,
-#           ordinary, fuzzer
+#           ordinary, fuzzer, benchmarks
 # lint   the formatter's rules, whether the documentation's examples are those that tests compile, and what clients resolve
 # install PREFIX=/usr/local [DESTDIR=]               clean
 # manual   writes man/memarchive.1 again, from the program's help and Scripts/manual.in
@@ -43,7 +45,8 @@ ORDINARY_PACKAGES = binutils bzip2 cpio dpkg fastjar genisoimage gzip lz4 lzip n
 CONSUMER_PACKAGES = clamav-daemon clamdscan espeak-ng file fluidsynth fontconfig git gpg gpg-agent gstreamer1.0-plugins-base \
   gstreamer1.0-tools hdf5-tools hunspell librsvg2-bin libsndfile1 libxml2-utils mosquitto mosquitto-clients netcdf-bin \
   nginx-light openssh-client openssh-server proj-bin qemu-utils sndfile-programs sqlite3 squashfs-tools util-linux yara
-BENCH_PACKAGES = $(BUILD_PACKAGES) bzip2 lbzip2 libarchive-tools libdeflate-dev p7zip-full pbzip2 python3-matplotlib python3-pip unzip xz-utils zip zstd
+QUICK_PACKAGES = $(BUILD_PACKAGES) binutils gzip libarchive-tools python3 tar unzip xz-utils zstd
+BENCH_PACKAGES = $(QUICK_PACKAGES) bzip2 lbzip2 libdeflate-dev p7zip-full pbzip2 python3-matplotlib python3-pip tabix zip
 MORE_PACKAGES = debootstrap default-jdk-headless ffmpeg fonts-dejavu-core gcc gdal-bin imagemagick libc6-dev libcdio-utils \
   mmdb-bin nodejs openssl poppler-utils postgresql python3-venv tesseract-ocr
 DEMO_PACKAGES = $(BUILD_PACKAGES) bubblewrap fluidsynth fontconfig libfluidsynth-dev libfreetype-dev openssl python3 strace
@@ -55,7 +58,7 @@ need = @Scripts/need
 LIBRARY = MEMARCHIVE_LIBRARY=1
 
 .PHONY: quick check test newcomer test-consumers consumers ordinary test-minimal test-sanitized soak nightly aarch64 \
-  appliance kernels debian13 conformance fuzz fuzzer demo bench docs lint server install manual clean
+  appliance kernels debian13 conformance fuzz fuzzer demo bench-program benchmarks bench bench-quick docs lint server install manual clean
 
 quick: export MEMARCHIVE_QUICK = 1
 quick:
@@ -133,7 +136,7 @@ soak:
 
 nightly: KERNELS = all
 nightly: MINUTES = 10
-nightly: test-sanitized soak kernels debian13 consumers server newcomer ordinary fuzzer
+nightly: test-sanitized soak kernels debian13 consumers server newcomer ordinary fuzzer benchmarks
 
 aarch64:
 	$(need) libc6-dev-arm64-cross
@@ -182,9 +185,23 @@ demo:
 	Scripts/static Demo
 	Examples/demo.sh .build/static/release/memarchive .build/static/release/Demo
 
-bench:
+# As `make install` puts it in place.
+bench-program:
+	$(need) $(QUICK_PACKAGES)
+	$(SWIFT) build $(STATIC) --product memarchive
+	$(SWIFT) build $(STATIC) --product memarchive-worker
+	Scripts/install .build/static/release Benchmarks/.build/program
+
+benchmarks:
 	$(need) $(BENCH_PACKAGES)
-	Benchmarks/run.sh
+	$(SWIFT) build -c release --package-path Benchmarks
+
+bench: bench-program benchmarks
+	Benchmarks/run.sh $(PART)
+
+bench-quick: bench-program
+	Benchmarks/inputs.py --quick
+	Benchmarks/quick.py Benchmarks/.build/program/bin/memarchive
 
 # Traits change nothing of what is public.
 docs: export MEMARCHIVE_DOCS = 1

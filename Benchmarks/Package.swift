@@ -22,6 +22,7 @@ let package = Package(
     .target(
       name: "CLimit",
       linkerSettings: ["archive", "deflate", "isal", "lzma", "zstd"].map { .linkedLibrary($0) }),
+    .executableTarget(name: "limit", dependencies: ["CLimit"], path: "Sources/Limit"),
     .executableTarget(
       name: "compare",
       dependencies: [

@@ -1,10 +1,8 @@
 #!/usr/bin/python3
-"""Archives in which links are what there is: what each costs must not grow with their number.
-
-    Benchmarks/links.py      into results.json; `report.py` makes the table
+"""Archives in which links are what there is: what each costs must not grow with their number. A part of bench.py.
 
 `extract` is `ArchiveReader.extract()` in process (compare); the others are whole processes: `memarchive digest ARCHIVE` and
-`memarchive run --tree ARCHIVE -- true`. Everything must be built, as for bench.py.
+`memarchive run --tree ARCHIVE -- true`.
 """
 
 import json
@@ -14,17 +12,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-import bench
 import whole
 
 COUNTS = (1_000, 10_000, 100_000)
-PROGRAM = str(bench.PROGRAM)
-COMMANDS = {
-    "digest": lambda archive, _: [PROGRAM, "digest", "--sandbox", "off", archive],
-    "digest, sandboxed": lambda archive, _: [PROGRAM, "digest", "--sandbox", "required", archive],
-    "tree": lambda archive, _: [PROGRAM, "run", "--tree", "--sandbox", "off", archive, "--", "true"],
-    "tree, sandboxed": lambda archive, _: [PROGRAM, "run", "--tree", archive, "--", "true"],
-}
 BODY = b"content"
 
 
@@ -79,29 +69,23 @@ SHAPES = {
 }
 
 
-def measure(path):
+def each(program, path):
     """Medians by way, and the share of the processors' time that others took meanwhile."""
-    result, _ = bench.answer(
-        [str(whole.COMPARE), "times", f"--rounds={whole.ROUNDS}", "--only=extract packed", path])
-    trials = {"extract": [trial["released"] for trial in result["ways"]["extract packed"]["times"]]}
-    trials |= {way: [] for way in COMMANDS}
-    others = passed = 0.0
-    for turn in range(whole.ROUNDS + 1):
-        for way, command in COMMANDS.items():
-            whole.rest()
-            before = whole.foreign()
-            trial = whole.run(command, path)
-            after = whole.foreign()
-            # The first one warms up.
-            if turn:
-                trials[way].append(trial[0])
-                passed += after[1] - before[1]
-                others += after[0] - before[0] - trial[1] - trial[2]
-    return {"ways": {way: statistics.median(seconds) for way, seconds in trials.items()},
-            "othersPercent": round(100 * max(0.0, others) / max(passed, 1e-9), 1)}
+    times = whole.run(
+        lambda _: [str(whole.COMPARE), "times", f"--rounds={whole.ROUNDS}", "--only=extract packed", path], wants_text=True)
+    extract = json.loads(times.text)["ways"]["extract packed"]["times"]
+    measured = whole.summary(whole.measure({
+        "digest": lambda _: [program, "digest", "--sandbox", "off", path],
+        "digest, sandboxed": lambda _: [program, "digest", "--sandbox", "required", path],
+        "tree": lambda _: [program, "run", "--tree", "--sandbox", "off", path, "--", "true"],
+        "tree, sandboxed": lambda _: [program, "run", "--tree", path, "--", "true"],
+    }, seconds=0))
+    return {"ways": {"extract": statistics.median(trial["released"] for trial in extract)} | {
+                way: found.get("seconds") for way, found in measured["ways"].items()},
+            "othersPercent": measured["othersPercent"]}
 
 
-def main():
+def measure(program):
     rows = []
     with tempfile.TemporaryDirectory() as directory:
         for shape, entries in SHAPES.items():
@@ -109,11 +93,5 @@ def main():
                 path = os.path.join(directory, "links")
                 Path(path).write_bytes(b"".join(entries(count)) + (b"" if entries is inode else bytes(1024)))
                 print(f"{count:,} {shape} …", file=sys.stderr, flush=True)
-                rows.append({"shape": shape, "count": count, **measure(path)})
-    results = json.loads(bench.RESULTS.read_text())
-    results["links"] = {"processor": bench.machine()["processor"], "rounds": whole.ROUNDS, "rows": rows}
-    bench.save(results)
-
-
-if __name__ == "__main__":
-    main()
+                rows.append({"shape": shape, "count": count, **each(program, path)})
+    return rows

@@ -48,6 +48,15 @@ if [ ! -e streams.tar.bz2 ]; then
   pbzip2 -p2 -c arch.tar > "$work"/streams.tar.bz2
   mv "$work"/*.tar.bz2 .
 fi
+# Each member says how long it is; so does a skippable frame in front of each frame.
+[ -e bgzf.tar.gz ] || { bgzip -c arch.tar > "$work"/part && mv "$work"/part bgzf.tar.gz; }
+[ -e frames.tar.zst ] || { pzstd -q -p 2 -c arch.tar > "$work"/part && mv "$work"/part frames.tar.zst; }
+if [ ! -e blocks.7z ]; then
+  tar -xf arch.tar -C "$work"
+  # Without links, which 7z refuses to unpack.
+  (cd "$work" && find arch -type f | LC_ALL=C sort > names && 7z a -bso0 -bsp0 -ms=8m blocks.7z @names)
+  mv "$work"/blocks.7z .
+fi
 for kind in tar tar.gz tar.zst; do
   [ -e linux.$kind ] && continue
   case $kind in

@@ -1,28 +1,31 @@
 #!/usr/bin/python3
-"""Where the time of whole processes goes, by perf(1), for `dedicated` and `packed`: into results.json, or a table.
+"""Where the time of whole processes goes, by perf(1), for `dedicated` and `packed`.
 
-    Benchmarks/perf.py [--save] MEMARCHIVE ARCHIVE ...
+    Benchmarks/perf.py MEMARCHIVE ARCHIVE ...
 
 perf is in the package linux-perf of the running kernel; as an ordinary user it wants kernel.perf_event_paranoid at most 1.
-Where there is none, nothing is done.
+Where there is none, nothing is done. The program is the static one, with its symbols.
 """
 
-import json
 import os
-import resource
 import shutil
 import subprocess
 import sys
 import tempfile
-import time
 
-import bench
 import report
+import whole
+
+# What bench.py profiles.
+ARCHIVES = ["arch.zip", "scipy.whl", "soundfont.zip", "arch.tar", "arch.tar.gz", "arch.tar.xz", "arch.tar.zst", "large.tar",
+            "size-512k.tar", "linux.tar", "linux.tar.gz", "linux.tar.zst", "linux.tar.xz"]
 
 # What a symbol or a shared object counts as; the first that fits.
 DECODERS = ("libisal", "liblzma", "libzstd", "libz.", "libbz2")
 CLEARING = ("clear_page", "clear_huge")
 COPYING = ("copy_to_iter", "copy_folio_from_iter", "copy_mc", "copy_user", "rep_movs")
+# The standard library's own code that was not specialized for ours is in modules s (Swift) and the like.
+RUNTIME = ("swift_", "_swift", "swift::", "(anonymous namespace)::", "$ss", "$sS")
 COLUMNS = ("decoders", "kernel: clearing pages", "kernel: copying", "kernel: all else", "libarchive", "copying (libc)",
            "Swift's runtime", "this library", "all else")
 
@@ -38,18 +41,15 @@ def column(dso, symbol):
         return "libarchive"
     if dso.startswith("libc."):
         return "copying (libc)" if symbol.startswith("__mem") else "all else"
-    if dso.startswith("libswift"):
-        return "Swift's runtime"
-    return "this library" if dso == "memarchive" else "all else"
+    if dso == "memarchive":
+        return "Swift's runtime" if symbol.startswith(RUNTIME) else "this library"
+    return "all else"
 
 
 def profile(command):
     """Shares by column, and what share of all processors' time the process computed."""
+    trial = whole.run(lambda _: command)
     with tempfile.NamedTemporaryFile(suffix=".data") as data:
-        before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-        taken, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
-        computed = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
         subprocess.run(["perf", "record", "-q", "-F", "5000", "-o", data.name, "--", *command],
                        check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         report = subprocess.run(
@@ -62,29 +62,28 @@ def profile(command):
             continue
         symbol = cells[2].split("]", 1)[-1].strip()
         shares[column(cells[1], symbol)] += float(cells[0].rstrip("%"))
-    return shares, computed / taken / len(os.sched_getaffinity(0))
+    return shares, (trial.user + trial.system) / trial.seconds / whole.PROCESSORS
 
 
-def main():
-    arguments = [argument for argument in sys.argv[1:] if argument != "--save"]
-    program, archives = arguments[0], arguments[1:]
+def profiles(program, archives):
+    """None where there is no perf."""
     if not shutil.which("perf"):
-        return print("There is no perf here.", file=sys.stderr)
+        return []
     rows = []
     for archive in archives:
         for storage in ("dedicated", "packed"):
-            command = [program, "test", "-q", "--hold", "--sandbox", "off", "--storage", storage, archive]
             try:
-                shares, busy = profile(command)
-            except subprocess.CalledProcessError:
+                shares, busy = profile([*whole.own(program, storage), str(archive)])
+            except (subprocess.CalledProcessError, RuntimeError):
                 continue  # Such as dedicated files where there are more of them than descriptors.
             # In the order of the columns.
             rows.append({"archive": os.path.basename(archive), "storage": storage, "busy": busy,
                          "shares": list(shares.items())})
-    if "--save" in sys.argv:
-        bench.save(json.loads(bench.RESULTS.read_text()) | {"profile": rows})
-    else:
-        print(report.profiles(rows))
+    return rows
+
+
+def main():
+    print(report.profiles(profiles(sys.argv[1], sys.argv[2:])))
 
 
 if __name__ == "__main__":

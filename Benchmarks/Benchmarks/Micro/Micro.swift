@@ -27,7 +27,7 @@ let benchmarks: @Sendable () -> Void = {
   for storage in ExtractionOptions.Storage.allCases {
     Benchmark("Extract 1,000 small entries, \(storage)") { benchmark in
       for _ in benchmark.scaledIterations {
-        blackHole(try ArchiveReader(path: thousand).extract(options: .init(storage: storage)))
+        blackHole(try ArchiveReader(path: thousand).extract(options: .init { $0.storage = storage }))
       }
     }
   }
@@ -37,6 +37,6 @@ let benchmarks: @Sendable () -> Void = {
       for name in files.names { blackHole(try files[name]?.path) }
     }
   } setup: {
-    try ArchiveReader(path: thousand).extract(options: .init(storage: .dedicated))
+    try ArchiveReader(path: thousand).extract(options: .init { $0.storage = .dedicated })
   }
 }

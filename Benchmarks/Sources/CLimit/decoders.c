@@ -34,11 +34,18 @@ static ssize_t gunzip(struct decoder *decoder, uint8_t *bytes, size_t capacity) 
   struct inflate_state *state = decoder->state;
   state->next_out = bytes;
   state->avail_out = capacity;
-  while (state->avail_out > 0 && state->block_state != ISAL_BLOCK_FINISH) {
+  while (state->avail_out > 0) {
     if (state->avail_in == 0) {
-      if (!refill(decoder) || decoder->input_size == 0) return -1;
+      bool is_between = state->block_state == ISAL_BLOCK_FINISH;
+      if (!refill(decoder)) return -1;
+      if (decoder->input_size == 0) return is_between ? (ssize_t)(capacity - state->avail_out) : -1;
       state->next_in = decoder->input;
       state->avail_in = decoder->input_size;
+    }
+    if (state->block_state == ISAL_BLOCK_FINISH) {
+      // Another member.
+      isal_inflate_reset(state);
+      state->crc_flag = ISAL_GZIP;
     }
     // With the checksum of the trailer.
     if (isal_inflate(state) != ISAL_DECOMP_OK) return -1;
@@ -111,7 +118,8 @@ bool decoder_start(struct decoder *decoder, int file) {
     state->crc_flag = ISAL_GZIP;
     state->avail_in = 0;
     decoder->produce = gunzip, decoder->end = gunzip_end, decoder->state = state;
-  } else if (memcmp(magic, "\x28\xB5\x2F\xFD", 4) == 0) {
+  } else if (memcmp(magic, "\x28\xB5\x2F\xFD", 4) == 0 || memcmp(magic + 1, "\x2A\x4D\x18", 3) == 0) {
+    // A frame, or a skippable one in front.
     struct zstd_state *state = calloc(1, sizeof *state);
     if (!state) return false;
     state->context = ZSTD_createDCtx();
@@ -121,10 +129,11 @@ bool decoder_start(struct decoder *decoder, int file) {
     if (!stream) return false;
     *stream = (lzma_stream)LZMA_STREAM_INIT;
     lzma_mt options = {
-      .threads = sysconf(_SC_NPROCESSORS_ONLN), .memlimit_threading = 1 << 30, .memlimit_stop = 1 << 30};
+      .threads = thread_count(), .memlimit_threading = 1 << 30, .memlimit_stop = 1 << 30};
     if (lzma_stream_decoder_mt(stream, &options) != LZMA_OK) return false;
     decoder->produce = unxz, decoder->end = unxz_end, decoder->state = stream;
   }
+  decoder->is_stored = decoder->state == NULL;
   return true;
 }
 

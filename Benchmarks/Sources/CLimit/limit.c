@@ -26,6 +26,11 @@ bool read_fully(int file, void *bytes, size_t count, off_t offset) {
   return true;
 }
 
+unsigned thread_count(void) {
+  long count = sysconf(_SC_NPROCESSORS_ONLN);
+  return count < MOST_THREADS ? count : MOST_THREADS;
+}
+
 static int64_t decode(struct decoder *decoder) {
   static struct warm output;
   if (!warm_reserve(&output, 256 << 10)) return LIMIT_FAILED;
@@ -52,8 +57,12 @@ int64_t limit_run(const char *path, enum limit_way way) {
       result = way == LIMIT_DECODED ? limit_parse(NULL, path) : LIMIT_NONE;
     } else if (way == LIMIT_FASTEST) {
       result = memcmp(magic, "\x1F\x8B", 2) == 0 ? limit_gzip_at_once(file, status.st_size) : LIMIT_NONE;
+    } else if (memcmp(magic, "BZh", 3) == 0) {
+      result = LIMIT_NONE;
     } else if (decoder_start(&decoder, file)) {
-      result = way == LIMIT_PARSED ? limit_parse(&decoder, NULL) : decode(&decoder);
+      if (way == LIMIT_PARSED) result = limit_parse(&decoder, NULL);
+      else if (way == LIMIT_DECODED) result = decode(&decoder);
+      else result = limit_keep(decoder.is_stored ? NULL : &decoder, file, status.st_size, way);
       decoder.end(&decoder);
     }
   }

@@ -11,17 +11,18 @@
 
 #include "limit.h"
 
-enum { STEP = 256 << 10, SHARE = 16, MOST_THREADS = 64 };
+enum { STEP = 256 << 10, SHARE = 16 };
 
 struct entry {
   uint64_t offset, compressed, size;
   uint32_t crc;
   uint16_t method, name_size;
+  bool is_directory;
 };
 
 struct job {
   int file;
-  bool fastest;
+  enum limit_way way;
   const struct entry *entries;
   size_t count;
   atomic_size_t next;
@@ -32,6 +33,7 @@ struct job {
 struct worker {
   pthread_t thread;
   struct job *job;
+  struct keeper keeper;
   struct warm input, output;
   struct inflate_state state;
   struct libdeflate_decompressor *decompressor;
@@ -63,6 +65,7 @@ static bool read_directory(int file, off_t size, struct warm *directory, struct 
     *entry = (struct entry){
       .offset = get4(header + 42), .compressed = get4(header + 20), .size = get4(header + 24),
       .crc = get4(header + 16), .method = get2(header + 10), .name_size = get2(header + 28)};
+    entry->is_directory = header[46 + entry->name_size - 1] == '/';
     const uint8_t *field = header + 46 + entry->name_size, *fields_end = field + get2(header + 30);
     for (; field + 4 <= fields_end; field += 4 + get2(field + 2)) {
       if (get2(field) != 1) continue;
@@ -89,8 +92,10 @@ static bool inflate_in_steps(struct worker *worker, const struct entry *entry, c
     state->next_out = worker->output.bytes;
     state->avail_out = STEP;
     if (isal_inflate(state) != ISAL_DECOMP_OK || state->avail_out == STEP) break;
-    crc = crc32_gzip_refl(crc, worker->output.bytes, STEP - state->avail_out);
-    total += STEP - state->avail_out;
+    size_t count = STEP - state->avail_out;
+    crc = crc32_gzip_refl(crc, worker->output.bytes, count);
+    if (!keeper_add(&worker->keeper, worker->output.bytes, count)) break;
+    total += count;
   } while (state->block_state != ISAL_BLOCK_FINISH);
   return total == entry->size && crc == entry->crc;
 }
@@ -110,13 +115,15 @@ static bool copy_in_steps(struct worker *worker, const struct entry *entry, off_
   for (uint64_t done = 0, count; done < entry->size; done += count) {
     count = entry->size - done < STEP ? entry->size - done : STEP;
     if (!read_fully(worker->job->file, worker->output.bytes, count, start + done)) return false;
-    crc = worker->job->fastest ? libdeflate_crc32(crc, worker->output.bytes, count)
+    if (!keeper_add(&worker->keeper, worker->output.bytes, count)) return false;
+    crc = worker->job->way == LIMIT_FASTEST ? libdeflate_crc32(crc, worker->output.bytes, count)
                                : crc32_gzip_refl(crc, worker->output.bytes, count);
   }
   return crc == entry->crc;
 }
 
 static bool extract(struct worker *worker, const struct entry *entry) {
+  if (!entry->is_directory && !keeper_begin(&worker->keeper)) return false;
   if (entry->size == 0) return true;
   int file = worker->job->file;
   uint8_t header[30];
@@ -134,7 +141,7 @@ static bool extract(struct worker *worker, const struct entry *entry) {
   if ((size_t)got < needed
       && !read_fully(file, worker->input.bytes + got, needed - got, entry->offset + got)) return false;
   const uint8_t *data = worker->input.bytes + skipped;
-  return worker->job->fastest ? inflate_at_once(worker, entry, data) : inflate_in_steps(worker, entry, data);
+  return worker->job->way == LIMIT_FASTEST ? inflate_at_once(worker, entry, data) : inflate_in_steps(worker, entry, data);
 }
 
 static void *work(void *context) {
@@ -155,15 +162,15 @@ int64_t limit_zip(int file, off_t size, enum limit_way way) {
   static struct warm directory, table;
   static struct worker workers[MOST_THREADS];
   if (way == LIMIT_PARSED) return LIMIT_NONE;
-  struct job job = {.file = file, .fastest = way == LIMIT_FASTEST};
+  struct job job = {.file = file, .way = way};
   if (!read_directory(file, size, &directory, &table, &job.count)) return LIMIT_FAILED;
   job.entries = (const struct entry *)table.bytes;
-  size_t threads = sysconf(_SC_NPROCESSORS_ONLN);
-  if (threads > MOST_THREADS) threads = MOST_THREADS;
+  size_t threads = thread_count();
   // No thread for what one is done with before it has started.
   if (threads > (job.count + SHARE - 1) / SHARE) threads = (job.count + SHARE - 1) / SHARE;
   for (size_t index = 0; index < threads; index++) {
     workers[index].job = &job;
+    workers[index].keeper = (struct keeper){.way = way};
     if (!workers[index].decompressor) workers[index].decompressor = libdeflate_alloc_decompressor();
   }
   size_t started = 1;

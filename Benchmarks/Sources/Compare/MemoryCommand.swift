@@ -1,7 +1,6 @@
 import ArgumentParser
 import Glibc
 import MemArchive
-import Synchronization
 
 /// What an extraction costs in memory, in a process that does nothing else.
 struct MemoryCommand: ParsableCommand {
@@ -20,10 +19,10 @@ struct MemoryCommand: ParsableCommand {
       throw ValidationError("--storage must be automatic, dedicated or packed.")
     }
     let before = Snapshot()
-    let watcher = HeapWatcher()
-    let files = try ArchiveReader(path: archive).extract(options: .init(storage: storage))
+    let watcher = Watcher([Snapshot.heap])
+    let files = try ArchiveReader(path: archive).extract(options: .init { $0.storage = storage })
     let heap = Snapshot.heap()
-    let peak = watcher.stop()
+    let peak = watcher.stop()[0]
     let after = Snapshot()
     var seen: Set<ObjectIdentifier> = []
     let bytes = files.names.compactMap { files[$0] }.filter { seen.insert(ObjectIdentifier($0)).inserted }
@@ -96,39 +95,5 @@ private struct Snapshot {
       } ?? 0
     }
     return 0
-  }
-}
-
-/// Looks at the heap a thousand times a second.
-private final class HeapWatcher: Sendable {
-  private let isStopped = Atomic(false)
-  private let most = Atomic(0)
-  private let thread: Mutex<pthread_t?> = Mutex(nil)
-
-  init() {
-    var thread = pthread_t()
-    let context = unsafe Unmanaged.passUnretained(self).toOpaque()
-    let status = unsafe pthread_create(
-      &thread, nil,
-      { context in
-        guard let context = unsafe context else { return nil }
-        unsafe Unmanaged<HeapWatcher>.fromOpaque(context).takeUnretainedValue().watch()
-        return nil
-      }, context)
-    if status == 0 { self.thread.withLock { $0 = thread } }
-  }
-
-  /// The most seen, in bytes.
-  func stop() -> Int {
-    isStopped.store(true, ordering: .relaxed)
-    if let thread = thread.withLock({ $0 }) { pthread_join(thread, nil) }
-    return most.load(ordering: .relaxed)
-  }
-
-  private func watch() {
-    while !isStopped.load(ordering: .relaxed) {
-      most.store(max(most.load(ordering: .relaxed), Snapshot.heap()), ordering: .relaxed)
-      usleep(1000)
-    }
   }
 }
