@@ -125,11 +125,10 @@ static void emit(struct program *program, uint16_t code, uint32_t value, uint8_t
 }
 
 static void emit_rule(struct program *program, const struct rule *rule, uint32_t number) {
-  size_t escapes[1 + MOST_CONDITIONS], escape_count = 0;
+  size_t escapes[MOST_CONDITIONS], escape_count = 0;
   emit(program, LOAD, NUMBER, 0, 0);
-  emit(program, JUMP_EQUAL, number, 1, 0);
-  escapes[escape_count++] = program->count;
-  emit(program, JUMP, 0, 0, 0);
+  size_t comparison = program->count;
+  emit(program, JUMP_EQUAL, number, 0, 0);
   for (int index = 0; index < MOST_CONDITIONS && rule->conditions[index].kind != END; index++) {
     const struct condition *condition = &rule->conditions[index];
     emit(program, LOAD, (uint32_t)(ARGUMENTS + 8 * condition->argument), 0, 0);
@@ -149,6 +148,9 @@ static void emit_rule(struct program *program, const struct rule *rule, uint32_t
   emit(program, RETURN, rule->answer ? REFUSE | error : ALLOW, 0, 0);
   for (size_t index = 0; index < escape_count; index++)
     program->instructions[escapes[index]].value = (uint32_t)(program->count - escapes[index] - 1);
+  // Another number, still loaded, goes to the next rule's comparison: when a filter is installed, the kernel runs it for
+  // each number that there is (seccomp_cache_prepare).
+  program->instructions[comparison].if_false = (uint8_t)(program->count - comparison);
 }
 
 #if defined(__x86_64__)
@@ -175,6 +177,7 @@ size_t clinux_build_filter(
   for (size_t index = 0; index < count; index++)
     emit_rule(
         &program, &rules[index], architecture == CLINUX_X86_64 ? rules[index].x86_64 : rules[index].aarch64);
+  emit(&program, LOAD, NUMBER, 0, 0);
   emit(&program, RETURN, TRAP, 0, 0);
   return program.count == CLINUX_MOST_INSTRUCTIONS ? 0 : program.count;
 }

@@ -32,7 +32,8 @@ final class PacketChannel {
   let socket: HeldDescriptor
   private var sent: UInt32 = 0
   private var taken: UInt32 = 0
-  private var buffer = [UInt8](repeating: 0, count: headerSize + largest)
+  /// Not filled: most packets are small, and its pages are then never touched.
+  private var buffer = unsafe [UInt8](unsafeUninitializedCapacity: headerSize + largest) { $1 = headerSize + largest }
 
   init(_ socket: HeldDescriptor) { self.socket = socket }
 

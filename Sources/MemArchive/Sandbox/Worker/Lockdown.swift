@@ -29,9 +29,9 @@ enum Lockdown {
   static func enter(
     _ request: WorkerRequest, _ archive: CInt?, _ window: WorkerWindow?, _ cancellation: Cancellation
   ) throws(Failure) -> (SandboxProtection, threads: Int) {
-    // Each thread has some descriptors of its own, and takes longer to start than a small archive to read.
-    let threads =
-      clinux_hard_descriptor_limit() < 4096 || isSmall(request) ? 1 : request.options.threads
+    let isSmall = isSmall(request)
+    // Each thread has some descriptors of its own.
+    let threads = clinux_hard_descriptor_limit() < 4096 || isSmall ? 1 : request.options.threads
     unsafe clinux_settle_heap_and_zone(request.timeZone)
     unsafe _ = chdir("/")
     let diesFirst = clinux_prefer_for_oom() == 0
@@ -43,8 +43,9 @@ enum Lockdown {
     var abi: CInt = 0
     let refused = unsafe clinux_landlock_nothing(&abi)
     if refused != 0, !request.isBestEffort || isExhaustion(refused) { throw failure("Landlock", refused) }
-    // One watches the parent and one decodes; of the extracting threads, this is the first.
-    try startThreads(threads + 1 + (mayHaveBlocks(request, archive) ? threads : 0), cancellation)
+    // One watches the parent and one decodes, except for a small archive; of the extracting threads, this is the first.
+    try startThreads(
+      isSmall ? 1 : threads + 1 + (mayHaveBlocks(request, archive) ? threads : 0), cancellation)
     let seccomp = try lock(request, request.sources.first == .pipe ? archive : nil, window)
     return (
       SandboxProtection(landlock: refused == 0 ? Int(abi) : nil, seccomp: seccomp, diesFirst: diesFirst),
@@ -52,6 +53,7 @@ enum Lockdown {
     )
   }
 
+  /// Whether the archive takes less time to read than threads to start.
   private static func isSmall(_ request: WorkerRequest) -> Bool {
     guard request.sources.count == 1, case .file(let size) = request.sources[0] else { return false }
     return size <= 32 << 10
