@@ -190,7 +190,7 @@ public struct ExtractionOptions: Sendable {
   public var onProgress: (@Sendable (Progress) -> Void)?
 
   /// Upper bound of threads, including the calling one.
-  var threads: Int { max(1, parallelism ?? SystemCalls.processorCount()) }
+  package var threads: Int { max(1, parallelism ?? SystemCalls.processorCount()) }
 
   /// Whether links that lead out of a tree stay in it.
   var keepsOutwardLinks: Bool { outwardLinks == .keep && insecureNames == .keep }

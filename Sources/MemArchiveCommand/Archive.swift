@@ -15,19 +15,32 @@ struct Archive {
   private static let standardInput = ArchiveReader(descriptor: .standardInput)
 
   /// The time of --timeout starts here.
-  init(_ argument: String, _ options: ReadingOptions) throws {
+  ///
+  /// - Parameter parallelism: Upper bound of threads; nil: as many as there are processors.
+  init(_ argument: String, _ options: ReadingOptions, parallelism: Int? = nil) throws {
     self.argument = argument
-    context = try options.context()
+    context = try options.context(parallelism: parallelism)
+    Transcript.current?.own(context)
     reader = argument == "-" ? Self.standardInput : ArchiveReader(path: Self.path(argument))
   }
 
   /// The archive, kept in memory where it is a pipe and may have to be read twice.
   ///
   /// - Parameter isSelected: Whether some of its entries are asked for, any of which may be a link whose target has gone by.
-  static func opened(_ argument: String, isSelected: Bool, _ options: ReadingOptions) throws -> Archive {
-    let archive = try Archive(argument, options)
+  static func opened(
+    _ argument: String, isSelected: Bool, _ options: ReadingOptions, parallelism: Int? = nil
+  ) throws -> Archive {
+    let archive = try Archive(argument, options, parallelism: parallelism)
     guard isSelected else { return archive }
     do { return try archive.kept() } catch let error as ArchiveError { throw archive.report(error) }
+  }
+
+  /// Whether reading it takes something away from another reading: it is a pipe, a socket or a terminal.
+  static func isReadOnce(_ argument: String) -> Bool {
+    var status = stat()
+    guard argument != "-" else { return true }
+    guard unsafe path(argument).withPlatformString({ unsafe stat($0, &status) }) == 0 else { return false }
+    return status.st_mode & S_IFMT != S_IFREG && status.st_mode & S_IFMT != S_IFDIR
   }
 
   private func kept() throws -> Archive {

@@ -9,8 +9,9 @@ struct DigestCommand: ParsableCommand {
     abstract: "Print the SHA-256 of every regular entry and hard link, as sha256sum does.",
     discussion: """
       Every entry is shown, including duplicates. Only one entry at a time is in memory, except for link targets that \
-      were not selected. With --json, prints one object per line: {"name", "kind", "size", "sha256"} and, if the name \
-      is not UTF-8, "raw": its bytes in base64.
+      were not selected. With --also, each archive has its own under its name. With --json, prints one object per line: \
+      {"name", "kind", "size", "sha256"}, of several archives "archive", and if the name is not UTF-8 "raw": its bytes in \
+      base64.
       """)
 
   @Argument(
@@ -22,13 +23,29 @@ struct DigestCommand: ParsableCommand {
   var names: [String] = []
   @Flag(name: .long, help: "Print one JSON object per line.")
   var json = false
+  @Option(
+    name: .customLong("also"), parsing: .singleValue,
+    help: ArgumentHelp("Another archive. May be repeated.", valueName: "archive"), completion: .file())
+  var others: [String] = []
+  @OptionGroup var jobs: JobOptions
   @OptionGroup var options: WalkOptions
 
   func run() throws {
-    let archive = try Archive.opened(
-      archive, isSelected: !names.isEmpty || !options.admitsAll, options.reading)
+    let archives = [archive] + others
+    let status = try jobs.forEach(archives, options.reading) { index, parallelism in
+      let archive = try Archive.opened(
+        archives[index], isSelected: !names.isEmpty || !options.admitsAll, options.reading,
+        parallelism: parallelism)
+      if archives.count > 1, !json { try Output.writeHeading(archive.argument, isFirst: index == 0) }
+      return try digest(archive, isOneOfSeveral: archives.count > 1)
+    }
+    if status != .done { throw status }
+  }
+
+  private func digest(_ archive: Archive, isOneOfSeveral: Bool) throws -> ExitStatus {
     var wanted = WantedNames(names)
-    var lines = DigestLines(json: json, EntryAccount(archive.context.ledger))
+    var lines = DigestLines(
+      json: json, of: isOneOfSeveral ? archive.argument : nil, EntryAccount(archive.context.ledger))
     var status = try archive.walk(
       options, options.admitsAll && names.isEmpty ? .allInStep : .eachInStep, showsEntries: false
     ) { entry, outer, content in
@@ -64,7 +81,7 @@ struct DigestCommand: ParsableCommand {
     status = status.and(
       wanted.reportMissing(
         in: archive, afterAll: status == .done, for: .content, recursive: options.recursive))
-    if status != .done { throw status }
+    return status
   }
 }
 
@@ -94,6 +111,8 @@ struct DigestLines {
   }
 
   private let json: Bool
+  /// The archive, if there are several.
+  private let archive: String?
   private let encoder = JSONLine.encoder()
   /// For what is kept.
   private let account: EntryAccount
@@ -109,8 +128,8 @@ struct DigestLines {
   /// The symbolic links so far: a hard link to one is a symbolic link too, not a file.
   private var symlinks: Set<NameKey> = []
 
-  init(json: Bool, _ account: EntryAccount) {
-    (self.json, self.account) = (json, account)
+  init(json: Bool, of archive: String?, _ account: EntryAccount) {
+    (self.json, self.archive, self.account) = (json, archive, account)
   }
 
   /// A line whose content is known.
@@ -222,7 +241,7 @@ struct DigestLines {
   private struct Row: Encodable {
     let name, kind, sha256: String
     let size: Int
-    let raw: String?
+    let raw, archive: String?
   }
 
   private func write(_ entry: ArchiveEntry, _ content: Content) throws {
@@ -230,7 +249,7 @@ struct DigestLines {
     if json {
       let row = Row(
         name: entry.name, kind: entry.kind.rawValue, sha256: hex, size: content.size,
-        raw: EntryRecord.raw(entry))
+        raw: EntryRecord.raw(entry), archive: archive)
       try Output.write(JSONLine.bytes(row, by: encoder))
     } else {
       let name = NameText.escaped(entry.name)

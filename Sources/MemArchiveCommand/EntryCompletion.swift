@@ -104,7 +104,8 @@ struct CommandLineWords {
   let isRecursive: Bool
 
   private static let taking: Set = [
-    "--also", "--at", "--changes", "--exclude", "--exec", "--formats", "--include", "--library-path",
+    "--also", "--at", "--changes", "--exclude", "--exec", "--formats", "--include", "--jobs",
+    "--library-path",
     "--links",
     "--max-entries", "--max-entry", "--max-total", "--mode", "--only", "--owner", "--passphrase-file",
     "--sandbox",

@@ -74,13 +74,14 @@ extension MemFile {
 enum DescriptorLimit {
   private static let original = Mutex<rlimit?>(nil)
 
-  /// Raises the soft limit to the hard one.
-  static func raise() {
+  /// Raises the soft limit to the hard one, which is returned.
+  @discardableResult static func raise() -> Int {
     var limit = rlimit()
-    guard unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
+    guard unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return 0 }
     original.withLock { $0 = $0 ?? limit }
     limit.rlim_cur = limit.rlim_max
     unsafe setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+    return Int(clamping: limit.rlim_max)
   }
 
   /// Restores the user's soft limit.

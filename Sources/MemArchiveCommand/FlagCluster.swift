@@ -4,7 +4,7 @@ import ArgumentParser
 enum FlagCluster {
   private static let flags = "hlqrv"
   /// What the next word is the value of, whatever that begins with.
-  private static let taking = ["--timeout", "--max-total", "--max-entry", "--max-entries"]
+  private static let taking = ["--timeout", "--max-total", "--max-entry", "--max-entries", "--jobs"]
 
   /// - Throws: `ValidationError` that says how a name that begins with a dash is given.
   static func check(_ arguments: [String]) throws {

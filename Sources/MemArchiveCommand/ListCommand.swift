@@ -35,6 +35,7 @@ struct ListCommand: ParsableCommand {
     name: .customLong("also"), parsing: .singleValue,
     help: ArgumentHelp("Another archive. May be repeated.", valueName: "archive"), completion: .file())
   var others: [String] = []
+  @OptionGroup var jobs: JobOptions
   @OptionGroup var options: WalkOptions
 
   func validate() throws {
@@ -44,35 +45,30 @@ struct ListCommand: ParsableCommand {
   }
 
   func run() throws {
-    let encoder = JSONLine.encoder()
     // Copied because each access to an option goes through ArgumentParser.
-    let (json, long, others) = (json, long, others)
+    let (json, long, names, archives) = (json, long, names, [archive] + others)
     let lines = EntryLines(isLong: long, isHuman: humanReadable)
-    var worst = ExitStatus.done
-    for (index, argument) in ([archive] + others).enumerated() {
-      let archive = try Archive(argument, options.reading)
+    let status = try jobs.forEach(archives, options.reading) { index, parallelism in
+      let archive = try Archive(archives[index], options.reading, parallelism: parallelism)
+      let encoder = JSONLine.encoder()
       var (wanted, totals) = (WantedEntries(names), EntryTotals())
-      if !others.isEmpty, !json {
-        try Output.write(
-          Array((index > 0 ? "\n" : "").utf8) + NameText.escaped(argument).bytes + Array(":\n".utf8))
-      }
-      var status = try archive.walk(options, .headers, showsEntries: false) { entry, _, _ in
+      if archives.count > 1, !json { try Output.writeHeading(archive.argument, isFirst: index == 0) }
+      let status = try archive.walk(options, .headers, showsEntries: false) { entry, _, _ in
         guard wanted.take(entry) else { return }
         if long, totals.entries == 0 { try Output.write(EntryLines.heading) }
         totals.count(entry)
         if json {
-          try Output.write(
-            JSONLine.bytes(EntryRecord(entry, of: others.isEmpty ? nil : argument), by: encoder))
+          let record = EntryRecord(entry, of: archives.count > 1 ? archive.argument : nil)
+          try Output.write(JSONLine.bytes(record, by: encoder))
         } else {
           try Output.write(lines.line(entry))
         }
       }
       if long, totals.entries > 0 || status == .done { try Output.write(lines.line(totals)) }
-      status = status.and(
+      return status.and(
         wanted.reportMissing(in: archive, afterAll: status == .done, recursive: options.recursive))
-      worst = worst.and(status)
     }
-    if worst != .done { throw worst }
+    if status != .done { throw status }
   }
 }
 

@@ -17,11 +17,17 @@ enum Output {
   static func write(_ text: String) throws(ExitStatus) { try write(Array(text.utf8)) }
 
   static func write(_ bytes: [UInt8]) throws(ExitStatus) {
+    if let transcript = Transcript.current { return try transcript.add(.output(bytes)) }
     let isFull = pending.withLock { pending in
       pending.append(contentsOf: bytes)
       return pending.count >= 64 << 10
     }
     if isFull { try flush() }
+  }
+
+  /// Names the archive that the lines below are about, of several.
+  static func writeHeading(_ archive: String, isFirst: Bool) throws(ExitStatus) {
+    try write(Array((isFirst ? "" : "\n").utf8) + NameText.escaped(archive).bytes + Array(":\n".utf8))
   }
 
   /// Writes a file's content, bypassing the buffer.
@@ -67,6 +73,10 @@ enum Diagnostics {
 
   /// Like `report`, but once for each text: the same damage can be found in several ways.
   static func reportOnce(_ text: String) {
+    if let transcript = Transcript.current {
+      try? transcript.add(.messageOnce(text))
+      return
+    }
     // Keeps hashes, and a bounded number of them: there may be millions of errors.
     let hash = text.hashValue
     let isNew = reported.withLock { reported in
@@ -76,6 +86,10 @@ enum Diagnostics {
   }
 
   static func write(_ text: String) {
+    if let transcript = Transcript.current {
+      try? transcript.add(.message(text))
+      return
+    }
     // If that fails, the next write to standard output throws.
     try? Output.flush()
     tell(text)

@@ -10,7 +10,10 @@ enum ProgressBar {
   static func forTerminal() -> (@Sendable (ExtractionOptions.Progress) -> Void)? {
     guard isatty(STDERR_FILENO) == 1 else { return nil }
     let start = ContinuousClock.now
+    let transcript = Transcript.current
     return { progress in
+      // Of several archives, one is shown.
+      guard transcript?.isShown ?? true else { return }
       // Short operations need no bar.
       let elapsed = (ContinuousClock.now - start) / .seconds(1)
       guard elapsed > 0.3 else { return }
@@ -60,6 +63,10 @@ enum ProgressBar {
 
   /// Removes the bar, so that a line can be written.
   static func clear() {
+    if let transcript = Transcript.current {
+      try? transcript.add(.endOfProgress)
+      return
+    }
     isShown.withLock { shown in
       if shown { write("\r\u{1B}[K") }
       shown = false

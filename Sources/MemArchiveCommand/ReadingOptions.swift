@@ -1,5 +1,6 @@
 import ArgumentParser
 import MemArchive
+import Synchronization
 
 /// The options of every subcommand: limits, formats, passphrases, sandbox and verbosity.
 struct ReadingOptions: ParsableArguments {
@@ -71,7 +72,9 @@ struct ReadingOptions: ParsableArguments {
   }
 
   /// A context for a reading that begins now.
-  func context() throws -> ExtractionContext {
+  ///
+  /// - Parameter parallelism: As `ExtractionOptions` has it.
+  func context(parallelism: Int? = nil) throws -> ExtractionContext {
     var limits = ExtractionLimits()
     limits.totalBytes = maxTotal?.bytes
     limits.entryBytes = maxEntry?.bytes
@@ -83,6 +86,7 @@ struct ReadingOptions: ParsableArguments {
       options.overlappingEntries = readOverlapping ? .read : .reject
       options.passphrases = try passphrases()
       options.sandbox = sandbox.option
+      options.parallelism = parallelism
       options.timeout = timeout.map { .seconds($0) }
       options.onProgress = quiet ? nil : ProgressBar.forTerminal()
     }
@@ -90,11 +94,19 @@ struct ReadingOptions: ParsableArguments {
       options, hooks: .init(formatsOutsideSandbox: formats == nil ? .standard : nil))
   }
 
+  private static let passphrases = Mutex<[String]?>(nil)
+
   private func passphrases() throws -> [String] {
     guard let passphraseFile else { return [] }
     do {
-      let text = try RawText.read(ArchiveEntry.rawName(of: passphraseFile))
-      return text.split { $0.isNewline }.map { String($0) }
+      // Read once: it may be a pipe, and there may be several archives.
+      return try Self.passphrases.withLock { known in
+        if let known { return known }
+        let text = try RawText.read(ArchiveEntry.rawName(of: passphraseFile))
+        let passphrases = text.split { $0.isNewline }.map { String($0) }
+        known = passphrases
+        return passphrases
+      }
     } catch {
       Diagnostics.report("cannot read the passphrase file \"\(passphraseFile)\": \(error)")
       throw ExitStatus.system

@@ -16,12 +16,15 @@ struct TestCommand: ParsableCommand {
   @Argument(
     help: ArgumentHelp("The archives, or - for standard input.", valueName: "archive"), completion: .file())
   var archives: [String]
-  @Flag(name: .long, help: "Keep all entries of all archives in memory until the end.")
+  @Flag(
+    name: .long,
+    help: "Keep all entries of all archives in memory until the end; one archive is read after another.")
   var hold = false
   @Flag(help: "Print one JSON object per line.")
   var json = false
   @Option(help: "Whether each entry gets a descriptor of its own; automatic: while descriptors last.")
   var storage = Storage.automatic
+  @OptionGroup var jobs: JobOptions
   @OptionGroup var options: WalkOptions
 
   func validate() throws {
@@ -35,44 +38,48 @@ struct TestCommand: ParsableCommand {
     /// Charged for the entries of these files.
     var accounts: [EntryAccount] = []
     defer { withExtendedLifetime(accounts) {} }
-    func keep(_ file: MemFile) { if hold { held.append(file) } }
-    var worst = ExitStatus.done
-    for argument in archives {
-      let archive = try Archive(argument, options.reading)
-      var tally = Tally()
-      let status: ExitStatus
+    let status = try jobs.forEach(archives, options.reading, inTurn: hold) { index, parallelism in
+      let archive = try Archive(archives[index], options.reading, parallelism: parallelism)
       let account = hold ? EntryAccount(archive.context.ledger) : nil
       if let account { accounts.append(account) }
-      if options.recursive {
-        status = try archive.walk(options, storage: storage.option) { entry, _, content in
-          tally.entries += 1
-          try account?.add(entry)
-          if entry.hasContent { keep(tally.count(try content())) }
-        }
-      } else {
-        (status, tally.entries) = try archive.visit(
-          options, storage: storage.option, account
-        ) { file in keep(tally.count(file)) }
-      }
-      let verdict = status == .done ? "OK" : "FAILED"
-      if json {
-        let failures = archive.failures
-        let record = Record(
-          archive: argument, verdict: verdict, error: failures.kept.first?.error,
-          errors: failures.kept.isEmpty ? nil : failures.kept,
-          failures: failures.count > 0 ? failures.count : nil, status: status.code, entries: tally.entries,
-          files: tally.files, bytes: tally.bytes)
-        try Output.write(JSONLine.bytes(record, by: JSONLine.encoder()))
-      } else {
-        try Output.write(NameText.escaped(argument).bytes)
-        try Output.write(": \(verdict), \(tally)\(hold ? " held" : "")\n")
-      }
-      worst = worst.and(status)
+      return try test(archive, account) { file in if hold { held.append(file) } }
     }
     let files = held
     held = []
     MemFile.release(consume files)
-    if worst != .done { throw worst }
+    if status != .done { throw status }
+  }
+
+  private func test(
+    _ archive: Archive, _ account: EntryAccount?, keep: @escaping (MemFile) -> Void
+  ) throws -> ExitStatus {
+    var tally = Tally()
+    let status: ExitStatus
+    if options.recursive {
+      status = try archive.walk(options, storage: storage.option) { entry, _, content in
+        tally.entries += 1
+        try account?.add(entry)
+        if entry.hasContent { keep(tally.count(try content())) }
+      }
+    } else {
+      (status, tally.entries) = try archive.visit(
+        options, storage: storage.option, account
+      ) { file in keep(tally.count(file)) }
+    }
+    let verdict = status == .done ? "OK" : "FAILED"
+    if json {
+      let failures = archive.failures
+      let record = Record(
+        archive: archive.argument, verdict: verdict, error: failures.kept.first?.error,
+        errors: failures.kept.isEmpty ? nil : failures.kept,
+        failures: failures.count > 0 ? failures.count : nil, status: status.code, entries: tally.entries,
+        files: tally.files, bytes: tally.bytes)
+      try Output.write(JSONLine.bytes(record, by: JSONLine.encoder()))
+    } else {
+      try Output.write(NameText.escaped(archive.argument).bytes)
+      try Output.write(": \(verdict), \(tally)\(hold ? " held" : "")\n")
+    }
+    return status
   }
 }
 

@@ -8,6 +8,7 @@ struct OrphanTests {
   @Test(
     arguments: [
       ["list", "tar-ustar.tar"], ["digest", "tree.tar.gz"], ["test", "zip-deflated.zip", "7z-lzma2.7z"],
+      ["test", "--jobs", "3", "zip-deflated.zip", "nowhere", "7z-lzma2.7z", "tree.tar.gz", "big.tar.zst"],
       ["cat", "tar-ustar.tar", "tree/hello.txt"], ["cat", "tar-ustar.tar", "no such entry"],
       ["test", "--max-total", "1", "tree.tar.gz"], ["test", "--timeout", "0.000001", "big.tar.zst"],
       ["list", "nowhere"], ["list", "table.json"], ["run", "tree.tar.gz", "--", "true", "{tree/hello.txt}"],
@@ -20,7 +21,9 @@ struct OrphanTests {
     arguments: [
       "$0 cat zip-3mib.zip big.txt > /dev/full", "$0 list tar-300-entries.tar.gz > /dev/full",
       "$0 digest --json tar-300-entries.tar.gz >&-", "$0 cat zip-3mib.zip big.txt | true",
-      "$0 list tar-300-entries.tar.gz | true", "$0 list -v tar-300-entries.tar.gz 2>&1 | true",
+      "$0 list tar-300-entries.tar.gz | true",
+      "$0 test -v --jobs 4 tar-300-entries.tar.gz big.tar.zst zip-3mib.zip tree.tar.gz 2>&1 | true",
+      "$0 list -v tar-300-entries.tar.gz 2>&1 | true",
     ] as [ByteString])
   func `Output that cannot be written leaves none either`(_ line: ByteString) throws {
     #expect(try PidNamespace.zombies(after: ["sh", "-c", line, Program.path]) == [])

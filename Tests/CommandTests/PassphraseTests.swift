@@ -47,6 +47,18 @@ struct PassphraseTests {
     #expect(outcome.errors.lines.count == 1 && outcome.errors.text.hasPrefix(start), "\(outcome.errors)")
   }
 
+  @Test(arguments: ["1", "3"] as [ByteString])
+  func `A pipe gives the passphrases of all archives`(_ jobs: ByteString) throws {
+    let archive = try #require(Data(base64Encoded: Self.archive, options: .ignoreUnknownCharacters))
+    try withTemporaryDirectory { directory in
+      try ByteString(archive).write(to: directory + "/secret.zip")
+      let line: ByteString =
+        "echo sesame | $m test --passphrase-file /dev/stdin --jobs $1 secret.zip secret.zip secret.zip"
+      let says: ByteString = "secret.zip: OK, 1 entries, 1 with content, 21 bytes\n"
+      #expect(try Program.shell(line, jobs, in: directory) == .done(says + says + says))
+    }
+  }
+
   @Test(arguments: ["sesame\n", "sesame", "wrong\nsesame\nanother\n", "\nsesame\n"])
   func `The right passphrase opens the content, on whichever line it is`(passphrases: String) throws {
     let passphrases = ByteString(passphrases.utf8)

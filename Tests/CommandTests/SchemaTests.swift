@@ -96,6 +96,18 @@ struct SchemaTests {
     }
   }
 
+  @Test func `Of several archives each line says which it is about`() throws {
+    let schema = try schema()
+    for command in ["list", "digest"] {
+      let definition = try #require(schema.definitions[command])
+      let outcome = try Program.run(
+        "\(command)", "-q", "--json", "tar-all-kinds.tar", "--also", "zip-deflated.zip")
+      let objects = try JSONLines(outcome.output).objects
+      for object in objects { expect(object, follows: definition, in: schema, command) }
+      #expect(Set(objects.map { $0["archive"] }) == [.text("tar-all-kinds.tar"), .text("zip-deflated.zip")])
+    }
+  }
+
   @Test func `The program says which version of the schema it follows`() throws {
     let version = try schema().id.replacingOccurrences(of: "memarchive-json-", with: "")
     #expect(try Program.run("--version").output.lines.contains("  JSON lines of version \(version)"))

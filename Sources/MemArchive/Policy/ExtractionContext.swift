@@ -77,6 +77,9 @@ package struct ExtractionContext: Sendable {
   /// Upper bound of threads.
   var threads: Int { options.threads }
 
+  /// Ends the extraction at its next block, with the error `cancelled`.
+  package func cancel() { cancellation.cancel() }
+
   /// Whether there is time left to continue.
   package var hasTimeLeft: Bool { cancellation.remaining != .zero }
 

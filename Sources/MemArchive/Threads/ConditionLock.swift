@@ -2,11 +2,11 @@ internal import Glibc
 internal import Synchronization
 
 /// A mutex with a condition variable (pthread_cond_wait(3)).
-@safe final class ConditionLock: @unchecked Sendable {
+@safe package final class ConditionLock: @unchecked Sendable {
   private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
   private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
 
-  init() {
+  package init() {
     unsafe pthread_mutex_init(mutex, nil)
     unsafe pthread_cond_init(condition, nil)
   }
@@ -18,16 +18,16 @@ internal import Synchronization
     unsafe mutex.deallocate()
   }
 
-  func locked<Result>(_ body: () -> Result) -> Result {
+  package func locked<Result>(_ body: () -> Result) -> Result {
     unsafe pthread_mutex_lock(mutex)
     defer { unsafe pthread_mutex_unlock(mutex) }
     return body()
   }
 
   /// Only inside `locked`: releases the mutex until `notifyAll` is called.
-  func wait() { unsafe _ = pthread_cond_wait(condition, mutex) }
+  package func wait() { unsafe _ = pthread_cond_wait(condition, mutex) }
 
-  func notifyAll() { unsafe _ = pthread_cond_broadcast(condition) }
+  package func notifyAll() { unsafe _ = pthread_cond_broadcast(condition) }
 }
 
 /// A hook that runs before a thread waits for input: a worker flushes its messages.

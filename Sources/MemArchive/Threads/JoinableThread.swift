@@ -73,7 +73,7 @@ struct JoinableThread: ~Copyable {
 }
 
 /// Threads that are joined together.
-struct ThreadGroup: ~Copyable {
+package struct ThreadGroup: ~Copyable {
   private var handles: [Handle] = []
 
   private final class Handle {
@@ -82,11 +82,13 @@ struct ThreadGroup: ~Copyable {
     func join() { thread.take()?.join() }
   }
 
-  mutating func start(_ body: @escaping @Sendable () -> Void) throws(ArchiveError) {
+  package init() {}
+
+  package mutating func start(_ body: @escaping @Sendable () -> Void) throws(ArchiveError) {
     handles.append(Handle(try JoinableThread.start(body)))
   }
 
-  mutating func join() {
+  package mutating func join() {
     for handle in handles { handle.join() }
     handles = []
   }
