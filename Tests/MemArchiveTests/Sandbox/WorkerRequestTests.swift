@@ -31,6 +31,7 @@ struct WorkerRequestTests {
       $0.outwardLinks = .keep
       $0.owner = .archive
       $0.worker = "/w"
+      $0.pool = ExtractionPool()
       $0.timeout = .seconds(1)
       $0.onProgress = { _ in }
     }
@@ -48,7 +49,7 @@ struct WorkerRequestTests {
   /// The options that only concern the host, which decides what is wanted, waits for the worker and starts it.
   private static let hosts: Set = [
     "unmatchedSelection", "nestedArchives", "duplicates", "mode", "brokenLinks", "outwardLinks", "owner",
-    "onError", "sandbox", "worker",
+    "onError", "sandbox", "worker", "pool",
     "timeout", "onProgress",
   ]
 
