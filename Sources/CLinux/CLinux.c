@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -61,6 +62,11 @@ int clinux_punch_hole(int descriptor, off_t offset, off_t count) {
 // Never 0, 1 or 2: a caller that was started without them would take the copy for a standard stream.
 int clinux_duplicate(int descriptor, int close_on_exec) {
   return fcntl(descriptor, close_on_exec ? F_DUPFD_CLOEXEC : F_DUPFD, 3);
+}
+
+ssize_t clinux_send_file(int source, off_t from, int target, off_t to, size_t count) {
+  if (lseek(target, to, SEEK_SET) < 0) return -1;
+  return sendfile(target, source, &from, count);
 }
 
 int clinux_open_read_only(const char *path) {

@@ -21,7 +21,7 @@ public struct ExtractionOptions: Sendable {
     /// In a sealed memory file of its own, with a descriptor each.
     case dedicated
     /// Packed with others into a sealed memory file of up to 16 MiB, a slab, which keeps no descriptor open; content of
-    /// more than 1 MiB has a slab to itself. Three to eight times as fast for small files. A file gets a memory file of its
+    /// more than 1 MiB has one to itself, unless a tar's own stream is the slab. Three to eight times as fast for small files. A file gets a memory file of its
     /// own when its descriptor or path is first requested; a slab lives as long as any file in it, see
     /// ``MemFiles/compact()``.
     case packed

@@ -74,6 +74,14 @@ internal import SystemPackage
     return count
   }
 
+  /// The memory of the file from `offset` on, in huge folios, to be filled; empty where it is to be written (pwrite(2)). All
+  /// content before it has been copied or written.
+  mutating func memory(from offset: Int) -> UnsafeMutableRawBufferPointer {
+    while prepared <= offset, !isRefused { prepareStep(isEmpty: prepared == offset) }
+    let count = min(prepared, size) - offset
+    return unsafe UnsafeMutableRawBufferPointer(start: base + min(offset, size), count: max(0, count))
+  }
+
   /// - Parameter isEmpty: Whether nothing has been written to the step.
   private mutating func prepareStep(isEmpty: Bool) {
     // The last folio may reach past the end of the file, but not by more than an eighth of the file.

@@ -32,6 +32,9 @@ package import SystemPackage
     if let base = unsafe base { unsafe _ = munmap(base, count) }
   }
 
+  /// The mapped bytes, valid as long as the mapping.
+  var bytes: UnsafeRawBufferPointer { unsafe UnsafeRawBufferPointer(start: base, count: count) }
+
   /// Calls `body` with the mapped bytes.
   @inlinable package borrowing func withBytes<Result: ~Copyable, Failure: Error>(
     _ body: (RawSpan) throws(Failure) -> Result

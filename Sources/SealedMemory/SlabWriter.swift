@@ -1,5 +1,5 @@
 internal import Synchronization
-internal import SystemPackage
+package import SystemPackage
 
 /// The memory file of an open slab: content of many files is appended to it, into huge folios.
 package struct SlabWriter: ~Copyable {
@@ -13,34 +13,72 @@ package struct SlabWriter: ~Copyable {
   private static let alignment = 8
 
   private let memfd: Memfd
+  private let capacity: Int
   private var folios: FolioMapping?
   private var used = 0
 
-  package static func create(usesFolios: Bool) throws(MemoryError) -> Self {
+  /// - Parameter capacity: The most bytes that it will hold.
+  package static func create(usesFolios: Bool, capacity: Int = capacity) throws(MemoryError) -> Self {
     let memfd = try Memfd.create(name: name, executable: false)
     do throws(Errno) { try SystemCalls.truncate(memfd.descriptor, to: Int64(capacity)) } catch {
       throw .system("ftruncate", error, doing: "sizing a file in memory")
     }
     let folios = usesFolios ? try? FolioMapping.create(memfd.descriptor, size: capacity) : nil
-    return Self(memfd: memfd, folios: folios)
+    return Self(memfd: memfd, capacity: capacity, folios: folios)
   }
 
-  private init(memfd: consuming Memfd, folios: consuming FolioMapping?) {
+  private init(memfd: consuming Memfd, capacity: Int, folios: consuming FolioMapping?) {
     self.memfd = memfd
+    self.capacity = capacity
     self.folios = folios
   }
+
+  /// The number of bytes that still fit.
+  package var room: Int { capacity - used }
+  /// The number of bytes so far.
+  package var count: Int { used }
 
   /// Appends content and returns its offset; nil where it does not fit.
   package mutating func append(_ content: RawSpan) throws(MemoryError) -> Int? {
     let start = (used + Self.alignment - 1) & -Self.alignment
     let end = start + content.byteCount
-    guard end <= Self.capacity else { return nil }
-    let copied = end > Self.smallStart ? folios?.copy(content, to: start, contentEnd: used) ?? 0 : 0
+    guard end <= capacity else { return nil }
+    try put(content, at: start, usesFolios: end > Self.smallStart)
+    return start
+  }
+
+  /// Adds bytes that follow the last ones directly, and have to fit.
+  package mutating func extend(_ content: RawSpan) throws(MemoryError) {
+    precondition(content.byteCount <= room, "content must fit into a slab")
+    try put(content, at: used, usesFolios: true)
+  }
+
+  /// The file's own memory for the next bytes, to be filled before `extend(by:)` is called; empty where there is none and
+  /// `extend(_:)` is to be called.
+  package mutating func memory() -> UnsafeMutableRawBufferPointer {
+    unsafe folios?.memory(from: used) ?? UnsafeMutableRawBufferPointer(start: nil, count: 0)
+  }
+
+  /// Whether `memory()` would be empty.
+  package var hasNoMemory: Bool { mutating get { unsafe memory().isEmpty } }
+
+  /// Adds the bytes at the front of `memory()`.
+  package mutating func extend(by count: Int) { used += count }
+
+  /// Adds bytes of a file from `offset` on, and returns their number; 0 at its end. Not every file can be read so.
+  package mutating func extend(from file: FileDescriptor, at offset: Int64, most: Int) throws(Errno) -> Int {
+    let count = try SystemCalls.send(
+      file, at: offset, to: memfd.descriptor, at: Int64(used), count: min(most, room))
+    used += count
+    return count
+  }
+
+  private mutating func put(_ content: RawSpan, at start: Int, usesFolios: Bool) throws(MemoryError) {
+    let copied = usesFolios ? folios?.copy(content, to: start, contentEnd: used) ?? 0 : 0
     if copied < content.byteCount {
       try write(content.extracting(copied..<content.byteCount), at: start + copied)
     }
-    used = end
-    return start
+    used = start + content.byteCount
   }
 
   /// A copy of some of the content.
@@ -127,6 +165,9 @@ package final class SealedSlab: Sendable {
       return HeldDescriptor(taken.release())
     }
   }
+
+  /// The content's bytes, valid as long as this object.
+  package var bytes: UnsafeRawBufferPointer { unsafe mapping.bytes }
 
   @inlinable package func withBytes<Result: ~Copyable, Failure: Error>(
     _ range: Range<Int>, _ body: (RawSpan) throws(Failure) -> Result

@@ -98,6 +98,15 @@ package enum SystemCalls {
     }
   }
 
+  /// sendfile(2) from one offset to another, which moves the position of `target`. 0 at the end.
+  static func send(
+    _ source: FileDescriptor, at offset: Int64, to target: FileDescriptor, at place: Int64, count: Int
+  ) throws(Errno) -> Int {
+    try valueOrErrno {
+      clinux_send_file(source.rawValue, off_t(offset), target.rawValue, off_t(place), count)
+    }
+  }
+
   /// poll(2): whether there is input, or the end of it, within this time; -1 waits without a limit.
   package static func waitForInput(_ descriptor: FileDescriptor, milliseconds: Int32) throws(Errno) -> Bool {
     try wait(for: POLLIN, on: descriptor, milliseconds: milliseconds)

@@ -51,6 +51,8 @@ void clinux_name_thread(const char *name);
 // there is none. Safe between fork(2) and execve(2).
 pid_t clinux_number_in_proc(void);
 int clinux_duplicate(int descriptor, int close_on_exec);
+// sendfile(2) from one offset to another.
+ssize_t clinux_send_file(int source, off_t from, int target, off_t to, size_t count);
 
 // Numbers in memory that processes share: an acquiring load, a releasing store.
 uint32_t clinux_load_shared(const uint32_t *number);

@@ -46,6 +46,12 @@ final class ReadAheadSource: ByteSource {
     return unsafe block[taken..<block.count]
   }
 
+  func waitForInput(milliseconds: Int32) throws(ArchiveError) -> Bool {
+    guard thread != nil else { return try upstream.waitForInput(milliseconds: milliseconds) }
+    if let block, taken < block.count { return true }
+    return ring.waitForNext(milliseconds: milliseconds)
+  }
+
   /// Whether a thread is running; without one, reads go directly to the source.
   private func startThread() -> Bool {
     if thread == nil, directBytes <= 0 {
@@ -129,6 +135,17 @@ private final class BlockRing: @unchecked Sendable {
       return failure.map { .failure($0) } ?? .success(nil)
     }
     return try result.get()
+  }
+
+  /// Whether `next` would return at once, within this time at most.
+  func waitForNext(milliseconds: Int32) -> Bool {
+    func isReady() -> Bool { !full.isEmpty || isAtEnd || failure != nil }
+    if monitor.locked(isReady) { return true }
+    IdleHook.begin()
+    return monitor.locked {
+      if !isReady() { monitor.wait(milliseconds: milliseconds) }
+      return isReady()
+    }
   }
 
   func giveBack(_ block: Block) {

@@ -7,6 +7,8 @@ final class LocalEntries: EntrySource {
   private let destination: any EntryDestination
   /// nil for one thread.
   private let threadPool: EntryThreadPool?
+  /// nil where nothing is packed as it lies in the archive.
+  private let stream: StreamEntries?
   private var position = -1
 
   /// - Parameters:
@@ -20,10 +22,12 @@ final class LocalEntries: EntrySource {
     log = WarningLog(context.ledger)
     if let reason = context.missingSandbox { log.add(.noSandbox(reason)) }
     let stop = Cancellation()
+    let factory = MemFileFactory(context)
+    self.factory = factory
     reader = try EntryReader(
       try archive.open([context.cancellation, stop]), name: archive.fileName, in: context, warnings: log,
-      stop: stop)
-    factory = MemFileFactory(context)
+      stop: stop, makeDestination == nil && !inStep ? factory.makeSlabs(threads: context.threads) : nil)
+    stream = reader.slabs.map { StreamEntries($0, factory) }
     destination = makeDestination?(context) ?? factory
     threadPool =
       inStep || context.threads == 1
@@ -61,6 +65,13 @@ final class LocalEntries: EntrySource {
   }
 
   func submit(_ entry: ArchiveEntry, _ deliver: EntryDelivery) throws(ArchiveError) {
+    if let stream, factory.packs {
+      let isTaken = try stream.take(entry, position, reader.contentPart, deliver) {
+        threadPool?.drain(deliver)
+      }
+      if isTaken { return }
+    }
+    stream?.settle(deliver)
     if let threadPool {
       // Limits.ratio compares bytes read and produced so far, which takes a single thread.
       if context.options.limits.ratio == nil, let content = reader.detachedContent {
@@ -79,7 +90,10 @@ final class LocalEntries: EntrySource {
     deliver(entry, position, .success(file))
   }
 
-  func drain(_ deliver: EntryDelivery) { threadPool?.drain(deliver) }
+  func drain(_ deliver: EntryDelivery) {
+    threadPool?.drain(deliver)
+    stream?.settle(deliver)
+  }
 
   func finish() throws(ArchiveError) {
     if let threadPool { try threadPool.finish() } else { try destination.finish() }

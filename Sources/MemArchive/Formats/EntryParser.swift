@@ -9,6 +9,9 @@ protocol EntryParser: AnyObject {
     declared: Int64?, _ body: (RawSpan, Int64) throws(ArchiveError) -> Void
   ) throws(ArchiveError) -> Int64
 
+  /// Where the current entry's content lies in the archive's content, if it lies there as it is, and none of it has been read.
+  var contentPart: Range<Int64>? { get }
+
   /// The current entry's content, if it can be read without this parser, on any thread.
   var detachedContent: ZipContent? { get }
   /// The source of detached content; nil if none can be detached.
@@ -21,6 +24,7 @@ protocol EntryParser: AnyObject {
 }
 
 extension EntryParser {
+  var contentPart: Range<Int64>? { nil }
   var detachedContent: ZipContent? { nil }
   var sharedContent: SharedSource? { nil }
   var comment: [UInt8]? { nil }

@@ -15,10 +15,13 @@ final class EntryReader {
   /// The details of the last entry that had any.
   private var lastDetails: ArchiveEntry.Shared<ArchiveEntry.Details>?
   private(set) var isFinished = false
+  /// What a format's entries are read from, if it is to be kept as it is.
+  private(set) var slabs: SlabbedSource?
 
+  /// - Parameter makeSlabs: Creates a source of slabs for content that is kept where it lies; nil where none is.
   init(
     _ source: any ByteSource, name: String?, in context: ExtractionContext, warnings: WarningLog,
-    stop: Cancellation
+    stop: Cancellation, _ makeSlabs: ((any ByteSource) -> SlabbedSource)?
   ) throws(ArchiveError) {
     let (options, ledger) = (context.options, context.ledger)
     let chain = try FilterChain(
@@ -31,7 +34,8 @@ final class EntryReader {
       ? chain.content : try Spool.seekable(chain.content, ledger: ledger)
     if choice.isGuess { try FormatChoice.refuseDiskImage(content, chain.head) }
     do throws(ArchiveError) {
-      parser = try Self.parser(of: content, chain, choice, in: context, warnings: warnings)
+      if choice.formats == .tar, !choice.isGuess, context.hooks.engine == .own { slabs = makeSlabs?(content) }
+      parser = try Self.parser(of: content, slabs, chain, choice, in: context, warnings: warnings)
     } catch {
       if error.code == .unrecognizedFormat, let format = choice.disallowed { throw .disallowed(format) }
       throw error
@@ -51,7 +55,8 @@ final class EntryReader {
   /// A zip whose headers agree with each other is read by `ZipReader`, what begins like tar, cpio, ar, WARC, LHA or a cabinet and
   /// a 7z, also after a program, by readers of their own, and everything else by libarchive.
   private static func parser(
-    of content: any ByteSource, _ chain: FilterChain, _ choice: FormatChoice, in context: ExtractionContext,
+    of content: any ByteSource, _ slabs: SlabbedSource?, _ chain: FilterChain, _ choice: FormatChoice,
+    in context: ExtractionContext,
     warnings: WarningLog
   ) throws(ArchiveError) -> any EntryParser {
     if choice.formats == .loneFile { return LoneFileReader(chain) }
@@ -79,7 +84,8 @@ final class EntryReader {
       }
     }
     if context.hooks.engine == .own, !choice.isGuess {
-      let input = FormatInput(content, isCompressed: chain.isCompressed, context.cancellation)
+      let input = FormatInput(
+        slabs ?? content, isPipe: !chain.isCompressed && content.seekable == nil, context.cancellation)
       switch choice.formats {
       case .tar: return TarReader(input, of: content, in: context, warnings: warnings)
       case .cpio: return CpioReader(input, in: context, warnings: warnings)
@@ -165,6 +171,9 @@ final class EntryReader {
       throw error.naming(entry.name)
     }
   }
+
+  /// Where the current entry's content lies in the archive's content, if it lies there as it is.
+  var contentPart: Range<Int64>? { parser.contentPart }
 
   /// The content of the current entry, if it can be read on another thread.
   var detachedContent: ZipContent? { parser.detachedContent }

@@ -3,7 +3,8 @@ internal import Glibc
 /// What a format's reader reads in order: headers as copies, content in blocks as large as the source gives them.
 @safe final class FormatInput {
   private let source: any ByteSource
-  private let isCompressed: Bool
+  /// Whether the end of the source is that of a pipe, whose writer may keep it open.
+  private let isPipe: Bool
   private let cancellation: Cancellation
   private let block: UnsafeMutableRawBufferPointer
   /// For bytes that were given back.
@@ -25,9 +26,9 @@ internal import Glibc
   /// Upper bound of what is looked at after the end of an archive in a pipe.
   private static let mostAfterEnd: Int64 = 1 << 20
 
-  init(_ source: any ByteSource, isCompressed: Bool, _ cancellation: Cancellation) {
+  init(_ source: any ByteSource, isPipe: Bool, _ cancellation: Cancellation) {
     self.source = source
-    self.isCompressed = isCompressed
+    self.isPipe = isPipe
     self.cancellation = cancellation
     unsafe block = .allocate(byteCount: Self.blockSize, alignment: 4096)
     unsafe front = .allocate(byteCount: Self.frontSize, alignment: 16)
@@ -140,13 +141,10 @@ internal import Glibc
   /// Proceeds to a position; false if the source ends before it.
   func skip(to end: Int64) throws(ArchiveError) -> Bool {
     while position < end {
-      if unsafe window.isEmpty, unsafe later.isEmpty, !isAtEnd, let source = source.seekable {
-        let step = min(end - position, source.size - source.position)
-        if step > 0 {
-          source.position += step
-          position += step
-          continue
-        }
+      if unsafe window.isEmpty, unsafe later.isEmpty, !isAtEnd {
+        let step = try source.skip(end - position)
+        position += step
+        if step > 0 { continue }
       }
       guard try fill() else { return false }
       unsafe _ = take(Int(min(end - position, Int64(window.count))))
@@ -159,8 +157,10 @@ internal import Glibc
   func hasDataAfterEnd() throws(ArchiveError) -> Bool {
     let end = position
     while true {
-      if unsafe window.isEmpty, unsafe later.isEmpty, !isCompressed, source.seekable == nil {
-        guard try source.hasInput, position - end < Self.mostAfterEnd else { return false }
+      if unsafe window.isEmpty, unsafe later.isEmpty, isPipe {
+        guard try source.waitForInput(milliseconds: 0), position - end < Self.mostAfterEnd else {
+          return false
+        }
       }
       guard try fill() else { return false }
       guard unsafe take(window.count).bytes.isZero else { return true }

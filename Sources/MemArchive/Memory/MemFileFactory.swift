@@ -15,8 +15,6 @@ internal import SystemPackage
   private var slab: Slab?
   /// The stage: content on its way to a slab.
   private var heap: UnsafeMutableRawBufferPointer
-  /// The number of the extraction's open descriptors when the process had none left.
-  private var spentAt: Int?
 
   /// Larger content becomes a slab by itself: it fills huge folios well enough.
   static let largestPacked: Int64 = 1 << 20
@@ -84,10 +82,10 @@ internal import SystemPackage
   /// A memory file unless descriptors are running out.
   private func affordableMemfd(name: String) throws(ArchiveError) -> Memfd? {
     let open = ledger.descriptors
-    if let spentAt {
+    if let spentAt = ledger.spentAt {
       // Some may have been released meanwhile.
       guard open < spentAt else { return nil }
-      self.spentAt = nil
+      ledger.spentAt = nil
     }
     do throws(ArchiveError) {
       let memfd = try memfd(name: name)
@@ -96,13 +94,32 @@ internal import SystemPackage
     } catch {
       guard error.code == .descriptorLimit else { throw error }
     }
-    spentAt = open
+    ledger.spentAt = open
     return nil
+  }
+
+  /// Whether content is packed, as far as can be told now.
+  var packs: Bool {
+    switch storage {
+    case .packed: true
+    case .dedicated: false
+    case .automatic: (budget ?? ledger.spentAt).map { ledger.descriptors >= $0 } ?? false
+    }
   }
 
   func memfd(name: String) throws(ArchiveError) -> Memfd {
     do throws(MemoryError) { return try Memfd.create(name: name, executable: modes.executable) } catch {
       throw ArchiveError(error, entry: name)
+    }
+  }
+
+  /// Creates a source that keeps a stream in slabs; nil where that is not wanted. ``ExtractionLimits/ratio`` compares bytes that
+  /// were read and produced so far, which takes a reader who reads no further than he has to.
+  func makeSlabs(threads: Int) -> ((any ByteSource) -> SlabbedSource)? {
+    guard storage != .dedicated, !ledger.comparesRatio else { return nil }
+    return { [ledger, fill, keepsDescriptors] in
+      SlabbedSource(
+        $0, ledger, usesFolios: fill == .folios, keepsDescriptor: keepsDescriptors, threads: threads)
     }
   }
 

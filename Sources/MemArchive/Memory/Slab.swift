@@ -61,6 +61,16 @@ final class Slab: Sendable {
     state = Mutex(State(writer: nil, sealed: sealed, failure: nil, charge: memory.charge, files: 1))
   }
 
+  /// A sealed slab with this many files in it.
+  init(
+    _ sealed: SealedSlab, files: Int, _ charge: consuming Charge, modes: FileModes, keepsDescriptor: Bool
+  ) {
+    self.modes = modes
+    self.keepsDescriptor = keepsDescriptor
+    ledger = charge.ledger
+    state = Mutex(State(writer: nil, sealed: sealed, failure: nil, charge: charge, files: files))
+  }
+
   /// Appends a file and takes over its charge; nil where it does not fit or the slab has ended.
   func append(_ content: RawSpan, charge: inout Charge) throws(ArchiveError) -> Place? {
     // The closure cannot throw a type of its own, so the error is handed out of it.

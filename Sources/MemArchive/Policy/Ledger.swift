@@ -9,6 +9,10 @@ package final class Ledger: Sendable {
     var descriptors = 0
     /// Bytes of `shared` that are this ledger's; what is held beyond them is claimed first.
     var claimed: Int64 = 0
+    /// Bytes of a stream that were put into memory before it is known what they are.
+    var ahead: Int64 = 0
+    /// The number of descriptors at which the process had none left.
+    var spentAt: Int?
   }
 
   private let limits: ExtractionLimits
@@ -141,6 +145,9 @@ package final class Ledger: Sendable {
     }
   }
 
+  /// Whether content is compared with the archive bytes that it was decoded from.
+  var comparesRatio: Bool { limits.ratio != nil }
+
   /// Uncounts entries, because the same archive is read again.
   func uncount(_ entries: Int) {
     account.withLock { $0.entries -= entries }
@@ -207,6 +214,25 @@ package final class Ledger: Sendable {
       account.descriptors -= descriptors
     }
   }
+
+  /// The number of open descriptors of extracted files when the process had none left; nil while it has.
+  var spentAt: Int? {
+    get { account.withLock { $0.spentAt } }
+    set { account.withLock { $0.spentAt = newValue } }
+  }
+
+  /// Counts bytes that are read ahead; false where that might take more than the limits leave: as much again stays free, for
+  /// what is kept of each entry besides its content, and for copies.
+  fileprivate func readAhead(_ count: Int64) -> Bool {
+    account.withLock { account in
+      let room = min(heldLimit - account.held, (limits.totalBytes ?? .max) - account.produced)
+      guard count <= room / 2 - account.ahead else { return false }
+      account.ahead += count
+      return true
+    }
+  }
+
+  fileprivate func endReadAhead(_ count: Int64) { account.withLock { $0.ahead -= count } }
 
   fileprivate func addDescriptor(within budget: Int) -> Bool {
     account.withLock { account in
@@ -286,6 +312,12 @@ package struct Charge: ~Copyable {
     bytes += count
   }
 
+  /// Leaves some of it to a reservation, from which another charge is made.
+  mutating func passOn(_ count: Int64) -> Reservation {
+    bytes -= count
+    return Reservation(bytes: count, descriptor: false)
+  }
+
   /// Gives some of it back.
   mutating func giveBack(_ count: Int64) {
     ledger.release(count)
@@ -299,4 +331,20 @@ package struct Charge: ~Copyable {
   }
 
   deinit { ledger.release(bytes, descriptors: hasDescriptor == true ? 1 : 0) }
+}
+
+/// Bytes of a stream that a ledger counts as read ahead, until the value is destroyed. Entries among them are charged like any
+/// other, so that limits apply at the same entry.
+struct ReadAheadCharge: ~Copyable {
+  private let ledger: Ledger
+  private let count: Int64
+
+  /// nil where the limits leave too little.
+  init?(_ ledger: Ledger, _ count: Int) {
+    guard ledger.readAhead(Int64(count)) else { return nil }
+    self.ledger = ledger
+    self.count = Int64(count)
+  }
+
+  deinit { ledger.endReadAhead(count) }
 }

@@ -32,8 +32,10 @@ struct PendingEntries {
   private var slots = PositionQueue<Slot>()
   /// The positions of contents in the order of their arrival.
   private var arrived: ArraySlice<Int> = []
-  /// The positions of contents that arrived before they were settled.
+  /// The positions of contents that arrived before they were settled, and of those that have been settled since, which may have
+  /// to wait for the slab of one before them.
   private var unsettled: Set<Int> = []
+  private var settled: ArraySlice<Int> = []
   /// The position of the next content.
   private var next: Int?
   /// The number of entries whose content has yet to arrive.
@@ -79,10 +81,18 @@ struct PendingEntries {
   }
 
   /// Accepts the current entry's content, and returns the worker's answer about it.
-  mutating func settleCurrent() -> WorkerMessage.Answer? { current.take() }
+  mutating func settleCurrent() -> WorkerMessage.Answer? {
+    defer { noteSettled() }
+    return current.take()
+  }
+
+  private mutating func noteSettled() {
+    if !unsettled.isEmpty, let position = unsettled.remove(position) { settled.append(position) }
+  }
 
   /// Declines the current entry's content, unless that is settled; returns the entry if the worker awaits an answer.
   mutating func refuseCurrent() -> ArchiveEntry? {
+    defer { noteSettled() }
     switch current.take() {
     case .asks:
       defer { slots.remove(position) }
@@ -107,7 +117,7 @@ struct PendingEntries {
 
   private mutating func findNext() {
     let isSettled = current == nil
-    if isSettled, !unsettled.isEmpty { next = unsettled.remove(position) }
+    next = settled.popFirst()
     while next == nil, let arrived = arrived.popFirst() {
       if arrived < position || (arrived == position && isSettled) {
         next = arrived

@@ -10,11 +10,9 @@ final class BufferedSource: ByteSource {
 
   var progress: SourceProgress { upstream.progress }
 
-  var hasInput: Bool {
-    get throws(ArchiveError) {
-      if taken < head.count || atEnd || failure != nil { return true }
-      return try upstream.hasInput
-    }
+  func waitForInput(milliseconds: Int32) throws(ArchiveError) -> Bool {
+    if taken < head.count || atEnd || failure != nil { return true }
+    return try upstream.waitForInput(milliseconds: milliseconds)
   }
 
   /// Up to `count` first bytes, fewer only if the source ends or fails: bytes before a failure are still read. Must be

@@ -1,3 +1,5 @@
+internal import SealedMemory
+
 /// A stage that produces bytes in order: the archive itself, or a decoder of it.
 protocol ByteSource: AnyObject {
   /// Fills the front of `buffer` and returns the number of bytes; 0 only at the end. Never called with an empty buffer.
@@ -10,8 +12,11 @@ protocol ByteSource: AnyObject {
   /// The source itself, if it is seekable.
   var seekable: (any SeekableSource)? { get }
 
-  /// Whether `read` would return at once: a pipe's writer may not have written yet.
-  var hasInput: Bool { get throws(ArchiveError) }
+  /// Whether `read` would return at once, within this time at most: a pipe's writer may not have written yet.
+  func waitForInput(milliseconds: Int32) throws(ArchiveError) -> Bool
+
+  /// Proceeds by up to `count` bytes without reading them, and returns their number; 0 where they have to be read.
+  func skip(_ count: Int64) throws(ArchiveError) -> Int64
 
   /// How far the archive itself has been read, whatever decoders are between it and this stage.
   var progress: SourceProgress { get }
@@ -20,7 +25,9 @@ protocol ByteSource: AnyObject {
 extension ByteSource {
   var seekable: (any SeekableSource)? { nil }
 
-  var hasInput: Bool { true }
+  func waitForInput(milliseconds _: Int32) -> Bool { true }
+
+  func skip(_: Int64) -> Int64 { 0 }
 
   func lend() -> UnsafeRawBufferPointer? { nil }
 
@@ -42,10 +49,21 @@ protocol SeekableSource: ByteSource {
   /// Fills the front of `buffer` from `offset` on and returns the number of bytes; 0 only at the end and beyond. Several
   /// threads may call it at once; `position` does not change.
   func read(at offset: Int64, into buffer: inout MutableRawSpan) throws(ArchiveError) -> Int
+  /// Appends up to `most` bytes from `offset` on to a slab without passing them through this process, and returns their number;
+  /// nil where they have to be read. Several threads may call it at once.
+  func send(at offset: Int64, _ most: Int, to slab: inout SlabWriter) throws(ArchiveError) -> Int?
 }
 
 extension SeekableSource {
+  func send(at _: Int64, _: Int, to _: inout SlabWriter) throws(ArchiveError) -> Int? { nil }
+
   var seekable: (any SeekableSource)? { self }
+
+  func skip(_ count: Int64) -> Int64 {
+    let step = max(0, min(count, size - position))
+    position += step
+    return step
+  }
 
   func read(into buffer: inout MutableRawSpan) throws(ArchiveError) -> Int {
     let count = try read(at: position, into: &buffer)
@@ -106,6 +124,16 @@ struct SharedSource: @unchecked Sendable {
   /// As ``SeekableSource/read(into:count:at:)``.
   func read(into array: inout [UInt8], count: Int, at offset: Int64) throws(ArchiveError) -> Int {
     try source.read(into: &array, count: count, at: offset)
+  }
+
+  /// As ``SeekableSource/read(at:into:)``.
+  func read(at offset: Int64, into buffer: inout MutableRawSpan) throws(ArchiveError) -> Int {
+    try source.read(at: offset, into: &buffer)
+  }
+
+  /// As ``SeekableSource/send(at:_:to:)``.
+  func send(at offset: Int64, _ most: Int, to slab: inout SlabWriter) throws(ArchiveError) -> Int? {
+    try source.send(at: offset, most, to: &slab)
   }
 
   /// As ``SeekableSource/bytes(_:at:)``.

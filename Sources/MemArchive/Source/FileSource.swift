@@ -43,6 +43,17 @@ final class FileSource: SeekableSource {
     bytesRead.add(Int64(count), ordering: .relaxed)
     return count
   }
+
+  func send(at offset: Int64, _ most: Int, to slab: inout SlabWriter) throws(ArchiveError) -> Int? {
+    // A worker may not call it.
+    guard PrestartedThreads.current == nil else { return nil }
+    for cancellation in cancellations { try cancellation.check() }
+    guard let count = try? slab.extend(from: descriptor, at: offset, most: most), count > 0 else {
+      return nil
+    }
+    bytesRead.add(Int64(count), ordering: .relaxed)
+    return count
+  }
 }
 
 /// A pipe, socket or terminal: read once, from its current position.
@@ -87,7 +98,10 @@ final class PipeSource: ByteSource {
     }
   }
 
-  var hasInput: Bool { get throws(ArchiveError) { try isReady(milliseconds: 0) } }
+  func waitForInput(milliseconds: Int32) throws(ArchiveError) -> Bool {
+    if milliseconds != 0 { IdleHook.begin() }
+    return try isReady(milliseconds: milliseconds)
+  }
 
   private func isReady(milliseconds: Int32) throws(ArchiveError) -> Bool {
     do throws(Errno) {

@@ -1,3 +1,4 @@
+internal import CLinux
 internal import Glibc
 internal import Synchronization
 
@@ -26,6 +27,15 @@ internal import Synchronization
 
   /// Only inside `locked`: releases the mutex until `notifyAll` is called.
   package func wait() { unsafe _ = pthread_cond_wait(condition, mutex) }
+
+  /// The same for this time at most.
+  func wait(milliseconds: Int32) {
+    var time = timespec()
+    unsafe _ = clock_gettime(CLOCK_REALTIME, &time)
+    let end = time.tv_nsec + Int(milliseconds) * 1_000_000
+    (time.tv_sec, time.tv_nsec) = (time.tv_sec + end / 1_000_000_000, end % 1_000_000_000)
+    unsafe _ = pthread_cond_timedwait(condition, mutex, &time)
+  }
 
   package func notifyAll() { unsafe _ = pthread_cond_broadcast(condition) }
 }

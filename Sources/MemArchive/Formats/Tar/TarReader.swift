@@ -46,6 +46,8 @@ final class TarReader: EntryParser {
     return try readHeader()
   }
 
+  var contentPart: Range<Int64>? { map == nil ? input.position..<contentEnd : nil }
+
   func forEachBlock(
     declared _: Int64?, _ body: (RawSpan, Int64) throws(ArchiveError) -> Void
   ) throws(ArchiveError) -> Int64 {
