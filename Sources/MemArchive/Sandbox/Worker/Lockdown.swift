@@ -84,7 +84,8 @@ enum Lockdown {
     }
   }
 
-  /// Whether the archive may contain blocks of xz or bzip2 or folders of 7z for several threads, and enough to be worth them.
+  /// Whether the archive may contain blocks of xz or bzip2, members of BGZF or folders of 7z for several threads, and enough to
+  /// be worth them.
   private static func mayHaveBlocks(_ request: WorkerRequest, _ archive: CInt?) -> Bool {
     guard let archive, case .file(let size) = request.sources.first else { return true }
     guard size >= 1 << 18 else { return false }
@@ -92,7 +93,7 @@ enum Lockdown {
     let count = unsafe head.withUnsafeMutableBytes { unsafe pread(archive, $0.baseAddress, $0.count, 0) }
     guard count == head.count else { return false }
     return [.filter(.xz), .filter(.bzip2)].contains(Filter.recognize(head))
-      || FormatSignature.recognize(head) == .sevenZip
+      || FormatSignature.recognize(head) == .sevenZip || MemberQueue.isFor(head)
   }
 
   /// Starts a thread that ends the process with its parent, and sends a sign of life every second while there is progress.
