@@ -29,5 +29,14 @@ package enum Gzip {
       + little(UInt32(body.count))
   }
 
+  /// A member as bgzip(1) writes it, which says how long it is (Sequence Alignment/Map Format Specification, 4.1).
+  ///
+  /// - Parameter size: What it says instead.
+  package static func blocked(_ member: Bytes, size: Int? = nil) -> Bytes {
+    let field: Bytes = [6, 0, UInt8(ascii: "B"), UInt8(ascii: "C"), 2, 0]
+    return member[..<3] + [4] + member[4..<10] + field + little(UInt16((size ?? member.count + 8) - 1))
+      + member[10...]
+  }
+
   package static func checksum(_ body: Bytes) -> UInt32 { UInt32(crc32(0, body, UInt32(body.count))) }
 }

@@ -31,6 +31,8 @@ final class BlockQueue<Block: IndependentBlock> {
   private let desk = BlockDesk<Block>()
   private var jobs: [BlockJob<Block>] = []
   private var cost = 0
+  /// Memory of blocks that have ended, for those that want as much: the kernel has given its pages already.
+  private var spare: [BlockMemory] = []
   private var group = ThreadGroup()
   private var started = 0
 
@@ -71,7 +73,8 @@ final class BlockQueue<Block: IndependentBlock> {
     let admission = admission(of: bytes)
     guard admission == .taken else { return admission }
     guard startThread() else { return .never }
-    let job = BlockJob(block, packed: packed, room: room, cost: bytes)
+    if unsafe spare.last?.bytes.count != room { spare = [] }
+    let job = BlockJob(block, packed: packed, content: spare.popLast() ?? BlockMemory(room), cost: bytes)
     cost += bytes
     jobs.append(job)
     desk.add(job)
@@ -113,6 +116,7 @@ final class BlockQueue<Block: IndependentBlock> {
     case .ended:
       jobs.removeFirst()
       cost -= job.cost
+      spare.append(job.memory)
       return .ended(job.block)
     case .failed(let error): return .failed(error)
     }
@@ -133,12 +137,22 @@ final class BlockQueue<Block: IndependentBlock> {
   }
 }
 
-/// One block with address space for all of it, which takes no memory until it is filled.
+/// Address space, which takes no memory until it is filled.
+@safe private final class BlockMemory {
+  let bytes: UnsafeMutableRawBufferPointer
+
+  init(_ count: Int) { unsafe bytes = .allocate(byteCount: count, alignment: 16) }
+
+  deinit { unsafe bytes.deallocate() }
+}
+
+/// One block with room for all of it.
 @safe private final class BlockJob<Block: IndependentBlock>: @unchecked Sendable {
   let block: Block
   let cost: Int
   let packed: UnsafeMutableRawBufferPointer
-  let content: UnsafeMutableRawBufferPointer
+  let memory: BlockMemory
+  var content: UnsafeMutableRawBufferPointer { unsafe memory.bytes }
   // Guarded by the shared monitor; `received` is written only by the reading thread, which may read it without locking.
   fileprivate(set) var received = 0
   fileprivate(set) var isAllReceived: Bool
@@ -148,17 +162,16 @@ final class BlockQueue<Block: IndependentBlock> {
   // Used only by the reading thread.
   fileprivate(set) var taken = 0
 
-  init(_ block: Block, packed: Int, room: Int, cost: Int) {
+  init(_ block: Block, packed: Int, content: BlockMemory, cost: Int) {
     self.block = block
     self.cost = cost
+    memory = content
     isAllReceived = packed == 0
     unsafe self.packed = .allocate(byteCount: packed, alignment: 16)
-    unsafe content = .allocate(byteCount: room, alignment: 16)
   }
 
   deinit {
     unsafe packed.deallocate()
-    unsafe content.deallocate()
   }
 
   var missing: Int { isAllReceived ? 0 : (unsafe packed.count) - received }

@@ -84,7 +84,7 @@ struct FilterChain {
   ) throws(ArchiveError) -> any ByteSource {
     switch filter {
     case _ where engine == .libarchive: try FilterDecoder(filter, of: source)
-    case .gzip: try GzipDecoder(source, warnings: warnings)
+    case .gzip: try GzipDecoder(source, threads: threads, warnings: warnings)
     case .bzip2: BZip2Decoder(source, threads: threads, warnings: warnings)
     case .lz4: try LZ4Decoder(source, warnings: warnings)
     case .compress: CompressDecoder(source)

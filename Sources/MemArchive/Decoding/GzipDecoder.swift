@@ -1,8 +1,10 @@
 internal import CZlib
 
-/// Decodes gzip (RFC 1952) and verifies each member's CRC-32 and length; libarchive verifies neither.
+/// Decodes gzip (RFC 1952) and verifies each member's CRC-32 and length; libarchive verifies neither. Members that bgzip(1)
+/// writes are decoded on several threads, after the first.
 final class GzipDecoder: ByteSource {
-  private let warnings: WarningLog
+  /// Nil where nothing but members may follow.
+  private let warnings: WarningLog?
   private let inflater: RawInflater
   private var input: InputBuffer
   private enum State { case betweenMembers, inMember, failed(ArchiveError), ended }
@@ -11,9 +13,11 @@ final class GzipDecoder: ByteSource {
   private var checksum = CRC32()
   /// The member's length so far, modulo 2^32.
   private var length: UInt32 = 0
+  private let members: MemberQueue?
 
-  init(_ upstream: any ByteSource, warnings: WarningLog) throws(ArchiveError) {
+  init(_ upstream: any ByteSource, threads: Int = 1, warnings: WarningLog?) throws(ArchiveError) {
     self.warnings = warnings
+    members = threads > 1 ? MemberQueue(threads: threads) : nil
     inflater = try RawInflater()
     input = InputBuffer(upstream, kept: RawInflater.largestReturn)
   }
@@ -41,11 +45,24 @@ final class GzipDecoder: ByteSource {
       switch state {
       case .ended: return 0
       case .failed(let error): throw error
-      case .betweenMembers: try enterNextMember()
+      case .betweenMembers:
+        produced = try readAhead(into: &buffer)
+        if produced == 0, case .betweenMembers = state { try enterNextMember() }
       case .inMember: produced = try inflateSome(into: &buffer)
       }
     }
     return produced
+  }
+
+  /// Content of members that other threads decode; 0 if this one has to decode the next.
+  private func readAhead(into buffer: inout MutableRawSpan) throws(ArchiveError) -> Int {
+    guard let members, first != nil else { return 0 }
+    switch try members.read(from: &input, into: &buffer) {
+    case .bytes(let count): return count
+    case .here(returned: let count):
+      try skip(count)
+      return 0
+    }
   }
 
   private func inflateSome(into buffer: inout MutableRawSpan) throws(ArchiveError) -> Int {
@@ -98,6 +115,7 @@ final class GzipDecoder: ByteSource {
       }
       let isWhole = try input.has(2)
       guard input.begins(with: [0x1F, 0x8B]) else {
+        guard let warnings else { throw .corrupt("something else follows the gzip stream") }
         warnings.addGarbage(after: .gzip)
         state = .ended
         return

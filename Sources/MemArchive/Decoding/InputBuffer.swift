@@ -57,6 +57,13 @@ struct InputBuffer {
     dropped += count
   }
 
+  /// Buffers bytes again that were dropped.
+  mutating func putBack(_ dropped: [UInt8]) {
+    bytes = [UInt8](repeating: 0, count: kept) + dropped + bytes[range]
+    range = kept..<bytes.count
+    self.dropped -= dropped.count
+  }
+
   /// Whether `count` bytes are buffered, after reading more if necessary.
   mutating func has(_ count: Int) throws(ArchiveError) -> Bool {
     if range.count < count, !isAtEnd { makeRoom(for: count) }
@@ -73,7 +80,9 @@ struct InputBuffer {
     let rest = range.upperBound - front
     // Moves the rest to the front where that costs no more than what was dropped.
     if rest <= front {
-      bytes.replaceSubrange(0..<rest, with: Array(bytes[front..<range.upperBound]))
+      unsafe bytes.withUnsafeMutableBytes { bytes in
+        unsafe bytes.copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[front..<front + rest]))
+      }
       range = (range.lowerBound - front)..<rest
     } else if bytes.count - range.upperBound < bytes.count / 4 {
       bytes.grow(to: 2 * bytes.count)

@@ -38,6 +38,18 @@ extension ByteSource {
     var free = bytes._mutatingExtracting(start...)
     return try read(into: &free)
   }
+
+  /// Reads `count` bytes that nobody wants.
+  func skip(_ count: Int) throws(ArchiveError) {
+    var scratch = [UInt8](repeating: 0, count: min(count, 64 << 10))
+    var left = count
+    while left > 0 {
+      scratch.removeSubrange(min(left, scratch.count)...)
+      let read = try read(into: &scratch)
+      guard read > 0 else { return }
+      left -= read
+    }
+  }
 }
 
 /// A source that can be read at any offset: reading zip and 7z begins at their end.

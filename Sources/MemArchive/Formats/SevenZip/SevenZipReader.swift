@@ -14,7 +14,7 @@ final class SevenZipReader: EntryParser {
   private var nextStream = 0
   private var current: SevenZipStreams.Stream?
   private var folder: FolderStream?
-  private let queue: BlockQueue<QueuedFolder.Block>
+  private let queue: BlockQueue<SourceBlock>
   private let readsAhead: Bool
   /// Folders that cannot be read on.
   private var failures: [Int: ArchiveError] = [:]
@@ -161,7 +161,7 @@ final class SevenZipReader: EntryParser {
       guard !overflow, queue.admission(of: Int(memory)) == .taken,
         let decoder = try? decoding.folder(index, of: archive.streams)
       else { return }
-      let block = QueuedFolder.Block(decoder, index, memory: Int(folder.memory))
+      let block = SourceBlock(decoder, index, memory: Int(folder.memory))
       // A byte too many is an error of the folder.
       guard queue.take(block, packed: 0, room: Int(folder.size) + 1) == .taken else { return }
     }

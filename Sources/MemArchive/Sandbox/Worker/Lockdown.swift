@@ -103,13 +103,14 @@ enum Lockdown {
     }
   }
 
-  /// Whether the archive may contain blocks of xz or bzip2 or folders of 7z for several threads, and enough to be worth them.
+  /// Whether the archive may contain blocks of xz or bzip2, members of BGZF or folders of 7z for several threads, and enough to
+  /// be worth them.
   private static func mayHaveBlocks(_ request: WorkerRequest, _ archive: CInt?) -> Bool {
     guard let archive, case .file(let size) = request.sources.first else { return true }
     guard size >= 1 << 18 else { return false }
     let head = head(of: archive)
     return [.filter(.xz), .filter(.bzip2)].contains(Filter.recognize(head))
-      || FormatSignature.recognize(head) == .sevenZip
+      || FormatSignature.recognize(head) == .sevenZip || MemberQueue.isFor(head)
   }
 
   /// Whether libarchive, which takes a millisecond or two to load, may be needed after something has been reported of the
