@@ -189,13 +189,12 @@ class Results:
         self.run = f"{datetime.date.today()} at {state.strip() or 'an unknown commit'}"
 
     def save(self, part, value, name=None):
-        """In one piece or not at all."""
+        """In one piece or not at all; with the run that each row is of."""
         if name:
             self.data.setdefault(part, {})[name] = value
+            self.data["runs"].setdefault(part, {})[name] = self.run
         else:
-            self.data[part] = value
-        # Of a part that was not measured all at once, the latest.
-        self.data["runs"][part] = self.run
+            self.data[part], self.data["runs"][part] = value, self.run
         self.path.parent.mkdir(exist_ok=True)
         unfinished = self.path.with_suffix(".json.part")
         unfinished.write_text(json.dumps(self.data, indent=1, sort_keys=True, ensure_ascii=False) + "\n")

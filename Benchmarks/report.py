@@ -403,11 +403,15 @@ def conditions(results):
 
 
 def runs(results):
-    """Which parts are of one run."""
-    parts = {}
+    """Which parts, or which rows of a part, are of one run."""
+    found = {}
     for part, run in results.data["runs"].items():
-        parts.setdefault(run, []).append(part)
-    return "\n".join(f"- {run}: {', '.join(names)}" for run, names in parts.items())
+        rows = {}
+        for name, of in (run.items() if isinstance(run, dict) else [("", run)]):
+            rows.setdefault(of, []).append(name)
+        for of, names in rows.items():
+            found.setdefault(of, []).append(part if len(rows) == 1 else f"{part} of {', '.join(names)}")
+    return "\n".join(f"- {run}: {'; '.join(parts)}" for run, parts in sorted(found.items()))
 
 
 def short(results):
