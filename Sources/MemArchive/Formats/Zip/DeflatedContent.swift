@@ -20,11 +20,11 @@ final class DeflatedContent: ByteSource {
 
   var progress: SourceProgress { SourceProgress(read: used, total: Int64(compressedSize)) }
 
-  func begin(_ content: ZipContent) {
+  func begin(_ content: DetachedContent) {
     inflater.reset()
     (start, compressedSize) = (content.start, content.compressedSize)
     (rest, taken, used, isAtEnd, failure) = (0..<0, 0, 0, false, nil)
-    ZipContentReader.reserve(compressedSize, in: &input)
+    DetachedContentReader.reserve(compressedSize, in: &input)
   }
 
   /// Returns content that precedes a failure first.
