@@ -1,3 +1,4 @@
+internal import Glibc
 internal import SealedMemory
 internal import Synchronization
 internal import SystemPackage
@@ -143,11 +144,21 @@ public final class ExtractionPool: Sendable {
   func template(of program: WorkerLocator.Program) throws(Errno) -> WorkerTemplate {
     try current.withLock { current throws(Errno) in
       if let current, current.serves(program) { return current }
+      if self === Self.shared { Self.endsAtExit }
       let started = try WorkerTemplate(program)
       current = started
       return started
     }
   }
+
+  /// Ends the template, if this process started it, and what was forked from it; another is started when it is needed.
+  package func end() {
+    let ended = current.withLock { $0.take() }
+    ended?.endIfOwn()
+  }
+
+  /// A process 1 that reaps no orphans would keep an entry for each host's supervisor, exit(3).
+  private static let endsAtExit: Void = { _ = atexit { ExtractionPool.shared.end() } }()
 
   /// Asks nothing more of a template.
   func remove(_ template: WorkerTemplate) {

@@ -52,6 +52,8 @@ enum Execution {
     unsafe pointers.append(nil)
     DescriptorLimit.restore()
     BrokenPipe.restore()
+    // It would outlive this program as a child of the command's.
+    ExtractionPool.shared.end()
     return unsafe pointers.withUnsafeMutableBufferPointer { buffer in
       guard let start = buffer.baseAddress else { return .usage }
       return unsafe execute(start)

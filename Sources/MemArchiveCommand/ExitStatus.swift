@@ -44,6 +44,7 @@ struct ExitStatus: Error, Equatable {
 /// Exits; the memory files go with the process.
 func leave(_ status: ExitStatus) -> Never {
   if status == .readerGone {
+    ExtractionPool.shared.end()
     BrokenPipe.restore()
     raise(SIGPIPE)
   }

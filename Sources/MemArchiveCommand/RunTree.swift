@@ -210,6 +210,8 @@ extension RunCommand {
     in mounted: borrowing MountedTree, _ arguments: [PathTemplate], _ archive: Archive,
     _ changes: ChangeList?
   ) throws {
+    // A command may run for long, and nothing more is read meanwhile.
+    ExtractionPool.shared.end()
     var paths: [PathTemplate.Reference: [UInt8]] = [:]
     let names = [program].compactMap { $0 } + arguments.flatMap(\.references).map(\.name)
     for name in names {

@@ -28,6 +28,7 @@ struct HelpTests {
       #/
       memarchive\ \d+\.\d+\.\d+\n
       (?:\ \ \S.*\n)+
+      sandbox:\ /.+/memarchive-worker\ \(memarchive-ward\ .+\n
       kernel:\ Linux\ .+\n
       (?:\ \ \S.*?\ {2,}(?:yes|no\ |\?\ \ )\ \ \S.*\n){6}
       /#
@@ -41,6 +42,7 @@ struct HelpTests {
       #expect(lines.contains { $0.hasPrefix(start) }, "a line that begins with \"\(start)\"")
     }
     #expect(try Program.run("-v") == outcome)
+    #expect(try Program.run("--version", "-v") == outcome)
     let release = try #require(try Command("uname", "-r").run().output.lines.first)
     #expect(lines.contains { $0.hasPrefix("kernel: Linux \(release.text)") })
   }

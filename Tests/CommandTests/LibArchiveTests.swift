@@ -4,14 +4,15 @@ import Testing
 /// libarchive is loaded by the process that reads by it, and not before it must, as strace(1) shows.
 @Suite(.enabled(if: Trace.isPossible, "strace cannot attach to a process here"))
 struct LibArchiveTests {
-  /// How often libarchive was opened, and the worker executed, by `test` of a fixture.
+  /// How often libarchive was opened, and a worker forked, by `test` of a fixture.
   private func loads(_ fixture: ByteString, _ options: ByteString...) throws -> (library: Int, worker: Int) {
     let trace = try Trace(of: [Program.path, "test", "-q"] + options + [fixture])
     #expect(trace.outcome.end == .exit(0), "\(trace.outcome)")
     func count(_ call: String, _ file: String) -> Int {
       trace.calls.filter { $0.contains(call) && $0.contains(file) && !$0.contains(" = -1 ") }.count
     }
-    return (count("openat(", "/libarchive.so.13\""), count("execve(", "--memarchive-worker"))
+    // Of each worker, once; a template, which is executed, does not.
+    return (count("openat(", "/libarchive.so.13\""), count("prctl(PR_SET_NAME, ", "\"memarchive-work\""))
   }
 
   @Test(arguments: ["zip-deflated.zip", "tar-ustar.tar", "cpio-newc.cpio.gz", "7z-lzma2.7z"] as [ByteString])

@@ -56,7 +56,14 @@ internal import SystemPackage
     state = unsafe Mutex(.running(started))
   }
 
-  deinit { if isIntact { end() } else { _ = socket.take() } }
+  deinit { if !endIfOwn() { _ = socket.take() } }
+
+  /// False where it is another process's, or its socket another file.
+  @discardableResult func endIfOwn() -> Bool {
+    guard isIntact else { return false }
+    end()
+    return true
+  }
 
   static func packetSockets() throws(Errno) -> (HeldDescriptor, HeldDescriptor) {
     var ends: [CInt] = [-1, -1]
@@ -93,12 +100,19 @@ internal import SystemPackage
       for: POLLOUT, on: FileDescriptor(rawValue: socket.rawValue), milliseconds: milliseconds)
   }
 
-  /// Kills it unless it has ended already, with all of its workers, and reaps it.
+  /// Milliseconds that it may take to end: one that takes longer has been stopped, and is killed.
+  private static let longestEnd: CInt = 1000
+
+  /// Ends it unless it has ended already, with all of its workers, and reaps it.
   @discardableResult func end() -> ProcessEnd {
     state.withLock { state in
       switch state {
       case .ended(let end): return end
       case .running(let supervisor):
+        // Takes that for the wish to end it, and reaps its workers, which would otherwise be left to process 1.
+        shutdown(socket.rawValue, CInt(SHUT_RDWR))
+        let process = FileDescriptor(rawValue: unsafe csupervisor_descriptor(supervisor))
+        _ = try? SystemCalls.waitForInput(process, milliseconds: Self.longestEnd)
         var (how, status) = (CInt(0), CInt(0))
         unsafe csupervisor_end(supervisor, &how, &status)
         let end = ProcessEnd(how: how, status: status)
