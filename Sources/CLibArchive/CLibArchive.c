@@ -1,7 +1,10 @@
+#define _GNU_SOURCE
 #include "CLibArchive.h"
 
 #include <dlfcn.h>
+#include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 
 // The ABI of all versions 3.
@@ -10,10 +13,10 @@
 #endif
 static const char *const name = "libarchive.so.13";
 
-static pthread_once_t once = PTHREAD_ONCE_INIT;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct clibarchive functions;
-static int is_loaded, is_stopped;
-static char failure[512];
+static atomic_bool is_loaded, is_stopped;
+static _Thread_local char failure[512];
 
 static int fail(void) {
   const char *text = dlerror();
@@ -28,24 +31,33 @@ static int resolve(void *library) {
   return 1;
 }
 
-static void load(void) {
+static int load(void) {
+  if (is_stopped) {
+    errno = 0;
+    snprintf(failure, sizeof failure, "%s is not to be loaded any more", name);
+    return 0;
+  }
+  errno = 0;
   // Bound at once: a process that is locked in later cannot be told of a symbol that is missing.
   void *library = dlopen(name, RTLD_NOW | RTLD_LOCAL);
-  is_loaded = library ? resolve(library) : fail();
-}
-
-static void stop(void) {
-  is_stopped = 1;
-  snprintf(failure, sizeof failure, "%s is not to be loaded any more", name);
+  if (!library) return fail();
+  if (resolve(library)) return 1;
+  dlclose(library);
+  errno = 0;
+  return 0;
 }
 
 const struct clibarchive *clibarchive_functions(void) {
-  pthread_once(&once, load);
+  if (is_loaded) return &functions;
+  pthread_mutex_lock(&lock);
+  // A shortage may pass, so that a failure is not for good.
+  if (!is_loaded) is_loaded = load();
+  pthread_mutex_unlock(&lock);
   return is_loaded ? &functions : NULL;
 }
 
 const char *clibarchive_failure(void) { return failure; }
 
-void clibarchive_stop_loading(void) { pthread_once(&once, stop); }
+void clibarchive_stop_loading(void) { is_stopped = 1; }
 
-int clibarchive_is_stopped(void) { return is_stopped; }
+int clibarchive_is_out_of_reach(void) { return is_stopped && !is_loaded; }

@@ -25,6 +25,13 @@ struct LibArchiveTests {
     #expect(try loads(fixture, "--sandbox", "off", "--formats", "all") == (1, 0))
   }
 
+  @Test func `Without a descriptor for it, that is said, and not that it is missing`() throws {
+    let outcome = try Program.shell("ulimit -n 4; $m test --sandbox off --formats all odd/rar/rar15.rar 4<&-")
+    #expect(outcome.end == .exit(4))
+    #expect(
+      outcome.errors.text.contains("no descriptor is left while loading libarchive"), "\(outcome.errors)")
+  }
+
   @Test func `A worker that reads a zip does not load it`() throws {
     #expect(try loads("zip-deflated.zip", "--sandbox", "required") == (0, 1))
   }

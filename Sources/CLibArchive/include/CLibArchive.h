@@ -85,16 +85,17 @@ struct clibarchive {
 };
 #undef CLIBARCHIVE_FIELD
 
-/// The functions, which stay valid; loads the library when called first. NULL if that fails.
+/// The functions, which stay valid; loads the library if it is not loaded yet. NULL if that fails, with errno(3) if a system call
+/// did, and 0 otherwise.
 const struct clibarchive *clibarchive_functions(void);
 
-/// After `clibarchive_functions` has returned NULL, why, as in dlerror(3).
+/// After `clibarchive_functions` has returned NULL to this thread, why, as in dlerror(3).
 const char *clibarchive_failure(void);
 
 /// If the library is not loaded yet, it cannot be from here on: for a process that may soon not open files any more.
 void clibarchive_stop_loading(void);
 
-/// Whether that is why it is not loaded.
-int clibarchive_is_stopped(void);
+/// Whether it cannot be loaded for that.
+int clibarchive_is_out_of_reach(void);
 
 #endif

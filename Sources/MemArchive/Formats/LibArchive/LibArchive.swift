@@ -1,15 +1,18 @@
 internal import CLibArchive
+internal import Glibc
+internal import SystemPackage
 
 /// libarchive, which is loaded when something is first read by it.
 enum LibArchive {
   /// Its functions, by their names in C, for the life of the process; loads the library if it is not loaded yet.
   ///
-  /// - Throws: `system` if that is impossible.
+  /// - Throws: `system` if that is impossible, and what stands for a shortage where there is one.
   static func functions() throws(ArchiveError) -> UnsafePointer<clibarchive> {
     if let functions = unsafe clibarchive_functions() { return unsafe functions }
-    throw ArchiveError(
-      .system, "libarchive, by which this is read, cannot be loaded: \(failure)", call: "dlopen",
-      advice: "Install it (on Debian: libarchive13).")
+    throw .exhausted("dlopen", Errno(rawValue: errno), doing: "loading libarchive")
+      ?? ArchiveError(
+        .system, "libarchive, by which this is read, cannot be loaded: \(failure)", call: "dlopen",
+        advice: "Install it (on Debian: libarchive13).")
   }
 
   /// If it is not loaded yet, it is out of reach from here on.
@@ -20,7 +23,7 @@ enum LibArchive {
   ///
   /// - Throws: What `functions` throws if `stopLoading` came before it.
   static func checkReach() throws(ArchiveError) {
-    if clibarchive_is_stopped() != 0 { unsafe _ = try functions() }
+    if clibarchive_is_out_of_reach() != 0 { unsafe _ = try functions() }
   }
 
   /// Its version and those of the decoders it was built with, or why there is none.
