@@ -7,6 +7,9 @@ final class TarReader: EntryParser {
   private let warnings: WarningLog
   private let content: any ByteSource
   private let cancellation: Cancellation
+  /// Whether content may be read by others. A worker reads all of it in order: `heldBytes`, which counts what the host keeps of
+  /// entries too, is to apply at the same entry.
+  private let detaches: Bool
   private var block: [UInt8] = []
   private var globals = PaxRecords()
   /// Whether there was any pax header, which decides about hard links with content.
@@ -36,6 +39,7 @@ final class TarReader: EntryParser {
     self.content = content
     self.warnings = warnings
     cancellation = context.cancellation
+    detaches = if case .caller = context.recipient { true } else { false }
     charge = Charge(context.ledger, entry: "sparse files")
   }
 
@@ -50,13 +54,13 @@ final class TarReader: EntryParser {
 
   /// What is smaller is read in order, as its header is.
   var detachedContent: DetachedContent? {
-    guard let part = contentPart, let source = content.seekable, part.upperBound <= source.size,
+    guard detaches, let part = contentPart, let source = content.seekable, part.upperBound <= source.size,
       part.count > EntryThreadPool.largestCopy
     else { return nil }
     return DetachedContent(stored: part)
   }
 
-  var sharedContent: SharedSource? { content.seekable.map { SharedSource($0) } }
+  var sharedContent: SharedSource? { detaches ? content.seekable.map { SharedSource($0) } : nil }
 
   func forEachBlock(
     declared _: Int64?, _ body: (RawSpan, Int64) throws(ArchiveError) -> Void
