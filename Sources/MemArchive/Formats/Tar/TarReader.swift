@@ -7,9 +7,6 @@ final class TarReader: EntryParser {
   private let warnings: WarningLog
   private let content: any ByteSource
   private let cancellation: Cancellation
-  /// Whether content may be read by others. A worker reads all of it in order: `heldBytes`, which counts what the host keeps of
-  /// entries too, is to apply at the same entry.
-  private let detaches: Bool
   private var block: [UInt8] = []
   private var globals = PaxRecords()
   /// Whether there was any pax header, which decides about hard links with content.
@@ -39,7 +36,6 @@ final class TarReader: EntryParser {
     self.content = content
     self.warnings = warnings
     cancellation = context.cancellation
-    detaches = if case .caller = context.recipient { true } else { false }
     charge = Charge(context.ledger, entry: "sparse files")
   }
 
@@ -51,16 +47,6 @@ final class TarReader: EntryParser {
   }
 
   var contentPart: Range<Int64>? { map == nil ? input.position..<contentEnd : nil }
-
-  /// What is smaller is read in order, as its header is.
-  var detachedContent: DetachedContent? {
-    guard detaches, let part = contentPart, let source = content.seekable, part.upperBound <= source.size,
-      part.count > EntryThreadPool.largestCopy
-    else { return nil }
-    return DetachedContent(stored: part)
-  }
-
-  var sharedContent: SharedSource? { detaches ? content.seekable.map { SharedSource($0) } : nil }
 
   func forEachBlock(
     declared _: Int64?, _ body: (RawSpan, Int64) throws(ArchiveError) -> Void
