@@ -2,8 +2,8 @@
 final class EntryThread: @unchecked Sendable {
   // Used by one thread at a time: this one, and after its end the one that seals.
   let destination: any EntryDestination
-  /// For detached content; nil where there is none.
-  private let reader: DetachedContentReader?
+  /// For zip content; nil for other formats.
+  private let reader: ZipContentReader?
   private let cancellation: Cancellation
   private let stop: Cancellation
 
@@ -14,7 +14,7 @@ final class EntryThread: @unchecked Sendable {
     self.destination = destination
     self.cancellation = cancellation
     self.stop = stop
-    reader = source.map { DetachedContentReader($0, readsAhead: true) }
+    reader = source.map { ZipContentReader($0, readsAhead: true) }
   }
 
   func run(_ batch: Batch) {
@@ -48,7 +48,7 @@ final class EntryThread: @unchecked Sendable {
         try checkCancellation()
         try bytes.withBytes { block throws(ArchiveError) in try take(block, 0) }
         return Int64(bytes.count)
-      case .detached(let content):
+      case .zip(let content):
         let declared = DeclaredSize(size: job.entry.size)
         let size = try reader!.forEachBlock(of: content, in: { destination.room() }) {
           (block, offset) throws(ArchiveError) in

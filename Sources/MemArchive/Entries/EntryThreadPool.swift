@@ -8,7 +8,7 @@ final class EntryThreadPool {
   /// One entry to be extracted; a class because copying it would be expensive.
   final class Job {
     enum Content {
-      case detached(DetachedContent)
+      case zip(ZipContent)
       /// A part of the batch's copies.
       case copied(Range<Int>)
       /// To be copied.
@@ -18,7 +18,7 @@ final class EntryThreadPool {
 
       /// Upper bound of queued batches per thread. Content that is still in the archive takes no memory, and looking far
       /// ahead may find a heavy entry.
-      var ahead: Int { if case .detached = self { 64 } else { 8 } }
+      var ahead: Int { if case .zip = self { 64 } else { 8 } }
     }
 
     let entry: ArchiveEntry
@@ -41,7 +41,7 @@ final class EntryThreadPool {
     var weight: UInt64 {
       let work =
         switch content {
-        case .detached(let content): max(content.size, content.compressedSize)
+        case .zip(let content): max(content.size, content.compressedSize)
         case .copied(let range): UInt64(range.count)
         case .file(let file): UInt64(file.size)
         case .window(let bytes): UInt64(bytes.count)
@@ -82,7 +82,7 @@ final class EntryThreadPool {
   static let largestCopy: Int64 = 128 << 10
 
   /// - Parameters:
-  ///   - source: The source of detached content.
+  ///   - source: The source of zip content.
   ///   - destination: The destination of the submitting thread.
   ///   - makeDestination: Creates the destination of another thread.
   init(
@@ -103,9 +103,9 @@ final class EntryThreadPool {
 
   /// Queues an entry whose content can be read independently. `deliver` is called for earlier entries that are ready.
   func submit(
-    _ entry: ArchiveEntry, _ content: DetachedContent, position: Int, _ deliver: EntryDelivery
+    _ entry: ArchiveEntry, _ content: ZipContent, position: Int, _ deliver: EntryDelivery
   ) throws(ArchiveError) {
-    try submit(entry, position: position, .detached(content), size: Int64(content.size), deliver)
+    try submit(entry, position: position, .zip(content), size: Int64(content.size), deliver)
   }
 
   /// Queues an entry whose content is already in a file, to be copied.

@@ -13,7 +13,7 @@ protocol EntryParser: AnyObject {
   var contentPart: Range<Int64>? { get }
 
   /// The current entry's content, if it can be read without this parser, on any thread.
-  var detachedContent: DetachedContent? { get }
+  var detachedContent: ZipContent? { get }
   /// The source of detached content; nil if none can be detached.
   var sharedContent: SharedSource? { get }
 
@@ -25,7 +25,7 @@ protocol EntryParser: AnyObject {
 
 extension EntryParser {
   var contentPart: Range<Int64>? { nil }
-  var detachedContent: DetachedContent? { nil }
+  var detachedContent: ZipContent? { nil }
   var sharedContent: SharedSource? { nil }
   var comment: [UInt8]? { nil }
 

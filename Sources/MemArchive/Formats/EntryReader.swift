@@ -176,7 +176,7 @@ final class EntryReader {
   var contentPart: Range<Int64>? { parser.contentPart }
 
   /// The content of the current entry, if it can be read on another thread.
-  var detachedContent: DetachedContent? { parser.detachedContent }
+  var detachedContent: ZipContent? { parser.detachedContent }
 
   /// The source of detached content; nil if none can be detached.
   var sharedContent: SharedSource? { parser.sharedContent }

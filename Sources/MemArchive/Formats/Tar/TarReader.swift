@@ -48,16 +48,6 @@ final class TarReader: EntryParser {
 
   var contentPart: Range<Int64>? { map == nil ? input.position..<contentEnd : nil }
 
-  /// What is smaller is read in order, as its header is.
-  var detachedContent: DetachedContent? {
-    guard let part = contentPart, let source = content.seekable, part.upperBound <= source.size,
-      part.count > EntryThreadPool.largestCopy
-    else { return nil }
-    return DetachedContent(stored: part)
-  }
-
-  var sharedContent: SharedSource? { content.seekable.map { SharedSource($0) } }
-
   func forEachBlock(
     declared _: Int64?, _ body: (RawSpan, Int64) throws(ArchiveError) -> Void
   ) throws(ArchiveError) -> Int64 {

@@ -20,11 +20,11 @@ final class DeflatedContent: ByteSource {
 
   var progress: SourceProgress { SourceProgress(read: used, total: Int64(compressedSize)) }
 
-  func begin(_ content: DetachedContent) {
+  func begin(_ content: ZipContent) {
     inflater.reset()
     (start, compressedSize) = (content.start, content.compressedSize)
     (rest, taken, used, isAtEnd, failure) = (0..<0, 0, 0, false, nil)
-    DetachedContentReader.reserve(compressedSize, in: &input)
+    ZipContentReader.reserve(compressedSize, in: &input)
   }
 
   /// Returns content that precedes a failure first.

@@ -10,7 +10,7 @@ final class ZipReader: EntryParser {
   private let context: ExtractionContext
   private var next = 0
   private var current: (record: ZipRecord, place: ZipDirectory.Place)?
-  private let contentReader: DetachedContentReader
+  private let contentReader: ZipContentReader
   private var localHeaders: HeaderWindow
   /// Opened for the first entry that is decoded by it.
   private var libArchive: ArchiveHandle?
@@ -21,7 +21,7 @@ final class ZipReader: EntryParser {
     self.directory = directory
     self.content = content
     self.context = context
-    contentReader = DetachedContentReader(
+    contentReader = ZipContentReader(
       SharedSource(content), readsAhead: context.threads > 1 && context.options.limits.ratio == nil)
     localHeaders = HeaderWindow(SharedSource(content))
   }
@@ -139,15 +139,15 @@ final class ZipReader: EntryParser {
     guard let (record, place) = current else { return 0 }
     if let defect = place.defect { throw defect.error(record) }
     if record.isReadHere {
-      return try contentReader.forEachBlock(of: DetachedContent(record, start: place.content), body)
+      return try contentReader.forEachBlock(of: ZipContent(record, start: place.content), body)
     }
     if let refusal = record.refusal { throw refusal }
     return try libArchiveInStep().0.forEachBlock(declared: declared, body)
   }
 
-  var detachedContent: DetachedContent? {
+  var detachedContent: ZipContent? {
     guard let (record, place) = current, record.isReadHere, place.defect == nil else { return nil }
-    return DetachedContent(record, start: place.content)
+    return ZipContent(record, start: place.content)
   }
 
   var sharedContent: SharedSource? { SharedSource(content) }

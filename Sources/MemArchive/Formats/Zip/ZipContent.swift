@@ -1,18 +1,11 @@
-/// The location of an entry's content that can be read without what comes before it, and the size and checksum that it must have.
-struct DetachedContent: Sendable {
-  /// As in a zip: 0 for what is stored, 8, 12, or 14 for an empty file (APPNOTE 4.4.5).
+/// The location of a zip entry's content, and the size and checksum that it must have.
+struct ZipContent: Sendable {
+  /// 0, 8, 12, or 14 for an empty file (APPNOTE 4.4.5).
   let method: UInt16
   let start: Int64
   let compressedSize: UInt64
   let size: UInt64
-  /// nil where the format has none.
-  let checksum: UInt32?
-
-  /// Content that lies in the archive as it is.
-  init(stored part: Range<Int64>) {
-    (method, start, checksum) = (0, part.lowerBound, nil)
-    (compressedSize, size) = (UInt64(part.count), UInt64(part.count))
-  }
+  let checksum: UInt32
 
   init(_ record: ZipRecord, start: Int64) {
     (method, compressedSize, size) = (record.method, record.compressedSize, record.size)
@@ -22,7 +15,7 @@ struct DetachedContent: Sendable {
 }
 
 /// Reads and decodes the content of one entry after another; each thread has its own.
-final class DetachedContentReader {
+final class ZipContentReader {
   private let source: SharedSource
   private let readsAhead: Bool
   private var deflated: DeflatedContent?
@@ -43,13 +36,13 @@ final class DetachedContentReader {
   ///
   /// - Parameter room: The memory for the next block, at least one byte; nil: the reader's own.
   func forEachBlock(
-    of content: DetachedContent, in room: () -> Room? = { nil },
+    of content: ZipContent, in room: () -> Room? = { nil },
     _ body: (RawSpan, Int64) throws(ArchiveError) -> Void
   ) throws(ArchiveError) -> Int64 {
     var checksum = CRC32()
     var end: Int64 = 0
     func take(_ block: RawSpan) throws(ArchiveError) {
-      if content.checksum != nil { checksum.update(block) }
+      checksum.update(block)
       try body(block, end)
       end += Int64(block.byteCount)
     }
@@ -62,13 +55,13 @@ final class DetachedContentReader {
       let decoder = try content.method == 12 ? bzip2(content) : inflated(content)
       try pass(decoder, of: content, room, take)
     }
-    if let wanted = content.checksum { try checksum.check(against: wanted) }
+    try checksum.check(against: content.checksum)
     return end
   }
 
   /// Throws unless LZMA decodes to nothing: after version and properties (5.8.8) there is the end marker, whose code is the
   /// same whatever the properties are, or no code at all.
-  private func checkEmptyLZMA(_ content: DetachedContent) throws(ArchiveError) {
+  private func checkEmptyLZMA(_ content: ZipContent) throws(ArchiveError) {
     let marker: [UInt8] = [0, 0x83, 0xFF, 0xFB, 0xFF, 0xFF, 0xC0, 0, 0, 0]
     let none: [UInt8] = [0, 0, 0, 0, 0]
     let bytes = try source.bytes(Int(min(content.compressedSize, 64)), at: content.start)
@@ -81,7 +74,7 @@ final class DetachedContentReader {
   }
 
   private func copy(
-    _ content: DetachedContent, _ room: () -> Room?, _ take: (RawSpan) throws(ArchiveError) -> Void
+    _ content: ZipContent, _ room: () -> Room?, _ take: (RawSpan) throws(ArchiveError) -> Void
   ) throws(ArchiveError) {
     if room() != nil {
       let size = min(Int64(clamping: content.compressedSize), .max - content.start)
@@ -100,7 +93,7 @@ final class DetachedContentReader {
     }
   }
 
-  private func inflated(_ content: DetachedContent) throws(ArchiveError) -> any ByteSource {
+  private func inflated(_ content: ZipContent) throws(ArchiveError) -> any ByteSource {
     let deflated: DeflatedContent
     if let existing = self.deflated { deflated = existing } else { deflated = try DeflatedContent(source) }
     self.deflated = deflated
@@ -108,7 +101,7 @@ final class DetachedContentReader {
     return deflated
   }
 
-  private func bzip2(_ content: DetachedContent) throws(ArchiveError) -> any ByteSource {
+  private func bzip2(_ content: ZipContent) throws(ArchiveError) -> any ByteSource {
     // Where entries may overlap, one may claim more than any file has.
     let size = min(Int64(content.compressedSize), .max - content.start)
     return BZip2Decoder(
@@ -118,7 +111,7 @@ final class DetachedContentReader {
 
   /// Passes all of a decoder's content on.
   private func pass(
-    _ decoder: any ByteSource, of content: DetachedContent, _ room: () -> Room?,
+    _ decoder: any ByteSource, of content: ZipContent, _ room: () -> Room?,
     _ take: (RawSpan) throws(ArchiveError) -> Void
   ) throws(ArchiveError) {
     // Whoever has room stores nothing meanwhile, so that nothing is gained by decoding ahead.
