@@ -254,7 +254,8 @@ extension ExtractionOptions: CustomStringConvertible, CustomDebugStringConvertib
       ("overlappingEntries", "\(overlappingEntries)"),
       ("passphrases", "\(passphrases.count), not shown"),
       ("onError", "\(onError)"), ("encoding", text(encoding)), ("sandbox", "\(sandbox)"),
-      ("worker", text(worker)), ("pool", pool === ExtractionPool.shared ? "shared" : "another"), ("timeout", text(timeout)), ("onProgress", onProgress == nil ? "nil" : "set"),
+      ("worker", text(worker)), ("pool", pool === ExtractionPool.shared ? "shared" : "another"),
+      ("timeout", text(timeout)), ("onProgress", onProgress == nil ? "nil" : "set"),
     ]
     return shown.map { (label: $0.0, value: PlainText.escaped($0.1)) }
   }

@@ -53,7 +53,8 @@ struct Trace {
     (outcome, calls) = try withTemporaryDirectory { logs in
       let log = logs + "/log"
       var command = Command(
-        ["strace", "-f", "-qq", "-s", "256", "-e", "trace=%file,memfd_create,prctl", "-o", "\(log)"] + arguments)
+        ["strace", "-f", "-qq", "-s", "256", "-e", "trace=%file,memfd_create,prctl", "-o", "\(log)"]
+          + arguments)
       command.input = input
       command.directory = directory
       let outcome = try command.run()
@@ -71,7 +72,8 @@ struct Trace {
         if call.contains("\"/dev/null\"") || call.contains("\"/proc/self/oom_score_adj\"") { return false }
         return call.contains(#/O_WRONLY|O_RDWR|O_CREAT|O_TRUNC|O_APPEND|O_TMPFILE/#)
       case "execve", "execveat", "access", "faccessat", "faccessat2", "stat", "lstat", "newfstatat", "statx",
-        "readlink", "readlinkat", "getcwd", "chdir", "statfs", "getxattr", "lgetxattr", "memfd_create", "prctl":
+        "readlink", "readlinkat", "getcwd", "chdir", "statfs", "getxattr", "lgetxattr", "memfd_create",
+        "prctl":
         return false
       // The time of a file in memory, by its descriptor: those that were opened were looked at above.
       case "utimensat": return !call.contains(#/utimensat\(\d+, NULL,/#)

@@ -178,7 +178,6 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
       $0.limits = .strict
       $0.timeout = .seconds(10)
       $0.insecureNames = .reject
-      $0.parallelism = 1
       $0.storage = .packed
     }
     _ = options

@@ -33,7 +33,9 @@ final class PacketChannel {
   private var sent: UInt32 = 0
   private var taken: UInt32 = 0
   /// Not filled: most packets are small, and its pages are then never touched.
-  private var buffer = unsafe [UInt8](unsafeUninitializedCapacity: headerSize + largest) { $1 = headerSize + largest }
+  private var buffer = unsafe [UInt8](unsafeUninitializedCapacity: headerSize + largest) {
+    $1 = headerSize + largest
+  }
 
   init(_ socket: HeldDescriptor) { self.socket = socket }
 

@@ -18,7 +18,9 @@ internal import SystemPackage
 
   /// - Parameter retry: Called before another attempt, with `wouldBlock` where the template has many requests, and
   ///   `tooManyReferences` where this user's processes have too many descriptors in flight.
-  init(from template: WorkerTemplate, retry: (Errno) throws(ArchiveError) -> Void) throws(PacketChannel.SendFailure) {
+  init(from template: WorkerTemplate, retry: (Errno) throws(ArchiveError) -> Void) throws(PacketChannel
+    .SendFailure)
+  {
     self.template = template
     let socket: HeldDescriptor
     let end: HeldDescriptor

@@ -74,7 +74,8 @@ import Testing
     return (task, writing)
   }
 
-  @Test(.timeLimit(.minutes(1))) func `Whoever waits longest is next, and whoever is cancelled leaves the row`()
+  @Test(.timeLimit(.minutes(1)))
+  func `Whoever waits longest is next, and whoever is cancelled leaves the row`()
     async throws
   {
     let pool = ExtractionPool(extractions: 1)

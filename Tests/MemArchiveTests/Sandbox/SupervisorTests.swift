@@ -18,7 +18,9 @@ private func hasNoChild() -> Bool { waitpid(-1, nil, WNOHANG) == -1 && errno == 
 /// What stands between a host and its worker; each test in a process that has no children but these.
 @Suite(.slow) struct SupervisorTests {
   @Test(.timeLimit(.minutes(5)))
-  func `A host sees no child, neither during nor after the extraction, nor of a pool that it has released`() async {
+  func `A host sees no child, neither during nor after the extraction, nor of a pool that it has released`()
+    async
+  {
     await #expect(processExitsWith: .success) {
       signal(SIGCHLD) { _ in signals.add(1, ordering: .relaxed) }
       var options = ExtractionOptions(sandbox: .required)
@@ -90,13 +92,16 @@ private func hasNoChild() -> Bool { waitpid(-1, nil, WNOHANG) == -1 && errno == 
   }
 
   @Test(.timeLimit(.minutes(5)), arguments: [false, true])
-  func `Neither supervisor nor template nor worker outlives a host that is killed`(_ isStopped: Bool) async throws {
+  func `Neither supervisor nor template nor worker outlives a host that is killed`(_ isStopped: Bool)
+    async throws
+  {
     let path = FileManager.default.temporaryDirectory.appendingPathComponent("pids-\(UUID().uuidString)").path
     defer { unlink(path) }
     await #expect(processExitsWith: .signal(SIGKILL)) { [path = path as String, isStopped] in
       var stream = try ArchiveReader(bytes: archive).stream(options: ExtractionOptions(sandbox: .required))
       guard try stream.next() != nil, let pair = Family.workers(named: "worker").first else { exit(1) }
-      try "\(pair.supervisor) \(pair.template) \(pair.worker)".write(toFile: path, atomically: false, encoding: .utf8)
+      try "\(pair.supervisor) \(pair.template) \(pair.worker)".write(
+        toFile: path, atomically: false, encoding: .utf8)
       // A worker that cannot notice by itself.
       if isStopped { kill(pair.worker, SIGSTOP) }
       kill(getpid(), SIGKILL)

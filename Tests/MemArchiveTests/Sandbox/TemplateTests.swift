@@ -35,7 +35,8 @@ private let archive = Tar.archive(Tar.entry("a", [1, 2, 3]))
     }
   }
 
-  @Test(.timeLimit(.minutes(1))) func `A host that closes all descriptors gets another template, and keeps its own`() async {
+  @Test(.timeLimit(.minutes(1)))
+  func `A host that closes all descriptors gets another template, and keeps its own`() async {
     await #expect(processExitsWith: .success) {
       guard Self.reads(), let first = Self.template() else { exit(1) }
       for number in 3..<256 { close(CInt(number)) }
@@ -49,7 +50,8 @@ private let archive = Tar.archive(Tar.entry("a", [1, 2, 3]))
     }
   }
 
-  @Test(.timeLimit(.minutes(1))) func `A child that was forked from a host has a template of its own`() async {
+  @Test(.timeLimit(.minutes(1))) func `A child that was forked from a host has a template of its own`() async
+  {
     await #expect(processExitsWith: .success) {
       guard Self.reads(), let first = Self.template() else { exit(1) }
       let child = cfaults_fork()
@@ -75,7 +77,9 @@ private let archive = Tar.archive(Tar.entry("a", [1, 2, 3]))
     }
   }
 
-  @Test(.timeLimit(.minutes(1))) func `A template that is stopped delays one extraction, and is replaced`() async {
+  @Test(.timeLimit(.minutes(1))) func `A template that is stopped delays one extraction, and is replaced`()
+    async
+  {
     await #expect(processExitsWith: .success) {
       guard Self.reads(), let first = Self.template() else { exit(1) }
       kill(first, SIGSTOP)
