@@ -153,7 +153,8 @@ public final class ExtractionPool: Sendable {
 
   /// Ends the template, if this process started it, and what was forked from it; another is started when it is needed.
   package func end() {
-    let ended = current.withLock { $0.take() }
+    // In a process that was forked meanwhile, another thread's lock would never be released.
+    let ended = current.withLockIfAvailable { $0.take() } ?? nil
     ended?.endIfOwn()
   }
 

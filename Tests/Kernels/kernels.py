@@ -82,7 +82,7 @@ def make_root(work, program, host):
         run("strip", "-o", root / "bin" / name, file)
         # libarchive is loaded when it is needed.
         libarchive = re.search(r"/.*/libarchive\.so\.13$", run("/sbin/ldconfig", "-p"), re.M).group()
-        libraries = {libarchive, *re.findall(r"/[^ ]+(?= \()", run("ldd", file, libarchive))}
+        libraries = {libarchive, *re.findall(r"/\S+(?= \()", run("ldd", file, libarchive))}
         if any("libswift" in library for library in libraries):
             sys.exit(f"{file} needs Swift's runtime: build it by Scripts/static")
         run("cp", "--parents", "-L", *libraries, root)
