@@ -19,7 +19,12 @@ struct LibArchiveReachTests {
   @Test func `What needs libarchive says so where it cannot be loaded, and all else is read`() async {
     await #expect(processExitsWith: .success) {
       clibarchive_stop_loading()
-      for file in ["zip-deflated.zip", "tar-ustar.tar", "7z-lzma2.7z", "cpio-newc.cpio"] {
+      #if FastDecoders
+      let own = ["zip-deflated.zip", "tar-ustar.tar", "7z-lzma2.7z", "cpio-newc.cpio"]
+      #else
+      let own = ["zip-deflated.zip", "tar-ustar.tar", "cpio-newc.cpio"]
+      #endif
+      for file in own {
         #expect(Self.error(reading: file) == nil, "\(file)")
       }
       for file in ["odd/rar/rar5-links.rar", "zip-lzma.zip"] {
