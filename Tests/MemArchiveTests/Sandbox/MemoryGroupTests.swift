@@ -87,6 +87,7 @@ struct MemoryGroupTests {
       let files = try ArchiveReader(bytes: small).extract(options: ExtractionOptions(sandbox: .required))
       group.remove()
       guard code == .workerFailed, reason.contains("SIGKILL") else { exit(2) }
+      ExtractionPool.shared.end()
       exit(try files["a"]?.content == [1, 2, 3] && Family.children(of: "self").isEmpty ? 0 : 3)
     }
   }

@@ -34,6 +34,7 @@ struct SoakTests {
         }
         #expect(descriptors <= settled.descriptors, "after \(rounds) rounds")
         let growth = residentMemory() - settled.memory
+        ExtractionPool.shared.end()
         #expect(Family.children(of: "self").isEmpty, "after \(rounds) rounds")
         #expect(growth < 256 << 20, "memory grew by \(growth >> 20) MiB in \(rounds) rounds")
       } while clock.now < end

@@ -112,6 +112,7 @@ import Testing
           _ = try ArchiveReader(bytes: Self.archive).tree(in: .making(way))
         }
       }
+      ExtractionPool.shared.end()
       let after = Self.openDescriptors()
       guard after == before else {
         print(after.subtracting(before))
