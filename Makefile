@@ -188,8 +188,8 @@ demo:
 # As `make install` puts it in place.
 bench-program:
 	$(need) $(QUICK_PACKAGES)
-	$(SWIFT) build $(STATIC) --product memarchive
-	$(SWIFT) build $(STATIC) --product memarchive-worker
+	Scripts/static memarchive
+	Scripts/static memarchive-worker
 	Scripts/install .build/static/release Benchmarks/.build/program
 
 benchmarks:
