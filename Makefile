@@ -188,9 +188,7 @@ demo:
 # As `make install` puts it in place.
 bench-program:
 	$(need) $(QUICK_PACKAGES)
-	Scripts/static memarchive
-	Scripts/static memarchive-worker
-	Scripts/install .build/static/release Benchmarks/.build/program
+	$(MAKE) install PREFIX=Benchmarks/.build/program DESTDIR=
 
 benchmarks:
 	$(need) $(BENCH_PACKAGES)
