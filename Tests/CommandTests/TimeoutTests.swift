@@ -3,9 +3,9 @@ import Testing
 
 /// --timeout: one for an archive and all archives inside it.
 struct TimeoutTests {
-  private static let count = 100
+  private static let count = 400
 
-  /// Archives in an archive, each of which takes a few hundredths of a second, and all together more than the timeout.
+  /// Archives in an archive, each of which takes some thousandths of a second or more, and all together several times the timeout.
   private func withArchives(_ body: (String) throws -> Void) throws {
     try withTemporaryDirectory { directory in
       let made = try Program.shell(
