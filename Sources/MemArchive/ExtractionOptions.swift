@@ -15,15 +15,15 @@ public struct ExtractionOptions: Sendable {
   /// Where the content of each entry is kept.
   public enum Storage: Hashable, Sendable, CaseIterable {
     /// In a memory file of its own while descriptors last (``ExtractionOptions/descriptorBudget``), packed after
-    /// that: no archive fails because it has many files. Extractions at the same time each count on all descriptors:
-    /// then choose `packed`, or bound each.
+    /// that: no archive fails because it has many files. Extractions at the same time share descriptors, see
+    /// ``ExtractionPool``.
     case automatic
     /// In a sealed memory file of its own, with a descriptor each.
     case dedicated
     /// Packed with others into a sealed memory file of up to 16 MiB, a slab, which keeps no descriptor open; content of
-    /// more than 1 MiB has one to itself, unless a tar's own stream is the slab. Three to eight times as fast for small files. A file gets a memory file of its
-    /// own when its descriptor or path is first requested; a slab lives as long as any file in it, see
-    /// ``MemFiles/compact()``.
+    /// more than 1 MiB has one to itself, unless a tar's own stream is the slab. Three to eight times as fast for small
+    /// files. A file gets a memory file of its own when its descriptor or path is first requested; a slab lives as long as
+    /// any file in it, see ``MemFiles/compact()``.
     case packed
   }
 
@@ -142,8 +142,8 @@ public struct ExtractionOptions: Sendable {
   /// are additional.
   public var descriptorBudget: Int?
   /// The number of threads that may work on one extraction, including the calling one; 1 starts none. `nil`: as many as the
-  /// process has processors (sched_getaffinity(2)), or a part of them while other extractions run (``ExtractionPool``). With ``ExtractionLimits/ratio`` it is always one. Entries, errors and limits do
-  /// not depend on it.
+  /// process has processors (sched_getaffinity(2)), or a part of them while other extractions run (``ExtractionPool``). With
+  /// ``ExtractionLimits/ratio`` it is always one. Entries, errors and limits do not depend on it.
   public var parallelism: Int?
   /// Which of two entries with the same name wins.
   public var duplicates = Duplicates.last

@@ -17,7 +17,8 @@ internal import SystemPackage
 ///   wait for themselves: they are counted, and never wait.
 /// - **Threads.** What begins while others run has its part of the processors (``ExtractionOptions/parallelism``).
 /// - **Memory.** Extractions without ``ExtractionLimits/heldBytes`` together hold no more than one would alone.
-/// - **Descriptors.** With ``ExtractionOptions/Storage/automatic`` each has its part of those that are free.
+/// - **Descriptors.** With ``ExtractionOptions/Storage/automatic`` a sandboxed one has its part of those that are free when it begins,
+///   and others pack when none is left.
 public final class ExtractionPool: Sendable {
   /// The pool of all extractions that name no other.
   public static let shared = ExtractionPool()
@@ -125,11 +126,11 @@ public final class ExtractionPool: Sendable {
   }
 
   func join(_ ledger: Ledger) -> Share {
-    let others = turns.withLock { turns in
+    let all = turns.withLock { turns in
       turns.running += 1
       return turns.running + (turns.waiting.isEmpty ? 0 : extractions)
     }
-    return Share(self, ledger, threads: max(1, SystemCalls.processorCount() / others))
+    return Share(self, ledger, threads: max(1, SystemCalls.processorCount() / all))
   }
 
   /// The number of extractions that run.

@@ -15,11 +15,9 @@ struct Archive {
   private static let standardInput = ArchiveReader(descriptor: .standardInput)
 
   /// The time of --timeout starts here.
-  ///
-  /// - Parameter parallelism: Upper bound of threads; nil: as many as there are processors.
-  init(_ argument: String, _ options: ReadingOptions, parallelism: Int? = nil) throws {
+  init(_ argument: String, _ options: ReadingOptions) throws {
     self.argument = argument
-    context = try options.context(parallelism: parallelism)
+    context = try options.context()
     Transcript.current?.own(context)
     reader = argument == "-" ? Self.standardInput : ArchiveReader(path: Self.path(argument))
   }
@@ -27,10 +25,8 @@ struct Archive {
   /// The archive, kept in memory where it is a pipe and may have to be read twice.
   ///
   /// - Parameter isSelected: Whether some of its entries are asked for, any of which may be a link whose target has gone by.
-  static func opened(
-    _ argument: String, isSelected: Bool, _ options: ReadingOptions, parallelism: Int? = nil
-  ) throws -> Archive {
-    let archive = try Archive(argument, options, parallelism: parallelism)
+  static func opened(_ argument: String, isSelected: Bool, _ options: ReadingOptions) throws -> Archive {
+    let archive = try Archive(argument, options)
     guard isSelected else { return archive }
     do { return try archive.kept() } catch let error as ArchiveError { throw archive.report(error) }
   }

@@ -32,10 +32,9 @@ struct DigestCommand: ParsableCommand {
 
   func run() throws {
     let archives = [archive] + others
-    let status = try jobs.forEach(archives, options.reading) { index, parallelism in
+    let status = try jobs.forEach(archives, options.reading) { index in
       let archive = try Archive.opened(
-        archives[index], isSelected: !names.isEmpty || !options.admitsAll, options.reading,
-        parallelism: parallelism)
+        archives[index], isSelected: !names.isEmpty || !options.admitsAll, options.reading)
       if archives.count > 1, !json { try Output.writeHeading(archive.argument, isFirst: index == 0) }
       return try digest(archive, isOneOfSeveral: archives.count > 1)
     }

@@ -17,8 +17,8 @@ struct JobOptions: ParsableArguments {
     if let jobs, jobs < 1 { throw ValidationError("--jobs must be at least 1.") }
   }
 
-  /// Calls `body` for each archive, for several at once where that is allowed, and with the number of threads for one of them
-  /// unless it is alone. What is written appears as if it was written by one after another.
+  /// Calls `body` for each archive, for several at once where that is allowed; they divide the processors, as extractions at the
+  /// same time do. What is written appears as if it was written by one after another.
   ///
   /// - Parameters:
   ///   - inTurn: Whether each is to be read after the one before it.
@@ -26,7 +26,7 @@ struct JobOptions: ParsableArguments {
   /// - Returns: The worst status; what `body` throws ends the command.
   func forEach(
     _ archives: [String], _ reading: ReadingOptions, inTurn: Bool = false,
-    _ body: @escaping (_ index: Int, _ parallelism: Int?) throws -> ExitStatus
+    _ body: @escaping (_ index: Int) throws -> ExitStatus
   ) throws -> ExitStatus {
     let wanted = inTurn ? 1 : jobs ?? (reading.timeout == nil ? ExtractionOptions().threads : 1)
     var limit = min(archives.count, wanted)
@@ -40,7 +40,7 @@ struct JobOptions: ParsableArguments {
     while started < limit {
       do throws(ArchiveError) {
         try threads.start {
-          queue.work(waits: { Archive.isReadOnce(archives[$0]) }) { unsafe try body($0, $1) }
+          queue.work(waits: { Archive.isReadOnce(archives[$0]) }) { unsafe try body($0) }
         }
       } catch {
         break
@@ -61,8 +61,8 @@ struct JobOptions: ParsableArguments {
   private static let mostDescriptors = 1000
 
   private static func forEachInTurn(
-    _ count: Int, _ body: (Int, Int?) throws -> ExitStatus
+    _ count: Int, _ body: (Int) throws -> ExitStatus
   ) throws -> ExitStatus {
-    try (0..<count).reduce(.done) { worst, index in worst.and(try body(index, nil)) }
+    try (0..<count).reduce(.done) { worst, index in worst.and(try body(index)) }
   }
 }

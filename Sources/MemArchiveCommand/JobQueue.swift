@@ -37,7 +37,6 @@ final class JobQueue: @unchecked Sendable {
   // Used only inside `monitor.locked`.
   private var jobs: [Int: Job] = [:]
   private var next = 0
-  private var finished = 0
   /// The job that is shown.
   private var turn = 0
   /// Bytes that all jobs have to say.
@@ -60,30 +59,29 @@ final class JobQueue: @unchecked Sendable {
   ///
   /// - Parameters:
   ///   - waits: Whether the job with this number begins only when those before it have been shown.
-  ///   - body: Does the job in at most so many threads.
-  func work(waits: (Int) -> Bool, _ body: (Int, _ parallelism: Int) throws -> ExitStatus) {
-    while let (index, parallelism) = begin() {
+  ///   - body: Does the job.
+  func work(waits: (Int) -> Bool, _ body: (Int) throws -> ExitStatus) {
+    while let index = begin() {
       if waits(index) { awaitTurn(index) }
       let outcome = Result {
         try Transcript.$current.withValue(Transcript(queue: self, index: index)) {
-          try body(index, parallelism)
+          try body(index)
         }
       }
       monitor.locked {
         jobs[index]?.outcome = outcome
         jobs[index]?.context = nil
-        finished += 1
         monitor.notifyAll()
       }
     }
   }
 
-  private func begin() -> (index: Int, parallelism: Int)? {
+  private func begin() -> Int? {
     monitor.locked {
       guard next < count, !isEnded else { return nil }
       defer { next += 1 }
       jobs[next] = Job()
-      return (next, max(1, ExtractionOptions().threads / min(limit, count - finished)))
+      return next
     }
   }
 

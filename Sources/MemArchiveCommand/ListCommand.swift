@@ -48,8 +48,8 @@ struct ListCommand: ParsableCommand {
     // Copied because each access to an option goes through ArgumentParser.
     let (json, long, names, archives) = (json, long, names, [archive] + others)
     let lines = EntryLines(isLong: long, isHuman: humanReadable)
-    let status = try jobs.forEach(archives, options.reading) { index, parallelism in
-      let archive = try Archive(archives[index], options.reading, parallelism: parallelism)
+    let status = try jobs.forEach(archives, options.reading) { index in
+      let archive = try Archive(archives[index], options.reading)
       let encoder = JSONLine.encoder()
       var (wanted, totals) = (WantedEntries(names), EntryTotals())
       if archives.count > 1, !json { try Output.writeHeading(archive.argument, isFirst: index == 0) }

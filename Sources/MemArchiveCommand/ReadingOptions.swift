@@ -72,9 +72,7 @@ struct ReadingOptions: ParsableArguments {
   }
 
   /// A context for a reading that begins now.
-  ///
-  /// - Parameter parallelism: As `ExtractionOptions` has it.
-  func context(parallelism: Int? = nil) throws -> ExtractionContext {
+  func context() throws -> ExtractionContext {
     var limits = ExtractionLimits()
     limits.totalBytes = maxTotal?.bytes
     limits.entryBytes = maxEntry?.bytes
@@ -86,7 +84,6 @@ struct ReadingOptions: ParsableArguments {
       options.overlappingEntries = readOverlapping ? .read : .reject
       options.passphrases = try passphrases()
       options.sandbox = sandbox.option
-      options.parallelism = parallelism
       options.timeout = timeout.map { .seconds($0) }
       options.onProgress = quiet ? nil : ProgressBar.forTerminal()
     }

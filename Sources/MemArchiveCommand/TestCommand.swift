@@ -38,8 +38,8 @@ struct TestCommand: ParsableCommand {
     /// Charged for the entries of these files.
     var accounts: [EntryAccount] = []
     defer { withExtendedLifetime(accounts) {} }
-    let status = try jobs.forEach(archives, options.reading, inTurn: hold) { index, parallelism in
-      let archive = try Archive(archives[index], options.reading, parallelism: parallelism)
+    let status = try jobs.forEach(archives, options.reading, inTurn: hold) { index in
+      let archive = try Archive(archives[index], options.reading)
       let account = hold ? EntryAccount(archive.context.ledger) : nil
       if let account { accounts.append(account) }
       return try test(archive, account) { file in if hold { held.append(file) } }

@@ -21,7 +21,7 @@ struct JobQueueTests {
     let threads = DispatchGroup()
     for _ in 0..<2 {
       DispatchQueue(label: "job").async(group: threads) {
-        queue.work(waits: { _ in false }) { index, _ in
+        queue.work(waits: { _ in false }) { index in
           if index == 0 {
             shared.hasBegun.signal()
             shared.isNearlyFull.wait()

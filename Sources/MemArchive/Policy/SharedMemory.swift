@@ -10,21 +10,21 @@ final class SharedMemory: Sendable {
   }
 
   private let fixed: Int64?
-  private let account = Mutex(Account())
+  private let account: Mutex<Account>
 
   /// Bytes that a ledger claims at once: seldom enough that ledgers do not wait for each other.
   static let step: Int64 = 8 << 20
 
   /// - Parameter limit: nil: as much as the system has, whenever a ledger joins.
-  init(_ limit: Int64?) { fixed = limit }
+  init(_ limit: Int64?) {
+    fixed = limit
+    account = Mutex(Account(limit: limit ?? 0))
+  }
 
   /// The most that one more ledger can come to hold.
   func join() -> Int64 {
     account.withLock { account in
-      if let fixed {
-        account.limit = fixed
-        return fixed
-      }
+      if let fixed { return fixed }
       let now = ContinuousClock.now
       if let asked = account.asked, now - asked < .milliseconds(20) { return account.limit }
       account.asked = now
