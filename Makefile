@@ -23,6 +23,10 @@
 #           ordinary, fuzzer, benchmarks
 # lint   the formatter's rules, whether the documentation's examples are those that tests compile, and what clients resolve
 # install PREFIX=/usr/local [DESTDIR=]               clean
+# tarball   the program for any Linux with what it names, in .build/tarball: the same bytes whenever it is made
+# image-root ROOT=DIR   a root with the program and what it loads alone, for the Dockerfile
+# deb [RELEASES='bookworm trixie']   the Debian packages, built, checked and tried in clean roots
+# api   whether the public API has all that the last release had
 # manual   writes man/memarchive.1 again, from the program's help and Scripts/manual.in
 #
 # Each target installs the Debian packages that it misses (by sudo when not root). MEMARCHIVE_SEED=, which each run prints,
@@ -36,8 +40,8 @@ SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 export SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH ?= 4
 
 MINIMAL_PACKAGES = libarchive-dev libbz2-dev liblz4-dev zlib1g-dev
-BUILD_PACKAGES = $(MINIMAL_PACKAGES) libisal-dev liblzma-dev libzstd-dev nettle-dev
-TEST_PACKAGES = $(BUILD_PACKAGES) bsdutils bubblewrap groff-base libarchive-tools openssl p7zip-full procps python3 strace \
+BUILD_PACKAGES = $(MINIMAL_PACKAGES) libisal-dev liblzma-dev libsodium-dev libzstd-dev nettle-dev
+TEST_PACKAGES = $(BUILD_PACKAGES) bsdutils bubblewrap groff-base libarchive-tools minisign openssl p7zip-full procps python3 strace \
   xz-utils zip zsh $(CONSUMER_PACKAGES) $(ORDINARY_PACKAGES)
 # The tools that make ordinary archives.
 ORDINARY_PACKAGES = binutils bzip2 cpio dpkg fastjar genisoimage gzip lz4 lzip ncompress python3-wheel rpm tar unzip \
@@ -58,7 +62,8 @@ need = @Scripts/need
 LIBRARY = MEMARCHIVE_LIBRARY=1
 
 .PHONY: quick check test newcomer test-consumers consumers ordinary test-minimal test-sanitized soak nightly aarch64 \
-  appliance kernels debian13 conformance fuzz fuzzer demo bench-program benchmarks bench bench-quick docs lint server install manual clean
+  appliance kernels debian13 conformance fuzz fuzzer demo bench-program benchmarks bench bench-quick docs lint server install tarball image-root \
+  deb api manual clean
 
 quick: export MEMARCHIVE_QUICK = 1
 quick:
@@ -145,7 +150,8 @@ aarch64:
 appliance:
 	$(need) $(BUILD_PACKAGES) bubblewrap binutils
 	Scripts/static memarchive
-	Tests/appliance.sh .build/static/release/memarchive Fixtures
+	Scripts/static memarchive-worker
+	Tests/appliance.sh .build/static/release Fixtures
 
 # Debian's kernels are downloaded by apt-get from this machine's sources.
 KERNELS ?= 6.1
@@ -206,7 +212,7 @@ docs: export MEMARCHIVE_DOCS = 1
 docs:
 	$(need) $(BUILD_PACKAGES)
 	$(LIBRARY) $(SWIFT) package $(MINIMAL) --allow-writing-to-directory docs generate-documentation --target MemArchive \
-	  --target MemArchiveFoundation --enable-experimental-combined-documentation --warnings-as-errors --disable-indexing --transform-for-static-hosting --output-path docs
+	  --target MemArchiveFoundation --target MemArchiveVerification --enable-experimental-combined-documentation --warnings-as-errors --disable-indexing --transform-for-static-hosting --output-path docs
 	@echo 'To read it: python3 -m http.server -d docs, then http://localhost:8000/documentation/memarchive/'
 
 lint:
@@ -228,6 +234,27 @@ install:
 	Scripts/static memarchive
 	Scripts/static memarchive-worker
 	Scripts/install .build/static/release '$(DESTDIR)$(PREFIX)'
+
+tarball:
+	$(need) $(BUILD_PACKAGES) binutils xz-utils
+	Scripts/static memarchive
+	Scripts/static memarchive-worker
+	Scripts/tarball .build/static/release .build/tarball
+
+image-root:
+	$(need) $(BUILD_PACKAGES) binutils
+	Scripts/static memarchive
+	Scripts/static memarchive-worker
+	Scripts/image-root .build/static/release '$(ROOT)'
+
+RELEASES ?= bookworm trixie
+deb:
+	$(need) debootstrap git util-linux
+	for release in $(RELEASES); do $(SUDO) env "PATH=$$PATH" Tests/packages.sh $$release || exit 1; done
+
+api:
+	$(need) $(BUILD_PACKAGES)
+	Scripts/api
 
 clean:
 	rm -rf .build docs Examples/Subprocess/.build Examples/Server/.build Benchmarks/.build Benchmarks/cache

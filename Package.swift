@@ -7,6 +7,8 @@ let package = Package(
   products: [
     .library(name: "MemArchive", targets: ["MemArchive"]),
     .library(name: "MemArchiveFoundation", targets: ["MemArchiveFoundation"]),
+    .library(name: "MemArchiveVerification", targets: ["MemArchiveVerification"]),
+    .library(name: "MemArchiveObservability", targets: ["MemArchiveObservability"]),
     .executable(name: "memarchive", targets: ["MemArchiveCommand"]),
     .executable(name: "memarchive-worker", targets: ["memarchive-worker"]),
   ],
@@ -17,12 +19,19 @@ let package = Package(
     .trait(
       name: "Program",
       description: "The product memarchive: without it, clients do not resolve swift-argument-parser."),
+    .trait(
+      name: "Observability",
+      description:
+        "The product MemArchiveObservability: without it, clients resolve neither swift-log nor swift-metrics."
+    ),
     .default(enabledTraits: ["FastDecoders", "Program"]),
   ],
   dependencies: [
     // The lowest versions that compile, for clients that need them (zsh's completions of entries take argument parser 1.8.0);
     // `Scripts/client` sees what clients resolve.
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.6.0"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.6.0"),
+    .package(url: "https://github.com/apple/swift-metrics", from: "2.5.0"),
     .package(url: "https://github.com/apple/swift-system", from: "1.7.2"),
   ],
   targets: [
@@ -32,6 +41,7 @@ let package = Package(
     .systemLibrary(name: "CISAL", pkgConfig: "libisal", providers: [.apt(["libisal-dev"])]),
     .systemLibrary(name: "CLZMA", pkgConfig: "liblzma", providers: [.apt(["liblzma-dev"])]),
     .systemLibrary(name: "CNettle", pkgConfig: "nettle", providers: [.apt(["nettle-dev"])]),
+    .systemLibrary(name: "CSodium", pkgConfig: "libsodium", providers: [.apt(["libsodium-dev"])]),
     .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
     .target(name: "CLibArchive"),
     .target(name: "CLinux"),
@@ -52,12 +62,21 @@ let package = Package(
     .target(
       name: "MemArchiveFoundation",
       dependencies: ["MemArchive", .product(name: "SystemPackage", package: "swift-system")]),
+    .target(name: "MemArchiveVerification", dependencies: ["CNettle", "CSodium", "MemArchive"]),
+    .target(
+      name: "MemArchiveObservability",
+      dependencies: [
+        "MemArchive",
+        .product(name: "Logging", package: "swift-log", condition: .when(traits: ["Observability"])),
+        .product(name: "Metrics", package: "swift-metrics", condition: .when(traits: ["Observability"])),
+      ]),
     .executableTarget(
       name: "MemArchiveCommand",
       dependencies: [
         "MemArchive",
         "CLinux",
         "CNettle",
+        "MemArchiveVerification",
         .product(
           name: "ArgumentParser", package: "swift-argument-parser", condition: .when(traits: ["Program"])),
         .product(name: "SystemPackage", package: "swift-system"),
@@ -108,9 +127,10 @@ let package = Package(
       name: "FoundationTests",
       dependencies: [
         "ClientMainActor", "ClientStrictMemory", "ClientSwift5", "ClientUpcoming", "MemArchive",
-        "MemArchiveFoundation",
-        "TestSupport",
+        "MemArchiveFoundation", "MemArchiveVerification", "TestSupport",
       ]),
+    .testTarget(
+      name: "VerificationTests", dependencies: ["MemArchive", "MemArchiveVerification", "TestSupport"]),
     .testTarget(
       name: "CommandTests",
       dependencies: ["MemArchive", "MemArchiveCommand", "TestSupport"],
@@ -165,7 +185,10 @@ if Context.environment["MEMARCHIVE_DEMO"] != nil {
 
 // The library and its own tests, without the program and what that is made of: for builds beside the usual one.
 if Context.environment["MEMARCHIVE_LIBRARY"] != nil {
-  let others = ["MemArchiveCommand", "CommandTests", "ConsumerTests", "FoundationTests", "OrdinaryTests"]
+  let others = [
+    "MemArchiveCommand", "CommandTests", "ConsumerTests", "FoundationTests", "OrdinaryTests",
+    "VerificationTests",
+  ]
   package.targets.removeAll { others.contains($0.name) || $0.name.hasPrefix("Client") }
   package.products.removeAll { $0.name == "memarchive" }
 }

@@ -2,24 +2,16 @@
 # Runs memarchive as on an appliance: in a root that holds the program, the shared objects it names and some archives,
 # read-only. There is no /tmp, no locale, no gconv module, no shell and no Swift in it.
 #
-#   appliance.sh PROGRAM FIXTURES      PROGRAM was built by Scripts/static
+#   appliance.sh BUILD FIXTURES        BUILD has the program and its worker, built by Scripts/static
 set -euo pipefail
-program=$(readlink -f "$1")
+build=$(readlink -f "$1")
+program=$build/memarchive
 fixtures=$(readlink -f "$2")
 
 root=$(mktemp -d)
 trap 'rm -rf "$root"' EXIT
-mkdir -p "$root"/{bin,proc,archives}
-strip -o "$root/bin/memarchive" "$program"
-# libarchive is loaded when it is needed.
-libarchive=$(/sbin/ldconfig -p | grep -o '/.*/libarchive\.so\.13$' | head -n 1)
-libraries=$libarchive\ $(ldd "$program" "$libarchive" | grep -oP '/\S+(?= \()' | sort -u)
-if grep -q libswift <<<"$libraries"; then
-  echo "$program needs Swift's runtime: build it by Scripts/static" >&2
-  exit 1
-fi
-# shellcheck disable=SC2086
-cp --parents -L $libraries "$root"
+Scripts/image-root "$build" "$root"
+mkdir "$root/archives"
 cp "$fixtures"/{*.{zip,7z,tar,xz,zst,gz,bz2,lz4,rpm,deb},odd/iso/joliet.iso.gz,odd/rar/rar5-links.rar} "$root/archives"
 
 on_appliance() {

@@ -17,7 +17,7 @@ public struct ArchiveError: Error, Hashable, Sendable {
       case sandboxUnavailable, sandboxViolation, workerFailed
       case nameConflict, nameTooLong
       case descriptorLimit, processLimit, outOfMemory, pathUnavailable, treeUnavailable, sourceConsumed,
-        untrusted
+        untrusted, notVerified
       case system
     }
 
@@ -88,6 +88,8 @@ public struct ArchiveError: Error, Hashable, Sendable {
     public static var sourceConsumed: Self { Self(.sourceConsumed) }
     /// Another process sent something other than a sealed file in memory, or not the file it claims to be.
     public static var untrusted: Self { Self(.untrusted) }
+    /// The archive does not agree with the digest or the signature that it was to be verified by; nothing of it was read.
+    public static var notVerified: Self { Self(.notVerified) }
     /// A system call failed; ``ArchiveError/call`` and ``ArchiveError/errno`` say which and why.
     public static var system: Self { Self(.system) }
   }

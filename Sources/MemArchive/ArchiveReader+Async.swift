@@ -10,7 +10,9 @@ extension ArchiveReader {
     _ selection: EntrySelection = .all, options: ExtractionOptions = ExtractionOptions()
   ) async throws(ArchiveError) -> MemFiles {
     try await options.pool.run({ ExtractionContext(options) }) { context throws(ArchiveError) in
-      try extract(selection, nested: options.nestedArchives, in: context)
+      try context.observing(.extract, of: self) { context throws(ArchiveError) in
+        try extract(selection, nested: options.nestedArchives, in: context)
+      }
     }
   }
 
@@ -19,7 +21,9 @@ extension ArchiveReader {
     _ selection: EntrySelection = .all, options: ExtractionOptions = ExtractionOptions()
   ) async throws(ArchiveError) -> [ArchiveEntry] {
     try await options.pool.run({ ExtractionContext(options) }) { context throws(ArchiveError) in
-      try entries(selection, in: context)
+      try context.observing(.entries, of: self) { context throws(ArchiveError) in
+        try entries(selection, in: context)
+      }
     }
   }
 
@@ -73,6 +77,7 @@ private final class FileStream: @unchecked Sendable {
   let context: ExtractionContext
   private let sequence: ExtractedFiles
   private var stream: NestedStream?
+  private var observation: Observation?
   private var isFinished = false
   /// Whether an entry was selected.
   private var isMatched = false
@@ -80,25 +85,14 @@ private final class FileStream: @unchecked Sendable {
   init(_ sequence: ExtractedFiles) {
     self.sequence = sequence
     context = ExtractionContext(sequence.options)
+    observation = Observation(.files, of: sequence.reader, in: context)
   }
 
   /// The next selected file, or nil at the end and after an error.
   func next() throws(ArchiveError) -> MemFile? {
     guard !isFinished else { return nil }
     do throws(ArchiveError) {
-      if stream == nil {
-        stream = try NestedStream(
-          sequence.reader, sequence.selection, nested: context.options.nestedArchives, in: context)
-      }
-      while let stream, let entry = try stream.next() {
-        guard sequence.selection.matches(entry) else { continue }
-        isMatched = true
-        if entry.hasContent { return try stream.extract(entry) }
-      }
-      if !isMatched, sequence.options.unmatchedSelection == .reject {
-        if let name = sequence.selection.requiredNames.first { throw ArchiveError.noSuchEntry(name) }
-        if let error = sequence.selection.noMatch { throw error }
-      }
+      if let file = try observation.watch({ () throws(ArchiveError) in try read() }) { return file }
     } catch {
       end()
       throw error
@@ -107,10 +101,28 @@ private final class FileStream: @unchecked Sendable {
     return nil
   }
 
+  private func read() throws(ArchiveError) -> MemFile? {
+    if stream == nil {
+      stream = try NestedStream(
+        sequence.reader, sequence.selection, nested: context.options.nestedArchives, in: context)
+    }
+    while let stream, let entry = try stream.next() {
+      guard sequence.selection.matches(entry) else { continue }
+      isMatched = true
+      if entry.hasContent { return try stream.extract(entry) }
+    }
+    if !isMatched, sequence.options.unmatchedSelection == .reject {
+      if let name = sequence.selection.requiredNames.first { throw ArchiveError.noSuchEntry(name) }
+      if let error = sequence.selection.noMatch { throw error }
+    }
+    return nil
+  }
+
   private func end() {
     isFinished = true
     // Closes the descriptors now, even if the sequence is still held.
     stream = nil
+    observation = nil
   }
 }
 

@@ -27,7 +27,9 @@ extension ArchiveReader {
     _ selection: EntrySelection = .all, writable: Bool = false,
     options: ExtractionOptions = ExtractionOptions()
   ) throws(ArchiveError) -> MemTree {
-    try tree(selection, writable: writable, nested: options.nestedArchives, in: ExtractionContext(options))
+    try ExtractionContext(options).observing(.tree, of: self) { context throws(ArchiveError) in
+      try tree(selection, writable: writable, nested: options.nestedArchives, in: context)
+    }
   }
 
   package func tree(
@@ -49,7 +51,9 @@ extension ArchiveReader {
     options: ExtractionOptions = ExtractionOptions()
   ) async throws(ArchiveError) -> MemTree {
     try await options.pool.run({ ExtractionContext(options) }) { context throws(ArchiveError) in
-      try tree(selection, writable: writable, nested: options.nestedArchives, in: context)
+      try context.observing(.tree, of: self) { context throws(ArchiveError) in
+        try tree(selection, writable: writable, nested: options.nestedArchives, in: context)
+      }
     }
   }
 }

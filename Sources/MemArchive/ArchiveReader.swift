@@ -87,7 +87,9 @@ public struct ArchiveReader: Sendable {
   public func entries(
     _ selection: EntrySelection = .all, options: ExtractionOptions = ExtractionOptions()
   ) throws(ArchiveError) -> [ArchiveEntry] {
-    try entries(selection, in: ExtractionContext(options))
+    try ExtractionContext(options).observing(.entries, of: self) { context throws(ArchiveError) in
+      try entries(selection, in: context)
+    }
   }
 
   func entries(
@@ -123,7 +125,9 @@ public struct ArchiveReader: Sendable {
   public func extract(
     _ selection: EntrySelection = .all, options: ExtractionOptions = ExtractionOptions()
   ) throws(ArchiveError) -> MemFiles {
-    try extract(selection, nested: options.nestedArchives, in: ExtractionContext(options))
+    try ExtractionContext(options).observing(.extract, of: self) { context throws(ArchiveError) in
+      try extract(selection, nested: options.nestedArchives, in: context)
+    }
   }
 
   package func extract(
@@ -140,7 +144,11 @@ public struct ArchiveReader: Sendable {
   ///   when this is not an archive, ``ArchiveError/Code/system`` when it cannot be opened, and any error of reading its
   ///   first bytes.
   public func stream(options: ExtractionOptions = ExtractionOptions()) throws(ArchiveError) -> ArchiveStream {
-    try stream(in: ExtractionContext(options))
+    let context = ExtractionContext(options)
+    let observation = Observation(.stream, of: self, in: context)
+    return try observation.watch { () throws(ArchiveError) in
+      ArchiveStream(try entries(in: context, .eachInStep), observation)
+    }
   }
 
   /// - Parameter prefetch: Entries that a worker extracts before they are requested.

@@ -11,9 +11,13 @@
 /// archive (gzip's, say) is checked only at the end, so entries count as verified once ``next()`` has returned `nil`.
 public struct ArchiveStream: ~Copyable {
   private let entries: any EntrySource
+  private let observation: Observation?
   private var current: ArchiveEntry?
 
-  init(_ entries: any EntrySource) { self.entries = entries }
+  init(_ entries: any EntrySource, _ observation: Observation? = nil) {
+    self.entries = entries
+    self.observation = observation
+  }
 
   /// The warnings so far. The first 1,000 are kept, up to 1 MiB of them together; if there were more, the last warning says
   /// how many.
@@ -31,7 +35,7 @@ public struct ArchiveStream: ~Copyable {
   ///   ends the reading, it returns `nil`. So a loop that notes errors and continues always ends.
   public mutating func next() throws(ArchiveError) -> ArchiveEntry? {
     current = nil
-    current = try entries.next()
+    current = try observation.watch { () throws(ArchiveError) in try entries.next() }
     return current
   }
 
@@ -43,7 +47,8 @@ public struct ArchiveStream: ~Copyable {
   ///   ``ArchiveError/Code/unsupportedFeature``, ``ArchiveError/Code/descriptorLimit``,
   ///   ``ArchiveError/Code/outOfMemory``. Nothing of the entry is left then.
   public mutating func extract() throws(ArchiveError) -> MemFile {
-    try entries.extract(try takeCurrent())
+    let entry = try takeCurrent()
+    return try observation.watch { () throws(ArchiveError) in try entries.extract(entry) }
   }
 
   /// Calls `body` with each block of the content of the entry that ``next()`` returned last, and the block's offset in
@@ -56,7 +61,8 @@ public struct ArchiveStream: ~Copyable {
   @discardableResult public mutating func forEachBlock(
     _ body: (RawSpan, Int64) throws(ArchiveError) -> Void
   ) throws(ArchiveError) -> Int64 {
-    try entries.forEachBlock(of: try takeCurrent(), body)
+    let entry = try takeCurrent()
+    return try observation.watch { () throws(ArchiveError) in try entries.forEachBlock(of: entry, body) }
   }
 
   /// For a body that throws anything else.

@@ -8,7 +8,7 @@ public struct ExtractionLimits: Hashable, Sendable {
   public var totalBytes: Int64?
   /// Bytes that may be held at once: content in memory, entries with their names, links and attributes, warnings and
   /// errors. `nil`: three quarters of what the process's control groups and MemAvailable leave when the extraction starts,
-  /// and no more than ``totalBytes`` plus 64 MiB.
+  /// and no more than ``totalBytes`` plus 64 MiB, or than the environment's `MEMARCHIVE_MEMORY`.
   public var heldBytes: Int64?
   /// Bytes of content of one entry. `nil`: no limit.
   public var entryBytes: Int64?

@@ -188,6 +188,8 @@ public struct ExtractionOptions: Sendable {
   public var timeout: Duration?
   /// Called while an archive is read, at most ten times a second, on the thread that reads.
   public var onProgress: (@Sendable (Progress) -> Void)?
+  /// Is told of the extraction once it has ended.
+  public var observer: (any ExtractionObserver)?
 
   /// Upper bound of threads, including the calling one.
   package var threads: Int { max(1, parallelism ?? SystemCalls.processorCount()) }
@@ -256,6 +258,7 @@ extension ExtractionOptions: CustomStringConvertible, CustomDebugStringConvertib
       ("onError", "\(onError)"), ("encoding", text(encoding)), ("sandbox", "\(sandbox)"),
       ("worker", text(worker)), ("pool", pool === ExtractionPool.shared ? "shared" : "another"),
       ("timeout", text(timeout)), ("onProgress", onProgress == nil ? "nil" : "set"),
+      ("observer", observer == nil ? "nil" : "set"),
     ]
     return shown.map { (label: $0.0, value: PlainText.escaped($0.1)) }
   }

@@ -63,6 +63,7 @@ public struct PlatformReport: Sendable {
       Self.feature(
         "MADV_COLLAPSE", clinux_has_collapse(), yes: "large files can get huge pages",
         no: "large files are filled in 4 KiB pages (Linux 6.1 has it)"),
+      Self.hugePages,
       Feature(
         name: "Landlock", isAvailable: landlock > 0,
         meaning: landlock > 0
@@ -71,6 +72,21 @@ public struct PlatformReport: Sendable {
         "user namespaces", clinux_has_user_namespaces(), yes: "a private mount is possible without root",
         no: "no private mounts for this user"),
     ]
+  }
+
+  /// What /sys/kernel/mm/transparent_hugepage/shmem_enabled says of memory files that ask for nothing.
+  private static var hugePages: Feature {
+    let text = SystemCalls.text(of: "/sys/kernel/mm/transparent_hugepage/shmem_enabled")
+    let setting = text.split { "[]".contains($0) }.dropFirst().first.map { String($0) }
+    let meaning =
+      switch setting {
+      case nil: "the system does not say whether memory files get huge pages as they are written"
+      case "within_size", "always": "memory files get huge pages as they are written"
+      case let other?: "\(other): only large files get huge pages; root may write within_size into it"
+      }
+    return Feature(
+      name: "shmem_enabled", isAvailable: setting.map { ["within_size", "always"].contains($0) },
+      meaning: meaning)
   }
 
   private static func feature(_ name: String, _ answer: Int32, yes: String, no: String) -> Feature {

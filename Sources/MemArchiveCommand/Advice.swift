@@ -7,7 +7,8 @@ extension ArchiveError.Advice {
     case .raiseLimit(.totalBytes): "Raise --max-total if the archive is trusted."
     case .raiseLimit(.entryBytes): "Raise --max-entry if the archive is trusted."
     case .raiseLimit(.entries): "Raise --max-entries if the archive is trusted."
-    case .raiseLimit(.heldBytes): "Free memory, or raise the memory limit of the control group."
+    case .raiseLimit(.heldBytes):
+      "Free memory, or raise MEMARCHIVE_MEMORY or the memory limit of the control group, whichever is less."
     case .raiseLimit(.depth): "Unpack the outer layers first, with memarchive cat."
     case .raiseLimit(.nameBytes), .raiseLimit(.attributeBytes), .raiseLimit(.ratio):
       "No option of memarchive raises it: have the archive packed again."

@@ -19,7 +19,17 @@ struct Archive {
     self.argument = argument
     context = try options.context()
     Transcript.current?.own(context)
-    reader = argument == "-" ? Self.standardInput : ArchiveReader(path: Self.path(argument))
+    let reader = argument == "-" ? Self.standardInput : ArchiveReader(path: Self.path(argument))
+    guard options.verification.isWanted else {
+      self.reader = reader
+      return
+    }
+    do {
+      self.reader = try options.verification.verified(reader, argument, in: context, options)
+    } catch let error as ArchiveError {
+      Diagnostics.reportOnce("\(argument): \(error.withoutPath.description { $0.inOptions })")
+      throw ExitStatus(error)
+    }
   }
 
   /// The archive, kept in memory where it is a pipe and may have to be read twice.

@@ -1,35 +1,15 @@
 import ArgumentParser
+import MemArchive
 
-/// A number of bytes as people write it: 4096, 512M, 2GiB (powers of 1024), 1GB (powers of 1000).
-struct ByteCount {
-  let bytes: Int64
+extension ByteCount {
+  static let example = "a size is a number of bytes such as 4096, 512M or 2GiB."
 
   /// - Throws: `ValidationError` that says what a size looks like.
   init(parsing argument: String) throws {
     guard let count = Self(argument: argument) else {
-      throw ValidationError("a size is a number of bytes such as 4096, 512M or 2GiB.")
+      throw ValidationError(Self.example)
     }
     self = count
-  }
-
-  init?(argument: String) {
-    let digits = argument.prefix { $0.isASCII && $0.isNumber }
-    guard let number = Int64(digits) else { return nil }
-    let suffix = argument.dropFirst(digits.count).lowercased()
-    var unit: Int64 = 1
-    if let letter = suffix.first {
-      guard let power = Array("kmgtpe").firstIndex(of: letter) else { return nil }
-      let base: Int64
-      switch suffix.dropFirst() {
-      case "", "ib": base = 1024
-      case "b": base = 1000
-      default: return nil
-      }
-      for _ in 0...power { unit *= base }
-    }
-    let (bytes, overflow) = number.multipliedReportingOverflow(by: unit)
-    guard !overflow else { return nil }
-    self.bytes = bytes
   }
 
   /// A number of bytes for people: "1.4 GiB".

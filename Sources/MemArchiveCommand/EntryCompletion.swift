@@ -108,8 +108,8 @@ struct CommandLineWords {
     "--library-path",
     "--links",
     "--max-entries", "--max-entry", "--max-total", "--mode", "--only", "--owner", "--passphrase-file",
-    "--sandbox",
-    "--storage", "--timeout",
+    "--sandbox", "--sha256", "--sha256-file", "--signature",
+    "--storage", "--timeout", "--verify",
   ]
 
   /// - Parameter words: Those of the line, with the program and the subcommand.

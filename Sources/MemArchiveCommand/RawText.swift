@@ -18,17 +18,25 @@ enum RawText {
   }
 
   /// The text of a small file.
-  static func read(_ path: [UInt8]) throws -> String {
+  static func read(_ path: [UInt8]) throws -> String { String(decoding: try content(path), as: UTF8.self) }
+
+  /// The bytes of a small file.
+  static func content(_ path: [UInt8]) throws -> [UInt8] {
     let descriptor = try FileDescriptor.open(self.path(path), .readOnly, options: .closeOnExec)
     return try descriptor.closeAfter {
-      var text: [UInt8] = []
+      var bytes: [UInt8] = []
       var buffer = [UInt8](repeating: 0, count: 4096)
       while true {
         let count = try unsafe buffer.withUnsafeMutableBytes { try unsafe descriptor.read(into: $0) }
-        guard count > 0 else { return String(decoding: text, as: UTF8.self) }
-        text += buffer[..<count]
+        guard count > 0 else { return bytes }
+        bytes += buffer[..<count]
       }
     }
+  }
+
+  /// Whether there is a file.
+  static func exists(_ path: [UInt8]) -> Bool {
+    unsafe self.path(path).withPlatformString { unsafe access($0, F_OK) } == 0
   }
 
   /// The program's arguments as the kernel passed them: bytes, which need not be UTF-8, encoded like entry names so that

@@ -58,6 +58,8 @@ struct ReadingOptions: ParsableArguments {
       """, valueName: "seconds"))
   var timeout: Double?
 
+  @OptionGroup var verification: VerificationOptions
+
   @Flag(name: .shortAndLong, help: "Show no warnings and no progress bar.")
   var quiet = false
 
@@ -68,6 +70,9 @@ struct ReadingOptions: ParsableArguments {
     if let maxEntries, maxEntries < 0 { throw ValidationError("--max-entries must not be negative.") }
     if let timeout, !(timeout > 0 && timeout <= 1e9) {
       throw ValidationError("--timeout must be greater than 0, and at most 1e9.")
+    }
+    if let memory = Environment.value(Environment.memory), ByteCount(argument: memory) == nil {
+      throw ValidationError("\(Environment.memory)=\(memory): \(ByteCount.example)")
     }
   }
 

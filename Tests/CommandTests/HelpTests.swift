@@ -30,12 +30,13 @@ struct HelpTests {
       (?:\ \ \S.*\n)+
       sandbox:\ /.+/memarchive-worker\ \(memarchive-ward\ .+\n
       kernel:\ Linux\ .+\n
-      (?:\ \ \S.*?\ {2,}(?:yes|no\ |\?\ \ )\ \ \S.*\n){6}
+      (?:\ \ \S.*?\ {2,}(?:yes|no\ |\?\ \ )\ \ \S.*\n){7}
       /#
     #expect(try shape.wholeMatch(in: outcome.output.text) != nil, "\(outcome.output)")
     let lines = outcome.output.lines.map(\.text)
     let features = [
-      "memfd_create, sealing", "/proc/self/fd", "MFD_NOEXEC_SEAL", "MADV_COLLAPSE", "Landlock",
+      "memfd_create, sealing", "/proc/self/fd", "MFD_NOEXEC_SEAL", "MADV_COLLAPSE", "shmem_enabled",
+      "Landlock",
       "user namespaces",
     ]
     for start in ["  libarchive 3.", "  zlib 1."] + features.map({ "  \($0)  " }) {

@@ -151,4 +151,30 @@ struct LimitTests {
       #expect(outcome.end == .exit(0), "\(outcome.errors)")
     }
   }
+
+  @Test(arguments: ["off", "required"] as [ByteString])
+  func `MEMARCHIVE_MEMORY bounds what all archives hold together`(sandbox: ByteString) throws {
+    func run(_ bytes: String, _ archives: ByteString...) throws -> Outcome {
+      var command = Program.command(["run", "--sandbox", sandbox] + archives + ["--", "true", "{big.txt}"])
+      command.environment["MEMARCHIVE_MEMORY"] = bytes
+      return try command.run()
+    }
+    let refused = try run("3M", "zip-3mib.zip")
+    #expect(refused.end == .exit(125))
+    #expect(refused.errors.text.contains("exceeds the limit heldBytes = 3145728"), "\(refused.errors)")
+    #expect(refused.errors.text.contains("MEMARCHIVE_MEMORY"), "\(refused.errors)")
+    #expect(try run("8MiB", "zip-3mib.zip").end == .exit(0))
+  }
+
+  @Test(arguments: ["list", "test", "digest", "cat", "run"] as [ByteString])
+  func `MEMARCHIVE_MEMORY that is no size is wrong usage`(name: ByteString) throws {
+    var command = Program.command(
+      [name, "hello.txt.gz", "hello.txt"] + (name == "run" ? ["--", "true"] : []))
+    command.environment["MEMARCHIVE_MEMORY"] = "much"
+    let outcome = try command.run()
+    #expect(outcome.end == .exit(2), "\(outcome.errors)")
+    #expect(
+      outcome.errors.text.hasPrefix("memarchive: MEMARCHIVE_MEMORY=much: a size is a number of bytes"),
+      "\(outcome.errors)")
+  }
 }

@@ -4,6 +4,7 @@ import Foundation
 import Glibc
 import MemArchive
 import MemArchiveFoundation
+import MemArchiveVerification
 
 private let (synth, player, library, socket) = (CInt(1), CInt(2), CInt(3), FileDescriptor.standardInput)
 private let passphrase = ""
@@ -251,8 +252,18 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
     _ = tree
   }
 
-  // Sources/MemArchive/MemArchive.docc/WhenSomethingIsWrong.md
+  // Sources/MemArchive/MemArchive.docc/VerifyThenUnpack.md
   func example29() throws {
+    func bundle(_ path: String, signedBy key: String) throws -> MemFiles {
+      let signature = try String(contentsOfFile: path + ".minisig", encoding: .utf8)
+      return try ArchiveReader(path: path)
+        .verified(by: .signature(.init(parsing: signature), .init(parsing: key)))
+        .extract(options: ExtractionOptions(sandbox: .required))
+    }
+  }
+
+  // Sources/MemArchive/MemArchive.docc/WhenSomethingIsWrong.md
+  func example30() throws {
     func inform(about error: ArchiveError) -> String {
       error.description { advice in
         switch advice {
@@ -265,7 +276,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
   }
 
   // Sources/MemArchive/ArchiveReader.swift
-  func example30() throws {
+  func example31() throws {
     let files = try ArchiveReader(path: "song.zip").extract()
     let font = try files["gm.sf2"]!.withPath { path in fluid_synth_sfload(synth, path, 1) }
     _ = files
@@ -273,7 +284,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
   }
 
   // Sources/MemArchive/ArchiveStream.swift
-  func example31() throws {
+  func example32() throws {
     var stream = try ArchiveReader(path: "linux.tar.xz").stream()
     while let entry = try stream.next() {
       if entry.name.hasSuffix(".h") { use(try stream.extract()) }
@@ -282,7 +293,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
   }
 
   // Sources/MemArchive/MemTree.swift
-  func example32() throws {
+  func example33() throws {
     let tree = try ArchiveReader(path: "map.zip").tree()
     let features = try tree.withPath(of: "roads.shp") { path in read(path) }  // finds roads.dbf beside it
     _ = tree
@@ -290,7 +301,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
   }
 
   // Sources/MemArchive/Passing/MemFile+Spawn.swift
-  func example33() throws {
+  func example34() throws {
     var actions = posix_spawn_file_actions_t()
     posix_spawn_file_actions_init(&actions)
     let path = try file.addToFileActions(&actions)
@@ -298,5 +309,15 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
     withExtendedLifetime(file) {}
     _ = actions
     _ = path
+  }
+
+  // Sources/MemArchiveVerification/Verification.swift
+  func example35() throws {
+    let signature = try Verification.Signature(parsing: String(contentsOfFile: "bundle.tar.xz.minisig", encoding: .utf8))
+    let key = try Verification.PublicKey(parsing: String(contentsOfFile: "release.pub", encoding: .utf8))
+    let files = try ArchiveReader(path: "bundle.tar.xz").verified(by: .signature(signature, key)).extract()
+    _ = signature
+    _ = key
+    _ = files
   }
 }

@@ -202,6 +202,9 @@ package final class Ledger: Sendable {
     .limit(.heldBytes, heldLimit, entry: entry, "what this and other extractions keep in memory at once")
   }
 
+  /// Entries and bytes of content, kept or not, so far.
+  var counts: (entries: Int, produced: Int64) { account.withLock { ($0.entries, $0.produced) } }
+
   /// Bytes that may still be held.
   var room: Int64 { account.withLock { heldLimit - $0.held } }
 

@@ -5,10 +5,18 @@ internal import SystemPackage
 enum MemoryBudget {
   /// Three quarters of what MemAvailable and the control groups of the process leave now, in bytes. The kernel
   /// answers an overrun with SIGKILL, never with an error, so the refusal has to come before.
-  static func `default`() -> Int64 {
+  ///
+  /// - Parameter claimed: Bytes of it that other extractions of this process have claimed.
+  static func `default`(claimed: Int64 = 0) -> Int64 {
     let left = [memoryAvailable(), controlGroupLeft()].compactMap { $0 }.min()
-    return (left ?? 4 << 30) / 4 * 3
+    // What others have claimed is gone from what the system has, or will be.
+    return min((left ?? 4 << 30) / 4 * 3 + claimed, bound)
   }
+
+  /// What the environment allows this process: of many on one machine each would take three quarters otherwise. What is no
+  /// number of bytes allows nothing, as it was meant to allow less than all.
+  private static let bound: Int64 =
+    Environment.value(Environment.memory).map { ByteCount(argument: $0)?.bytes ?? 0 } ?? .max
 
   /// MemAvailable of /proc/meminfo, proc(5).
   private static func memoryAvailable() -> Int64? {

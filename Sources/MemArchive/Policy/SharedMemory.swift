@@ -28,8 +28,7 @@ final class SharedMemory: Sendable {
       let now = ContinuousClock.now
       if let asked = account.asked, now - asked < .milliseconds(20) { return account.limit }
       account.asked = now
-      // What others have claimed is gone from what the system has, or will be.
-      account.limit = MemoryBudget.default() + account.claimed
+      account.limit = MemoryBudget.default(claimed: account.claimed)
       return account.limit
     }
   }

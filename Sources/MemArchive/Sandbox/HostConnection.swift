@@ -149,7 +149,7 @@ final class HostConnection {
     }
     // Two packets may be in flight, and other descriptors have to be opened too.
     request.mostDescriptors = UInt32(max(1, min(PacketChannel.mostDescriptors, free / 3)))
-    request.timeZone = WorkerLocator.environment("TZ") ?? WorkerRequest.usualTimeZone
+    request.timeZone = Environment.value("TZ") ?? WorkerRequest.usualTimeZone
     request.wantsProgress = options.onProgress != nil
     request.isBestEffort = options.sandbox == .bestEffort
     request.processorSeconds = processorSeconds(context, source)

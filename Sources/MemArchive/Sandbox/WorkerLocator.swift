@@ -12,8 +12,6 @@ enum WorkerLocator {
   /// Whether this program begins with `MemArchiveWorker.runIfRequested()`.
   static let isOwnWorker = Atomic<Bool>(false)
 
-  private static let variable = "MEMARCHIVE_WORKER"
-
   /// A worker program.
   struct Program {
     let path: String
@@ -26,7 +24,9 @@ enum WorkerLocator {
   /// - Throws: `sandboxUnavailable` if there is none.
   static func program(_ options: ExtractionOptions) throws(ArchiveError) -> Program {
     if let worker = options.worker { return Program(path: worker, name: worker) }
-    if let named = environment(variable) { return Program(path: named, name: "\(variable)=\(named)") }
+    if let named = Environment.value(Environment.worker) {
+      return Program(path: named, name: "\(Environment.worker)=\(named)")
+    }
     let own = ownProgram()
     return try first(of: candidates(options, own), running: own)
   }
@@ -65,17 +65,12 @@ enum WorkerLocator {
     if let directory { candidates.append("\(directory)/../libexec/memarchive/\(programName)") }
     candidates += ["/usr/local", "/usr"].map { "\($0)/libexec/memarchive/\(programName)" }
     if options.sandbox == .bestEffort {
-      for directory in (environment("PATH") ?? "").split(separator: ":") where directory.hasPrefix("/") {
+      for directory in (Environment.value("PATH") ?? "").split(separator: ":") where directory.hasPrefix("/")
+      {
         candidates.append("\(directory)/\(programName)")
       }
     }
     return candidates
-  }
-
-  static func environment(_ name: String) -> String? {
-    guard let value = unsafe clinux_secure_environment(name) else { return nil }
-    let text = unsafe String(cString: value)
-    return text.isEmpty ? nil : text
   }
 
   /// This program's path; without /proc, the path it was executed by.

@@ -41,7 +41,7 @@ internal import SystemPackage
     file = try? Stat(FileDescriptor(rawValue: own.rawValue))
     // After a crash, the Swift runtime would execute its backtrace program.
     var environment = ["SWIFT_BACKTRACE=enable=no"]
-    if let libraries = WorkerLocator.environment("LD_LIBRARY_PATH") {
+    if let libraries = Environment.value("LD_LIBRARY_PATH") {
       environment.append("LD_LIBRARY_PATH=\(libraries)")
     }
     let arguments = unsafe Self.pointers([program.path, WorkerLocator.argument])

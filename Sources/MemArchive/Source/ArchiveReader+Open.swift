@@ -29,6 +29,23 @@ extension ArchiveReader {
     }
   }
 
+  /// All bytes of the archive in sealed memory: that which they are in already, or a copy.
+  package func sealed(in context: ExtractionContext) throws(ArchiveError) -> MemFile {
+    switch origin {
+    case .file(let file): return file
+    case .parts:
+      throw ArchiveError(
+        .notVerified, "an archive in several files is not verified as one",
+        advice: "Verify each of them, or give them as one file.")
+    case .path, .descriptor, .bytes, .passed:
+      let name = fileName ?? "archive"
+      let ledger = Ledger(ExtractionLimits(heldBytes: context.options.limits.heldBytes))
+      return MemFile(
+        try Spool.memory(try open([context.cancellation]), name: name, ledger: ledger), name: name, entry: nil
+      )
+    }
+  }
+
   /// A source that reads the archive from its first byte.
   func open(_ cancellations: [Cancellation]) throws(ArchiveError) -> any ByteSource {
     switch origin {

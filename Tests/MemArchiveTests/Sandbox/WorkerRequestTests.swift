@@ -34,6 +34,7 @@ struct WorkerRequestTests {
       $0.pool = ExtractionPool()
       $0.timeout = .seconds(1)
       $0.onProgress = { _ in }
+      $0.observer = ReportLog()
     }
     options.limits.totalBytes = 1
     options.limits.heldBytes = 2
@@ -50,7 +51,7 @@ struct WorkerRequestTests {
   private static let hosts: Set = [
     "unmatchedSelection", "nestedArchives", "duplicates", "mode", "brokenLinks", "outwardLinks", "owner",
     "onError", "sandbox", "worker", "pool",
-    "timeout", "onProgress",
+    "timeout", "onProgress", "observer",
   ]
 
   private func crossed(_ request: WorkerRequest) throws -> WorkerRequest {

@@ -1,5 +1,6 @@
 import Hummingbird
 import MemArchive
+import MemArchiveObservability
 
 /// What is in an archive.
 public struct Listing: ResponseCodable, Equatable {
@@ -9,8 +10,12 @@ public struct Listing: ResponseCodable, Equatable {
 
 /// The server's routes.
 ///
-/// - Parameter pool: Bounds the archives that are read at the same time.
-public func uploads(_ pool: ExtractionPool = .shared) -> Router<BasicRequestContext> {
+/// - Parameters:
+///   - pool: Bounds the archives that are read at the same time.
+///   - observer: Is told of each archive.
+public func uploads(
+  _ pool: ExtractionPool = .shared, observer: any ExtractionObserver = MetricsObserver()
+) -> Router<BasicRequestContext> {
   let router = Router()
   router.get("health") { _, _ in HTTPResponse.Status.ok }
   router.post("upload") { request, _ -> Listing in
@@ -18,7 +23,7 @@ public func uploads(_ pool: ExtractionPool = .shared) -> Router<BasicRequestCont
     let archive = ArchiveReader(bytes: Array(body.readableBytesView))
     do {
       // The async form: it waits for its turn, and no thread of Swift's pool waits with it.
-      let files = try await archive.extract(options: forStrangers(pool))
+      let files = try await archive.extract(options: forStrangers(pool, observer))
       return Listing(files: files.mapValues(\.size))
     } catch let error as ArchiveError {
       throw HTTPError(status(of: error), message: error.description)
@@ -28,13 +33,14 @@ public func uploads(_ pool: ExtractionPool = .shared) -> Router<BasicRequestCont
 }
 
 /// A worker that can do nothing but return sealed files, or nothing at all; strict limits, names and time.
-private func forStrangers(_ pool: ExtractionPool) -> ExtractionOptions {
+private func forStrangers(_ pool: ExtractionPool, _ observer: any ExtractionObserver) -> ExtractionOptions {
   ExtractionOptions {
     $0.sandbox = .required
     $0.limits = .strict
     $0.timeout = .seconds(10)
     $0.insecureNames = .reject
     $0.pool = pool
+    $0.observer = observer
   }
 }
 

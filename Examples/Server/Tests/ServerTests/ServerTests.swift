@@ -1,7 +1,11 @@
 import Foundation
 import Hummingbird
 import HummingbirdTesting
+import InMemoryLogging
+import Logging
 import MemArchive
+import MemArchiveObservability
+import MetricsTestKit
 import Testing
 
 @testable import Uploads
@@ -45,5 +49,37 @@ struct ServerTests {
         for try await status in group { #expect(status == .ok) }
       }
     }
+  }
+
+  @Test func `Each archive is counted, by how it ended`() async throws {
+    let metrics = TestMetrics()
+    let router = uploads(observer: MetricsObserver(factory: metrics))
+    let whole = try Self.archive("tree.tar.gz")
+    try await Application(router: router).test(.router) { client in
+      for body in [whole, whole, ByteBuffer(string: "no archive")] {
+        try await client.execute(uri: "/upload", method: .post, body: body) { _ in }
+      }
+    }
+    let extract = ("operation", "extract")
+    #expect(try metrics.expectCounter("memarchive.extractions", [extract, ("code", "ok")]).values == [1, 1])
+    #expect(
+      try metrics.expectCounter("memarchive.extractions", [extract, ("code", "unrecognizedFormat")]).values
+        == [1])
+    #expect(try metrics.expectTimer("memarchive.duration", [extract]).values.count == 3)
+    #expect(metrics.counterTotal(label: "memarchive.entries", dimensions: [extract]) > 2)
+  }
+
+  @Test func `Each archive is one line of a log`() async throws {
+    let lines = InMemoryLogHandler()
+    let router = uploads(observer: LogObserver(Logger(label: "test") { _ in lines }, level: .info))
+    let whole = try Self.archive("tree.tar.gz")
+    try await Application(router: router).test(.router) { client in
+      for body in [whole, ByteBuffer(string: "no archive")] {
+        try await client.execute(uri: "/upload", method: .post, body: body) { _ in }
+      }
+    }
+    #expect(lines.entries.map(\.message) == ["archive read", "archive not read"])
+    #expect(lines.entries.map(\.level) == [.info, .notice])
+    #expect(lines.entries.last?.metadata["code"] == "unrecognizedFormat")
   }
 }

@@ -1,0 +1,217 @@
+import Foundation
+import MemArchive
+import MemArchiveVerification
+import TestSupport
+import Testing
+
+/// An archive is read only if it agrees with a digest or a signature, which the original programs have made.
+struct VerificationTests {
+  private static let archive = Fixture.path("tree.tar.gz")
+
+  /// Runs a line of sh(1) where `$1` is the archive, in a directory that it leaves for `body`.
+  private func withSigned(_ script: String, _ body: (_ directory: String) throws -> Void) throws {
+    try withTemporaryDirectory { directory in
+      var command = Command("sh", "-euc", "\(script)", "sh", "\(Self.archive)")
+      command.directory = directory
+      let outcome = try command.run()
+      try #require(outcome.end == .exit(0), "\(outcome)")
+      try body(directory)
+    }
+  }
+
+  private func text(_ path: String) throws -> String { try String(contentsOfFile: path, encoding: .utf8) }
+
+  private func expectRefusal(
+    _ reason: String, _ verification: Verification, _ reader: ArchiveReader = ArchiveReader(path: archive),
+    sourceLocation: SourceLocation = #_sourceLocation
+  ) {
+    let error = #expect(throws: ArchiveError.self, sourceLocation: sourceLocation) {
+      _ = try reader.verified(by: verification)
+    }
+    #expect(error?.code == .notVerified, sourceLocation: sourceLocation)
+    #expect(error?.reason.contains(reason) ?? false, "\(error as Any)", sourceLocation: sourceLocation)
+  }
+
+  private func expectReads(
+    _ verification: Verification, sourceLocation: SourceLocation = #_sourceLocation
+  ) throws {
+    for sandbox in [ExtractionOptions.Sandbox.off, .required] {
+      let reader = try ArchiveReader(path: Self.archive).verified(by: verification)
+      let files = try reader.extract(options: ExtractionOptions(sandbox: sandbox))
+      #expect(files["tree/hello.txt"]?.size == 21, sourceLocation: sourceLocation)
+    }
+  }
+
+  @Test func `A SHA-256 of sha256sum verifies its archive and no other`() throws {
+    try withSigned("sha256sum \"$1\" >sums") { directory in
+      let hex = String(try text(directory + "/sums").prefix(64))
+      try expectReads(.sha256(hex: hex))
+      try expectReads(.sha256(hex: hex.uppercased()))
+      let other = ArchiveReader(path: Fixture.path("zip-3mib.zip"))
+      expectRefusal("its SHA-256 is ", try .sha256(hex: hex), other)
+      expectRefusal(hex, try .sha256(hex: hex), other)
+    }
+    for wrong in ["", "ab", String(repeating: "g", count: 64), String(repeating: "a", count: 65)] {
+      #expect(throws: ArchiveError.self) { _ = try Verification.sha256(hex: wrong) }
+    }
+  }
+
+  @Test(arguments: ["-H", "-l"])
+  func `A signature of minisign`(_ kind: String) throws {
+    try withSigned(
+      """
+      for name in one two; do minisign -G -W -p $name.pub -s $name.key >/dev/null; done
+      cp "$1" a
+      minisign -S \(kind) -s one.key -t 'release 7' -m a -x a.minisig
+      """
+    ) { directory in
+      let signature = try Verification.Signature(parsing: text(directory + "/a.minisig"))
+      let key = try Verification.PublicKey(parsing: text(directory + "/one.pub"))
+      try expectReads(.signature(signature, key))
+      #expect(try signature.trustedComment(of: key) == "release 7")
+
+      let other = try Verification.PublicKey(parsing: text(directory + "/two.pub"))
+      expectRefusal("it is signed by the key ", .signature(signature, other))
+      #expect(throws: ArchiveError.self) { _ = try signature.trustedComment(of: other) }
+      expectRefusal(
+        "its signature is not of these bytes", .signature(signature, key),
+        ArchiveReader(path: Fixture.path("zip-3mib.zip")))
+      let forged = try text(directory + "/a.minisig").replacing("release 7", with: "release 8")
+      expectRefusal("the trusted comment", .signature(try Verification.Signature(parsing: forged), key))
+    }
+  }
+
+  @Test(arguments: ["sha512", "sha256"])
+  func `A signature of ssh-keygen`(_ hash: String) throws {
+    try withSigned(
+      """
+      for name in one two; do ssh-keygen -q -t ed25519 -N '' -C who -f $name; done
+      ssh-keygen -q -t ecdsa -N '' -f other
+      cp "$1" a
+      ssh-keygen -q -Y sign -O hashalg=\(hash) -n file -f one a
+      cp "$1" b
+      ssh-keygen -q -Y sign -n file -f other b
+      """
+    ) { directory in
+      let signature = try Verification.Signature(parsing: text(directory + "/a.sig"))
+      let line = try text(directory + "/one.pub")
+      let key = try Verification.PublicKey(parsing: line)
+      try expectReads(.signature(signature, key))
+      #expect(try Verification.PublicKey(parsing: "who@example namespaces=\"file\" \(line)") == key)
+      #expect(try signature.trustedComment(of: key) == nil)
+
+      expectRefusal(
+        "another key",
+        .signature(signature, try Verification.PublicKey(parsing: text(directory + "/two.pub"))))
+      expectRefusal(
+        "its signature is not of these bytes", .signature(signature, key),
+        ArchiveReader(path: Fixture.path("zip-3mib.zip")))
+      expectRefusal(
+        "for \"file\", not for \"git\"",
+        .signature(try Verification.Signature(parsing: text(directory + "/a.sig"), namespace: "git"), key))
+      // Another algorithm.
+      #expect(throws: ArchiveError.self) {
+        _ = try Verification.Signature(parsing: text(directory + "/b.sig"))
+      }
+      #expect(throws: ArchiveError.self) {
+        _ = try Verification.PublicKey(parsing: text(directory + "/other.pub"))
+      }
+    }
+  }
+
+  @Test func `A signature of OpenSSL, and the key's bytes`() throws {
+    try withSigned(
+      """
+      openssl genpkey -algorithm ed25519 -out key.pem
+      openssl pkey -in key.pem -pubout -outform DER | tail -c 32 >key.bin
+      openssl pkeyutl -sign -rawin -inkey key.pem -in "$1" -out a.bin
+      """
+    ) { directory in
+      let key = try Verification.PublicKey(
+        ed25519: Array(Data(contentsOf: URL(filePath: directory + "/key.bin"))))
+      let bytes = try Data(contentsOf: URL(filePath: directory + "/a.bin"))
+      try expectReads(.signature(try Verification.Signature(ed25519: Array(bytes)), key))
+      try expectReads(
+        .signature(try Verification.Signature(parsing: bytes.base64EncodedString() + "\n"), key))
+      for index in bytes.indices {
+        var changed = Array(bytes)
+        changed[index] ^= 1
+        expectRefusal(
+          "its signature is not of these bytes", .signature(try Verification.Signature(ed25519: changed), key)
+        )
+      }
+    }
+    for size in [0, 31, 33] {
+      #expect(throws: ArchiveError.self) {
+        _ = try Verification.PublicKey(ed25519: [UInt8](repeating: 0, count: size))
+      }
+    }
+    #expect(throws: ArchiveError.self) {
+      _ = try Verification.Signature(ed25519: [UInt8](repeating: 0, count: 63))
+    }
+  }
+
+  @Test func `Whatever is cut off a signature or a key, it is refused, and nothing breaks`() throws {
+    try withSigned(
+      """
+      minisign -G -W -p m.pub -s m.key >/dev/null
+      ssh-keygen -q -t ed25519 -N '' -C '' -f s
+      for name in m s; do cp "$1" $name.a; done
+      minisign -S -s m.key -m m.a -x m.sig
+      ssh-keygen -q -Y sign -n file -f s s.a && mv s.a.sig s.sig
+      """
+    ) { directory in
+      for name in ["m", "s"] {
+        let key = try text(directory + "/\(name).pub"), signature = try text(directory + "/\(name).sig")
+        let whole = try Verification.PublicKey(parsing: key)
+        for count in 0..<signature.count - 1 {
+          guard let cut = try? Verification.Signature(parsing: String(signature.prefix(count))) else {
+            continue
+          }
+          expectRefusal("", .signature(cut, whole))
+        }
+        for count in 0..<key.count - 2 {
+          if let cut = try? Verification.PublicKey(parsing: String(key.prefix(count))) {
+            #expect(cut == whole)
+          }
+        }
+      }
+    }
+  }
+
+  @Test func `What is verified is what is read, whatever becomes of the file`() throws {
+    try withTemporaryDirectory { directory in
+      let path = directory + "/a.tar.gz"
+      let bytes = try Data(contentsOf: URL(filePath: Self.archive))
+      try bytes.write(to: URL(filePath: path))
+      let sum = try Program.shell("sha256sum \"$1\"", "\(path)").output.text.prefix(64)
+      let reader = try ArchiveReader(path: path).verified(by: .sha256(hex: String(sum)))
+      // In place, as a process would that has it open.
+      let handle = try #require(FileHandle(forWritingAtPath: path))
+      try handle.write(contentsOf: Data(repeating: 0, count: bytes.count))
+      try handle.close()
+      #expect(try reader.extract()["tree/hello.txt"]?.size == 21)
+      #expect(throws: ArchiveError.self) { _ = try ArchiveReader(path: path).extract() }
+    }
+  }
+
+  @Test func `Each kind of source is verified, but for several files`() throws {
+    let bytes = Array(try Data(contentsOf: URL(filePath: Self.archive)))
+    let sum = try Program.shell("sha256sum \"$1\"", "\(Self.archive)").output.text.prefix(64)
+    let verification = try Verification.sha256(hex: String(sum))
+    let file = try MemFile(name: "a", bytes: bytes)
+    try file.withPath { path in
+      for reader in [
+        ArchiveReader(bytes: bytes), ArchiveReader(contentsOf: file), ArchiveReader(path: path),
+        ArchiveReader(descriptor: try file.fileDescriptor),
+      ] {
+        #expect(try reader.verified(by: verification).extract()["tree/hello.txt"]?.size == 21)
+      }
+    }
+    expectRefusal("several files", verification, ArchiveReader(paths: [Self.archive]))
+    let error = #expect(throws: ArchiveError.self) {
+      _ = try ArchiveReader(bytes: bytes).verified(by: verification, limits: ExtractionLimits(heldBytes: 10))
+    }
+    #expect(error?.code == .limitExceeded)
+  }
+}
