@@ -22,11 +22,13 @@
 # nightly   what takes longer than each change is worth: sanitizers, soak, both kernels, Debian 13, consumers, server, newcomer,
 #           ordinary, fuzzer, benchmarks
 # lint   the formatter's rules, whether the documentation's examples are those that tests compile, and what clients resolve
-# install PREFIX=/usr/local [DESTDIR=]               clean
+# abi   the library for C and C++: what it exports, its tests under the sanitizers, and examples, from an installation
+# install PREFIX=/usr/local [LIBDIR=lib] [DESTDIR=]   all; install-program and install-library a part
 # tarball   the program for any Linux with what it names, in .build/tarball: the same bytes whenever it is made
 # image-root ROOT=DIR   a root with the program and what it loads alone, for the Dockerfile
 # deb [RELEASES='bookworm trixie']   the Debian packages, built, checked and tried in clean roots
 # api   whether the public API has all that the last release had
+# clean
 # manual   writes man/memarchive.1 again, from the program's help and Scripts/manual.in
 #
 # Each target installs the Debian packages that it misses (by sudo when not root). MEMARCHIVE_SEED=, which each run prints,
@@ -34,6 +36,8 @@
 
 export SWIFT ?= swift
 PREFIX ?= /usr/local
+# Where libraries are, below PREFIX.
+LIBDIR ?= lib
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 
 # The number of test cases run at once. Otherwise all start together, and on a busy machine some exceed their time limits.
@@ -54,6 +58,7 @@ BENCH_PACKAGES = $(QUICK_PACKAGES) bzip2 lbzip2 libdeflate-dev p7zip-full pbzip2
 MORE_PACKAGES = debootstrap default-jdk-headless ffmpeg fonts-dejavu-core gcc gdal-bin imagemagick libc6-dev libcdio-utils \
   mmdb-bin nodejs openssl poppler-utils postgresql python3-venv tesseract-ocr
 DEMO_PACKAGES = $(BUILD_PACKAGES) bubblewrap fluidsynth fontconfig libfluidsynth-dev libfreetype-dev openssl python3 strace
+ABI_PACKAGES = $(BUILD_PACKAGES) binutils cmake g++ gcc libfreetype-dev libsndfile1-dev pkg-config python3
 KERNEL_PACKAGES = $(BUILD_PACKAGES) binutils busybox-static bzip2 p7zip-full python3 qemu-system-x86 util-linux xz-utils zip zstd
 
 need = @Scripts/need
@@ -62,8 +67,8 @@ need = @Scripts/need
 LIBRARY = MEMARCHIVE_LIBRARY=1
 
 .PHONY: quick check test newcomer test-consumers consumers ordinary test-minimal test-sanitized soak nightly aarch64 \
-  appliance kernels debian13 conformance fuzz fuzzer demo bench-program benchmarks bench bench-quick docs lint server install tarball image-root \
-  deb api manual clean
+  appliance kernels debian13 conformance fuzz fuzzer demo bench-program benchmarks bench bench-quick docs lint server abi install \
+  install-program install-library tarball image-root deb api manual clean
 
 quick: export MEMARCHIVE_QUICK = 1
 quick:
@@ -105,6 +110,11 @@ consumers:
 	$(SWIFT) build $(TESTED) --build-tests
 	Scripts/consumers .build/consumers-more more
 	$(SWIFT) run --package-path Examples/Subprocess
+
+abi:
+	$(need) $(ABI_PACKAGES)
+	$(MAKE) install-library PREFIX='$(CURDIR)/.build/abi' DESTDIR=
+	Tests/ABI/run.sh .build/abi
 
 server:
 	$(need) $(BUILD_PACKAGES)
@@ -194,7 +204,7 @@ demo:
 # As `make install` puts it in place.
 bench-program:
 	$(need) $(QUICK_PACKAGES)
-	$(MAKE) install PREFIX=Benchmarks/.build/program DESTDIR=
+	$(MAKE) install-program PREFIX=Benchmarks/.build/program DESTDIR=
 
 benchmarks:
 	$(need) $(BENCH_PACKAGES)
@@ -229,11 +239,19 @@ manual:
 	Scripts/manual .build/debug/memarchive >man/memarchive.1
 	groff -man -ww -z man/memarchive.1
 
-install:
+install: install-program install-library
+
+install-program:
 	$(need) $(BUILD_PACKAGES) binutils
 	Scripts/static memarchive
 	Scripts/static memarchive-worker
-	Scripts/install .build/static/release '$(DESTDIR)$(PREFIX)'
+	Scripts/install .build/static/release '$(DESTDIR)' '$(PREFIX)' '$(LIBDIR)' program worker
+
+install-library:
+	$(need) $(BUILD_PACKAGES) binutils
+	Scripts/static MemArchiveC
+	Scripts/static memarchive-worker
+	Scripts/install .build/static/release '$(DESTDIR)' '$(PREFIX)' '$(LIBDIR)' worker library development
 
 tarball:
 	$(need) $(BUILD_PACKAGES) binutils xz-utils

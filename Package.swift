@@ -9,6 +9,7 @@ let package = Package(
     .library(name: "MemArchiveFoundation", targets: ["MemArchiveFoundation"]),
     .library(name: "MemArchiveVerification", targets: ["MemArchiveVerification"]),
     .library(name: "MemArchiveObservability", targets: ["MemArchiveObservability"]),
+    .library(name: "MemArchiveC", type: .dynamic, targets: ["MemArchiveC"]),
     .executable(name: "memarchive", targets: ["MemArchiveCommand"]),
     .executable(name: "memarchive-worker", targets: ["memarchive-worker"]),
   ],
@@ -44,6 +45,7 @@ let package = Package(
     .systemLibrary(name: "CSodium", pkgConfig: "libsodium", providers: [.apt(["libsodium-dev"])]),
     .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
     .target(name: "CLibArchive"),
+    .target(name: "CMemArchive"),
     .target(name: "CLinux"),
     .target(name: "CSupervisor", dependencies: ["CLinux"], exclude: ["README.md"]),
     .target(
@@ -69,6 +71,12 @@ let package = Package(
         "MemArchive",
         .product(name: "Logging", package: "swift-log", condition: .when(traits: ["Observability"])),
         .product(name: "Metrics", package: "swift-metrics", condition: .when(traits: ["Observability"])),
+      ]),
+    // What C, C++ and Python call; `Scripts/static` links it as it is installed.
+    .target(
+      name: "MemArchiveC",
+      dependencies: [
+        "CMemArchive", "MemArchive", "SealedMemory", .product(name: "SystemPackage", package: "swift-system"),
       ]),
     .executableTarget(
       name: "MemArchiveCommand",
@@ -186,11 +194,11 @@ if Context.environment["MEMARCHIVE_DEMO"] != nil {
 // The library and its own tests, without the program and what that is made of: for builds beside the usual one.
 if Context.environment["MEMARCHIVE_LIBRARY"] != nil {
   let others = [
-    "MemArchiveCommand", "CommandTests", "ConsumerTests", "FoundationTests", "OrdinaryTests",
+    "MemArchiveC", "MemArchiveCommand", "CommandTests", "ConsumerTests", "FoundationTests", "OrdinaryTests",
     "VerificationTests",
   ]
   package.targets.removeAll { others.contains($0.name) || $0.name.hasPrefix("Client") }
-  package.products.removeAll { $0.name == "memarchive" }
+  package.products.removeAll { ["MemArchiveC", "memarchive"].contains($0.name) }
 }
 
 // Tests run optimised, as users have the library (`make test`): then what @testable needs must be asked for. Optimising the
@@ -201,7 +209,7 @@ let isTested = Context.environment["MEMARCHIVE_TESTED"] != nil
 // this one from a repository are spared the errors (SE-0480); MEMARCHIVE_WARNINGS=1 spares whoever takes a checkout.
 for target in package.targets
 where target.type != .system
-  && !["CLibArchive", "CLinux", "CSupervisor", "CFaults", "CTrying", "Demo"].contains(target.name)
+  && !["CLibArchive", "CLinux", "CMemArchive", "CSupervisor", "CFaults", "CTrying", "Demo"].contains(target.name)
   && !target.name.hasPrefix("Client")
 {
   var settings: [SwiftSetting] = [

@@ -1,9 +1,13 @@
 #define _GNU_SOURCE
 #include "CLinux.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/auxv.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -43,6 +47,29 @@ void clinux_exit_with_peer(int socket, int milliseconds) {
 const char *clinux_secure_environment(const char *name) { return secure_getenv(name); }
 
 const char *clinux_executed_path(void) { return (const char *)getauxval(AT_EXECFN); }
+
+int clinux_object_path(char *path, size_t size) {
+  FILE *maps = fopen("/proc/self/maps", "re");
+  if (!maps) return errno;
+  // The loader's own name for it may be relative to a directory that the process has left.
+  uintptr_t here = (uintptr_t)&clinux_object_path;
+  char *line = NULL;
+  size_t capacity = 0;
+  ssize_t length;
+  int result = ENOENT;
+  while (result == ENOENT && (length = getline(&line, &capacity, maps)) > 0) {
+    uintptr_t start, end;
+    int name = 0;
+    if (line[length - 1] == '\n') line[length - 1] = 0;
+    if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR " %*s %*s %*s %*s %n", &start, &end, &name) < 2) continue;
+    if (here < start || here >= end) continue;
+    result = line[name] != '/' ? EINVAL : strlen(line + name) >= size ? ENAMETOOLONG : 0;
+    if (result == 0) strcpy(path, line + name);
+  }
+  free(line);
+  fclose(maps);
+  return result;
+}
 
 int clinux_reopen_pipe(const char *path) {
   // Without O_NONBLOCK, open(2) would wait for a writer once the last one has gone.

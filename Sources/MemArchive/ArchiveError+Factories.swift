@@ -5,7 +5,7 @@ internal import SystemPackage
 // One factory per kind of failure: (call, errno, subject) becomes a sentence here and nowhere else.
 extension ArchiveError {
   /// A failed system call. Error numbers that a caller can act on have codes of their own.
-  static func system(
+  package static func system(
     _ call: String, _ errno: Errno, doing what: String, path: String? = nil, entry: String? = nil
   ) -> Self {
     switch errno {
@@ -106,7 +106,7 @@ extension ArchiveError {
         "The archive may have been crafted to crash its reader; this process and its files are unharmed.")
   }
 
-  static func open(_ path: String, _ errno: Errno) -> Self {
+  package static func open(_ path: String, _ errno: Errno) -> Self {
     guard errno == .noSuchFileOrDirectory || errno == .permissionDenied || errno == .isDirectory else {
       return .system("open", errno, doing: "opening it", path: path)
     }
@@ -168,7 +168,7 @@ extension ArchiveError {
 
   static func nulInName(_ name: String) -> Self { corrupt("the name contains a NUL byte", entry: name) }
 
-  static func truncated(_ reason: String, entry: String? = nil, call: String? = nil) -> Self {
+  package static func truncated(_ reason: String, entry: String? = nil, call: String? = nil) -> Self {
     Self(
       .truncated, entry: entry, reason, call: call,
       advice: "The archive was cut short: fetch it again in full.")

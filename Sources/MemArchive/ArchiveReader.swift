@@ -92,7 +92,7 @@ public struct ArchiveReader: Sendable {
     }
   }
 
-  func entries(
+  package func entries(
     _ selection: EntrySelection = .all, in context: ExtractionContext
   ) throws(ArchiveError) -> [ArchiveEntry] {
     let account = EntryAccount(context.ledger)

@@ -96,6 +96,19 @@ public final class MemFile: Sendable {
     try self.init(name: name, reading: descriptor, limits, context.cancellation)
   }
 
+  /// Keeps an archive that a caller's function reads, for an extraction in progress, as the one above.
+  ///
+  /// - Parameters:
+  ///   - size: The number of bytes; nil if it is unknown.
+  ///   - read: Fills the front of a buffer with what is at an offset; returns the number of bytes, 0 only at the end.
+  package convenience init(
+    name: String, size: Int64?, in context: ExtractionContext, readingArchiveBy read: @escaping CallerSource.Read
+  ) throws(ArchiveError) {
+    let limits = ExtractionLimits(heldBytes: context.options.limits.heldBytes)
+    let source = CallerSource(size: size, context.cancellation, read)
+    self.init(try Spool.memory(source, name: name, ledger: Ledger(limits)), name: name, entry: nil)
+  }
+
   private convenience init(
     name: String, reading descriptor: FileDescriptor, _ limits: ExtractionLimits, _ cancellation: Cancellation
   ) throws(ArchiveError) {

@@ -66,11 +66,20 @@ public struct MemFiles: Sendable {
     accounts = [account].compactMap { $0 }
   }
 
+  /// Files that are from no archive, in this order.
+  package init(_ files: [MemFile]) {
+    self.init(threads: 1)
+    for file in files { append(file, named: file.name) }
+  }
+
   /// Keeps the charges for entries taken over from `other`.
   mutating func keepCharges(of other: MemFiles) { accounts += other.accounts }
 
   /// The file with this name; `nil` when there is none. Names are compared byte by byte: NFC and NFD are two names.
   public subscript(name: String) -> MemFile? { contents.position(of: name).map { files[$0].file } }
+
+  /// Where the file with this name is.
+  package func index(of name: String) -> Int? { contents.position(of: name) }
 
   /// The file with this name, or `defaultFile` when there is none.
   public subscript(name: String, default defaultFile: @autoclosure () -> MemFile) -> MemFile {

@@ -25,6 +25,8 @@ public struct PlatformReport: Sendable {
   public let features: [Feature]
   /// The program that reads archives in a sandbox, and the names of its processes; or why there is none.
   public let sandbox: String
+  /// Whether there is such a program.
+  package let hasWorker: Bool
 
   /// Queries the libraries and the kernel. Starts one short-lived child process (to probe user namespaces), for which the
   /// host receives no SIGCHLD.
@@ -44,8 +46,10 @@ public struct PlatformReport: Sendable {
       let program = try WorkerLocator.program(ExtractionOptions(sandbox: .required))
       sandbox =
         "\(program.name) (memarchive-ward watches memarchive-tmpl, which forks memarchive-work for each archive)"
+      hasWorker = true
     } catch {
       sandbox = error.reason
+      hasWorker = false
     }
     let memfd = try? MemFile(name: "probe", bytes: [0])
     let landlock = clinux_landlock_abi()

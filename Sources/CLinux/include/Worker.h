@@ -29,6 +29,8 @@ void clinux_exit_with_peer(int socket, int milliseconds);
 const char *clinux_secure_environment(const char *name);
 // The path by which this program was executed, getauxval(3) with AT_EXECFN.
 const char *clinux_executed_path(void);
+// The path of the file that has this code: the program's, or a shared object's. Returns 0 or an error number.
+int clinux_object_path(char *path, size_t size);
 // Opens a pipe that is already open anew, for reading only, by its path in /proc; never waits for a writer.
 int clinux_reopen_pipe(const char *path);
 

@@ -1,7 +1,7 @@
 internal import Synchronization
 
 /// Whether a running extraction is to stop; checked between blocks, and while a pipe is empty.
-final class Cancellation: Sendable {
+package final class Cancellation: Sendable {
   private let isRequested = Atomic<Bool>(false)
   private let checks = Atomic<UInt>(0)
   /// The time at which it stops by itself.
@@ -13,13 +13,13 @@ final class Cancellation: Sendable {
   /// The remaining time; nil without a deadline.
   var remaining: Duration? { deadline.map { max(.zero, $0.instant - .now) } }
 
-  func cancel() { isRequested.store(true, ordering: .relaxed) }
+  package func cancel() { isRequested.store(true, ordering: .relaxed) }
 
   /// How often `check` was called, which shows progress.
   var count: UInt { checks.load(ordering: .relaxed) }
 
   /// Throws once `cancel` has been called, or the deadline has passed.
-  func check() throws(ArchiveError) {
+  package func check() throws(ArchiveError) {
     checks.wrappingAdd(1, ordering: .relaxed)
     if isRequested.load(ordering: .relaxed) { throw .cancelled() }
     if let deadline, deadline.instant < .now {

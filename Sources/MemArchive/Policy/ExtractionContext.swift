@@ -43,7 +43,7 @@ package struct ExtractionContext: Sendable {
   package let ledger: Ledger
   package let hooks: Hooks
   /// Has the deadline, too.
-  let cancellation: Cancellation
+  package let cancellation: Cancellation
   let recipient: Recipient
   /// Its part of the pool, until the last copy of this is gone.
   private let share: ExtractionPool.Share?

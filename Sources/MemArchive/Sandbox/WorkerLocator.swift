@@ -28,7 +28,7 @@ enum WorkerLocator {
       return Program(path: named, name: "\(Environment.worker)=\(named)")
     }
     let own = ownProgram()
-    return try first(of: candidates(options, own), running: own)
+    return try first(of: candidates(options, own, library), running: own)
   }
 
   /// - Parameter own: This program, which is trusted because it is already running.
@@ -55,11 +55,17 @@ enum WorkerLocator {
     [0, geteuid()].contains(status.userID.rawValue) && status.mode.rawValue & 0o022 == 0
   }
 
-  /// Programs to try in order: beside this program; this program; libexec; and, if best effort is enough, the directories
-  /// of PATH.
-  private static func candidates(_ options: ExtractionOptions, _ own: String?) -> [String] {
+  /// Programs to try in order: beside the shared object that has this code, and its libexec; beside this program; this
+  /// program; libexec; and, if best effort is enough, the directories of PATH.
+  private static func candidates(_ options: ExtractionOptions, _ own: String?, _ library: String?) -> [String] {
     var candidates: [String] = []
-    let directory = own.map { path in String(path[..<(path.lastIndex(of: "/") ?? path.startIndex)]) }
+    if let library = library.map(directory(of:)) {
+      // PREFIX/lib has libraries, or PREFIX/lib/x86_64-linux-gnu.
+      candidates += ["", "/../libexec/memarchive", "/../../libexec/memarchive"].map {
+        "\(library)\($0)/\(programName)"
+      }
+    }
+    let directory = own.map(directory(of:))
     if let directory { candidates.append("\(directory)/\(programName)") }
     if let own, isOwnWorker.load(ordering: .relaxed) { candidates.append(own) }
     if let directory { candidates.append("\(directory)/../libexec/memarchive/\(programName)") }
@@ -71,6 +77,22 @@ enum WorkerLocator {
       }
     }
     return candidates
+  }
+
+  private static func directory(of path: String) -> String {
+    String(path[..<(path.lastIndex(of: "/") ?? path.startIndex)])
+  }
+
+  /// The shared object that has this code; nil if it is in the program itself.
+  fileprivate static let library: String? = {
+    var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
+    guard unsafe clinux_object_path(&buffer, buffer.count) == 0 else { return nil }
+    let path = text(buffer)
+    return path == ownProgram() ? nil : path
+  }()
+
+  private static func text(_ buffer: [CChar]) -> String {
+    String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
   }
 
   /// This program's path; without /proc, the path it was executed by.
@@ -90,9 +112,9 @@ extension ArchiveError {
   fileprivate static func missingWorker() -> Self {
     .sandboxUnavailable(
       "the worker",
-      "\(WorkerLocator.programName) is neither named (MEMARCHIVE_WORKER), beside this program nor installed: call "
-        + "MemArchiveWorker.runIfRequested() first thing in main, or add the product \(WorkerLocator.programName) to the "
-        + "target's dependencies")
+      "\(WorkerLocator.programName) is neither named (MEMARCHIVE_WORKER), beside this program nor installed: "
+        + (WorkerLocator.library.map { "install it with the library \($0), or put it beside that" }
+          ?? "call MemArchiveWorker.runIfRequested() first thing in main, or add the product \(WorkerLocator.programName) to the target's dependencies"))
   }
 
   fileprivate static func changeableWorker(_ path: String, _ status: Stat) -> Self {

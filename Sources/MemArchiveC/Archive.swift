@@ -1,0 +1,192 @@
+public import CMemArchive
+internal import Glibc
+internal import MemArchive
+internal import SealedMemory
+internal import SystemPackage
+
+/// An archive, and how it is to be read.
+final class ArchiveHandle: Handle, Sendable {
+  let reader: ArchiveReader
+  let settings: Settings
+  /// A descriptor of this object's own.
+  private let descriptor: FileDescriptor?
+
+  init(_ reader: ArchiveReader, _ settings: Settings, owning descriptor: FileDescriptor? = nil) {
+    (self.reader, self.settings, self.descriptor) = (reader, settings, descriptor)
+  }
+
+  deinit { if let descriptor { SystemCalls.close(descriptor) } }
+}
+
+/// Where a handle is put.
+public typealias HandlePlace = UnsafeMutablePointer<OpaquePointer?>
+
+private func open(
+  _ archive: HandlePlace?, _ options: UnsafePointer<memarchive_options>?, _ error: ErrorPlace?,
+  _ make: (Settings) throws -> ArchiveHandle
+) -> memarchive_code {
+  unsafe call(archive, empty: nil, error) { try unsafe make(Settings(options)).passed() }
+}
+
+/// The path of a file that may be read, as far as can be told without opening it: opening a pipe would be noticed.
+private func readablePath(_ path: CallerText?) throws -> FilePath {
+  guard let path = unsafe path else { throw InvalidArgument("the path is NULL") }
+  var status = stat()
+  var failure: Errno?
+  if unsafe stat(path, &status) != 0 || faccessat(AT_FDCWD, path, R_OK, AT_EACCESS) != 0 {
+    failure = Errno(rawValue: errno)
+  } else if status.st_mode & S_IFMT == S_IFDIR {
+    failure = .isDirectory
+  }
+  let filePath = unsafe FilePath(platformString: path)
+  if let failure { throw ArchiveError.open(filePath.string, failure) }
+  return filePath
+}
+
+@c(memarchive_open_path)
+public func openPath(
+  _ path: CallerText?, _ options: UnsafePointer<memarchive_options>?, _ archive: HandlePlace?, _ error: ErrorPlace?
+) -> memarchive_code {
+  unsafe open(archive, options, error) { settings in
+    ArchiveHandle(ArchiveReader(path: try unsafe readablePath(path)), settings)
+  }
+}
+
+@c(memarchive_open_paths)
+public func openPaths(
+  _ paths: UnsafePointer<CallerText?>?, _ count: Int, _ options: UnsafePointer<memarchive_options>?,
+  _ archive: HandlePlace?, _ error: ErrorPlace?
+) -> memarchive_code {
+  unsafe open(archive, options, error) { settings in
+    let paths = try unsafe list(paths, count, "paths")
+    guard !paths.isEmpty else { throw InvalidArgument("there is no path") }
+    return ArchiveHandle(ArchiveReader(paths: try unsafe paths.map { try unsafe readablePath($0) }), settings)
+  }
+}
+
+@c(memarchive_open_descriptor)
+public func openDescriptor(
+  _ descriptor: Int32, _ options: UnsafePointer<memarchive_options>?, _ archive: HandlePlace?, _ error: ErrorPlace?
+) -> memarchive_code {
+  unsafe open(archive, options, error) { settings in
+    let own: FileDescriptor
+    do throws(Errno) {
+      own = try SystemCalls.duplicate(FileDescriptor(rawValue: descriptor), closeOnExec: true)
+    } catch {
+      throw ArchiveError.system("fcntl", error, doing: "duplicating descriptor \(descriptor)")
+    }
+    return ArchiveHandle(ArchiveReader(descriptor: own), settings, owning: own)
+  }
+}
+
+@c(memarchive_open_bytes)
+public func openBytes(
+  _ bytes: UnsafeRawPointer?, _ size: Int, _ options: UnsafePointer<memarchive_options>?, _ archive: HandlePlace?,
+  _ error: ErrorPlace?
+) -> memarchive_code {
+  unsafe open(archive, options, error) { settings in
+    guard size >= 0, unsafe size == 0 || bytes != nil else { throw InvalidArgument("bytes are NULL, or too many") }
+    return try spooled(settings, size: Int64(size)) { offset, buffer throws(ArchiveError) in
+      unsafe buffer.withUnsafeMutableBytes { buffer in
+        unsafe buffer.copyMemory(from: UnsafeRawBufferPointer(start: bytes! + Int(offset), count: buffer.count))
+      }
+      return buffer.byteCount
+    }
+  }
+}
+
+@c(memarchive_open_source)
+public func openSource(
+  _ source: UnsafePointer<memarchive_source>?, _ options: UnsafePointer<memarchive_options>?, _ archive: HandlePlace?,
+  _ error: ErrorPlace?
+) -> memarchive_code {
+  unsafe open(archive, options, error) { settings in
+    guard let source = unsafe source else { throw InvalidArgument("the source is NULL") }
+    let given = try unsafe copied(source, memarchive_source(), "source")
+    guard let read = unsafe given.read else { throw InvalidArgument("the source's function is NULL") }
+    guard unsafe given.size >= -1 else { throw InvalidArgument("the source's size is negative") }
+    var failure: CallbackFailure?
+    do {
+      return try unsafe spooled(settings, size: given.size < 0 ? nil : given.size) { offset, buffer throws(ArchiveError) in
+        let count = unsafe buffer.withUnsafeMutableBytes { unsafe read(given.user, offset, $0.baseAddress, $0.count) }
+        guard count >= 0, count <= buffer.byteCount else {
+          failure = CallbackFailure(
+            number: count < 0 ? Int32(clamping: count.magnitude) : 0,
+            reason: count < 0
+              ? "the source could not be read at offset \(offset)" : "the source's function returned more than was asked for")
+          throw ArchiveError.system("read", .ioError, doing: "reading the archive")
+        }
+        return Int(count)
+      }
+    } catch {
+      throw failure ?? error
+    }
+  }
+}
+
+/// An archive that is now read into sealed memory.
+private func spooled(
+  _ settings: Settings, size: Int64?, _ read: @escaping CallerSource.Read
+) throws -> ArchiveHandle {
+  let file = try settings.reading { context in
+    try MemFile(name: "the archive itself", size: size, in: context, readingArchiveBy: read)
+  }
+  return ArchiveHandle(ArchiveReader(contentsOf: file), settings)
+}
+
+@c(memarchive_open_file)
+public func openFile(
+  _ file: OpaquePointer?, _ options: UnsafePointer<memarchive_options>?, _ archive: HandlePlace?, _ error: ErrorPlace?
+) -> memarchive_code {
+  unsafe open(archive, options, error) { settings in
+    ArchiveHandle(ArchiveReader(contentsOf: try unsafe FileHandle.of(file).file), settings)
+  }
+}
+
+@c(memarchive_archive_free)
+public func archiveFree(_ archive: OpaquePointer?) { unsafe ArchiveHandle.free(archive) }
+
+/// The entries that the caller selects.
+func selected(_ pointer: UnsafePointer<memarchive_selection>?) throws -> EntrySelection {
+  guard let pointer = unsafe pointer else { return .all }
+  let given = try unsafe copied(pointer, memarchive_selection(), "selection")
+  func texts(_ first: UnsafePointer<memarchive_text>?, _ count: Int, _ what: String) throws -> [String] {
+    try unsafe list(first, count, what).map { try unsafe givenName($0.data, $0.length, "one of the \(what)") }
+  }
+  let names = try unsafe texts(given.names, given.name_count, "names")
+  let patterns = try unsafe texts(given.patterns, given.pattern_count, "patterns")
+  let excluded = try unsafe texts(given.excluded, given.excluded_count, "excluded patterns")
+  guard names.isEmpty || patterns.isEmpty else { throw InvalidArgument("a selection has names or patterns, not both") }
+  let selection: EntrySelection = !names.isEmpty ? .names(names) : !patterns.isEmpty ? .glob(patterns) : .all
+  return excluded.isEmpty ? selection : selection.excluding(excluded)
+}
+
+@c(memarchive_list)
+public func listEntries(
+  _ archive: OpaquePointer?, _ selection: UnsafePointer<memarchive_selection>?,
+  _ listing: UnsafeMutablePointer<UnsafeMutablePointer<memarchive_listing>?>?, _ error: ErrorPlace?
+) -> memarchive_code {
+  unsafe call(listing, empty: nil, error) {
+    let archive = try unsafe ArchiveHandle.of(archive)
+    let selection = try unsafe selected(selection)
+    let entries = try archive.settings.reading { try archive.reader.entries(selection, in: $0) }
+    let arena = Arena()
+    return unsafe arena.record(Listing(entries: entries).value(in: arena))
+  }
+}
+
+@c(memarchive_extract)
+public func extract(
+  _ archive: OpaquePointer?, _ selection: UnsafePointer<memarchive_selection>?, _ files: HandlePlace?,
+  _ error: ErrorPlace?
+) -> memarchive_code {
+  unsafe call(files, empty: nil, error) {
+    let archive = try unsafe ArchiveHandle.of(archive)
+    let selection = try unsafe selected(selection)
+    return unsafe FilesHandle(
+      try archive.settings.reading {
+        try archive.reader.extract(selection, nested: $0.options.nestedArchives, in: $0)
+      }
+    ).passed()
+  }
+}

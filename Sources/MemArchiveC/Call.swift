@@ -1,0 +1,73 @@
+public import CMemArchive
+internal import MemArchive
+
+/// Where a function puts its error.
+public typealias ErrorPlace = UnsafeMutablePointer<UnsafeMutablePointer<memarchive_error>?>
+/// A zero-terminated text of the caller's.
+public typealias CallerText = UnsafePointer<CChar>
+
+/// What the caller gave makes no sense.
+struct InvalidArgument: Error {
+  let reason: String
+  init(_ reason: String) { self.reason = reason }
+}
+
+/// A callback of the caller's said that it failed.
+struct CallbackFailure: Error {
+  /// What it returned.
+  let number: Int32
+  /// Which, and while doing what.
+  let reason: String
+}
+
+/// Runs a call's body, whose result goes to `place`: `empty` where it fails. No Swift error leaves a call.
+func call<Value>(
+  _ place: UnsafeMutablePointer<Value>?, empty: Value, _ error: ErrorPlace?, _ body: () throws -> Value
+) -> memarchive_code {
+  unsafe error?.pointee = nil
+  unsafe place?.pointee = empty
+  do {
+    guard let place = unsafe place else { throw InvalidArgument("the place for the result is NULL") }
+    unsafe place.pointee = try body()
+    return memarchive_code(MEMARCHIVE_OK)
+  } catch let failure {
+    let report = ErrorReport(failure)
+    if let error = unsafe error { unsafe error.pointee = report.record() }
+    return report.code
+  }
+}
+
+/// Runs the body of a call without a result.
+func call(_ error: ErrorPlace?, _ body: () throws -> Void) -> memarchive_code {
+  var nothing: Void = ()
+  return unsafe call(&nothing, empty: (), error, body)
+}
+
+/// What an opaque pointer of the caller's stands for.
+protocol Handle: AnyObject {}
+
+extension Handle {
+  /// The handle behind a pointer, which stays the caller's.
+  ///
+  /// - Throws: `InvalidArgument` for NULL, and for a handle of another kind.
+  static func of(_ pointer: OpaquePointer?) throws -> Self {
+    guard let pointer = unsafe pointer else { throw InvalidArgument("the \(name) is NULL") }
+    let object = unsafe Unmanaged<AnyObject>.fromOpaque(UnsafeRawPointer(pointer)).takeUnretainedValue()
+    guard let handle = object as? Self else { throw InvalidArgument("the \(name) is another kind of handle") }
+    return handle
+  }
+
+  private static var name: String { "\(Self.self)".dropLast("Handle".count).lowercased() }
+
+  /// A pointer for the caller to free.
+  func passed() -> OpaquePointer { unsafe OpaquePointer(Unmanaged.passRetained(self).toOpaque()) }
+
+  /// A pointer that is valid as long as this object.
+  var borrowed: OpaquePointer { unsafe OpaquePointer(Unmanaged.passUnretained(self).toOpaque()) }
+
+  /// Gives back the reference that `passed` made.
+  static func free(_ pointer: OpaquePointer?) {
+    guard unsafe (try? of(pointer)) != nil, let pointer = unsafe pointer else { return }
+    unsafe Unmanaged<AnyObject>.fromOpaque(UnsafeRawPointer(pointer)).release()
+  }
+}
