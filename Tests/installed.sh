@@ -18,3 +18,28 @@ for user in root nobody; do
 done
 [ -e /usr/share/man/man1/memarchive.1.gz ]
 [ -e /usr/share/bash-completion/completions/memarchive ]
+
+# A program in C, by the development package alone.
+apt-get install -qq -y --no-install-recommends gcc libc6-dev pkg-config >/dev/null
+cat >size.c <<'C'
+#include <memarchive.h>
+#include <stdio.h>
+
+int main(int count, char **words) {
+  memarchive_archive *archive = NULL;
+  memarchive_files *files = NULL;
+  memarchive_error *error = NULL;
+  if (count == 2 && memarchive_open_path(words[1], NULL, &archive, &error) == MEMARCHIVE_OK)
+    memarchive_extract(archive, NULL, &files, &error);
+  if (error != NULL) fprintf(stderr, "%s\n", error->message);
+  int failed = error != NULL;
+  printf("%zu\n", memarchive_files_count(files));
+  memarchive_error_free(error);
+  memarchive_files_free(files);
+  memarchive_archive_free(archive);
+  return failed;
+}
+C
+# shellcheck disable=SC2046
+cc -Wall -Werror -o size size.c $(pkg-config --cflags --libs memarchive)
+for user in root nobody; do [ "$(as $user ./size demo.zip)" = 7 ]; done
