@@ -1,10 +1,18 @@
 import Foundation
+import MemArchive
 import TestSupport
 import Testing
 
 struct DocumentationTests {
   private func text(_ path: String) throws -> String {
     try Repository.text(of: "Sources/MemArchive/\(path)")
+  }
+
+  @Test func `Whatever names the version names the same`() throws {
+    for file in ["CHANGELOG.md", "debian/changelog", "Sources/CMemArchive/include/memarchive.h"] {
+      let first = try Repository.text(of: file).firstMatch(of: /\d+\.\d+\.\d+/)
+      #expect(first?.output ?? "" == PlatformReport.memArchiveVersion, "\(file)")
+    }
   }
 
   @Test func `The article on errors has a row for each code`() throws {
