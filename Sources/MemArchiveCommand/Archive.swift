@@ -98,38 +98,13 @@ struct Archive {
     storage: ExtractionOptions.Storage = .automatic, showsEntries: Bool = true,
     _ visit: (ArchiveEntry, _ inside: String?, Content) throws -> Void
   ) throws -> ExitStatus {
-    let showsEntries = showsEntries && options.reading.verbose
-    var isMatched = false
-    var status = ExitStatus.done
-    do {
-      let stream = try NestedStream(
-        reader, nested: options.nested, prefetch, in: context.storing(storage)
-      ) { report($0, options.reading) }
-      report(stream.protection, options.reading)
-      while true {
-        do {
-          let entry = try stream.next { entry in
-            if showsEntries { Diagnostics.report("\(argument): \(entry.kind) \(entry.name)") }
-          }
-          guard let entry else { break }
-          guard options.admits(entry) else { continue }
-          isMatched = true
-          try visit(entry, stream.archive) { () throws(ArchiveError) in try stream.extract(entry) }
-        } catch let error as ArchiveError {
-          status = status.and(report(error.naming(stream.archive)))
-          // A timeout of all is not one of an inner archive's worker.
-          if !options.keepGoing || error.code == .timedOut && !context.hasTimeLeft { break }
-        }
-      }
-      stream.end()
-    } catch let error as ArchiveError {
-      status = status.and(report(error))
-    }
-    return status.and(reportUnmatched(options, status, isMatched: isMatched))
+    let walk = ArchiveWalk(self, options, prefetch, storage: storage, showsEntries: showsEntries)
+    while try walk.next(visit) {}
+    return walk.status
   }
 
   /// Says so where an intact archive has no entry that --include and --exclude admit.
-  private func reportUnmatched(
+  func reportUnmatched(
     _ options: WalkOptions, _ status: ExitStatus, isMatched: Bool
   ) -> ExitStatus {
     guard !isMatched, status == .done, !options.admitsAll else { return .done }

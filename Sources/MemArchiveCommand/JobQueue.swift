@@ -9,13 +9,27 @@ final class JobQueue: @unchecked Sendable {
     case message(String)
     /// Said once, whichever archive it comes from.
     case messageOnce(String)
+    /// Bytes for standard error as they are.
+    case errors([UInt8])
     case endOfProgress
 
-    fileprivate var size: Int {
+    /// Bytes that it takes while it waits.
+    var size: Int {
       switch self {
-      case .output(let bytes): bytes.count
+      case .output(let bytes), .errors(let bytes): bytes.count
       case .message(let text), .messageOnce(let text): text.utf8.count + 64
       case .endOfProgress: 64
+      }
+    }
+
+    /// Writes it, on a thread without a transcript.
+    func write() throws(ExitStatus) {
+      switch self {
+      case .output(let bytes): try Output.write(bytes)
+      case .message(let text): Diagnostics.write(text)
+      case .messageOnce(let text): Diagnostics.reportOnce(text)
+      case .errors(let bytes): Diagnostics.write(bytes)
+      case .endOfProgress: ProgressBar.clear()
       }
     }
   }
@@ -64,7 +78,7 @@ final class JobQueue: @unchecked Sendable {
     while let index = begin() {
       if waits(index) { awaitTurn(index) }
       let outcome = Result {
-        try Transcript.$current.withValue(Transcript(queue: self, index: index)) {
+        try Transcript.$current.withValue(Transcript(Seat(queue: self, index: index))) {
           try body(index)
         }
       }
@@ -150,7 +164,7 @@ final class JobQueue: @unchecked Sendable {
   func show(_ index: Int) throws -> ExitStatus {
     while true {
       let (pieces, outcome) = take(index)
-      for piece in pieces { try write(piece) }
+      for piece in pieces { try piece.write() }
       if let outcome { return try outcome.get() }
     }
   }
@@ -171,15 +185,6 @@ final class JobQueue: @unchecked Sendable {
     }
   }
 
-  private func write(_ piece: Piece) throws(ExitStatus) {
-    switch piece {
-    case .output(let bytes): try Output.write(bytes)
-    case .message(let text): Diagnostics.write(text)
-    case .messageOnce(let text): Diagnostics.reportOnce(text)
-    case .endOfProgress: ProgressBar.clear()
-    }
-  }
-
   /// Cancels all jobs, and begins no more.
   func end() {
     monitor.locked {
@@ -190,20 +195,43 @@ final class JobQueue: @unchecked Sendable {
   }
 }
 
+extension JobQueue {
+  /// Takes what one job has to say.
+  private struct Seat: Listener {
+    let queue: JobQueue
+    let index: Int
+
+    func add(_ piece: Piece) throws(ExitStatus) { try queue.add(piece, index) }
+    func own(_ context: ExtractionContext) { queue.own(context, index) }
+    var isShown: Bool { queue.isShown(index) }
+  }
+}
+
+/// Takes what is said on a thread.
+protocol Listener: Sendable {
+  /// - Throws: A status if nothing is shown any more.
+  func add(_ piece: JobQueue.Piece) throws(ExitStatus)
+  /// Is told of an extraction that begins, which is to be canceled when nothing is shown any more.
+  func own(_ context: ExtractionContext)
+  /// Whether it is shown at once.
+  var isShown: Bool { get }
+}
+
 /// Where a job says what it has to say.
 struct Transcript: Sendable {
-  fileprivate let queue: JobQueue
-  fileprivate let index: Int
+  private let listener: any Listener
 
   /// That of the job that the current thread does; nil where one archive is read after another, and all is said at once.
   @TaskLocal static var current: Transcript?
 
-  /// - Throws: An arbitrary status if nothing is shown any more.
-  func add(_ piece: JobQueue.Piece) throws(ExitStatus) { try queue.add(piece, index) }
+  init(_ listener: any Listener) { self.listener = listener }
+
+  /// - Throws: A status if nothing is shown any more.
+  func add(_ piece: JobQueue.Piece) throws(ExitStatus) { try listener.add(piece) }
 
   /// Cancels the extraction when nothing is shown any more.
-  func own(_ context: ExtractionContext) { queue.own(context, index) }
+  func own(_ context: ExtractionContext) { listener.own(context) }
 
   /// Whether its job is the one that is shown.
-  var isShown: Bool { queue.isShown(index) }
+  var isShown: Bool { listener.isShown }
 }

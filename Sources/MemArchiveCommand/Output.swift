@@ -95,6 +95,17 @@ enum Diagnostics {
     tell(text)
   }
 
+  /// Writes what another program had to say, as it is.
+  static func write(_ bytes: [UInt8]) {
+    if let transcript = Transcript.current {
+      try? transcript.add(.errors(bytes))
+      return
+    }
+    try? Output.flush()
+    ProgressBar.clear()
+    tell(bytes)
+  }
+
   /// The text with the middle of each long name left out: a name may have as many bytes as a header has room for. What is
   /// between quotes is a name or less; the text around them is our own.
   private static func shortened(_ text: String) -> String {
@@ -118,8 +129,12 @@ enum Diagnostics {
     // in a file, because it may be shown on a terminal later.
     let lines = text.unicodeScalars.split(separator: "\n", omittingEmptySubsequences: false)
     let plain = lines.map { shortened(PlainText.escaped(String($0))) }.joined(separator: "\n")
+    tell(ArchiveEntry.rawName(of: plain) + [0x0A])
+  }
+
+  private static func tell(_ bytes: [UInt8]) {
     do {
-      try FileDescriptor.standardError.writeAll(ArchiveEntry.rawName(of: plain) + [0x0A])
+      try FileDescriptor.standardError.writeAll(bytes)
     } catch  where error as? Errno == .brokenPipe && BrokenPipe.endsProgram {
       _ = Output.fail(error, nil)
     } catch {
