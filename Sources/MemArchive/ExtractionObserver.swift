@@ -27,6 +27,8 @@ public struct ExtractionReport: Sendable {
   public let entries: Int
   /// Bytes of content that were produced, kept or not.
   public let bytes: Int64
+  /// The most bytes that were held at once: content, and entries that were kept.
+  public let heldBytes: Int64
   /// What was thrown; of a stream that went on, the first error.
   public let error: ArchiveError?
 }
@@ -57,7 +59,7 @@ final class Observation: Sendable {
       ExtractionReport(
         operation: operation, archive: archive, duration: ContinuousClock.now - began,
         entries: counts.entries,
-        bytes: counts.produced, error: error.withLock { $0 }))
+        bytes: counts.produced, heldBytes: ledger.mostHeld, error: error.withLock { $0 }))
   }
 }
 

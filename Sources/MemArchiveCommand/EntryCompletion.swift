@@ -21,6 +21,13 @@ enum EntryCompletion {
     return offered(templates.filter { $0.utf8.starts(with: wanted.utf8) } + files(wanted))
   }
 
+  /// Archives, and after -- a program and files.
+  static let archiveOrProgram = CompletionKind.custom { words, _, prefix in
+    let wanted = ShellWord.unquoted(prefix)
+    let isProgram = CommandLineWords(words).isAtProgram && !wanted.utf8.contains(UInt8(ascii: "/"))
+    return offered(isProgram ? programs(wanted) : files(wanted))
+  }
+
   /// Upper bounds: nobody reads more, or waits longer.
   private static let mostNames = 2000
   private static let longestWait = Duration.seconds(2)
@@ -104,7 +111,8 @@ struct CommandLineWords {
   let isRecursive: Bool
 
   private static let taking: Set = [
-    "--also", "--at", "--changes", "--exclude", "--exec", "--formats", "--include", "--jobs",
+    "--also", "--at", "--changes", "--clamd", "--exclude", "--exec", "--formats", "--include", "--jobs",
+    "--journal",
     "--library-path",
     "--links",
     "--max-entries", "--max-entry", "--max-total", "--mode", "--only", "--owner", "--passphrase-file",

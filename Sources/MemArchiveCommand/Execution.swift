@@ -37,7 +37,11 @@ enum Execution {
   }
 
   private static func failure(of name: String) -> ExitStatus {
-    let error = Errno(rawValue: Glibc.errno)
+    failure(of: name, Errno(rawValue: Glibc.errno))
+  }
+
+  /// Reports that a command cannot be executed.
+  static func failure(of name: String, _ error: Errno) -> ExitStatus {
     Diagnostics.report("\(name): \(error)")
     return error == .noSuchFileOrDirectory ? .commandNotFound : .commandNotExecutable
   }
@@ -84,6 +88,13 @@ enum DescriptorLimit {
     limit.rlim_cur = limit.rlim_max
     unsafe setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
     return Int(clamping: limit.rlim_max)
+  }
+
+  /// The soft limit.
+  static var current: Int {
+    var limit = rlimit()
+    guard unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return 0 }
+    return Int(clamping: limit.rlim_cur)
   }
 
   /// Restores the user's soft limit.

@@ -11,6 +11,10 @@ struct ExitStatus: Error, Equatable {
   static let usage = Self(code: 2)
   static let limit = Self(code: 3)
   static let system = Self(code: 4)
+  /// A command of `each` failed, or clamd found something.
+  static let commandFailed = Self(code: 123)
+  /// The same, and an archive failed too.
+  static let commandAndArchiveFailed = Self(code: 124)
   /// `run` failed before the command was executed.
   static let beforeCommand = Self(code: 125)
   static let commandNotExecutable = Self(code: 126)

@@ -18,7 +18,10 @@ struct MemArchiveCommand: ParsableCommand {
       Exit status: 0 success; 1 the archive is damaged or refused; 2 usage error or no such entry; 3 a limit was \
       reached; 4 a system error.
       """,
-    subcommands: [ListCommand.self, DigestCommand.self, CatCommand.self, TestCommand.self, RunCommand.self])
+    subcommands: [
+      ListCommand.self, DigestCommand.self, CatCommand.self, TestCommand.self, RunCommand.self,
+      EachCommand.self,
+    ])
 
   @Flag(name: .long, help: "Show the versions of the program and its libraries, and the kernel's features.")
   var version = false
@@ -59,7 +62,7 @@ struct MemArchiveCommand: ParsableCommand {
       // As a flag of this command it would be taken from the subcommands, which say more with it.
       var command = try parsed(
         Set(arguments).isSubset(of: ["-v", "--verbose", "--version"]) && !arguments.isEmpty
-          ? ["--version"] : HoldOption.rewritten(arguments))
+          ? ["--version"] : CommandWords.rewritten(HoldOption.rewritten(arguments)))
       try command.run()
       return .done
     } catch let status as ExitStatus {

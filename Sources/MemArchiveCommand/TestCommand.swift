@@ -7,10 +7,12 @@ struct TestCommand: ParsableCommand {
     commandName: "test", _superCommandName: "memarchive",
     abstract: "Extract everything into sealed memory, verify it, and print one line per archive.",
     discussion: """
-      With --json, prints one object per archive: {"archive", "verdict", "status", "entries", "files", "bytes", "error", \
-      "errors", "failures"}. verdict is OK or FAILED, status the exit status for this archive alone, error the first that \
-      was found, errors the first thousand, each {"name", "code", "error", "status"}, and failures their number. With \
-      --keep-going, every entry that is not among them is intact.
+      With --json, prints one object per archive: {"archive", "verdict", "status", "entries", "files", "bytes", "held", \
+      "milliseconds", "error", "errors", "failures", "refusals"}. verdict is OK or FAILED, status the exit status for \
+      this archive alone, held the most bytes that it had in memory at once, milliseconds the time that it took, error the \
+      first that was found, errors the first thousand, each {"name", "code", "error", "status"}, failures their number, \
+      and refusals that of each code, {"code", "count"}. With --keep-going, every entry that is not among the errors is \
+      intact.
       """)
 
   @Argument(
@@ -54,6 +56,7 @@ struct TestCommand: ParsableCommand {
     _ archive: Archive, _ account: EntryAccount?, keep: @escaping (MemFile) -> Void
   ) throws -> ExitStatus {
     var tally = Tally()
+    let begin = ContinuousClock.now
     let status: ExitStatus
     if options.recursive {
       status = try archive.walk(options, storage: storage.option) { entry, _, content in
@@ -72,8 +75,10 @@ struct TestCommand: ParsableCommand {
       let record = Record(
         archive: archive.argument, verdict: verdict, error: failures.kept.first?.error,
         errors: failures.kept.isEmpty ? nil : failures.kept,
-        failures: failures.count > 0 ? failures.count : nil, status: status.code, entries: tally.entries,
-        files: tally.files, bytes: tally.bytes)
+        failures: failures.count > 0 ? failures.count : nil,
+        refusals: failures.count > 0 ? failures.byCode : nil, status: status.code, entries: tally.entries,
+        files: tally.files, bytes: tally.bytes, held: archive.context.ledger.mostHeld,
+        milliseconds: begin.elapsedMilliseconds)
       try Output.write(JSONLine.bytes(record, by: JSONLine.encoder()))
     } else {
       try Output.write(NameText.escaped(archive.argument).bytes)
@@ -89,9 +94,16 @@ private struct Record: Encodable {
   let error: String?
   let errors: [FailureRecord]?
   let failures: Int?
+  let refusals: [Refusals]?
   let status: Int32
   let entries, files: Int
-  let bytes: Int64
+  let bytes, held: Int64
+  let milliseconds: Int
+}
+
+extension ContinuousClock.Instant {
+  /// Whole milliseconds from then until now.
+  var elapsedMilliseconds: Int { Int((ContinuousClock.now - self) / .milliseconds(1)) }
 }
 
 /// Counts of an archive's content.

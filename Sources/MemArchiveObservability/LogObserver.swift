@@ -5,7 +5,7 @@ public import MemArchive
 /// Writes one line to a logger for each extraction, by swift-log:
 /// `ExtractionOptions { $0.observer = LogObserver(Logger(label: "archives")) }`.
 ///
-/// Its metadata are `operation`, `archive`, `milliseconds`, `entries`, `bytes`, and after an error `code` and `error`, where no
+/// Its metadata are `operation`, `archive`, `milliseconds`, `entries`, `bytes`, `heldBytes`, and after an error `code` and `error`, where no
 /// character of a hostile name controls a terminal.
 public struct LogObserver: ExtractionObserver {
   private let logger: Logger
@@ -23,7 +23,7 @@ public struct LogObserver: ExtractionObserver {
     var metadata: Logger.Metadata = [
       "operation": "\(report.operation)", "archive": "\(report.archive)",
       "milliseconds": "\(report.duration / .milliseconds(1))", "entries": "\(report.entries)",
-      "bytes": "\(report.bytes)",
+      "bytes": "\(report.bytes)", "heldBytes": "\(report.heldBytes)",
     ]
     if let error = report.error {
       metadata["code"] = "\(error.code)"

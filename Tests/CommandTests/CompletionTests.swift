@@ -10,7 +10,9 @@ struct CompletionTests {
     #expect(outcome.end == .exit(0))
     #expect(outcome.errors == "")
     let script = outcome.output.text
-    for word in ["list", "digest", "cat", "test", "run", "recursive", "keep-going", "passphrase-file"] {
+    for word in [
+      "list", "digest", "cat", "test", "run", "each", "recursive", "keep-going", "passphrase-file",
+    ] {
       #expect(script.contains(word))
     }
   }
@@ -87,6 +89,13 @@ struct CompletionTests {
     #expect(name.words.last == "{tree/poem.txt}", "\(name)")
     let file = try completed("memarchive run zip-deflated.zip -- cat READM", by: shell, in: directory)
     #expect(file.words.last == "README.md", "\(file)")
+    for (line, word) in [
+      ("each zip-defl", "zip-deflated.zip"), ("each tree.tar.gz zip-defl", "zip-deflated.zip"),
+      ("each tree.tar.gz --jobs 2 -- sha256su", "sha256sum"), ("each tree.tar.gz -- cat READM", "README.md"),
+    ] as [(ByteString, ByteString)] {
+      let each = try completed("memarchive " + line, by: shell, in: directory)
+      #expect(each.words.last == word, "\(each)")
+    }
   }
 
   /// bash expands what a completion offers.

@@ -96,6 +96,42 @@ struct SchemaTests {
     }
   }
 
+  @Test(arguments: archives)
+  func `What each prints is in the schema`(archive: ByteString) throws {
+    let schema = try schema()
+    let definition = try #require(schema.definitions["each"])
+    let outcome = try Program.run(
+      "each", "-q", "--json", "--keep-going", archive, "--", "sh", "-c", "head -c 2000000 /dev/zero; kill $$")
+    let objects = try JSONLines(outcome.output).objects
+    for object in objects { expect(object, follows: definition, in: schema, "each \(archive)") }
+    #expect(objects.last?["event"] == .text("archive"))
+  }
+
+  @Test func `test counts errors by code`() throws {
+    let outcome = try Program.run("test", "--json", "--keep-going", "odd/zip/method-1.zip", "tree.tar.gz")
+    let objects = try JSONLines(outcome.output).objects
+    let failures = objects[0]["failures"]
+    guard case .list(let refusals)? = objects[0]["refusals"] else {
+      Issue.record("\(outcome)")
+      return
+    }
+    #expect(refusals.count == 1 && refusals[0]["count"] == failures, "\(outcome)")
+    #expect(objects[1]["refusals"] == nil)
+  }
+
+  @Test func `test tells the most bytes that were held`() throws {
+    func held(_ arguments: ByteString...) throws -> Int64 {
+      let outcome = try Program.run(["test", "--json", "zip-3mib.zip", "--jobs", "1"] + arguments)
+      guard case .number(let held)? = try JSONLines(outcome.output).objects.first?["held"] else { return 0 }
+      return held
+    }
+    for sandbox in ["off", "required"] as [ByteString] {
+      // A file of 3 MiB, the largest.
+      #expect(try 3_000_000...6_000_000 ~= held("--sandbox", sandbox))
+      #expect(try held("--sandbox", sandbox, "--hold") >= 3_000_000)
+    }
+  }
+
   @Test func `Of several archives each line says which it is about`() throws {
     let schema = try schema()
     for command in ["list", "digest"] {

@@ -33,6 +33,10 @@ struct Scenario: CustomTestStringConvertible, Sendable {
       name: "clamdscan", script: "clamd",
       says: "bare: OK, descriptor: Found.It.UNOFFICIAL FOUND, tree: Found.It.UNOFFICIAL FOUND"),
     Scenario(
+      name: "each: clamd, by descriptors", script: "clamd-each",
+      says: "same, 2 found, 123\ntest.zip: inner.tar/7: Found.It.UNOFFICIAL FOUND\nclean"),
+    Scenario(name: "each: sha256sum, file and YARA", script: "each", says: "6 same"),
+    Scenario(
       name: "Python: a virtual environment", script: "venv", says: "a package of the environment True"),
   ]
 

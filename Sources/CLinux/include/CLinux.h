@@ -9,6 +9,7 @@
 
 #include "Holder.h"
 #include "Passing.h"
+#include "Processes.h"
 #include "Sandbox.h"
 #include "Tree.h"
 #include "Worker.h"

@@ -4,7 +4,8 @@ internal import Synchronization
 package final class Ledger: Sendable {
   private struct Account {
     var produced: Int64 = 0
-    var held: Int64 = 0
+    var held: Int64 = 0 { didSet { if held > mostHeld { mostHeld = held } } }
+    private(set) var mostHeld: Int64 = 0
     var entries = 0
     var descriptors = 0
     /// Bytes of `shared` that are this ledger's; what is held beyond them is claimed first.
@@ -204,6 +205,9 @@ package final class Ledger: Sendable {
 
   /// Entries and bytes of content, kept or not, so far.
   var counts: (entries: Int, produced: Int64) { account.withLock { ($0.entries, $0.produced) } }
+
+  /// The most bytes that were held at once.
+  package var mostHeld: Int64 { account.withLock { $0.mostHeld } }
 
   /// Bytes that may still be held.
   var room: Int64 { account.withLock { heldLimit - $0.held } }

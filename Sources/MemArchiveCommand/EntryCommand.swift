@@ -1,0 +1,335 @@
+import CLinux
+import Glibc
+import MemArchive
+import SystemPackage
+
+/// The command of `each`, which is started for one entry after another, or for several together.
+struct EntryCommand: Sendable {
+  /// How a command ended: by exiting, or by a signal.
+  enum End: CustomStringConvertible {
+    case exit(Int32)
+    case signal(Int32)
+
+    var isSuccess: Bool { if case .exit(0) = self { true } else { false } }
+
+    var description: String {
+      switch self {
+      case .exit(let status): "exit status \(status)"
+      case .signal(let number): "signal \(number)"
+      }
+    }
+  }
+
+  /// What a command writes to.
+  enum Stream: CaseIterable {
+    case output, errors
+
+    fileprivate var number: Int32 { self == .output ? STDOUT_FILENO : STDERR_FILENO }
+  }
+
+  /// Whether it takes several entries at once: {}+.
+  let takesSeveral: Bool
+  private let name: String
+  private let words: [[UInt8]]
+  private let takesPaths: Bool
+  private let isHeld: Bool
+  /// This program's own variables.
+  private let environment: [[UInt8]]
+  /// The signals that commands have blocked: those that this program was started with.
+  private let mask: SignalMask
+
+  private static let path = Array("{}".utf8)
+  private static let paths = Array("{}+".utf8)
+
+  /// - Parameter isHeld: Whether paths lead into this process, for commands that close descriptors.
+  init(_ words: [String], isHeld: Bool) {
+    name = words.first ?? ""
+    self.words = words.map { ArchiveEntry.rawName(of: $0) }
+    self.isHeld = isHeld
+    takesSeveral = self.words.contains(Self.paths)
+    takesPaths = self.words.contains { Self.filled($0, []) != $0 }
+    mask = SignalMask()
+    var variables: [[UInt8]] = []
+    var next = unsafe clinux_environment()
+    while let place = unsafe next, let text = unsafe place.pointee {
+      let variable = unsafe Array(UnsafeRawBufferPointer(start: text, count: strlen(text)))
+      if !Variable.allCases.contains(where: { variable.starts(with: $0.start) }) {
+        variables.append(variable)
+      }
+      unsafe next = place + 1
+    }
+    environment = variables
+  }
+
+  /// Whether {}+ is the only place for entries, if it is there.
+  static func isValid(_ words: [String]) -> Bool {
+    let words = words.map { ArchiveEntry.rawName(of: $0) }
+    guard words.contains(paths) else { return true }
+    return words.count { filled($0, []) != $0 } == 1 && words.first != paths
+  }
+
+  /// The variables of the environment that tell of an entry.
+  private enum Variable: String, CaseIterable {
+    case archive, name, size, mode, mtime
+    /// Of several entries: a file with their names, each with a NUL behind it.
+    case names
+
+    var start: [UInt8] { Array("MEMARCHIVE_\(rawValue.uppercased())=".utf8) }
+
+    func set(_ value: [UInt8]) -> [UInt8] { start + value }
+    func set(_ value: String) -> [UInt8] { start + Array(value.utf8) }
+  }
+
+  // MARK: Running
+
+  /// Runs the command, and returns once it has ended. What a descendant that it left behind writes later is lost.
+  ///
+  /// - Parameters:
+  ///   - entries: One of them, unless the command takes several.
+  ///   - collected: What is passed to `take`; this program's own otherwise.
+  ///   - take: Called with what the command writes, as it comes.
+  /// - Throws: ``ArchiveError`` if the command cannot be started for this entry; a status, once it has been reported, if it cannot
+  ///   be started at all; what `take` throws, once the command has ended.
+  func run(
+    _ entries: [DrawnEntry], of archive: String, collecting collected: Set<Stream>,
+    _ take: (Stream, [UInt8]) throws(ExitStatus) -> Void
+  ) throws -> End {
+    defer { withExtendedLifetime(entries) {} }
+    var pipes: [CollectingPipe] = []
+    for stream in Stream.allCases where collected.contains(stream) {
+      pipes.append(try CollectingPipe(for: stream))
+    }
+    let process = try start(entries, of: archive, pipes)
+    for pipe in pipes { pipe.closeWriting() }
+    let outcome = Result { () throws(ExitStatus) in try Self.collect(pipes, from: process, take) }
+    // Whatever it still has to say, nobody listens.
+    for pipe in pipes { pipe.closeReading() }
+    let end = try Self.reap(process)
+    try outcome.get()
+    return end
+  }
+
+  private func start(
+    _ entries: [DrawnEntry], of archive: String, _ pipes: [CollectingPipe]
+  ) throws -> pid_t {
+    var actions = unsafe posix_spawn_file_actions_t()
+    unsafe posix_spawn_file_actions_init(&actions)
+    defer { unsafe _ = posix_spawn_file_actions_destroy(&actions) }
+    var input: FileDescriptor?
+    defer { try? input?.close() }
+    if takesPaths {
+      unsafe _ = posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0)
+    } else if let file = entries.first?.file {
+      let opened = try file.reopen()
+      input = opened
+      unsafe _ = posix_spawn_file_actions_adddup2(&actions, opened.rawValue, STDIN_FILENO)
+    }
+    for pipe in pipes {
+      unsafe _ = posix_spawn_file_actions_adddup2(&actions, pipe.writing, pipe.stream.number)
+    }
+    var paths: [[UInt8]] = []
+    for entry in entries where takesPaths { paths.append(try unsafe path(of: entry.file, &actions)) }
+    let names = try takesSeveral ? names(of: entries) : nil
+    var variables = [Variable.archive.set(ArchiveEntry.rawName(of: archive))]
+    if let names {
+      variables.append(Variable.names.set(try unsafe path(of: names, &actions)))
+    } else if let entry = entries.first {
+      variables += try Self.variables(of: entry)
+    }
+    let arguments = words.flatMap { $0 == Self.paths ? paths : [Self.filled($0, paths.first ?? [])] }
+    var attributes = posix_spawnattr_t()
+    unsafe posix_spawnattr_init(&attributes)
+    defer { unsafe _ = posix_spawnattr_destroy(&attributes) }
+    mask.set(&attributes)
+    var process = pid_t()
+    let program = (arguments.first ?? []).map { CChar(bitPattern: $0) } + [0]
+    let failure = unsafe CStrings.with(arguments) { arguments in
+      unsafe CStrings.with(environment + variables) { environment in
+        unsafe posix_spawnp(&process, program, &actions, &attributes, arguments, environment)
+      }
+    }
+    withExtendedLifetime(names) {}
+    guard failure != 0 else { return process }
+    let error = Errno(rawValue: failure)
+    switch error {
+    case .argListTooLong:
+      throw ArchiveError(
+        .nameTooLong, entry: entries.first?.entry.name, "with its name the command's environment is too long",
+        call: "posix_spawn", errno: error, advice: "Have the archive packed again with shorter names.")
+    case .resourceTemporarilyUnavailable, .noMemory, .tooManyOpenFiles, .tooManyOpenFilesInSystem:
+      Diagnostics.report(
+        "\(name): \(error). Run fewer commands at once (--jobs), or raise the limit (ulimit -u, -n).")
+      throw ExitStatus.system
+    default: throw Execution.failure(of: name, error)
+    }
+  }
+
+  /// A path of the file for the command, which inherits it unless it is held.
+  private func path(of file: MemFile, _ actions: inout posix_spawn_file_actions_t) throws -> [UInt8] {
+    Array((try isHeld ? file.externalPath : unsafe file.addToFileActions(&actions)).utf8)
+  }
+
+  private func names(of entries: [DrawnEntry]) throws -> MemFile {
+    try MemFile(name: "names", bytes: entries.flatMap { $0.entry.rawName + [0] })
+  }
+
+  private static func variables(of drawn: DrawnEntry) throws(ArchiveError) -> [[UInt8]] {
+    let entry = drawn.entry
+    guard !entry.rawName.contains(0) else {
+      throw ArchiveError(
+        .unsupportedFeature, entry: entry.name,
+        "its name has a NUL, which no variable of the environment can have",
+        advice: "Have the archive packed again with another name.")
+    }
+    var variables = [Variable.name.set(entry.rawName), Variable.size.set("\(drawn.file.size)")]
+    if let mode = entry.mode { variables.append(Variable.mode.set("0" + String(mode, radix: 8))) }
+    if let time = entry.modified { variables.append(Variable.mtime.set("\(time.seconds)")) }
+    return variables
+  }
+
+  /// The word with a path in place of each {}.
+  private static func filled(_ word: [UInt8], _ path: [UInt8]) -> [UInt8] {
+    guard word.contains(Self.path[0]) else { return word }
+    var (filled, rest): ([UInt8], _) = ([], word[...])
+    while let byte = rest.first {
+      if rest.starts(with: Self.path) {
+        filled += path
+        rest = rest.dropFirst(Self.path.count)
+      } else {
+        filled.append(byte)
+        rest = rest.dropFirst()
+      }
+    }
+    return filled
+  }
+
+  /// Passes on what the command writes until it has ended.
+  private static func collect(
+    _ pipes: [CollectingPipe], from process: pid_t, _ take: (Stream, [UInt8]) throws(ExitStatus) -> Void
+  ) throws(ExitStatus) {
+    guard !pipes.isEmpty else { return }
+    let ending = clinux_open_process(process)
+    defer { if ending >= 0 { close(ending) } }
+    var open = pipes
+    // Without a descriptor of the process, the end of its streams has to do.
+    while ending >= 0 || !open.isEmpty {
+      var states = open.map { pollfd(fd: $0.reading, events: Int16(POLLIN), revents: 0) }
+      if ending >= 0 { states.append(pollfd(fd: ending, events: Int16(POLLIN), revents: 0)) }
+      guard unsafe poll(&states, nfds_t(states.count), -1) > 0 else { continue }
+      let hasEnded = ending >= 0 && states[open.count].revents != 0
+      var left: [CollectingPipe] = []
+      for (pipe, state) in zip(open, states) {
+        // What a pipe holds when the command has ended is all that it wrote; a descendant may go on for ever.
+        if hasEnded {
+          var rest = CollectingPipe.capacity
+          while rest > 0, case .bytes(let bytes) = pipe.read() {
+            rest -= bytes.count
+            try take(pipe.stream, bytes)
+          }
+        } else if state.revents != 0 {
+          let piece = pipe.read()
+          if case .bytes(let bytes) = piece { try take(pipe.stream, bytes) }
+          if case .end = piece { continue }
+        }
+        left.append(pipe)
+      }
+      if hasEnded { return }
+      open = left
+    }
+  }
+
+  private static func reap(_ process: pid_t) throws -> End {
+    var status: Int32 = 0
+    while unsafe waitpid(process, &status, 0) < 0 {
+      let error = Errno(rawValue: Glibc.errno)
+      guard error == .interrupted else {
+        Diagnostics.report("waitpid: \(error)")
+        throw ExitStatus.system
+      }
+    }
+    // wait(2): the low seven bits are the signal, and the next byte is the exit status.
+    return status & 0x7F == 0 ? .exit(status >> 8 & 0xFF) : .signal(status & 0x7F)
+  }
+}
+
+/// A pipe that a command writes to.
+private final class CollectingPipe {
+  enum Piece {
+    case bytes([UInt8])
+    case nothing
+    case end
+  }
+
+  let stream: EntryCommand.Stream
+  let reading: Int32
+  let writing: Int32
+  private var isReading = true
+  private var isWriting = true
+  /// Bytes that a pipe holds, pipe(7).
+  static let capacity = 64 << 10
+
+  init(for stream: EntryCommand.Stream) throws {
+    var ends: [Int32] = [-1, -1]
+    guard unsafe clinux_pipe(&ends) == 0, clinux_never_wait(ends[0]) == 0 else {
+      Diagnostics.report("pipe: \(Errno(rawValue: Glibc.errno)). Run fewer commands at once (--jobs).")
+      throw ExitStatus.system
+    }
+    (self.stream, reading, writing) = (stream, ends[0], ends[1])
+  }
+
+  deinit {
+    closeReading()
+    closeWriting()
+  }
+
+  func closeReading() {
+    if isReading { close(reading) }
+    isReading = false
+  }
+
+  func closeWriting() {
+    if isWriting { close(writing) }
+    isWriting = false
+  }
+
+  func read() -> Piece {
+    var buffer = [UInt8](repeating: 0, count: Self.capacity)
+    let count = unsafe Glibc.read(reading, &buffer, buffer.count)
+    if count > 0 { return .bytes(Array(buffer[..<count])) }
+    return count < 0 && [EAGAIN, EINTR].contains(Glibc.errno) ? .nothing : .end
+  }
+}
+
+/// Signals of commands: what this program blocks and ignores is its own matter.
+struct SignalMask: @unchecked Sendable {
+  private var mask = sigset_t()
+
+  /// The current thread's, which has to be one that blocks nothing.
+  init() { unsafe _ = pthread_sigmask(SIG_SETMASK, nil, &mask) }
+
+  fileprivate func set(_ attributes: inout posix_spawnattr_t) {
+    var (mask, original) = (mask, sigset_t())
+    unsafe sigemptyset(&original)
+    if BrokenPipe.endsProgram { unsafe sigaddset(&original, SIGPIPE) }
+    unsafe posix_spawnattr_setsigmask(&attributes, &mask)
+    unsafe posix_spawnattr_setsigdefault(&attributes, &original)
+    unsafe posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
+  }
+}
+
+/// Arrays of C strings.
+private enum CStrings {
+  /// Calls `body` with a null-terminated array of copies.
+  static func with<Result>(
+    _ strings: [[UInt8]], _ body: (UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>) -> Result
+  ) -> Result {
+    let pointers = UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>.allocate(capacity: strings.count + 1)
+    defer { unsafe pointers.deallocate() }
+    for (index, string) in strings.enumerated() {
+      unsafe pointers[index] = unsafe strdup(string.map { CChar(bitPattern: $0) } + [0])
+    }
+    unsafe pointers[strings.count] = nil
+    defer { for index in strings.indices { unsafe free(pointers[index]) } }
+    return unsafe body(pointers)
+  }
+}
