@@ -209,7 +209,8 @@ let isTested = Context.environment["MEMARCHIVE_TESTED"] != nil
 // this one from a repository are spared the errors (SE-0480); MEMARCHIVE_WARNINGS=1 spares whoever takes a checkout.
 for target in package.targets
 where target.type != .system
-  && !["CLibArchive", "CLinux", "CMemArchive", "CSupervisor", "CFaults", "CTrying", "Demo"].contains(target.name)
+  && !["CLibArchive", "CLinux", "CMemArchive", "CSupervisor", "CFaults", "CTrying", "Demo"].contains(
+    target.name)
   && !target.name.hasPrefix("Client")
 {
   var settings: [SwiftSetting] = [

@@ -102,7 +102,8 @@ public final class MemFile: Sendable {
   ///   - size: The number of bytes; nil if it is unknown.
   ///   - read: Fills the front of a buffer with what is at an offset; returns the number of bytes, 0 only at the end.
   package convenience init(
-    name: String, size: Int64?, in context: ExtractionContext, readingArchiveBy read: @escaping CallerSource.Read
+    name: String, size: Int64?, in context: ExtractionContext,
+    readingArchiveBy read: @escaping CallerSource.Read
   ) throws(ArchiveError) {
     let limits = ExtractionLimits(heldBytes: context.options.limits.heldBytes)
     let source = CallerSource(size: size, context.cancellation, read)

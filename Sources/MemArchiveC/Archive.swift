@@ -1,3 +1,6 @@
+// swift-format-ignore-file: AllPublicDeclarationsHaveDocumentation
+// memarchive.h documents these functions.
+
 public import CMemArchive
 internal import Glibc
 internal import MemArchive
@@ -45,7 +48,8 @@ private func readablePath(_ path: CallerText?) throws -> FilePath {
 
 @c(memarchive_open_path)
 public func openPath(
-  _ path: CallerText?, _ options: UnsafePointer<memarchive_options>?, _ archive: HandlePlace?, _ error: ErrorPlace?
+  _ path: CallerText?, _ options: UnsafePointer<memarchive_options>?, _ archive: HandlePlace?,
+  _ error: ErrorPlace?
 ) -> memarchive_code {
   unsafe open(archive, options, error) { settings in
     ArchiveHandle(ArchiveReader(path: try unsafe readablePath(path)), settings)
@@ -66,7 +70,8 @@ public func openPaths(
 
 @c(memarchive_open_descriptor)
 public func openDescriptor(
-  _ descriptor: Int32, _ options: UnsafePointer<memarchive_options>?, _ archive: HandlePlace?, _ error: ErrorPlace?
+  _ descriptor: Int32, _ options: UnsafePointer<memarchive_options>?, _ archive: HandlePlace?,
+  _ error: ErrorPlace?
 ) -> memarchive_code {
   unsafe open(archive, options, error) { settings in
     let own: FileDescriptor
@@ -81,14 +86,18 @@ public func openDescriptor(
 
 @c(memarchive_open_bytes)
 public func openBytes(
-  _ bytes: UnsafeRawPointer?, _ size: Int, _ options: UnsafePointer<memarchive_options>?, _ archive: HandlePlace?,
+  _ bytes: UnsafeRawPointer?, _ size: Int, _ options: UnsafePointer<memarchive_options>?,
+  _ archive: HandlePlace?,
   _ error: ErrorPlace?
 ) -> memarchive_code {
   unsafe open(archive, options, error) { settings in
-    guard size >= 0, unsafe size == 0 || bytes != nil else { throw InvalidArgument("bytes are NULL, or too many") }
+    guard size >= 0, unsafe size == 0 || bytes != nil else {
+      throw InvalidArgument("bytes are NULL, or too many")
+    }
     return try spooled(settings, size: Int64(size)) { offset, buffer throws(ArchiveError) in
       unsafe buffer.withUnsafeMutableBytes { buffer in
-        unsafe buffer.copyMemory(from: UnsafeRawBufferPointer(start: bytes! + Int(offset), count: buffer.count))
+        unsafe buffer.copyMemory(
+          from: UnsafeRawBufferPointer(start: bytes! + Int(offset), count: buffer.count))
       }
       return buffer.byteCount
     }
@@ -97,7 +106,8 @@ public func openBytes(
 
 @c(memarchive_open_source)
 public func openSource(
-  _ source: UnsafePointer<memarchive_source>?, _ options: UnsafePointer<memarchive_options>?, _ archive: HandlePlace?,
+  _ source: UnsafePointer<memarchive_source>?, _ options: UnsafePointer<memarchive_options>?,
+  _ archive: HandlePlace?,
   _ error: ErrorPlace?
 ) -> memarchive_code {
   unsafe open(archive, options, error) { settings in
@@ -107,13 +117,17 @@ public func openSource(
     guard unsafe given.size >= -1 else { throw InvalidArgument("the source's size is negative") }
     var failure: CallbackFailure?
     do {
-      return try unsafe spooled(settings, size: given.size < 0 ? nil : given.size) { offset, buffer throws(ArchiveError) in
-        let count = unsafe buffer.withUnsafeMutableBytes { unsafe read(given.user, offset, $0.baseAddress, $0.count) }
+      return try unsafe spooled(settings, size: given.size < 0 ? nil : given.size) {
+        offset, buffer throws(ArchiveError) in
+        let count = unsafe buffer.withUnsafeMutableBytes {
+          unsafe read(given.user, offset, $0.baseAddress, $0.count)
+        }
         guard count >= 0, count <= buffer.byteCount else {
           failure = CallbackFailure(
             number: count < 0 ? Int32(clamping: count.magnitude) : 0,
             reason: count < 0
-              ? "the source could not be read at offset \(offset)" : "the source's function returned more than was asked for")
+              ? "the source could not be read at offset \(offset)"
+              : "the source's function returned more than was asked for")
           throw ArchiveError.system("read", .ioError, doing: "reading the archive")
         }
         return Int(count)
@@ -136,7 +150,8 @@ private func spooled(
 
 @c(memarchive_open_file)
 public func openFile(
-  _ file: OpaquePointer?, _ options: UnsafePointer<memarchive_options>?, _ archive: HandlePlace?, _ error: ErrorPlace?
+  _ file: OpaquePointer?, _ options: UnsafePointer<memarchive_options>?, _ archive: HandlePlace?,
+  _ error: ErrorPlace?
 ) -> memarchive_code {
   unsafe open(archive, options, error) { settings in
     ArchiveHandle(ArchiveReader(contentsOf: try unsafe FileHandle.of(file).file), settings)
@@ -156,7 +171,9 @@ func selected(_ pointer: UnsafePointer<memarchive_selection>?) throws -> EntrySe
   let names = try unsafe texts(given.names, given.name_count, "names")
   let patterns = try unsafe texts(given.patterns, given.pattern_count, "patterns")
   let excluded = try unsafe texts(given.excluded, given.excluded_count, "excluded patterns")
-  guard names.isEmpty || patterns.isEmpty else { throw InvalidArgument("a selection has names or patterns, not both") }
+  guard names.isEmpty || patterns.isEmpty else {
+    throw InvalidArgument("a selection has names or patterns, not both")
+  }
   let selection: EntrySelection = !names.isEmpty ? .names(names) : !patterns.isEmpty ? .glob(patterns) : .all
   return excluded.isEmpty ? selection : selection.excluding(excluded)
 }

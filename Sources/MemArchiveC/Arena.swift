@@ -8,7 +8,7 @@ internal import MemArchive
   private var chunks: [UnsafeMutableRawBufferPointer] = unsafe []
   private var used = 0
 
-  deinit { for unsafe chunk in unsafe chunks { unsafe chunk.deallocate() } }
+  deinit { unsafe chunks.forEach { unsafe $0.deallocate() } }
 
   private func allocate(_ count: Int, alignment: Int = 16) -> UnsafeMutableRawPointer {
     used = (used + alignment - 1) & -alignment
@@ -27,9 +27,12 @@ internal import MemArchive
   /// The bytes, with a zero byte behind them.
   func text(_ bytes: [UInt8]) -> memarchive_text {
     let copy = unsafe allocate(bytes.count + 1, alignment: 1)
-    unsafe bytes.withUnsafeBytes { unsafe copy.copyMemory(from: $0.baseAddress ?? UnsafeRawPointer(copy), byteCount: $0.count) }
+    unsafe bytes.withUnsafeBytes {
+      unsafe copy.copyMemory(from: $0.baseAddress ?? UnsafeRawPointer(copy), byteCount: $0.count)
+    }
     unsafe copy.storeBytes(of: 0, toByteOffset: bytes.count, as: UInt8.self)
-    return unsafe memarchive_text(data: UnsafePointer(copy.assumingMemoryBound(to: CChar.self)), length: bytes.count)
+    return unsafe memarchive_text(
+      data: UnsafePointer(copy.assumingMemoryBound(to: CChar.self)), length: bytes.count)
   }
 
   /// The raw bytes of an entry's name; NULL for nil.

@@ -1,3 +1,6 @@
+// swift-format-ignore-file: AllPublicDeclarationsHaveDocumentation
+// memarchive.h documents these functions.
+
 public import CMemArchive
 internal import MemArchive
 
@@ -17,7 +20,8 @@ struct ErrorReport {
     switch error {
     case let error as ArchiveError: self.init(error)
     case let error as InvalidArgument:
-      self.init(MEMARCHIVE_INVALID_ARGUMENT, 0, error.reason, "Correct the call; memarchive.h says what it takes.")
+      self.init(
+        MEMARCHIVE_INVALID_ARGUMENT, 0, error.reason, "Correct the call; memarchive.h says what it takes.")
     case let error as CallbackFailure:
       self.init(MEMARCHIVE_CALLBACK_FAILED, error.number, error.reason, "Ask the callback why.")
     default: self.init(MEMARCHIVE_UNKNOWN, 0, "\(error)", "Report this as a defect of MemArchive.")
@@ -81,12 +85,12 @@ private enum ErrorNames {
   ]
 
   /// Never freed, as the caller is told.
-  nonisolated(unsafe) static let texts: [memarchive_code: UnsafePointer<CChar>] = {
-    let arena = unsafe Unmanaged.passRetained(Arena()).takeUnretainedValue()
+  nonisolated(unsafe) static let texts: (arena: Arena, of: [memarchive_code: UnsafePointer<CChar>]) = {
+    let arena = Arena()
     var texts: [memarchive_code: UnsafePointer<CChar>] = unsafe [:]
     for (code, number) in codes { unsafe texts[number] = arena.cString("\(code)") }
     for (number, name) in own { unsafe texts[memarchive_code(number)] = arena.cString(name) }
-    return unsafe texts
+    return unsafe (arena, texts)
   }()
 }
 
@@ -113,8 +117,10 @@ extension ArchiveError.Advice {
     case .leaveOutInsecureLinks: "Leave reject_insecure_names 0: the link is then among those left out."
     case .extractWithoutDirectories:
       "Extract it as a file, which needs no directories, or leave the entry out with a selection."
-    case .extractWithAnyName: "Extract it as a file, which takes any name, or leave the entry out with a selection."
-    case .extractWithoutTree: "A tree needs Linux 5.12, and a seccomp filter that knows this call: extract files here."
+    case .extractWithAnyName:
+      "Extract it as a file, which takes any name, or leave the entry out with a selection."
+    case .extractWithoutTree:
+      "A tree needs Linux 5.12, and a seccomp filter that knows this call: extract files here."
     case .executeFromTree: "Execute it from a tree, or set vm.memfd_noexec to 1 (sysctl(8))."
     case .giveFile: "A pipe gives its bytes once: use a file, or its bytes."
     case .compareName(let similar):
@@ -132,5 +138,5 @@ public func errorFree(_ error: UnsafeMutablePointer<memarchive_error>?) { unsafe
 
 @c(memarchive_code_name)
 public func codeName(_ code: memarchive_code) -> CallerText? {
-  unsafe ErrorNames.texts[code] ?? ErrorNames.texts[memarchive_code(MEMARCHIVE_UNKNOWN)]
+  unsafe ErrorNames.texts.of[code] ?? ErrorNames.texts.of[memarchive_code(MEMARCHIVE_UNKNOWN)]
 }

@@ -1,3 +1,6 @@
+// swift-format-ignore-file: AllPublicDeclarationsHaveDocumentation
+// memarchive.h documents these functions.
+
 public import CMemArchive
 internal import MemArchive
 internal import SealedMemory
@@ -87,7 +90,9 @@ final class Once<Value>: @unchecked Sendable {
 }
 
 @c(memarchive_files_count)
-public func filesCount(_ files: OpaquePointer?) -> Int { unsafe (try? FilesHandle.of(files))?.files.count ?? 0 }
+public func filesCount(_ files: OpaquePointer?) -> Int {
+  unsafe (try? FilesHandle.of(files))?.files.count ?? 0
+}
 
 @c(memarchive_files_at)
 public func filesAt(_ files: OpaquePointer?, _ index: Int) -> OpaquePointer? {
@@ -96,7 +101,8 @@ public func filesAt(_ files: OpaquePointer?, _ index: Int) -> OpaquePointer? {
 
 @c(memarchive_files_find)
 public func filesFind(_ files: OpaquePointer?, _ text: CallerText?, _ length: Int) -> OpaquePointer? {
-  guard let files = unsafe try? FilesHandle.of(files), let name = unsafe try? givenName(text, length, "the name"),
+  guard let files = unsafe try? FilesHandle.of(files),
+    let name = unsafe try? givenName(text, length, "the name"),
     let index = files.files.index(of: name)
   else { return nil }
   return unsafe files[index]?.borrowed
@@ -117,14 +123,18 @@ public func fileNew(
 ) -> memarchive_code {
   unsafe call(file, empty: nil, error) {
     let name = try unsafe givenName(text, length, "the name")
-    guard size >= 0, unsafe size == 0 || bytes != nil else { throw InvalidArgument("bytes are NULL, or too many") }
+    guard size >= 0, unsafe size == 0 || bytes != nil else {
+      throw InvalidArgument("bytes are NULL, or too many")
+    }
     let content = unsafe UnsafeRawBufferPointer(start: bytes, count: size)
     return unsafe FileHandle(try MemFile(name: name, bytes: content.bytes)).passed()
   }
 }
 
 @c(memarchive_file_retain)
-public func fileRetain(_ file: OpaquePointer?) -> OpaquePointer? { unsafe (try? FileHandle.of(file))?.passed() }
+public func fileRetain(_ file: OpaquePointer?) -> OpaquePointer? {
+  unsafe (try? FileHandle.of(file))?.passed()
+}
 
 @c(memarchive_file_free)
 public func fileFree(_ file: OpaquePointer?) { unsafe FileHandle.free(file) }
@@ -135,7 +145,9 @@ public func fileName(_ file: OpaquePointer?) -> memarchive_text {
 }
 
 @c(memarchive_file_size)
-public func fileSize(_ file: OpaquePointer?) -> Int64 { unsafe (try? FileHandle.of(file)).map { Int64($0.file.size) } ?? -1 }
+public func fileSize(_ file: OpaquePointer?) -> Int64 {
+  unsafe (try? FileHandle.of(file)).map { Int64($0.file.size) } ?? -1
+}
 
 @c(memarchive_file_mode)
 public func fileMode(_ file: OpaquePointer?) -> Int32 {
@@ -163,7 +175,8 @@ public func fileDescriptor(
 
 @c(memarchive_file_duplicate)
 public func fileDuplicate(
-  _ file: OpaquePointer?, _ closeOnExec: Int32, _ descriptor: UnsafeMutablePointer<Int32>?, _ error: ErrorPlace?
+  _ file: OpaquePointer?, _ closeOnExec: Int32, _ descriptor: UnsafeMutablePointer<Int32>?,
+  _ error: ErrorPlace?
 ) -> memarchive_code {
   unsafe call(descriptor, empty: -1, error) {
     try unsafe FileHandle.of(file).file.duplicate(closeOnExec: closeOnExec != 0).rawValue
@@ -179,7 +192,8 @@ public func fileReopen(
 
 @c(memarchive_file_bytes)
 public func fileBytes(
-  _ file: OpaquePointer?, _ bytes: UnsafeMutablePointer<UnsafeRawPointer?>?, _ size: UnsafeMutablePointer<Int>?,
+  _ file: OpaquePointer?, _ bytes: UnsafeMutablePointer<UnsafeRawPointer?>?,
+  _ size: UnsafeMutablePointer<Int>?,
   _ error: ErrorPlace?
 ) -> memarchive_code {
   unsafe size?.pointee = 0

@@ -1,3 +1,6 @@
+// swift-format-ignore-file: AllPublicDeclarationsHaveDocumentation
+// memarchive.h documents these functions.
+
 public import CMemArchive
 internal import MemArchive
 
@@ -35,11 +38,14 @@ extension ArchiveEntry {
     return unsafe memarchive_entry(
       name: arena.name(name), raw_name: arena.text(rawName), link: arena.name(link),
       kind: memarchive_kind(Kind.inOrder.firstIndex(of: kind) ?? 0), mode: mode.map { Int32($0) } ?? -1,
-      size: size ?? -1, compressed_size: compressedSize ?? -1, modified: time(modified), accessed: time(accessed),
+      size: size ?? -1, compressed_size: compressedSize ?? -1, modified: time(modified),
+      accessed: time(accessed),
       changed: time(changed), created: time(created), user_id: userID ?? -1, group_id: groupID ?? -1,
       user: arena.name(user), group: arena.name(group), comment: arena.name(comment),
-      compression: arena.cString(compression.map { "\($0)" }), crc32: crc32 ?? 0, has_crc32: crc32 == nil ? 0 : 1,
-      is_encrypted: isEncrypted ? 1 : 0, has_content: hasContent ? 1 : 0, is_safe_relative: isSafeRelative ? 1 : 0)
+      compression: arena.cString(compression.map { "\($0)" }), crc32: crc32 ?? 0,
+      has_crc32: crc32 == nil ? 0 : 1,
+      is_encrypted: isEncrypted ? 1 : 0, has_content: hasContent ? 1 : 0,
+      is_safe_relative: isSafeRelative ? 1 : 0)
   }
 }
 

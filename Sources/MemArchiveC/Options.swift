@@ -1,3 +1,6 @@
+// swift-format-ignore-file: AllPublicDeclarationsHaveDocumentation
+// memarchive.h documents these functions.
+
 public import CMemArchive
 internal import MemArchive
 internal import Synchronization
@@ -16,14 +19,20 @@ func copied<Struct>(_ pointer: UnsafePointer<Struct>, _ empty: Struct, _ name: S
     }
   }
   var value = empty
-  unsafe withUnsafeMutableBytes(of: &value) { unsafe $0.copyMemory(from: .init(start: source, count: min(size, $0.count))) }
+  unsafe withUnsafeMutableBytes(of: &value) {
+    unsafe $0.copyMemory(from: .init(start: source, count: min(size, $0.count)))
+  }
   return value
 }
 
 /// A list of the caller's.
-func list<Element>(_ first: UnsafePointer<Element>?, _ count: Int, _ name: String) throws -> UnsafeBufferPointer<Element> {
+func list<Element>(_ first: UnsafePointer<Element>?, _ count: Int, _ name: String) throws
+  -> UnsafeBufferPointer<Element>
+{
   guard count >= 0, unsafe count == 0 || first != nil else {
-    throw InvalidArgument("\(name): the count is \(UInt(bitPattern: count)), \(count < 0 ? "out of range" : "and the list is NULL")")
+    throw InvalidArgument(
+      "\(name): the count is \(UInt(bitPattern: count)), \(count < 0 ? "out of range" : "and the list is NULL")"
+    )
   }
   return unsafe UnsafeBufferPointer(start: first, count: count)
 }
@@ -36,7 +45,9 @@ func givenName(_ data: CallerText?, _ length: Int, _ what: String) throws -> Str
   }
   // MEMARCHIVE_ZERO_TERMINATED
   if length == -1 { return unsafe ArchiveEntry.name(raw: String.bytes(data)) }
-  guard length >= 0 else { throw InvalidArgument("\(what) has a length of \(UInt(bitPattern: length)) bytes") }
+  guard length >= 0 else {
+    throw InvalidArgument("\(what) has a length of \(UInt(bitPattern: length)) bytes")
+  }
   let bytes = unsafe [UInt8](UnsafeRawBufferPointer(start: data, count: length))
   guard !bytes.contains(0) else { throw InvalidArgument("\(what) has a zero byte") }
   return ArchiveEntry.name(raw: bytes)
@@ -55,7 +66,9 @@ extension String {
   /// UTF-8 of the caller's.
   init(_ text: CallerText?, _ what: String) throws {
     guard let text = unsafe text else { throw InvalidArgument("\(what) is NULL") }
-    guard let string = unsafe String(validatingCString: text) else { throw InvalidArgument("\(what) is not UTF-8") }
+    guard let string = unsafe String(validatingCString: text) else {
+      throw InvalidArgument("\(what) is not UTF-8")
+    }
     self = string
   }
 }
@@ -84,7 +97,9 @@ struct Settings: Sendable {
 
   private mutating func takeChoices(_ given: memarchive_options) throws {
     func choice<Value>(_ number: Int32, _ values: [Value], _ name: String) throws -> Value {
-      guard values.indices.contains(Int(number)) else { throw InvalidArgument("the option \(name) is \(number)") }
+      guard values.indices.contains(Int(number)) else {
+        throw InvalidArgument("the option \(name) is \(number)")
+      }
       return values[Int(number)]
     }
     func flag(_ number: Int32, _ name: String) throws -> Bool { try choice(number, [false, true], name) }
@@ -92,21 +107,30 @@ struct Settings: Sendable {
     options.storage = try unsafe choice(given.storage, [.automatic, .dedicated, .packed], "storage")
     options.duplicates = try unsafe choice(given.duplicates, [.last, .first, .reject], "duplicates")
     let formats = unsafe ArchiveFormats(rawValue: Int(given.formats))
-    guard formats.isSubset(of: .all) else { throw unsafe InvalidArgument("the option formats is \(given.formats)") }
+    guard formats.isSubset(of: .all) else {
+      throw unsafe InvalidArgument("the option formats is \(given.formats)")
+    }
     if !formats.isEmpty { options.formats = formats }
     guard unsafe given.parallelism >= 0 else { throw InvalidArgument("the option parallelism is negative") }
     options.parallelism = unsafe given.parallelism == 0 ? nil : Int(given.parallelism)
-    guard unsafe given.descriptor_budget >= -1 else { throw InvalidArgument("the option descriptor_budget is negative") }
-    options.descriptorBudget = unsafe given.descriptor_budget == 0 ? nil : max(0, Int(given.descriptor_budget))
-    guard unsafe given.mode <= 0o7777 else { throw InvalidArgument("the option mode has more than permissions") }
+    guard unsafe given.descriptor_budget >= -1 else {
+      throw InvalidArgument("the option descriptor_budget is negative")
+    }
+    options.descriptorBudget =
+      unsafe given.descriptor_budget == 0 ? nil : max(0, Int(given.descriptor_budget))
+    guard unsafe given.mode <= 0o7777 else {
+      throw InvalidArgument("the option mode has more than permissions")
+    }
     options.mode = unsafe given.mode == 0 ? nil : UInt16(given.mode)
     options.executable = try unsafe flag(given.executable, "executable")
     options.nestedArchives = try unsafe flag(given.nested, "nested") ? .expand : .keep
     options.onError = try unsafe flag(given.keep_going, "keep_going") ? .keepGoing : .stop
     options.unmatchedSelection = try unsafe flag(given.allow_unmatched, "allow_unmatched") ? .warn : .reject
     options.brokenLinks = try unsafe flag(given.reject_broken_links, "reject_broken_links") ? .reject : .keep
-    options.insecureNames = try unsafe flag(given.reject_insecure_names, "reject_insecure_names") ? .reject : .keep
-    options.overlappingEntries = try unsafe flag(given.allow_overlapping, "allow_overlapping") ? .read : .reject
+    options.insecureNames =
+      try unsafe flag(given.reject_insecure_names, "reject_insecure_names") ? .reject : .keep
+    options.overlappingEntries =
+      try unsafe flag(given.allow_overlapping, "allow_overlapping") ? .read : .reject
     options.outwardLinks = try unsafe flag(given.keep_outward_links, "keep_outward_links") ? .keep : .leaveOut
   }
 
@@ -123,7 +147,8 @@ struct Settings: Sendable {
     options.limits.totalBytes = try unsafe limit(given.limit_total_bytes, "limit_total_bytes", default: nil)
     options.limits.entryBytes = try unsafe limit(given.limit_entry_bytes, "limit_entry_bytes", default: nil)
     // For the library nil is what the machine has.
-    options.limits.heldBytes = try unsafe given.limit_held_bytes == 0
+    options.limits.heldBytes =
+      try unsafe given.limit_held_bytes == 0
       ? nil : limit(given.limit_held_bytes, "limit_held_bytes", default: nil) ?? .max
     options.limits.entries = try unsafe count(given.limit_entries, "limit_entries", default: standard.entries)
     options.limits.nameBytes = try unsafe count(
@@ -156,7 +181,9 @@ struct Settings: Sendable {
     init(_ settings: Settings) throws {
       var options = settings.options
       let stop = Stop()
-      if let progress = settings.progress { options.onProgress = { if progress.call($0) != 0 { stop.cancel() } } }
+      if let progress = settings.progress {
+        options.onProgress = { if progress.call($0) != 0 { stop.cancel() } }
+      }
       context = ExtractionContext(options)
       token = settings.token
       stop.set(context.cancellation)
@@ -187,7 +214,8 @@ private final class Stop: Sendable {
   func call(_ progress: ExtractionOptions.Progress) -> Int32 {
     let arena = Arena()
     var given = unsafe memarchive_progress(
-      bytes_read: progress.bytesRead, bytes_total: progress.bytesTotal ?? -1, entries: Int64(progress.entries),
+      bytes_read: progress.bytesRead, bytes_total: progress.bytesTotal ?? -1,
+      entries: Int64(progress.entries),
       entry: arena.name(progress.entry))
     return withExtendedLifetime(arena) { unsafe callback(user, &given) }
   }

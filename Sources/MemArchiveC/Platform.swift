@@ -1,11 +1,17 @@
+// swift-format-ignore-file: AllPublicDeclarationsHaveDocumentation
+// memarchive.h documents these functions.
+
 public import CMemArchive
 internal import MemArchive
 
-nonisolated(unsafe) private let versionText = unsafe Unmanaged.passRetained(Arena()).takeUnretainedValue()
-  .cString(PlatformReport.memArchiveVersion)
+/// Never freed, as the caller is told.
+nonisolated(unsafe) private let versionText: (arena: Arena, text: CallerText?) = {
+  let arena = Arena()
+  return unsafe (arena, arena.cString(PlatformReport.memArchiveVersion))
+}()
 
 @c(memarchive_version)
-public func version() -> CallerText? { unsafe versionText }
+public func version() -> CallerText? { unsafe versionText.text }
 
 @c(memarchive_version_number)
 public func versionNumber() -> Int32 {
@@ -24,12 +30,15 @@ public func platformNew() -> UnsafeMutablePointer<memarchive_platform>? {
   return unsafe arena.record(
     memarchive_platform(
       description: arena.cString("\(report)"), kernel: arena.cString(report.kernel),
-      sandbox: arena.cString(report.sandbox), has_worker: report.hasWorker ? 1 : 0, feature_count: features.count,
+      sandbox: arena.cString(report.sandbox), has_worker: report.hasWorker ? 1 : 0,
+      feature_count: features.count,
       features: arena.list(features)))
 }
 
 @c(memarchive_platform_free)
-public func platformFree(_ platform: UnsafeMutablePointer<memarchive_platform>?) { unsafe Arena.free(platform) }
+public func platformFree(_ platform: UnsafeMutablePointer<memarchive_platform>?) {
+  unsafe Arena.free(platform)
+}
 
 @c(memarchive_pool_end)
 public func poolEnd() { ExtractionPool.shared.end() }

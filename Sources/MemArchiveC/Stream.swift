@@ -1,3 +1,6 @@
+// swift-format-ignore-file: AllPublicDeclarationsHaveDocumentation
+// memarchive.h documents these functions.
+
 public import CMemArchive
 internal import MemArchive
 internal import Synchronization
@@ -18,7 +21,8 @@ final class StreamHandle: Handle, @unchecked Sendable {
   /// Runs a call's body alone: two at a time would be a fault that Swift ends the process for.
   func alone<Result>(_ body: (inout ArchiveStream, Arena) throws -> Result) throws -> Result {
     guard !isBusy.exchange(true, ordering: .acquiring) else {
-      throw InvalidArgument("the stream is in use by another call: one thread at a time, and not from its callback")
+      throw InvalidArgument(
+        "the stream is in use by another call: one thread at a time, and not from its callback")
     }
     defer { isBusy.store(false, ordering: .releasing) }
     arena = Arena()
@@ -35,7 +39,8 @@ public func streamNew(
 
 @c(memarchive_stream_next)
 public func streamNext(
-  _ stream: OpaquePointer?, _ entry: UnsafeMutablePointer<UnsafePointer<memarchive_entry>?>?, _ error: ErrorPlace?
+  _ stream: OpaquePointer?, _ entry: UnsafeMutablePointer<UnsafePointer<memarchive_entry>?>?,
+  _ error: ErrorPlace?
 ) -> memarchive_code {
   unsafe call(entry, empty: nil, error) {
     try unsafe StreamHandle.of(stream).alone { stream, arena in
@@ -45,7 +50,9 @@ public func streamNext(
 }
 
 @c(memarchive_stream_extract)
-public func streamExtract(_ stream: OpaquePointer?, _ file: HandlePlace?, _ error: ErrorPlace?) -> memarchive_code {
+public func streamExtract(_ stream: OpaquePointer?, _ file: HandlePlace?, _ error: ErrorPlace?)
+  -> memarchive_code
+{
   unsafe call(file, empty: nil, error) {
     try unsafe StreamHandle.of(stream).alone { stream, _ in unsafe FileHandle(try stream.extract()).passed() }
   }
@@ -62,8 +69,12 @@ public func streamBlocks(
       guard let callback = unsafe callback else { throw InvalidArgument("the callback is NULL") }
       return try unsafe StreamHandle.of(stream).alone { stream, _ in
         try stream.forEachBlock { block, offset throws in
-          let answer = unsafe block.withUnsafeBytes { unsafe callback(user, $0.baseAddress, $0.count, offset) }
-          guard answer == 0 else { throw CallbackFailure(number: answer, reason: "the callback for blocks stopped") }
+          let answer = unsafe block.withUnsafeBytes {
+            unsafe callback(user, $0.baseAddress, $0.count, offset)
+          }
+          guard answer == 0 else {
+            throw CallbackFailure(number: answer, reason: "the callback for blocks stopped")
+          }
         }
       }
     }
@@ -74,7 +85,8 @@ public func streamBlocks(
 public func streamListing(_ stream: OpaquePointer?) -> UnsafePointer<memarchive_listing>? {
   unsafe try? StreamHandle.of(stream).alone { stream, arena in
     unsafe arena.value(
-      Listing(warnings: stream.warnings, protection: stream.protection, comment: stream.comment).value(in: arena))
+      Listing(warnings: stream.warnings, protection: stream.protection, comment: stream.comment).value(
+        in: arena))
   }
 }
 

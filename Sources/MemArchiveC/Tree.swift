@@ -1,3 +1,6 @@
+// swift-format-ignore-file: AllPublicDeclarationsHaveDocumentation
+// memarchive.h documents these functions.
+
 public import CMemArchive
 internal import MemArchive
 internal import Synchronization
@@ -18,8 +21,11 @@ internal import SystemPackage
 
   /// - Parameter name: nil for the top.
   func path(of name: String?) throws -> UnsafePointer<CChar>? {
-    let path = try name.map { name throws(ArchiveError) in try tree.filePath(of: name) } ?? FilePath(tree.path)
-    let bytes = unsafe path.withPlatformString { unsafe [UInt8](UnsafeRawBufferPointer(start: $0, count: path.length)) }
+    let path =
+      try name.map { name throws(ArchiveError) in try tree.filePath(of: name) } ?? FilePath(tree.path)
+    let bytes = unsafe path.withPlatformString {
+      unsafe [UInt8](UnsafeRawBufferPointer(start: $0, count: path.length))
+    }
     return unsafe paths.withLock { paths in
       if let text = unsafe paths.texts[bytes] { return unsafe text }
       let text = unsafe paths.arena.text(bytes).data

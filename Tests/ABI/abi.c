@@ -264,7 +264,7 @@ static void test_storage(void) {
       CHECK(count_descriptors() < before + 100);
       for (size_t index = 0; index < memarchive_files_count(files); index += 100) {
         memarchive_file *file = memarchive_files_at(files, index);
-        char expected[16];
+        char expected[24];
         const void *bytes = NULL;
         size_t size = 0;
         snprintf(expected, sizeof expected, "%zu", index);
@@ -487,8 +487,14 @@ static void test_sources(void) {
   CHECK(strcmp(failure->path, "/no/such/file") == 0 && !failure->entry.data);
   memarchive_error_free(failure);
   CHECK(memarchive_open_path("/no/such/file", &given, &archive, NULL) == MEMARCHIVE_SYSTEM);
-  OK(memarchive_open_bytes(NULL, 0, &given, &archive, &error));
+  OK(memarchive_open_bytes("no archive", 10, &given, &archive, &error));
   FAILS(MEMARCHIVE_UNRECOGNIZED_FORMAT, NULL, memarchive_extract(archive, NULL, &files, &error));
+  memarchive_archive_free(archive);
+  /* Nothing at all is an archive of nothing. */
+  OK(memarchive_open_bytes(NULL, 0, &given, &archive, &error));
+  files = extracted(archive);
+  CHECK(memarchive_files_count(files) == 0);
+  memarchive_files_free(files);
   memarchive_archive_free(archive);
 
   part = "an archive in an archive";

@@ -14,7 +14,8 @@ struct InstallTests {
       let built = ByteString(URL(fileURLWithPath: Program.path.text).deletingLastPathComponent().path.utf8)
       // Without a compiler to be found.
       var command = Command(
-        "env", "PATH=/usr/bin:/bin", script, built, "", ByteString(directory.utf8), "lib", "program", "worker",
+        "env", "PATH=/usr/bin:/bin", script, built, "", ByteString(directory.utf8), "lib", "program",
+        "worker",
         "development")
       command.directory = "/"
       let outcome = try command.run()

@@ -57,7 +57,8 @@ enum WorkerLocator {
 
   /// Programs to try in order: beside the shared object that has this code, and its libexec; beside this program; this
   /// program; libexec; and, if best effort is enough, the directories of PATH.
-  private static func candidates(_ options: ExtractionOptions, _ own: String?, _ library: String?) -> [String] {
+  private static func candidates(_ options: ExtractionOptions, _ own: String?, _ library: String?) -> [String]
+  {
     var candidates: [String] = []
     if let library = library.map(directory(of:)) {
       // PREFIX/lib has libraries, or PREFIX/lib/x86_64-linux-gnu.
@@ -114,7 +115,8 @@ extension ArchiveError {
       "the worker",
       "\(WorkerLocator.programName) is neither named (MEMARCHIVE_WORKER), beside this program nor installed: "
         + (WorkerLocator.library.map { "install it with the library \($0), or put it beside that" }
-          ?? "call MemArchiveWorker.runIfRequested() first thing in main, or add the product \(WorkerLocator.programName) to the target's dependencies"))
+          ?? "call MemArchiveWorker.runIfRequested() first thing in main, or add the product \(WorkerLocator.programName) to the target's dependencies")
+    )
   }
 
   fileprivate static func changeableWorker(_ path: String, _ status: Stat) -> Self {

@@ -71,6 +71,12 @@ struct SandboxTests {
     }
   }
 
+  @Test func `No limit at all is not the limit of file sizes`() throws {
+    try expectSame(
+      ArchiveReader(path: Fixture.path("zip-deflated.zip")), .all,
+      ExtractionOptions(limits: ExtractionLimits(totalBytes: .max, heldBytes: .max, entryBytes: .max)))
+  }
+
   @Test(arguments: Fixture.all)
   func `A fixture is streamed as in process`(_ fixture: Fixture) throws {
     func walk(_ sandbox: ExtractionOptions.Sandbox) throws -> [String] {

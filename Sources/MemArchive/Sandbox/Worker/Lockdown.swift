@@ -61,8 +61,9 @@ enum Lockdown {
 
   private static func limitResources(_ request: WorkerRequest, _ threads: Int) throws(Failure) {
     var resources = clinux_resources()
-    // Plus the step by which a file is grown.
-    resources.largest_file = UInt64(max(request.account.heldLimit, 0)) &+ 64 << 20
+    // Plus the step by which a file is grown; the kernel takes what is more than the largest offset for less than none.
+    let step: Int64 = 64 << 20
+    resources.largest_file = UInt64(min(max(request.account.heldLimit, 0), .max - step) + step)
     resources.descriptors = descriptors
     resources.seconds = request.processorSeconds
     // Stacks count with their full size, two or three for each extracting thread.
