@@ -13,7 +13,7 @@ static int describe(const char *name, const char *path) {
   SNDFILE *sound = sf_open(path, SFM_READ, &info);
   if (!sound) return 0;
   double loudest = 0;
-  sf_command(sound, SFC_CALC_SIGNAL_MAX, &loudest, sizeof loudest);
+  sf_command(sound, SFC_CALC_NORM_SIGNAL_MAX, &loudest, sizeof loudest);
   printf(
       "%s: %d Hz, %d channel%s, %lld frames, loudest %.2f\n", name, info.samplerate, info.channels,
       info.channels == 1 ? "" : "s", (long long)info.frames, loudest);

@@ -30,6 +30,11 @@ grep -qE 'R(UN)?PATH' <<<"$dynamic" && fail "$library looks for libraries in dir
 grep -q 'NEEDED.*swift\|NEEDED.*Foundation' <<<"$dynamic" && fail "$library needs Swift's runtime"
 echo "symbols: $(wc -l <<<"$declared") functions, version MEMARCHIVE_0, nothing else"
 
+# The article's first program is the one that is built here.
+article=Sources/MemArchive/MemArchive.docc/FromCAndCPlusPlus.md
+diff <(sed -n '/^#include/,$p' Examples/C/first.c) <(sed -n '/^```c$/,/^```$/p' $article | sed '/^```$/,$d; /^```c$/d') ||
+  fail "$article has another program than Examples/C/first.c"
+
 # Each function is used.
 for function in $declared; do
   grep -q "\b$function(" $here/abi.c || fail "$function is not tried by $here/abi.c"

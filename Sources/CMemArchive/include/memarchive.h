@@ -216,9 +216,10 @@ MEMARCHIVE_API void memarchive_cancellation_free(memarchive_cancellation *cancel
 typedef int32_t memarchive_sandbox;
 enum {
   /* By a worker with all its protection (Landlock and seccomp, Linux 5.13), or not at all:
-   * MEMARCHIVE_SANDBOX_UNAVAILABLE. The worker is the program memarchive-worker, looked for in ../libexec/memarchive
-   * of the directory that this library is in, in that directory, and where the environment (MEMARCHIVE_WORKER) or
-   * options.worker says. It is used only if nobody but root and this user can change it. */
+   * MEMARCHIVE_SANDBOX_UNAVAILABLE. The worker is the program that options.worker names, or MEMARCHIVE_WORKER in the
+   * environment; otherwise the first memarchive-worker that nobody but root and this user can change: in the directory
+   * that this library is in, in ../libexec/memarchive and ../../libexec/memarchive of that, beside the running program, in
+   * /usr/local/libexec/memarchive, in /usr/libexec/memarchive. */
   MEMARCHIVE_SANDBOX_REQUIRED = 0,
   /* By a worker with as much protection as there is, and in this process where none can be started; warnings say so. */
   MEMARCHIVE_SANDBOX_BEST_EFFORT = 1,
