@@ -6,7 +6,7 @@
 # docs   the documentation as a web site, in docs/
 # test-minimal   the library's tests without the fast decoders
 # test-sanitized   the library's tests under the address and the thread sanitizers
-# fuzz TARGET=zip|gzip|xz|lzma|lzip|zstd|lz4|names|worker|rar|archive MINUTES=   libFuzzer, from its previous corpus
+# fuzz TARGET=zip|gzip|xz|lzma|lzip|zstd|lz4|names|worker|rar|archive|abi MINUTES=   libFuzzer, from its previous corpus
 # soak MINUTES=   mixed extractions and cancellations under the address and then the thread sanitizer, MINUTES each
 # appliance   the program in a bare root, statically linked with Swift
 # aarch64   compiles the C code for aarch64

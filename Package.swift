@@ -76,7 +76,7 @@ let package = Package(
     .target(
       name: "MemArchiveC",
       dependencies: [
-        "CMemArchive", "MemArchive", "SealedMemory", .product(name: "SystemPackage", package: "swift-system"),
+        "CLinux", "CMemArchive", "MemArchive", "SealedMemory", .product(name: "SystemPackage", package: "swift-system"),
       ]),
     .executableTarget(
       name: "MemArchiveCommand",
@@ -161,7 +161,8 @@ let package = Package(
 if Context.environment["MEMARCHIVE_FUZZ"] != nil {
   package.targets.append(
     .executableTarget(
-      name: "Fuzz", dependencies: ["MemArchive"], path: "Tests/Fuzz", exclude: ["run.sh", "Worker"],
+      name: "Fuzz", dependencies: ["CMemArchive", "MemArchive", "MemArchiveC"], path: "Tests/Fuzz",
+      exclude: ["run.sh", "Worker"],
       swiftSettings: [.unsafeFlags(["-parse-as-library"])]))
 }
 

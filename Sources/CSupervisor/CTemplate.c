@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -102,17 +101,7 @@ static void become_worker(pid_t template, int socket, int control, const sigset_
   sigprocmask(SIG_SETMASK, signals, NULL);
 }
 
-static void *run(void *body) {
-  (*(void (**)(void))body)();
-  return NULL;
-}
-
-// On a thread of its own: Swift's locks keep the number of the thread that they first see, and a process forked from that thread
-// would lock with a number that is not its own, which the kernel refuses as soon as two threads want the same lock, futex(2).
-static void run_apart(void (*body)(void)) {
-  pthread_t thread;
-  if (pthread_create(&thread, NULL, run, &body) == 0) pthread_join(thread, NULL);
-}
+static void run(void *body) { (*(void (**)(void))body)(); }
 
 void ctemplate_serve(void (*warm)(void)) {
   pid_t self = getpid();
@@ -143,7 +132,8 @@ void ctemplate_serve(void (*warm)(void)) {
     int received = requests[0].revents ? receive(descriptors) : 0;
     if (received < 0) leave();
     if (received == 0) continue;
-    if (started++ == 1) run_apart(warm);
+    // Workers are forked from this thread, see Forked.h.
+    if (started++ == 1) clinux_run_apart(run, &warm);
     pid_t process = has_room() ? fork() : -1;
     if (process == 0) return become_worker(self, descriptors[0], descriptors[1], &before);
     int error = errno;

@@ -1,3 +1,4 @@
+internal import CLinux
 public import CMemArchive
 internal import MemArchive
 
@@ -20,6 +21,21 @@ struct CallbackFailure: Error {
   let reason: String
 }
 
+/// Runs what takes locks, on another thread where a fork(2) has left this one without a number of its own: hosts in Python
+/// fork.
+func answer<Result>(_ body: () -> Result) -> Result {
+  guard clinux_is_forked_thread() == 1 else { return body() }
+  var result: Result?
+  withoutActuallyEscaping(body) { body in
+    var work = { result = body() }
+    unsafe withUnsafeMutablePointer(to: &work) { work in
+      unsafe clinux_run_apart({ unsafe $0?.assumingMemoryBound(to: (() -> Void).self).pointee() }, work)
+    }
+  }
+  guard let result else { return body() }
+  return result
+}
+
 /// Runs a call's body, whose result goes to `place`: `empty` where it fails. No Swift error leaves a call.
 func call<Value>(
   _ place: UnsafeMutablePointer<Value>?, empty: Value, _ error: ErrorPlace?, _ body: () throws -> Value
@@ -28,7 +44,7 @@ func call<Value>(
   unsafe place?.pointee = empty
   do {
     guard let place = unsafe place else { throw InvalidArgument("the place for the result is NULL") }
-    unsafe place.pointee = try body()
+    unsafe place.pointee = try answer { Result { try body() } }.get()
     return memarchive_code(MEMARCHIVE_OK)
   } catch let failure {
     let report = ErrorReport(failure)
@@ -68,6 +84,6 @@ extension Handle {
   /// Gives back the reference that `passed` made.
   static func free(_ pointer: OpaquePointer?) {
     guard unsafe (try? of(pointer)) != nil, let pointer = unsafe pointer else { return }
-    unsafe Unmanaged<AnyObject>.fromOpaque(UnsafeRawPointer(pointer)).release()
+    answer { unsafe Unmanaged<AnyObject>.fromOpaque(UnsafeRawPointer(pointer)).release() }
   }
 }

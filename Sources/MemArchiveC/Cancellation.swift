@@ -40,12 +40,12 @@ public func cancellationNew() -> OpaquePointer? { unsafe CancellationHandle().pa
 
 @c(memarchive_cancellation_cancel)
 public func cancellationCancel(_ cancellation: OpaquePointer?) {
-  unsafe (try? CancellationHandle.of(cancellation))?.cancel()
+  answer { unsafe (try? CancellationHandle.of(cancellation))?.cancel() }
 }
 
 @c(memarchive_cancellation_is_cancelled)
 public func cancellationIsCancelled(_ cancellation: OpaquePointer?) -> Int32 {
-  unsafe (try? CancellationHandle.of(cancellation))?.isCancelled == true ? 1 : 0
+  answer { unsafe (try? CancellationHandle.of(cancellation))?.isCancelled == true ? 1 : 0 }
 }
 
 @c(memarchive_cancellation_free)

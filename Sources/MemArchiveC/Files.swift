@@ -96,7 +96,7 @@ public func filesCount(_ files: OpaquePointer?) -> Int {
 
 @c(memarchive_files_at)
 public func filesAt(_ files: OpaquePointer?, _ index: Int) -> OpaquePointer? {
-  unsafe (try? FilesHandle.of(files))?[index]?.borrowed
+  unsafe answer { unsafe (try? FilesHandle.of(files))?[index]?.borrowed }
 }
 
 @c(memarchive_files_find)
@@ -105,12 +105,12 @@ public func filesFind(_ files: OpaquePointer?, _ text: CallerText?, _ length: In
     let name = unsafe try? givenName(text, length, "the name"),
     let index = files.files.index(of: name)
   else { return nil }
-  return unsafe files[index]?.borrowed
+  return unsafe answer { unsafe files[index]?.borrowed }
 }
 
 @c(memarchive_files_listing)
 public func filesListing(_ files: OpaquePointer?) -> UnsafePointer<memarchive_listing>? {
-  unsafe (try? FilesHandle.of(files))?.listingValue()
+  unsafe answer { unsafe (try? FilesHandle.of(files))?.listingValue() }
 }
 
 @c(memarchive_files_free)
@@ -156,7 +156,7 @@ public func fileMode(_ file: OpaquePointer?) -> Int32 {
 
 @c(memarchive_file_entry)
 public func fileEntry(_ file: OpaquePointer?) -> UnsafePointer<memarchive_entry>? {
-  unsafe (try? FileHandle.of(file))?.entryValue()
+  unsafe answer { unsafe (try? FileHandle.of(file))?.entryValue() }
 }
 
 @c(memarchive_file_path)

@@ -33,7 +33,8 @@ extension ArchiveWarning {
 extension ArchiveEntry {
   func value(in arena: Arena) -> memarchive_entry {
     func time(_ time: Time?) -> memarchive_time {
-      memarchive_time(seconds: time?.seconds ?? 0, nanoseconds: time.map { Int32($0.nanoseconds) } ?? -1)
+      memarchive_time(
+        seconds: time?.seconds ?? 0, nanoseconds: time.map { Int32(clamping: $0.nanoseconds) } ?? -1)
     }
     return unsafe memarchive_entry(
       name: arena.name(name), raw_name: arena.text(rawName), link: arena.name(link),

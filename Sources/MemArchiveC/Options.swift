@@ -29,11 +29,11 @@ func copied<Struct>(_ pointer: UnsafePointer<Struct>, _ empty: Struct, _ name: S
 func list<Element>(_ first: UnsafePointer<Element>?, _ count: Int, _ name: String) throws
   -> UnsafeBufferPointer<Element>
 {
-  guard count >= 0, unsafe count == 0 || first != nil else {
-    throw InvalidArgument(
-      "\(name): the count is \(UInt(bitPattern: count)), \(count < 0 ? "out of range" : "and the list is NULL")"
-    )
+  // More would not fit into an address space.
+  guard 0...1 << 30 ~= count else {
+    throw InvalidArgument("\(name): the count, \(UInt(bitPattern: count)), is out of range")
   }
+  guard unsafe count == 0 || first != nil else { throw InvalidArgument("\(name): the list is NULL") }
   return unsafe UnsafeBufferPointer(start: first, count: count)
 }
 

@@ -20,7 +20,7 @@ public func versionNumber() -> Int32 {
 
 @c(memarchive_platform_new)
 public func platformNew() -> UnsafeMutablePointer<memarchive_platform>? {
-  let report = PlatformReport()
+  let report = answer { PlatformReport() }
   let arena = Arena()
   let features = unsafe report.features.map { feature in
     unsafe memarchive_feature(
@@ -41,4 +41,4 @@ public func platformFree(_ platform: UnsafeMutablePointer<memarchive_platform>?)
 }
 
 @c(memarchive_pool_end)
-public func poolEnd() { ExtractionPool.shared.end() }
+public func poolEnd() { answer { ExtractionPool.shared.end() } }

@@ -83,10 +83,12 @@ public func streamBlocks(
 
 @c(memarchive_stream_listing)
 public func streamListing(_ stream: OpaquePointer?) -> UnsafePointer<memarchive_listing>? {
-  unsafe try? StreamHandle.of(stream).alone { stream, arena in
-    unsafe arena.value(
-      Listing(warnings: stream.warnings, protection: stream.protection, comment: stream.comment).value(
-        in: arena))
+  unsafe answer {
+    unsafe try? StreamHandle.of(stream).alone { stream, arena in
+      unsafe arena.value(
+        Listing(warnings: stream.warnings, protection: stream.protection, comment: stream.comment).value(
+          in: arena))
+    }
   }
 }
 

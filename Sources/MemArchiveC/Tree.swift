@@ -76,7 +76,7 @@ public func treeDescriptor(_ tree: OpaquePointer?) -> Int32 {
 
 @c(memarchive_tree_listing)
 public func treeListing(_ tree: OpaquePointer?) -> UnsafePointer<memarchive_listing>? {
-  unsafe (try? TreeHandle.of(tree))?.listingValue()
+  unsafe answer { unsafe (try? TreeHandle.of(tree))?.listingValue() }
 }
 
 @c(memarchive_tree_free)

@@ -993,6 +993,26 @@ static void test_threads(void) {
   memarchive_archive_free(archive);
 }
 
+/* A child of fork(2) has this thread, which has used the library, and makes others. */
+static void test_forks(void) {
+  part = "forks";
+  fflush(NULL);
+  pid_t child = fork();
+  CHECK(child >= 0);
+  if (child == 0) {
+    memarchive_options given = options();
+    given.storage = MEMARCHIVE_STORAGE_PACKED;
+    given.parallelism = 8;
+    memarchive_archive *archive = opened_with("many.zip", &given);
+    for (int round = 0; round < 20; round++) memarchive_files_free(extracted(archive));
+    memarchive_archive_free(archive);
+    test_threads();
+    _exit(0);
+  }
+  int status;
+  CHECK(waitpid(child, &status, 0) == child && status == 0);
+}
+
 static int32_t never(void *user, const void *block, size_t size, int64_t offset) {
   (void)user, (void)block, (void)size, (void)offset;
   abort();
@@ -1116,6 +1136,7 @@ static void test_all(void) {
   test_options();
   test_stopping();
   test_threads();
+  test_forks();
   test_nothing();
 }
 

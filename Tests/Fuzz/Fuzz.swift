@@ -15,6 +15,8 @@ enum FuzzTarget: String, CaseIterable {
   case rar
   /// All formats that are read without libarchive, with the archives inside them.
   case archive
+  /// The same by what C calls.
+  case abi
 
   func run(_ input: [UInt8]) {
     switch self {
@@ -24,6 +26,7 @@ enum FuzzTarget: String, CaseIterable {
     case .worker: WorkerCheck.run(input)
     case .rar: RARCheck.run(input)
     case .archive: ArchiveCheck.run(input)
+    case .abi: ABICheck.run(input)
     }
   }
 }

@@ -12,11 +12,11 @@ case $target in
   lzip) seeds=("$fixtures"/*.lz) ;;
   zstd) seeds=("$fixtures"/*.zst) ;;
   lz4) seeds=("$fixtures"/*.lz4) ;;
-  archive) seeds=("$fixtures"/*.* "$fixtures"/odd/*/*) ;;
+  archive | abi) seeds=("$fixtures"/*.* "$fixtures"/odd/*/*) ;;
   names) seeds=() ;;
   rar) seeds=(Tests/Fuzz/RAR/*) ;;
   worker) seeds=(Tests/Fuzz/Worker/*) ;;
-  *) echo "run.sh: no target $target: zip gzip xz lzma lzip zstd lz4 names worker rar archive" >&2; exit 2 ;;
+  *) echo "run.sh: no target $target: zip gzip xz lzma lzip zstd lz4 names worker rar archive abi" >&2; exit 2 ;;
 esac
 corpus=.build/fuzz-corpus/$target findings=.build/fuzz-findings
 mkdir -p "$corpus" "$findings"

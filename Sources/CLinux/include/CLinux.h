@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "Forked.h"
 #include "Holder.h"
 #include "Passing.h"
 #include "Processes.h"

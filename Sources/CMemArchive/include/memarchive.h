@@ -41,9 +41,10 @@
  * handle that called them.
  *
  * PROCESSES. The library changes no signal disposition, locale, umask, limit or environment variable, and its child
- * processes are not reported by SIGCHLD or wait(2). After fork(2) without execve(2) a child may use it as any other
- * library with threads: if no call was running. A failed malloc(3) of a few bytes ends the process, as in any program
- * in Swift; content of archives is never such memory.
+ * processes are not reported by SIGCHLD or wait(2). After fork(2) without execve(2) the child may use it, and what was
+ * opened and extracted before, if no call of another thread was running; in that one thread that has come from the parent
+ * each call takes some microseconds more, and callbacks are called by another. A failed malloc(3) of a few bytes ends
+ * the process, as in any program in Swift; content of archives is never such memory.
  *
  * Linux 5.10 or later, x86_64 or aarch64. Symbols have the version MEMARCHIVE_0; what 0.x releases add, they add
  * without changing what is here.
