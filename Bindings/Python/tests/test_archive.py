@@ -1,0 +1,369 @@
+"""An archive as a mapping, what is chosen of it, its options and its limits."""
+
+from __future__ import annotations
+
+import gc
+import math
+import os
+import pathlib
+import threading
+import warnings
+from typing import Any
+
+import pytest
+from conftest import FIXTURES, TREE, make_tar, make_zip
+
+import memarchive
+
+
+def test_an_archive_is_a_mapping_in_its_own_order(zip_file: pathlib.Path) -> None:
+    with memarchive.open(zip_file) as archive:
+        assert list(archive) == list(archive.keys()) == ["a.txt", "sub/b.txt", "empty"]
+        assert len(archive) == 3
+        assert {name: file.size for name, file in archive.items()} == {"a.txt": 5, "sub/b.txt": 7000, "empty": 0}
+        assert "a.txt" in archive and "./a.txt" in archive and "A.TXT" not in archive
+        assert archive.get("missing") is None
+        for name in ("missing", "sub", "\udcff", "\ud800", "a.txt\0", ""):
+            assert name not in archive
+        assert 5 not in archive
+        with pytest.raises(KeyError) as caught:
+            archive["missing"]
+        assert isinstance(caught.value, memarchive.NoSuchEntry) and caught.value.entry == "missing"
+        assert archive == archive and archive != dict(archive) and len({archive}) == 1
+
+
+def test_names_that_are_no_utf8_are_as_os_fsdecode_has_them() -> None:
+    with memarchive.open(FIXTURES / "tar-latin1-name.tar") as archive:
+        (name,) = (name for name in archive if not name.isascii())
+        assert os.fsencode(name) in [entry.raw_name for entry in archive.list()]
+        assert archive[name].name == name
+        assert archive.extract(name)[name].size == archive[name].size
+
+
+def test_names_and_patterns() -> None:
+    with memarchive.open(FIXTURES / "tree.tar.gz") as archive:
+        assert list(archive.extract("tree/run.sh")) == ["tree/run.sh"]
+        assert list(archive.extract(["tree/empty", "tree/run.sh"])) == ["tree/empty", "tree/run.sh"]
+        assert list(archive.extract(patterns="*.txt")) == ["tree/hello.txt", "tree/poem.txt"]
+        assert list(archive.extract(patterns=["*.sh", "*empty"])) == ["tree/empty", "tree/run.sh"]
+        assert "tree/poem.txt" not in archive.extract(exclude=["*poem*"])
+        assert len(archive.extract(exclude=[])) == len(archive)
+        assert [entry.name for entry in archive.list(patterns="*.txt")] == ["tree/hello.txt", "tree/poem.txt"]
+        with pytest.raises(memarchive.NoSuchEntry) as caught:
+            archive.extract("tree/hello")
+        assert caught.value.entry == "tree/hello" and caught.value.advice
+        with pytest.raises(KeyError):
+            archive.extract(patterns="*.exe")
+        for nothing in ({"names": []}, {"patterns": []}):
+            with pytest.raises(ValueError, match="is empty"):
+                archive.extract(**nothing)
+        with pytest.raises(memarchive.InvalidArgument):
+            archive.extract("a", patterns="b")
+    with memarchive.open(FIXTURES / "tree.tar.gz", allow_unmatched=True) as archive:
+        files = archive.extract(["tree/hello", "tree/run.sh"])
+        assert list(files) == ["tree/run.sh"]
+        assert [(warning.code, warning.entry) for warning in files.listing.warnings] == [("noMatch", "tree/hello")]
+
+
+def test_files_stay_when_their_archive_goes(zip_file: pathlib.Path) -> None:
+    with memarchive.open(zip_file) as archive:
+        files = archive.extract()
+    assert files["a.txt"].read_text() == "first"
+    with files:
+        assert repr(files) == "<memarchive.Files: 3 files>"
+    with pytest.raises(ValueError, match=r"memarchive\.Files are|is closed"):
+        len(files)
+
+
+def test_a_closed_archive_says_so(zip_file: pathlib.Path) -> None:
+    archive = memarchive.open(zip_file)
+    archive.close()
+    assert archive.closed and repr(archive) == "<memarchive.Archive, closed>"
+    for use in (archive.extract, archive.list, archive.iter, archive.tree, lambda: archive["a.txt"]):
+        with pytest.raises(ValueError, match="is closed"):
+            use()
+
+
+def test_what_is_not_closed_is_told(zip_file: pathlib.Path) -> None:
+    def drop(make: Any) -> list[str]:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            make()
+            gc.collect()
+        return [str(warning.message) for warning in caught if warning.category is ResourceWarning]
+
+    assert drop(lambda: memarchive.open(zip_file)) == ["unclosed <memarchive.Archive>"]
+    with memarchive.open(zip_file) as archive:
+        assert drop(archive.iter) == ["unclosed <memarchive.Stream>"]
+        assert drop(archive.extract) == []
+    with pytest.raises(FileNotFoundError):
+        drop(lambda: memarchive.open("/missing"))
+
+
+def test_a_listing() -> None:
+    with memarchive.open(FIXTURES / "tar-all-kinds.tar") as archive:
+        listing = archive.list()
+    assert {entry.kind for entry in listing} >= {"file", "directory", "symlink", "hardlink", "fifo"}
+    assert listing[-1] == listing[len(listing) - 1] == list(listing)[-1]
+    assert listing[1:3] == list(listing)[1:3]
+    assert listing.protection
+    with pytest.raises(IndexError):
+        listing[len(listing)]
+    with memarchive.open(FIXTURES / "zip-comment.zip") as archive, archive.iter() as stream:
+        list(stream)
+        assert stream.listing.comment
+
+
+def test_warnings() -> None:
+    with memarchive.open(FIXTURES / "tar-duplicate-name.tar") as archive:
+        codes = {warning.code for warning in archive.extract().listing.warnings}
+    assert "duplicate" in codes
+    with memarchive.open(FIXTURES / "tar-duplicate-name.tar", duplicates="reject") as archive:
+        with pytest.raises(memarchive.DuplicateEntry):
+            archive.extract()
+
+
+def test_duplicates() -> None:
+    archive = make_tar({"a": b"1"})[:1024] + make_tar({"a": b"22"})
+    sizes = {}
+    for choice in ("first", "last"):
+        with memarchive.open(archive, duplicates=choice) as opened:
+            sizes[choice] = opened["a"].size
+    assert sizes == {"first": 1, "last": 2}
+
+
+def damaged(name: str) -> bytes:
+    """A zip of which one entry's content is not what its checksum says."""
+    archive = bytearray(make_zip({"good": b"good" * 100, name: os.urandom(1000)}))
+    place = archive.index(name.encode()) + len(name) + 500
+    archive[place] ^= 1
+    return bytes(archive)
+
+
+@pytest.mark.parametrize("sandbox", ["required", "off"])
+def test_damage_is_told_with_its_entry(sandbox: Any) -> None:
+    with memarchive.open(damaged("bad"), sandbox=sandbox) as archive, pytest.raises(memarchive.CorruptError) as caught:
+        archive.extract()
+    error = caught.value
+    assert (error.code, error.entry) == ("corrupt", "bad")
+    assert error.reason and error.advice and error.errno is None
+    assert "bad" in str(error) and error.reason in str(error)
+
+
+def test_what_is_intact_is_kept_on_request() -> None:
+    with memarchive.open(damaged("bad"), keep_going=True) as archive:
+        files = archive.extract()
+        assert list(files) == ["good"]
+        (error,) = files.listing.errors
+        assert isinstance(error, memarchive.CorruptError) and error.entry == "bad"
+
+
+def test_nested_archives() -> None:
+    inner = make_tar({"x/y": b"inside"}, "w:gz")
+    with memarchive.open(make_zip({"data.tar.gz": inner}), nested=True) as archive:
+        assert archive["data.tar.gz/x/y"].read_bytes() == b"inside"
+
+
+def test_passphrases() -> None:
+    encrypted = FIXTURES / "odd/rar/rar5-password.rar"
+    with memarchive.open(encrypted, formats="all") as archive, pytest.raises(memarchive.Error) as caught:
+        archive.extract()
+    print(caught.value)
+
+
+def test_modes_and_execution() -> None:
+    with memarchive.open(FIXTURES / "tar-ustar.tar", mode=0o640) as archive:
+        assert os.fstat(archive["tree/run.sh"].fileno()).st_mode & 0o777 == 0o640
+    with memarchive.open(FIXTURES / "tar-ustar.tar", executable=True) as archive:
+        assert os.fstat(archive["tree/run.sh"].fileno()).st_mode & 0o777 == 0o555
+
+
+def test_formats() -> None:
+    rar = FIXTURES / "odd/rar/rar5-solid.rar"
+    with memarchive.open(rar) as archive, pytest.raises(memarchive.UnsupportedFormat):
+        archive.list()
+    for formats in ("all", ["zip", "rar5"]):
+        with memarchive.open(rar, formats=formats) as archive:
+            assert len(archive.list()) > 0
+    with memarchive.open(FIXTURES / "zip-stored.zip", formats=["tar"]) as archive:
+        with pytest.raises(memarchive.UnsupportedFormat):
+            archive.list()
+
+
+@pytest.mark.parametrize(
+    ("limits", "kind"),
+    [
+        ({"limit_total_bytes": 1000}, memarchive.LimitExceeded),
+        ({"limit_held_bytes": 1000}, memarchive.LimitExceeded),
+        ({"limit_entry_bytes": 1000}, memarchive.LimitExceeded),
+        ({"limit_entries": 2}, memarchive.LimitExceeded),
+        ({"limit_name_bytes": 5}, memarchive.LimitExceeded),
+        ({"limit_depth": 1, "nested": True}, memarchive.TooManyLayers),
+    ],
+)
+def test_limits(limits: Any, kind: type[memarchive.Error]) -> None:
+    inner = make_tar({"x": make_tar({"y": b"z"}, "w:gz")}, "w:gz")
+    with memarchive.open(make_zip({"large": bytes(2000), "b": inner, "longer name": b""}), **limits) as archive:
+        with pytest.raises(kind):
+            archive.extract()
+
+
+def test_no_limit(zip_file: pathlib.Path) -> None:
+    names = ("total_bytes", "held_bytes", "entry_bytes", "entries", "name_bytes", "attribute_bytes", "depth", "ratio")
+    options: Any = {f"limit_{name}": math.inf for name in names}
+    with memarchive.open(zip_file, timeout=math.inf, **options) as archive:
+        assert len(archive) == 3
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"sandbox": "maybe"},
+        {"storage": 1},
+        {"duplicates": ""},
+        {"formats": "zip,tar"},
+        {"formats": ["zip", "gz"]},
+        {"parallelism": 0},
+        {"descriptor_budget": -1},
+        {"timeout": 0},
+        {"timeout": -1},
+        {"limit_entries": 0},
+        {"limit_entries": 1.5},
+        {"limit_ratio": 0},
+        {"passphrases": "a\0b"},
+        {"encoding": "latin\0"},
+    ],
+)
+def test_options_that_make_no_sense(options: Any, zip_file: pathlib.Path) -> None:
+    with pytest.raises(ValueError):
+        memarchive.open(zip_file, **options)
+
+
+def test_options_that_do_not_exist(zip_file: pathlib.Path) -> None:
+    with pytest.raises(TypeError, match="there is no option 'sandboxed'"):
+        memarchive.open(zip_file, sandboxed=True)  # type: ignore[call-arg]
+
+
+def test_a_budget_of_descriptors() -> None:
+    archive = make_zip({str(number): b"x" for number in range(100)})
+    counts = {}
+    for budget in (0, 10, None):
+        with memarchive.open(archive, descriptor_budget=budget) as opened:
+            before = len(os.listdir("/proc/self/fd"))
+            assert len(opened) == 100
+            counts[budget] = len(os.listdir("/proc/self/fd")) - before
+    assert counts[0] < counts[10] < counts[None]
+
+
+def test_progress_tells_how_far_reading_is(zip_file: pathlib.Path) -> None:
+    told: list[memarchive.Progress] = []
+    with memarchive.open(zip_file, progress=told.append) as archive:
+        archive.extract()
+    assert told
+    assert all(progress.bytes_total == zip_file.stat().st_size for progress in told)
+
+
+@pytest.mark.parametrize("sandbox", ["required", "off"])
+def test_what_progress_raises_is_raised(zip_file: pathlib.Path, sandbox: Any) -> None:
+    def stop(_: memarchive.Progress) -> None:
+        raise ZeroDivisionError("enough")
+
+    with memarchive.open(zip_file, progress=stop, sandbox=sandbox) as archive:
+        for _ in range(2):
+            with pytest.raises(ZeroDivisionError, match="enough"):
+                archive.extract()
+
+
+def test_cancellation(zip_file: pathlib.Path) -> None:
+    cancellation = memarchive.Cancellation()
+    with memarchive.open(zip_file, cancellation=cancellation) as archive:
+        archive.list()
+        assert not cancellation.is_cancelled
+        cancellation.cancel()
+        assert cancellation.is_cancelled
+        with pytest.raises(memarchive.Cancelled):
+            archive.list()
+    with memarchive.open(zip_file) as archive:
+        archive.list()
+
+
+def test_a_timeout() -> None:
+    out, into = os.pipe()
+    with open(out, "rb", buffering=0) as pipe, memarchive.open(pipe, timeout=0.05) as archive:
+        with pytest.raises(TimeoutError) as caught:
+            archive.extract()
+    os.close(into)
+    assert isinstance(caught.value, memarchive.TimedOut)
+
+
+def test_threads_share_an_archive() -> None:
+    files = {f"{number}.bin": os.urandom(10_000) for number in range(50)}
+    failures: list[BaseException] = []
+    with memarchive.open(make_zip(files)) as archive:
+
+        def work() -> None:
+            try:
+                assert {name: file.read_bytes() for name, file in archive.items()} == files
+                with archive.extract(patterns="1*") as some:
+                    assert some["1.bin"].read_bytes() == files["1.bin"]
+                assert len(archive.list()) == 50
+            except BaseException as error:
+                failures.append(error)
+
+        threads = [threading.Thread(target=work) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert failures == []
+
+
+def test_other_threads_run_during_an_extraction() -> None:
+    # The reader waits for what another thread of Python's writes: with the interpreter locked neither would go on.
+    out, into = os.pipe()
+    archive = make_tar({"large": bytes(10 << 20)})
+
+    def write() -> None:
+        with open(into, "wb") as pipe:
+            pipe.write(archive)
+
+    writer = threading.Thread(target=write)
+    with open(out, "rb", buffering=0) as pipe, memarchive.open(pipe) as opened:
+        writer.start()
+        assert opened["large"].size == 10 << 20
+    writer.join()
+
+
+def test_files_and_archives_after_fork(zip_file: pathlib.Path) -> None:
+    with memarchive.open(zip_file) as archive:
+        file = archive["a.txt"]
+        child = os.fork()
+        if child == 0:
+            status = 1
+            try:
+                same = file.read_bytes() == b"first" and pathlib.Path(file.path).read_bytes() == b"first"
+                again = archive.extract("sub/b.txt")["sub/b.txt"].size == 7000
+                status = 0 if same and again else 2
+            finally:
+                os._exit(status)
+        assert os.waitpid(child, 0)[1] == 0
+        assert archive.extract("a.txt")["a.txt"].read_bytes() == file.read_bytes()
+
+
+def test_the_pool_can_be_ended(zip_file: pathlib.Path) -> None:
+    for _ in range(2):
+        with memarchive.open(zip_file) as archive:
+            assert len(archive) == 3
+        memarchive.end_pool()
+
+
+def test_the_platform() -> None:
+    platform = memarchive.platform()
+    assert platform.kernel in platform.description and memarchive.__version__ in platform.description
+    assert platform.has_worker
+    assert any(feature.name and feature.meaning for feature in platform.features)
+
+
+def test_the_names_of_the_fixture_tree() -> None:
+    with memarchive.open(FIXTURES / "tree.tar.xz") as archive:
+        assert {name: archive[name].size for name in TREE} == TREE

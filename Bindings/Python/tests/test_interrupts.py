@@ -1,0 +1,130 @@
+"""Signals while an archive is read: Python's handlers run, and what they raise ends the reading."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import pathlib
+import signal
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+import memarchive
+
+SANDBOXES = ["required", "off"]
+
+
+@pytest.fixture(autouse=True)
+def interrupting() -> Iterator[None]:
+    """As a program of its own has it, whatever the one that runs the tests has set."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+class Endless:
+    """A file in gzip that does not end (RFC 1951, 3.2.4: stored blocks); interrupts when some of it has been read."""
+
+    HEADER = b"\x1f\x8b\x08\0\0\0\0\0\0\xff"
+    BLOCKS = (b"\0\xff\xff\0\0" + bytes(65535)) * 16
+
+    def __init__(self) -> None:
+        self._parts = itertools.chain([self.HEADER], itertools.repeat(self.BLOCKS))
+        self._buffer, self._read = b"", 0
+
+    def read(self, size: int) -> bytes:
+        self._buffer = self._buffer or next(self._parts)
+        data, self._buffer = self._buffer[:size], self._buffer[size:]
+        before, self._read = self._read, self._read + len(data)
+        if before < 16 << 20 <= self._read:
+            os.kill(os.getpid(), signal.SIGINT)
+        return data
+
+
+def test_an_interrupt_ends_what_an_object_gives() -> None:
+    # Were the interrupt lost, the limit would end it.
+    with pytest.raises(KeyboardInterrupt):
+        memarchive.open(Endless(), limit_held_bytes=2 << 30)
+
+
+@pytest.fixture
+def endless() -> Iterator[int]:
+    """A pipe that gives an endless archive, until nobody reads it."""
+    out, into = os.pipe()
+    source = Endless()
+
+    def write() -> None:
+        try:
+            with open(into, "wb", buffering=0) as pipe:
+                while True:
+                    pipe.write(source.read(1 << 20))
+        except BrokenPipeError:
+            pass
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    yield out
+    os.close(out)
+    writer.join()
+
+
+@pytest.mark.parametrize("sandbox", SANDBOXES)
+@pytest.mark.parametrize("ours", [None, lambda progress: None])
+def test_an_interrupt_ends_an_extraction(endless: int, sandbox: Any, ours: Any) -> None:
+    with memarchive.open(endless, sandbox=sandbox, limit_held_bytes=2 << 30, progress=ours) as archive:
+        with pytest.raises(KeyboardInterrupt):
+            archive.extract()
+
+
+@pytest.mark.parametrize("sandbox", SANDBOXES)
+def test_an_interrupt_ends_feeding(endless: int, sandbox: Any) -> None:
+    with memarchive.open(endless, sandbox=sandbox, limit_total_bytes=2 << 30) as archive, archive.iter() as stream:
+        next(stream)
+        with pytest.raises(KeyboardInterrupt):
+            stream.feed(len)
+
+
+def test_an_archive_is_as_good_as_before_after_an_interrupt(zip_file: pathlib.Path) -> None:
+    def interrupt(_: memarchive.Progress) -> None:
+        if not interrupted:
+            interrupted.append(True)
+            raise KeyboardInterrupt
+
+    interrupted: list[bool] = []
+    with memarchive.open(zip_file, progress=interrupt) as archive:
+        with pytest.raises(KeyboardInterrupt):
+            archive.extract()
+        assert len(archive.extract()) == 3
+
+
+def test_a_handler_that_returns_changes_nothing() -> None:
+    calls: list[int] = []
+    before = signal.signal(signal.SIGUSR1, lambda number, _: calls.append(number))
+    try:
+        archive = io_of({"a": bytes(32 << 20)})
+        with memarchive.open(archive) as opened:
+            assert opened["a"].size == 32 << 20
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert calls == [signal.SIGUSR1]
+
+
+def io_of(files: dict[str, bytes]) -> Any:
+    """An object that sends a signal as it is read."""
+    import io
+
+    from conftest import make_tar
+
+    class Signalling(io.BytesIO):
+        sent = False
+
+        def read(self, size: int | None = -1) -> bytes:
+            if not self.sent:
+                self.sent = True
+                os.kill(os.getpid(), signal.SIGUSR1)
+            return super().read(size)
+
+    return Signalling(make_tar(files))
