@@ -23,6 +23,7 @@
 #           ordinary, fuzzer, benchmarks
 # lint   the formatter's rules, whether the documentation's examples are those that tests compile, and what clients resolve
 # abi   the library for C and C++: what it exports, its tests under the sanitizers, and examples, from an installation
+# wheel [PYTHON=python3]   the package for Python, with all that it needs, in .build/python/wheel; tested as it is installed
 # install PREFIX=/usr/local [LIBDIR=lib] [DESTDIR=]   all; install-program and install-library a part
 # tarball   the program for any Linux with what it names, in .build/tarball: the same bytes whenever it is made
 # image-root ROOT=DIR   a root with the program and what it loads alone, for the Dockerfile
@@ -58,6 +59,8 @@ BENCH_PACKAGES = $(QUICK_PACKAGES) bzip2 lbzip2 libdeflate-dev p7zip-full pbzip2
 MORE_PACKAGES = debootstrap default-jdk-headless ffmpeg fonts-dejavu-core gcc gdal-bin imagemagick libc6-dev libcdio-utils \
   mmdb-bin nodejs openssl poppler-utils postgresql python3-venv tesseract-ocr
 DEMO_PACKAGES = $(BUILD_PACKAGES) bubblewrap fluidsynth fontconfig libfluidsynth-dev libfreetype-dev openssl python3 strace
+PYTHON ?= python3
+WHEEL_PACKAGES = $(BUILD_PACKAGES) binutils bubblewrap gcc libc-bin libc6-dev python3 python3-venv
 ABI_PACKAGES = $(BUILD_PACKAGES) binutils cmake g++ gcc libfreetype-dev libsndfile1-dev pkg-config python3
 KERNEL_PACKAGES = $(BUILD_PACKAGES) binutils busybox-static bzip2 p7zip-full python3 qemu-system-x86 util-linux xz-utils zip zstd
 
@@ -69,6 +72,8 @@ LIBRARY = MEMARCHIVE_LIBRARY=1
 .PHONY: quick check test newcomer test-consumers consumers ordinary test-minimal test-sanitized soak nightly aarch64 \
   appliance kernels debian13 conformance fuzz fuzzer demo bench-program benchmarks bench bench-quick docs lint server abi install \
   install-program install-library tarball image-root deb api manual clean
+  appliance kernels debian13 conformance fuzz fuzzer demo bench-program benchmarks bench bench-quick docs lint server abi install install-program \
+  install-library manual wheel clean
 
 quick: export MEMARCHIVE_QUICK = 1
 quick:
@@ -200,6 +205,12 @@ demo:
 	Scripts/static memarchive
 	Scripts/static Demo
 	Examples/demo.sh .build/static/release/memarchive .build/static/release/Demo
+
+wheel:
+	$(need) $(WHEEL_PACKAGES)
+	Scripts/static MemArchiveC
+	Scripts/static memarchive-worker
+	PYTHON='$(PYTHON)' Scripts/python .build/static/release .build/python
 
 # As `make install` puts it in place.
 bench-program:

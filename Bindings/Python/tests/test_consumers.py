@@ -90,7 +90,8 @@ def test_pillow_draws_with_a_font_at_a_path() -> None:
         out = io.BytesIO()
         image.save(out, "png")
     with memarchive.open(make_tar({"picture.png": out.getvalue()})) as archive:
-        assert image_of.open(archive["picture.png"]).size == (200, 40)
+        with image_of.open(archive["picture.png"]) as opened:
+            assert opened.size == (200, 40)
 
 
 def test_h5py_reads_a_file_in_a_tree_or_by_an_object() -> None:
