@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import _thread
 import ctypes
+import os
 import threading
 import warnings
 from typing import Any, Callable, TypeVar
@@ -136,34 +137,65 @@ def perform(callbacks: Callbacks, function: Any, *arguments: Any) -> BaseExcepti
 
 
 def interruptible(callbacks: Callbacks, function: Any, *arguments: Any) -> int:
-    """Calls a function on another thread, if this one is the main thread, so that a signal's handler can run.
+    """Calls a function; on another thread, if this one is the main thread, so that a signal's handler can run.
 
     Python runs those on the main thread alone, and between two instructions of its own: never inside of a call.
     A callback must not run there either: a handler that raises as it begins is told to nobody, and the callback
     counts as done.
     """
     if threading.current_thread() is not threading.main_thread():
-        code: int = function(*arguments)
-        return code
-    codes: list[int] = []
-    done = _thread.allocate_lock()
-    done.acquire()
-
-    def run() -> None:
-        try:
-            codes.append(function(*arguments))
-        finally:
-            done.release()
-
-    _thread.start_new_thread(run, ())
+        return int(function(*arguments))
     try:
-        done.acquire()
+        caller = _idle.pop() if _idle else _Caller()
+    except RuntimeError:  # no thread is left
+        return int(function(*arguments))
+    caller.begin(function, arguments)
+    try:
+        caller.ended.acquire()
     except BaseException:
         callbacks.interrupted += 1
         try:
             # A second signal leaves the call to itself: it may wait for a pipe that nobody writes to.
-            done.acquire()
+            caller.ended.acquire()
         finally:
             callbacks.interrupted -= 1
+        _idle.append(caller)
         raise
-    return codes[0]
+    _idle.append(caller)
+    if caller.failure is not None:
+        raise caller.failure
+    return caller.code
+
+
+class _Caller:
+    """A thread that calls for the main thread, one call after another: to start one takes longer than many a call."""
+
+    def __init__(self) -> None:
+        self._begun, self.ended = _thread.allocate_lock(), _thread.allocate_lock()
+        self._begun.acquire()
+        self.ended.acquire()
+        self.code = 0
+        self.failure: BaseException | None = None
+        _thread.start_new_thread(self._run, ())
+
+    def begin(self, function: Any, arguments: tuple[Any, ...]) -> None:
+        self._work = (function, arguments)
+        self._begun.release()
+
+    def _run(self) -> None:
+        while True:
+            self._begun.acquire()
+            function, arguments = self._work
+            try:
+                self.code, self.failure = function(*arguments), None
+            except BaseException as error:
+                self.failure = error
+            # Nothing of a call is held until the next one.
+            del self._work, function, arguments
+            self.ended.release()
+
+
+#: Threads that have no call: more than one only after an interrupt, or a handler that reads archives itself.
+_idle: list[_Caller] = []
+# A child has none of its parent's threads but the one that forked.
+os.register_at_fork(after_in_child=_idle.clear)
