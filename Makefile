@@ -2,6 +2,7 @@
 # check  before a commit: lint, and all tests of the library
 # test   all tests                             demo   the main job on real input
 # bench [PART=short]   the benchmark; `short` takes 20 minutes, and PART= may also be its parts and inputs (Benchmarks/bench.py)
+# bench-python   the package for Python against Python's own; writes the table in Bindings/Python/README.md
 # bench-quick   a dozen of its rows in three minutes, and what has moved
 # docs   the documentation as a web site, in docs/
 # test-minimal   the library's tests without the fast decoders
@@ -73,6 +74,7 @@ LIBRARY = MEMARCHIVE_LIBRARY=1
   appliance kernels debian13 conformance fuzz fuzzer demo bench-program benchmarks bench bench-quick docs lint server abi install \
   install-program install-library tarball image-root deb api manual clean
   appliance kernels debian13 conformance fuzz fuzzer demo bench-program benchmarks bench bench-quick docs lint server abi install install-program \
+  appliance kernels debian13 conformance fuzz fuzzer demo bench-program benchmarks bench bench-python bench-quick docs lint server abi install install-program \
   install-library manual wheel clean
 
 quick: export MEMARCHIVE_QUICK = 1
@@ -227,6 +229,14 @@ bench: bench-program benchmarks
 bench-quick: bench-program
 	Benchmarks/inputs.py --quick
 	Benchmarks/quick.py Benchmarks/.build/program/bin/memarchive
+
+BENCH_PYTHON = .build/python/bench
+bench-python:
+	$(need) $(WHEEL_PACKAGES) libarchive13
+	$(PYTHON) -m venv --clear $(BENCH_PYTHON)
+	$(BENCH_PYTHON)/bin/pip install --quiet .build/python/wheel/*.whl libarchive-c py7zr
+	$(BENCH_PYTHON)/bin/pip download --quiet --no-deps --dest $(BENCH_PYTHON)/wheels numpy
+	$(BENCH_PYTHON)/bin/python Benchmarks/python.py $(BENCH_PYTHON)/wheels/numpy-*.whl Bindings/Python/README.md
 
 # Traits change nothing of what is public.
 docs: export MEMARCHIVE_DOCS = 1

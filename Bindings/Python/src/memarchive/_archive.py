@@ -56,7 +56,10 @@ class Archive(Closing, Mapping[str, File]):
         return Files(files)
 
     def list(self, names: Names = None, *, patterns: Names = None, exclude: Names = None) -> Listing:
-        """The entries, extracting none; chosen as by :meth:`extract`. All is read, so damage anywhere is an error."""
+        """The entries, extracting none; chosen as by :meth:`extract`. All is read, so damage anywhere is an error.
+
+        Warnings are not among what it tells: those of :meth:`extract` and :meth:`iter` are in their ``listing``.
+        """
         handle = self._open
         listing = _read(
             handle,
