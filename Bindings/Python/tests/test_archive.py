@@ -6,6 +6,9 @@ import gc
 import math
 import os
 import pathlib
+import shutil
+import subprocess
+import sys
 import threading
 import warnings
 from typing import Any
@@ -14,6 +17,7 @@ import pytest
 from conftest import FIXTURES, TREE, make_tar, make_zip
 
 import memarchive
+from memarchive import _abi
 
 
 def test_an_archive_is_a_mapping_in_its_own_order(zip_file: pathlib.Path) -> None:
@@ -375,3 +379,19 @@ def test_the_platform() -> None:
 def test_the_names_of_the_fixture_tree() -> None:
     with memarchive.open(FIXTURES / "tree.tar.xz") as archive:
         assert {name: archive[name].size for name in TREE} == TREE
+
+
+@pytest.mark.skipif(_abi.WORKER is None, reason="no wheel")
+def test_the_worker_of_a_wheel_is_used_whoever_owns_it(zip_file: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    package = tmp_path / "memarchive"
+    shutil.copytree(pathlib.Path(memarchive.__file__).parent, package)
+    worker = package / "memarchive-worker"
+    worker.chmod(0o775)
+    if os.geteuid() == 0:
+        os.chown(worker, 12345, 12345)
+    code = f"import memarchive; print(memarchive.__file__, len(memarchive.open({str(zip_file)!r})))"
+    environment = {key: value for key, value in os.environ.items() if key != "MEMARCHIVE_WORKER"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env={**environment, "PYTHONPATH": str(tmp_path)}, capture_output=True, text=True
+    )
+    assert (done.stdout, done.stderr) == (f"{package}/__init__.py 3\n", "")

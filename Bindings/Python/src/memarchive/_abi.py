@@ -245,12 +245,21 @@ FUNCTIONS: dict[str, tuple[Any, tuple[Any, ...]]] = {
 }
 
 
+def _beside(name: str) -> str | None:
+    """The path of a file that a wheel has beside this one."""
+    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), name)
+    return path if os.path.exists(path) else None
+
+
+#: The worker of a wheel.
+WORKER = _beside("memarchive-worker")
+
+
 def _load() -> ctypes.CDLL:
-    """The library beside this file, as a wheel has it, or the system's."""
-    bundled = os.path.join(os.path.dirname(os.path.abspath(__file__)), SONAME)
+    """The library of a wheel, or the system's."""
     try:
         # A CDLL lets other threads run during each call.
-        return ctypes.CDLL(bundled if os.path.exists(bundled) else SONAME)
+        return ctypes.CDLL(_beside(SONAME) or SONAME)
     except OSError as error:
         raise ImportError(
             f"{error}. memarchive needs {SONAME}: install the wheel for this system, or the package libmemarchive0.",

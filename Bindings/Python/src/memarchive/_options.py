@@ -114,7 +114,8 @@ class Options(TypedDict, total=False):
     passphrases: Text | Iterable[Text]
     #: The character set of names that are not UTF-8, as iconv(3) calls it.
     encoding: str | None
-    #: The worker program, used whoever can change it.
+    #: The worker program, used whoever can change it; by default the wheel's, or what MEMARCHIVE_WORKER in the
+    #: environment says.
     worker: str | os.PathLike[str] | None
     #: Called at most ten times a second, on a thread of the library's. What it raises stops the operation, and is
     #: raised by that.
@@ -173,6 +174,10 @@ class Settings:
                 raise ValueError(f"limit_ratio must be more than 0, not {ratio}")
             self.c.limit_ratio = -1 if ratio == math.inf else ratio
         self._passphrases()
+        # Whoever can change a wheel's worker can change this code, too: that the library would refuse it, if its owner
+        # is another user or its group may write, protects nobody.
+        if "MEMARCHIVE_WORKER" not in os.environ:
+            self._given.setdefault("worker", _abi.WORKER)
         for name, encode in (("encoding", str.encode), ("worker", os.fsencode)):
             value = self._given.pop(name, None)
             setattr(self.c, name, None if value is None else zero_terminated(encode(value), name))

@@ -8,12 +8,15 @@ import io
 import os
 import stat
 from collections.abc import Sequence
-from typing import Any, Protocol, Union
+from typing import TYPE_CHECKING, Any, Protocol, Union
 
 from . import _abi
 from ._call import Handle, library, make
 from ._files import File
 from ._options import Settings, zero_terminated
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
 
 
 class Readable(Protocol):
@@ -24,7 +27,7 @@ class Readable(Protocol):
 
 StrPath = Union[str, "os.PathLike[str]"]
 #: What :func:`memarchive.open` opens.
-Source = Union[StrPath, Sequence[StrPath], bytes, bytearray, memoryview, int, File, Readable]
+Source = Union[StrPath, Sequence[StrPath], "Buffer", int, File, Readable]
 
 
 def open_source(source: Source, settings: Settings) -> Handle:
