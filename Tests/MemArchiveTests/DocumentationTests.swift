@@ -9,7 +9,10 @@ struct DocumentationTests {
   }
 
   @Test func `Whatever names the version names the same`() throws {
-    for file in ["CHANGELOG.md", "debian/changelog", "Sources/CMemArchive/include/memarchive.h"] {
+    for file in [
+      "CHANGELOG.md", "debian/changelog", "Sources/CMemArchive/include/memarchive.h",
+      "Bindings/Python/pyproject.toml",
+    ] {
       let first = try Repository.text(of: file).firstMatch(of: /\d+\.\d+\.\d+/)
       #expect(first?.output ?? "" == PlatformReport.memArchiveVersion, "\(file)")
     }
