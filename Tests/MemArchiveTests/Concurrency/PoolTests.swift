@@ -104,7 +104,8 @@ import Testing
     _ = await first.result
     for task in tasks { _ = await task.result }
     #expect(order.numbers.withLock { $0 } == [0, 1, 3, 4])
-    #expect(pool.running == 0)
+    // The last thread lets go of its extraction a moment after it has given the result.
+    while pool.running != 0 { await Task.yield() }
   }
 
   @Test(.timeLimit(.minutes(1))) func `A task that is cancelled already takes no turn`() async throws {
