@@ -94,12 +94,13 @@ struct EntryCommand: Sendable {
     _ entries: [DrawnEntry], of archive: String, collecting collected: Set<Stream>,
     _ take: (Stream, [UInt8]) throws(ExitStatus) -> Void
   ) throws -> End {
-    defer { withExtendedLifetime(entries) {} }
+    let names = try takesSeveral ? Self.names(of: entries) : nil
+    defer { withExtendedLifetime((entries, names)) {} }
     var pipes: [CollectingPipe] = []
     for stream in Stream.allCases where collected.contains(stream) {
       pipes.append(try CollectingPipe(for: stream))
     }
-    let process = try start(entries, of: archive, pipes)
+    let process = try start(entries, names, of: archive, pipes)
     for pipe in pipes { pipe.closeWriting() }
     let outcome = Result { () throws(ExitStatus) in try Self.collect(pipes, from: process, take) }
     // Whatever it still has to say, nobody listens.
@@ -110,31 +111,29 @@ struct EntryCommand: Sendable {
   }
 
   private func start(
-    _ entries: [DrawnEntry], of archive: String, _ pipes: [CollectingPipe]
+    _ entries: [DrawnEntry], _ names: MemFile?, of archive: String, _ pipes: [CollectingPipe]
   ) throws -> pid_t {
     var actions = unsafe posix_spawn_file_actions_t()
     unsafe posix_spawn_file_actions_init(&actions)
     defer { unsafe _ = posix_spawn_file_actions_destroy(&actions) }
-    var input: FileDescriptor?
-    defer { try? input?.close() }
     if takesPaths {
       unsafe _ = posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0)
     } else if let file = entries.first?.file {
-      let opened = try file.reopen()
-      input = opened
-      unsafe _ = posix_spawn_file_actions_adddup2(&actions, opened.rawValue, STDIN_FILENO)
+      // Its offset is nobody else's.
+      let descriptor = try file.fileDescriptor
+      try descriptor.seek(offset: 0, from: .start)
+      unsafe _ = posix_spawn_file_actions_adddup2(&actions, descriptor.rawValue, STDIN_FILENO)
     }
     for pipe in pipes {
       unsafe _ = posix_spawn_file_actions_adddup2(&actions, pipe.writing, pipe.stream.number)
     }
     var paths: [[UInt8]] = []
     for entry in entries where takesPaths { paths.append(try unsafe path(of: entry.file, &actions)) }
-    let names = try takesSeveral ? names(of: entries) : nil
     var variables = [Variable.archive.set(ArchiveEntry.rawName(of: archive))]
     if let names {
       variables.append(Variable.names.set(try unsafe path(of: names, &actions)))
     } else if let entry = entries.first {
-      variables += try Self.variables(of: entry)
+      variables += Self.variables(of: entry)
     }
     let arguments = words.flatMap { $0 == Self.paths ? paths : [Self.filled($0, paths.first ?? [])] }
     var attributes = posix_spawnattr_t()
@@ -148,7 +147,6 @@ struct EntryCommand: Sendable {
         unsafe posix_spawnp(&process, program, &actions, &attributes, arguments, environment)
       }
     }
-    withExtendedLifetime(names) {}
     guard failure != 0 else { return process }
     let error = Errno(rawValue: failure)
     switch error {
@@ -169,18 +167,13 @@ struct EntryCommand: Sendable {
     Array((try isHeld ? file.externalPath : unsafe file.addToFileActions(&actions)).utf8)
   }
 
-  private func names(of entries: [DrawnEntry]) throws -> MemFile {
+  /// No format lets a NUL into a name.
+  private static func names(of entries: [DrawnEntry]) throws -> MemFile {
     try MemFile(name: "names", bytes: entries.flatMap { $0.entry.rawName + [0] })
   }
 
-  private static func variables(of drawn: DrawnEntry) throws(ArchiveError) -> [[UInt8]] {
+  private static func variables(of drawn: DrawnEntry) -> [[UInt8]] {
     let entry = drawn.entry
-    guard !entry.rawName.contains(0) else {
-      throw ArchiveError(
-        .unsupportedFeature, entry: entry.name,
-        "its name has a NUL, which no variable of the environment can have",
-        advice: "Have the archive packed again with another name.")
-    }
     var variables = [Variable.name.set(entry.rawName), Variable.size.set("\(drawn.file.size)")]
     if let mode = entry.mode { variables.append(Variable.mode.set("0" + String(mode, radix: 8))) }
     if let time = entry.modified { variables.append(Variable.mtime.set("\(time.seconds)")) }

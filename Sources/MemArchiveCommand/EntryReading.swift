@@ -34,9 +34,8 @@ final class EntryReading {
   init(_ archive: Archive, _ options: WalkOptions, without done: Set<Int>) {
     (self.archive, self.done) = (archive, done)
     account = EntryAccount(archive.context.ledger)
-    walk = ArchiveWalk(
-      archive, options, options.admitsAll && done.isEmpty ? .allInStep : .eachInStep, storage: .dedicated,
-      showsEntries: true)
+    // Nothing is extracted ahead, which would be in memory.
+    walk = ArchiveWalk(archive, options, .eachInStep, storage: .automatic, showsEntries: true)
   }
 
   /// Whether nothing is left.

@@ -86,6 +86,10 @@ final class Journal: Sendable {
     }
     var known: [Identity: Progress] = [:]
     do {
+      var status = stat()
+      guard unsafe fstat(file.rawValue, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+        throw Self.failure(path, "it is no regular file.", .usage)
+      }
       try Self.lock(file, path)
       known = try Self.read(file, path, request, Set(archives.map { NameKey($0) }))
     } catch {

@@ -7,6 +7,8 @@ enum StopSignal {
   // Set before any handler is; what is told is a byte, the signal's number.
   nonisolated(unsafe) private static var reading: Int32 = -1
   nonisolated(unsafe) private static var writing: Int32 = -1
+  /// A bit for each signal that was taken.
+  nonisolated(unsafe) private static var taken: UInt32 = 0
 
   /// Takes the signals from here on, but for those that whoever started the program has ignored. Without a descriptor left they
   /// end the program as they end others.
@@ -16,11 +18,20 @@ enum StopSignal {
     unsafe (reading, writing) = (ends[0], ends[1])
     for number in signals {
       let before = signal(number) { number in
-        _ = signal(number, SIG_DFL)
+        StopSignal.restore()
         StopSignal.tell(UInt8(truncatingIfNeeded: number))
       }
       let isIgnored = unsafe unsafeBitCast(before, to: Int.self) == unsafeBitCast(SIG_IGN, to: Int.self)
-      if isIgnored { _ = signal(number, SIG_IGN) }
+      if isIgnored { _ = signal(number, SIG_IGN) } else { unsafe taken |= 1 << UInt32(number) }
+    }
+  }
+
+  /// The next signal of any kind ends the program. Called by a handler.
+  private static func restore() {
+    var number: Int32 = 1
+    while number < 32 {
+      if unsafe taken & (1 << UInt32(number)) != 0 { _ = signal(number, SIG_DFL) }
+      number += 1
     }
   }
 

@@ -9,6 +9,8 @@ struct DiskTests {
     ["list", "tar-all-kinds.tar"], ["digest", "zip-deflated.zip"], ["digest", "7z-lzma2.7z"],
     ["digest", "tar-sparse-pax-1.0.tar"], ["digest", "rpm-xz.rpm"], ["cat", "zip-3mib.zip", "big.txt"],
     ["test", "--hold", "tar-300-entries.tar.gz", "big.tar.zst"], ["--version"],
+    ["each", "tree.tar.gz", "zip-deflated.zip", "--jobs", "2", "--", "cat"],
+    ["each", "tar-300-entries.tar.gz", "--json", "--", "cat", "{}+"],
     ["run", "demo/demo.zip", "--", "cat", "{CONTENTS.txt}"], ["run", "tree.tar.gz", "--", "{tree/run.sh}"],
   ]
 

@@ -187,6 +187,29 @@ struct EachJournalTests {
     }
   }
 
+  @Test func `What is no file is refused, and a full disk ends it`() throws {
+    try withArchives { directory in
+      for journal in ["/dev/full", "."] as [ByteString] {
+        var command = Program.command("each", "a.tar", "--journal", journal, "--", "true")
+        command.directory = directory
+        let outcome = try command.run()
+        #expect(outcome.end != .exit(0) && outcome.errors.lines.count == 1, "\(outcome)")
+      }
+      let full = try Program.shell(
+        """
+        trap '' XFSZ; ulimit -f 1
+        exec $m each a.tar b.tar --journal journal --jobs 1 -- sh -c 'echo $MEMARCHIVE_NAME >> log'
+        """, in: directory)
+      #expect(full.end == .exit(4) && full.errors.lines.count == 1, "\(full)")
+      #expect(try log(directory).count < 20)
+      let rest = try each(directory, "echo $MEMARCHIVE_NAME >> log").run()
+      #expect(rest == .done())
+      let names = try log(directory)
+      // That of which no note could be made is done again.
+      #expect(Set(names) == Set(Self.names) && names.count == 21, "\(names)")
+    }
+  }
+
   @Test func `Two programs do not use one journal`() throws {
     try withArchives { directory in
       try #require(mkfifo("\(directory)/begun", 0o600) == 0)

@@ -38,7 +38,7 @@ import Testing
     print(os.waitstatus_to_exitcode(status), usage.ru_maxrss)
     """
 
-  private static let commands = [["list"], ["test"], ["digest"], ["run"], ["run", "--tree"]]
+  private static let commands = [["list"], ["test"], ["digest"], ["each"], ["run"], ["run", "--tree"]]
   /// Debug builds take minutes to write or hash such names.
   private static let cases =
     [("path", ["run"])] + ["SCHILY.xattr.user.a", "warnings"].flatMap { kind in commands.map { (kind, $0) } }
@@ -48,7 +48,14 @@ import Testing
     for sandbox in ["off", "required"] {
       try withTemporaryDirectory { directory in
         let options = ["--sandbox", sandbox, "--max-total", "1M", "archive.tar.gz"]
-        let words = command + options + (command[0] == "run" ? ["--", "true", "{z}"] : [])
+        let rest =
+          switch command[0] {
+          case "run": ["--", "true", "{z}"]
+          // A process for each of 150,000 files would take a while.
+          case "each": ["--include", "z", "--", "true"]
+          default: [String]()
+          }
+        let words = command + options + rest
         var python = Command(
           ["python3", "-c", "\(Self.script)", "\(kind)", Program.path] + words.map { "\($0)" })
         python.directory = directory

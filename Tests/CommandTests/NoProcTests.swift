@@ -16,6 +16,13 @@ struct NoProcTests {
     #expect(outcome.output == Content.hello.line("hello.txt"))
   }
 
+  @Test func `each works without /proc, where the entry is standard input`() throws {
+    #expect(try run("each", "hello.txt.gz", "--", "cat") == .done(Content.hello.bytes))
+    let outcome = try run("each", "hello.txt.gz", "--hold", "--", "cat", "{}")
+    #expect(outcome.end == .exit(4))
+    #expect(outcome.errors.text.contains("/proc"), "\(outcome.errors)")
+  }
+
   @Test func `run says that there are no paths without /proc`() throws {
     let outcome = try run("run", "hello.txt.gz", "--", "cat", "{hello.txt}")
     #expect(outcome.end == .exit(125))

@@ -11,6 +11,8 @@ struct OrphanTests {
       ["test", "--jobs", "3", "zip-deflated.zip", "nowhere", "7z-lzma2.7z", "tree.tar.gz", "big.tar.zst"],
       ["cat", "tar-ustar.tar", "tree/hello.txt"], ["cat", "tar-ustar.tar", "no such entry"],
       ["test", "--max-total", "1", "tree.tar.gz"], ["test", "--timeout", "0.000001", "big.tar.zst"],
+      ["each", "zip-deflated.zip", "nowhere", "7z-lzma2.7z", "--", "true"],
+      ["each", "zip-deflated.zip", "tree.tar.gz", "--jobs", "3", "--", "nowhere"],
       ["list", "nowhere"], ["list", "table.json"], ["run", "tree.tar.gz", "--", "true", "{tree/hello.txt}"],
     ] as [[ByteString]])
   func `An archive that is read leaves no process that nobody reaps`(_ arguments: [ByteString]) throws {

@@ -29,12 +29,13 @@ struct StandardInputTests {
     #expect(try Program.run("digest", "hello.txt.zst") == .done(Content.hello.line("hello.txt")))
   }
 
-  @Test(arguments: ["list", "digest", "cat", "test", "run"])
+  @Test(arguments: ["list", "digest", "cat", "test", "run", "each"])
   func `Each subcommand takes a pipe`(_ name: String) throws {
     let arguments: [ByteString] =
       switch name {
       case "cat": ["cat", "-", "all/file"]
       case "run": ["run", "-", "--", "cat", "{all/file}"]
+      case "each": ["each", "-", "--jobs", "1", "--", "cat"]
       default: [ByteString(name.utf8), "-"]
       }
     let outcome = try Program.run(arguments, input: .pipe(try ByteString.fixture("tar-all-kinds.tar")))

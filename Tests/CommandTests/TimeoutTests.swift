@@ -25,7 +25,7 @@ struct TimeoutTests {
   func `It ends each command that goes into inner archives`(_ sandbox: ByteString) throws {
     let commands: [(arguments: [ByteString], status: Int32)] = [
       (["test", "-r"], 3), (["list", "-r"], 3), (["digest", "-r"], 3), (["cat", "-r"], 3),
-      (["run", "-r"], 125),
+      (["each", "-r"], 3), (["run", "-r"], 125),
       (["run", "-r", "--tree"], 125),
     ]
     try withArchives { directory in
@@ -33,6 +33,7 @@ struct TimeoutTests {
         let rest: [ByteString] =
           switch arguments[0] {
           case "cat": ["./\(Self.count)/small"]
+          case "each": ["--", "true"]
           case "run": ["--", "true"] + (arguments.count == 2 ? Self.names : [])
           default: []
           }

@@ -58,6 +58,9 @@ struct UsageTests {
         "memarchive: The value '-1' is invalid for '--max-total <size>': a size is a number of bytes such as 4096, 512M or 2GiB."
     ),
     Mistake("run", "--", "true", says: "memarchive: Missing expected argument '<archive>'"),
+    Mistake("each", "--", "true", says: "memarchive: Give at least one archive."),
+    Mistake("each", "tar-ustar.tar", says: "memarchive: Give the command after --, or --clamd."),
+    Mistake("each", "tar-ustar.tar", "--", says: "memarchive: Give the command after --, or --clamd."),
   ]
 
   @Test(arguments: mistakes)
@@ -66,8 +69,10 @@ struct UsageTests {
     #expect(outcome.end == .exit(2))
     #expect(outcome.output == "")
     #expect(outcome.errors.lines.first == mistake.says)
-    let command = Set(["list", "digest", "cat", "test", "run"]).intersection(mistake.arguments.map(\.text))
-      .first
+    let command = Set(["list", "digest", "cat", "test", "run", "each"]).intersection(
+      mistake.arguments.map(\.text)
+    )
+    .first
     let usage = "Usage: memarchive \(command ?? "[")"
     #expect(
       outcome.errors.lines.contains { $0.text.hasPrefix(usage) }, "a line that begins with \"\(usage)\"")
