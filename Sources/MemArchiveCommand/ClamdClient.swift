@@ -73,7 +73,7 @@ final class ClamdClient: Sendable {
   }
 
   private func failure(_ error: Errno) -> ExitStatus {
-    Diagnostics.report(
+    Diagnostics.reportOnce(
       "clamd at \(path): \(error). Start clamd, or give the path that LocalSocket has in its clamd.conf.")
     return .system
   }

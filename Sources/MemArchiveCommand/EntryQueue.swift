@@ -139,6 +139,11 @@ final class EntryQueue: @unchecked Sendable {
         while let (index, item) = take() { try work(on: item, index, seat) }
       }
     } catch {
+      if let error = error as? ArchiveError {
+        Diagnostics.report("\(error.description { $0.inOptions })")
+      } else if !(error is ExitStatus) {
+        Diagnostics.report("\(error)")
+      }
       monitor.locked { failure = failure ?? (error as? ExitStatus ?? .system) }
       stop()
     }

@@ -59,7 +59,9 @@ final class EntryReading {
         drawn.append(next)
         size += next.file.size
       }) {
-        empty = deferred.values.filter { !done.contains($0.position) }.sorted { $0.position > $1.position }
+        // What comes with a later name may be in what was not read.
+        let known = walk.status == .done ? deferred.values.filter { !done.contains($0.position) } : []
+        empty = known.sorted { $0.position > $1.position }
         deferred = [:]
       }
     }

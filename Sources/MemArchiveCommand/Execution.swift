@@ -42,7 +42,8 @@ enum Execution {
 
   /// Reports that a command cannot be executed.
   static func failure(of name: String, _ error: Errno) -> ExitStatus {
-    Diagnostics.report("\(name): \(error)")
+    // Once, also where several are started at once.
+    Diagnostics.reportOnce("\(name): \(error)")
     return error == .noSuchFileOrDirectory ? .commandNotFound : .commandNotExecutable
   }
 

@@ -69,7 +69,13 @@ final class Journal: Sendable {
   /// What was done before.
   private let before: [Identity: Progress]
   private let encoder = JSONLine.encoder()
-  private let synced = Mutex(ContinuousClock.now)
+  private let writing = Mutex(Writing())
+
+  private struct Writing {
+    var synced = ContinuousClock.now
+    /// A line may be there in part: none follows it.
+    var hasFailed = false
+  }
 
   /// Opens the file, or makes it, and reads what was done.
   ///
@@ -126,13 +132,15 @@ final class Journal: Sendable {
   }
 
   private func write(_ line: Line) throws(ExitStatus) {
-    do { try file.writeAll(JSONLine.bytes(line, by: encoder)) } catch {
-      throw Self.failure(path, "\(error)", .system)
-    }
-    // What is written survives this process; the disk has it once a second.
-    let isDue = synced.withLock { last in
-      guard ContinuousClock.now - last > .seconds(1) else { return false }
-      last = .now
+    let isDue = try writing.withLock { writing throws(ExitStatus) in
+      guard !writing.hasFailed else { throw .system }
+      do { try file.writeAll(JSONLine.bytes(line, by: encoder)) } catch {
+        writing.hasFailed = true
+        throw Self.failure(path, "\(error)", .system)
+      }
+      // What is written survives this process; the disk has it once a second.
+      guard ContinuousClock.now - writing.synced > .seconds(1) else { return false }
+      writing.synced = .now
       return true
     }
     if isDue { try sync() }
