@@ -17,6 +17,8 @@
 # test-consumers   real programs with each kind of path: as this user, as nobody, and with every file system read-only
 # consumers   the same with more and larger programs, and the example for swift-subprocess
 # server   the example for a server, with its tests
+# fleet [PYTHON=python3]   10,000 archives by Spark, Ray, Dask, GNU parallel and others, with the wheel of `make wheel`, which it makes
+#           if there is none; PYTHON has to be 3.11 or later
 # newcomer   the four programs that newcomers wrote, debug and release, on real archives
 # ordinary   every large archive of the system's tools, in each way
 # fuzzer, benchmarks   build what `fuzz` and `bench` run, which nothing else compiles
@@ -63,6 +65,7 @@ DEMO_PACKAGES = $(BUILD_PACKAGES) bubblewrap fluidsynth fontconfig libfluidsynth
 PYTHON ?= python3
 WHEEL_PACKAGES = $(BUILD_PACKAGES) binutils bubblewrap gcc libc-bin libc6-dev python3 python3-venv
 ABI_PACKAGES = $(BUILD_PACKAGES) binutils cmake g++ gcc libfreetype-dev libsndfile1-dev pkg-config python3
+FLEET_PACKAGES = default-jre-headless file findutils parallel python3-venv shellcheck util-linux
 KERNEL_PACKAGES = $(BUILD_PACKAGES) binutils busybox-static bzip2 p7zip-full python3 qemu-system-x86 util-linux xz-utils zip zstd
 
 need = @Scripts/need
@@ -73,6 +76,8 @@ LIBRARY = MEMARCHIVE_LIBRARY=1
 .PHONY: quick check test newcomer test-consumers consumers ordinary test-minimal test-sanitized soak nightly aarch64 \
   appliance kernels debian13 conformance fuzz fuzzer demo bench-program benchmarks bench bench-python bench-quick docs lint server abi \
   wheel install install-program install-library tarball image-root deb api manual clean
+  appliance kernels debian13 conformance fuzz fuzzer demo fleet bench-program benchmarks bench bench-quick docs lint server abi install \
+  install-program install-library tarball image-root deb api manual clean
 
 quick: export MEMARCHIVE_QUICK = 1
 quick:
@@ -123,6 +128,12 @@ abi:
 server:
 	$(need) $(BUILD_PACKAGES)
 	$(SWIFT) test --package-path Examples/Server
+
+WHEEL = $(wildcard .build/python/wheel/*.whl)
+fleet:
+	$(need) $(FLEET_PACKAGES)
+	$(if $(WHEEL),,$(MAKE) wheel)
+	Examples/Fleet/run.sh .build/fleet .build/python/wheel
 
 newcomer:
 	$(need) $(DEMO_PACKAGES)
