@@ -6,8 +6,9 @@
 import multiprocessing
 import sys
 
-import fleet
 import psutil
+
+import fleet
 
 
 def templates():

@@ -43,10 +43,10 @@ def expect(list_file, file):
 
 
 def rows_of(table):
-    counted = collections.Counter(zip(*(table.column(name).to_pylist() for name in fleet.SCHEMA.names)))
-    return collections.Counter(
-        {(*row[:-1], "damaged" if row[-1] in ("corrupt", "truncated") else row[-1]): n for row, n in counted.items()}
-    )
+    """How often each row is there. Which of two errors an archive has that is cut short depends on where it is cut."""
+    columns = {name: table.column(name).to_pylist() for name in fleet.SCHEMA.names}
+    columns["error"] = ["damaged" if error in ("corrupt", "truncated") else error for error in columns["error"]]
+    return collections.Counter(zip(*columns.values(), strict=True))
 
 
 def main(arguments):

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Hashes and types each file of archives: what all engines have in common, and the program for those that start programs.
+"""Hashes and types each file of archives: what all engines share, and a program for those that start programs.
 
     fleet.py LIST OUT [--processes N] [--part I/N]
 
-LIST names an archive a line. Results come into the directory OUT in shards of SHARD archives each, written whole or not at
-all; those that are there are left as they are, so that what was ended, in whatever way, is started again by the same
+LIST names an archive a line. Results come into the directory OUT in shards of SHARD archives each, written whole or not
+at all; those that are there are left as they are, so that what was ended, in whatever way, is started again by the same
 command. With --part, only every N-th shard, beginning with the I-th from 0.
 """
 import argparse
@@ -68,10 +68,10 @@ def row(archive, name=None, content=None, error=None):
     }
 
 
-def entries_of(path, source=None):
-    """The rows of one archive: all its files, or why it cannot be read. `source` is its content where that is at hand."""
+def entries_of(path):
+    """The rows of one archive: all its files, or why it cannot be read."""
     try:
-        with memarchive.open(path if source is None else source, timeout=60) as archive, archive.extract() as files:
+        with memarchive.open(path, timeout=60) as archive, archive.extract() as files:
             return [row(path, name, file.view()) for name, file in files.items()]
     except SHORTAGES:
         raise

@@ -8,6 +8,7 @@ import sys
 
 import dask
 import distributed
+
 import fleet
 
 

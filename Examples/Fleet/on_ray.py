@@ -6,13 +6,14 @@
 import shutil
 import sys
 
-import fleet
 import pyarrow
 import ray
 
+import fleet
+
 
 class Reader:
-    """An actor is a process: what it has loaded, and the template that workers are forked from, serve all its batches."""
+    """An actor is a process: libmagic's table, and the template that workers are forked from, serve all its batches."""
 
     def __init__(self):
         fleet.typist()

@@ -2,16 +2,17 @@
 """Spark: rows of archives by mapInPandas, and Parquet inside zips.
 
     on_spark.py LIST OUT           as fleet.py, into Parquet that Spark commits as a whole
-    on_spark.py --tables PATTERN   the sum of the column n of all data/*.parquet in these zips
+    on_spark.py --tables DIR       the sum of the column n of all data/*.parquet in the zips there
 """
 import os
 import sys
 
-import fleet
 import memarchive
 import pandas
 import pyarrow.parquet
 from pyspark.sql import SparkSession, functions
+
+import fleet
 
 SCHEMA = "archive string, name string, size long, sha256 string, type string, error string"
 

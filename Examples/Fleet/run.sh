@@ -15,6 +15,11 @@ venv/bin/python -m pip install --quiet --disable-pip-version-check -r "$fleet/re
 venv/bin/python -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps "$wheel"
 export PYTHON=$work/venv/bin/python PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$fleet
 export RAY_USAGE_STATS_ENABLED=0 SPARK_LOCAL_IP=127.0.0.1
+# Ray keeps logs and sockets here, whose paths must be short, and a token at home.
+RAY_TMPDIR=$(mktemp -d)
+export RAY_TMPDIR
+started=
+trap 'rm -rf "$RAY_TMPDIR"; [ -z "$started" ] || kill -KILL -- "-$started" 2>/dev/null || true' EXIT
 # What the extractions of a process hold together.
 export MEMARCHIVE_MEMORY=512M
 python=$PYTHON
@@ -38,17 +43,26 @@ say "One process"
 "$python" "$fleet/fleet.py" archives/archives.txt results/one
 "$python" "$fleet/check.py" all.parquet results/one
 
-say "Two processes, killed when a third of the shards is there, and started again"
+say "Two processes: one of them is killed, then both and what started them; started again each time"
 shards() { find results/killed -name 'part-*' -printf '%f %i %T@\n' | sort; }
+# start COUNT: starts it in a session of its own, until so many shards are there.
+start() {
+  setsid "$python" "$fleet/fleet.py" archives/archives.txt results/killed --processes 2 2>killed.log &
+  started=$!
+  until [ "$(shards | wc -l)" -ge "$1" ]; do
+    kill -0 "$started"
+    sleep 0.05
+  done
+}
 mkdir results/killed
-setsid "$python" "$fleet/fleet.py" archives/archives.txt results/killed --processes 2 &
-killed=$!
-until [ "$(shards | wc -l)" -ge 33 ]; do
-  kill -0 "$killed"
-  sleep 0.05
-done
-kill -KILL -- "-$killed"
-wait "$killed" && exit 1
+start 10
+children=$(<"/proc/$started/task/$started/children")
+kill -KILL "${children%% *}"
+wait "$started" && exit 1
+grep BrokenProcessPool killed.log
+start 33
+kill -KILL -- "-$started"
+wait "$started" 2>/dev/null && exit 1
 shards >before
 echo "$(wc -l <before) shards, $(find results/killed -name '.part-*' | wc -l) unfinished"
 "$python" "$fleet/fleet.py" archives/archives.txt results/killed --processes 2
@@ -57,6 +71,20 @@ if [ -n "$(comm -23 before <(shards))" ]; then
   exit 1
 fi
 "$python" "$fleet/check.py" all.parquet results/killed
+
+say "The check itself: a shard that is missing, and one that is there twice"
+cp -r results/one results/wrong
+rm results/wrong/part-00050.parquet
+! "$python" "$fleet/check.py" all.parquet results/wrong || exit 1
+cp results/one/part-00050.parquet results/wrong
+cp results/one/part-00050.parquet results/wrong/part-99999.parquet
+! "$python" "$fleet/check.py" all.parquet results/wrong || exit 1
+
+say "The same shards by two at once, as where a lost node comes back"
+"$python" "$fleet/fleet.py" few.txt results/both &
+"$python" "$fleet/fleet.py" few.txt results/both
+wait $!
+"$python" "$fleet/check.py" few.parquet results/both
 
 say "Memory: what unpacks to 600 MiB, with 512 MiB for each process, and in a control group of 512 MiB"
 "$python" "$fleet/fleet.py" bombs/archives.txt results/bombs
@@ -89,8 +117,8 @@ engine() {
   "$python" "$fleet/check.py" few.parquet "results/$name"
 }
 engine spark "$python" "$fleet/on_spark.py" "$work/few.txt" "$work/results/spark"
-"$python" "$fleet/on_spark.py" --tables "$work/tables/*.zip" 2>tables.log | grep -x 49995000
-engine ray "$python" "$fleet/on_ray.py" few.txt "$work/results/ray"
+"$python" "$fleet/on_spark.py" --tables "$work/tables" 2>tables.log | grep -x 49995000
+engine ray env HOME="$RAY_TMPDIR" "$python" "$fleet/on_ray.py" few.txt "$work/results/ray"
 engine dask "$python" "$fleet/on_dask.py" few.txt "$work/results/dask"
 
 rm -f jobs.log
