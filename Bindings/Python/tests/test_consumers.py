@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import importlib.resources
 import io
@@ -57,25 +58,20 @@ def test_numpy_maps_an_array_inside_a_rar() -> None:
     assert not raw.flags.writeable
 
 
-def database() -> bytes:
-    connection = sqlite3.connect(":memory:")
-    connection.executescript("create table t(n integer); insert into t values (6), (36);")
-    path = f"/dev/shm/memarchive-{os.getpid()}.db"
-    try:
-        with sqlite3.connect(path) as target:
-            connection.backup(target)
-        return pathlib.Path(path).read_bytes()
-    finally:
-        os.unlink(path)
+def database(path: pathlib.Path) -> bytes:
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.executescript("create table t(n integer); insert into t values (6), (36);")
+    return path.read_bytes()
 
 
 @pytest.mark.skipif(not hasattr(sqlite3.Connection, "deserialize"), reason="Python 3.11")
-def test_sqlite_takes_the_bytes_of_a_database() -> None:
+def test_sqlite_takes_the_bytes_of_a_database(tmp_path: pathlib.Path) -> None:
     # It resolves a path's links before it opens it, so that none of /proc will do.
-    with memarchive.open(make_zip({"data.db": database()})) as archive:
-        connection = sqlite3.connect(":memory:")
-        connection.deserialize(archive["data.db"].view())
-    assert connection.execute("select sum(n) from t").fetchone() == (42,)
+    with memarchive.open(make_zip({"data.db": database(tmp_path / "data.db")})) as archive:
+        with contextlib.closing(sqlite3.connect(":memory:")) as connection:
+            connection.deserialize(archive["data.db"].view())
+            archive.close()
+            assert connection.execute("select sum(n) from t").fetchone() == (42,)
 
 
 def test_pillow_draws_with_a_font_at_a_path() -> None:
