@@ -10,8 +10,9 @@ import subprocess
 from typing import Any
 
 import pytest
-from conftest import HEADER
+from conftest import HEADER, REPOSITORY
 
+import memarchive
 from memarchive import _abi, _errors
 
 STRUCTURES = {
@@ -144,3 +145,10 @@ def kind(declaration: str) -> Any:
     for _ in range(max(depth, 0)):
         base = ctypes.POINTER(base)
     return base
+
+
+def test_versions_agree() -> None:
+    header = re.search(r'^#define MEMARCHIVE_VERSION "(.*)"$', CODE, re.M)
+    project = re.search(r'^version = "(.*)"$', (REPOSITORY / "Bindings/Python/pyproject.toml").read_text(), re.M)
+    assert header is not None and project is not None
+    assert memarchive.__version__ == header[1] == project[1]

@@ -346,6 +346,7 @@ def test_other_threads_run_during_an_extraction() -> None:
     writer.join()
 
 
+@pytest.mark.filterwarnings("error::DeprecationWarning")
 def test_files_and_archives_after_fork(zip_file: pathlib.Path) -> None:
     with memarchive.open(zip_file) as archive:
         file = archive["a.txt"]

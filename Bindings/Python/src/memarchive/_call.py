@@ -167,35 +167,53 @@ def interruptible(callbacks: Callbacks, function: Any, *arguments: Any) -> int:
     return caller.code
 
 
-class _Caller:
+class _Caller(threading.Thread):
     """A thread that calls for the main thread, one call after another: to start one takes longer than many a call."""
 
     def __init__(self) -> None:
+        super().__init__(name="memarchive", daemon=True)
         self._begun, self.ended = _thread.allocate_lock(), _thread.allocate_lock()
         self._begun.acquire()
         self.ended.acquire()
         self.code = 0
         self.failure: BaseException | None = None
-        _thread.start_new_thread(self._run, ())
+        self._work: tuple[Any, tuple[Any, ...]] | None = None
+        self.start()
 
     def begin(self, function: Any, arguments: tuple[Any, ...]) -> None:
+        """`ended` is released when the call has returned."""
         self._work = (function, arguments)
         self._begun.release()
 
-    def _run(self) -> None:
+    def end(self) -> None:
+        """Ends the thread, which has no call."""
+        self._begun.release()
+        self.join()
+
+    def run(self) -> None:
         while True:
             self._begun.acquire()
+            if self._work is None:
+                return
             function, arguments = self._work
             try:
                 self.code, self.failure = function(*arguments), None
             except BaseException as error:
                 self.failure = error
             # Nothing of a call is held until the next one.
-            del self._work, function, arguments
+            del function, arguments
+            self._work = None
             self.ended.release()
 
 
 #: Threads that have no call: more than one only after an interrupt, or a handler that reads archives itself.
 _idle: list[_Caller] = []
-# A child has none of its parent's threads but the one that forked.
-os.register_at_fork(after_in_child=_idle.clear)
+
+
+def _end_idle() -> None:
+    while _idle:
+        _idle.pop().end()
+
+
+# A process with threads should not fork, and Python 3.12 warns of it.
+os.register_at_fork(before=_end_idle)

@@ -117,8 +117,8 @@ class Options(TypedDict, total=False):
     #: The worker program, used whoever can change it; by default the wheel's, or what MEMARCHIVE_WORKER in the
     #: environment says.
     worker: str | os.PathLike[str] | None
-    #: Called at most ten times a second, on a thread of the library's. What it raises stops the operation, and is
-    #: raised by that.
+    #: Called at most ten times a second, while an operation waits; never on the main thread, where a signal's handler
+    #: could break in. What it raises stops the operation, and is raised by that.
     progress: Callable[[Progress], object] | None
     cancellation: Cancellation | None
 

@@ -55,8 +55,8 @@ class Stream(Closing, Iterator[Entry]):
         """Hands the content to `consume`, piece by piece, and returns its size.
 
         ``stream.feed(hashlib.sha256().update)``: nothing is kept. The entry's checksum is verified only once this
-        returns. `consume` is called on another thread while this one waits; what it raises stops the reading, and is
-        raised here.
+        returns. What `consume` raises stops the reading, and is raised here. It is never called on the main thread,
+        where a signal's handler could break in: there, on another thread, while this one waits.
         """
         with self._lock:
             handle = self._open
