@@ -88,8 +88,17 @@ class Callbacks:
     def __init__(self) -> None:
         #: What callbacks raised. ctypes would print it and go on.
         self.raised: list[BaseException] = []
-        #: How many calls are to end because their thread was interrupted.
+        #: Whether Python runs during a call that takes no callback itself.
+        self.run_python = False
+        #: Whether a call may wait for somebody else, who writes to a pipe.
+        self.may_wait = False
+        #: How many calls are to end because their thread was interrupted; and as text, whether there are any.
         self.interrupted = 0
+        self.is_interrupted = ctypes.create_string_buffer(b"0")
+
+    def interrupt(self, count: int) -> None:
+        self.interrupted += count
+        self.is_interrupted[0] = b"1" if self.interrupted else b"0"
 
     def guard(self, function: Callable[[], object]) -> int:
         """Runs the body of a callback: 0, or 1 if it failed."""
@@ -115,10 +124,11 @@ def make(
     callbacks: Callbacks,
     keep: object = None,
     result: Any = None,
+    is_short: bool = False,
 ) -> Handle | None:
     """Calls a function that reads an archive and stores a handle; None if it stores none."""
     place = ctypes.c_void_p() if result is None else result
-    error = perform(callbacks, function, *arguments, ctypes.byref(place))
+    error = perform(callbacks, function, *arguments, ctypes.byref(place), is_short=is_short)
     # First of all whatever was made gets an owner.
     pointer = place.value if isinstance(place, ctypes.c_void_p) else place
     handle = Handle(pointer, free, keep) if pointer else None
@@ -127,10 +137,17 @@ def make(
     return handle
 
 
-def perform(callbacks: Callbacks, function: Any, *arguments: Any) -> BaseException | None:
-    """Calls a function that reads an archive; returns what is to be raised."""
+def perform(callbacks: Callbacks, function: Any, *arguments: Any, is_short: bool = False) -> BaseException | None:
+    """Calls a function that reads an archive; returns what is to be raised.
+
+    One that `is_short`, takes no callback and waits for nobody is not worth to be interruptible.
+    """
     failure = ctypes.POINTER(_abi.Error)()
-    code = interruptible(callbacks, function, *arguments, ctypes.byref(failure))
+    arguments = (*arguments, ctypes.byref(failure))
+    if is_short and not callbacks.run_python and not callbacks.may_wait:
+        code = function(*arguments)
+    else:
+        code = interruptible(callbacks, function, *arguments)
     error = take(failure) if code else None
     # A callback's exception, whatever has become of the call.
     return callbacks.raised.pop(0) if callbacks.raised else error
@@ -153,12 +170,12 @@ def interruptible(callbacks: Callbacks, function: Any, *arguments: Any) -> int:
     try:
         caller.ended.acquire()
     except BaseException:
-        callbacks.interrupted += 1
+        callbacks.interrupt(1)
         try:
             # A second signal leaves the call to itself: it may wait for a pipe that nobody writes to.
             caller.ended.acquire()
         finally:
-            callbacks.interrupted -= 1
+            callbacks.interrupt(-1)
         _idle.append(caller)
         raise
     _idle.append(caller)

@@ -6,7 +6,7 @@ import ctypes
 import math
 import os
 from collections.abc import Iterable
-from typing import Any, Callable, Literal, NamedTuple, TypedDict, Union
+from typing import Any, Callable, Literal, NamedTuple, TypedDict, Union, cast
 
 from . import _abi
 from ._call import Callbacks, Handle, library
@@ -123,6 +123,9 @@ class Options(TypedDict, total=False):
     cancellation: Cancellation | None
 
 
+#: int atoi(const char *)
+_ATOI = cast(int, ctypes.cast(ctypes.CDLL(None).atoi, ctypes.c_void_p).value)
+
 _FLAGS = (
     "executable",
     "nested",
@@ -229,12 +232,16 @@ class Settings:
         """Set whether or not anybody asked for progress: it also ends what an interrupted thread waits for."""
         # The closure must not refer to this object, which owns it.
         progress, callbacks = self._given.pop("progress", None), self.callbacks
+        if progress is None:
+            # In C, so that no Python runs during a call: "1" cancels. What it is given besides, it does not look at.
+            self.c.progress = _abi.progress_callback(_ATOI)
+            self.c.user = ctypes.addressof(callbacks.is_interrupted)
+            return
 
         def tell(_: object, given: Any) -> int:
-            if progress is None:
-                return 1 if callbacks.interrupted else 0
             return callbacks.guard(lambda: progress(_progress_of(given.contents)))
 
+        callbacks.run_python = True
         self.c.progress = _abi.progress_callback(tell)
 
 

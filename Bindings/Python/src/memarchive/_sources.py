@@ -36,9 +36,10 @@ def open_source(source: Source, settings: Settings) -> Handle:
         handle = source._open
         return _archive(settings, library.open_file, handle.pointer)
     if isinstance(source, (str, os.PathLike)):
+        settings.callbacks.may_wait = not os.path.isfile(source)
         return _archive(settings, library.open_path, _path(source))
     if isinstance(source, int) and not isinstance(source, bool):
-        return _archive(settings, library.open_descriptor, source)
+        return _descriptor(source, settings)
     if isinstance(source, bytes):
         return _archive(settings, library.open_bytes, source, len(source))
     if isinstance(source, (list, tuple)):
@@ -70,6 +71,12 @@ def _archive(settings: Settings, function: Any, *arguments: Any) -> Handle:
     return handle
 
 
+def _descriptor(descriptor: int, settings: Settings) -> Handle:
+    handle = _archive(settings, library.open_descriptor, descriptor)
+    settings.callbacks.may_wait = not stat.S_ISREG(os.fstat(descriptor).st_mode)
+    return handle
+
+
 def _path(path: StrPath) -> bytes:
     return zero_terminated(os.fsencode(path), "a path")
 
@@ -80,13 +87,12 @@ def _file_object(source: Any, settings: Settings) -> Handle:
     # The descriptor of any other object may be that of a file beneath, as gzip.GzipFile's is.
     raw = source.raw if type(source) in (io.BufferedReader, io.BufferedRandom) else source
     if type(raw) is io.FileIO:
-        if stat.S_ISREG(os.fstat(raw.fileno()).st_mode):
-            if source.writable():
-                source.flush()
-            return _archive(settings, library.open_descriptor, raw.fileno())
-        if source is raw:
-            # Read as it comes and not kept: there is no buffer that has some of it already.
-            return _archive(settings, library.open_descriptor, raw.fileno())
+        is_regular = stat.S_ISREG(os.fstat(raw.fileno()).st_mode)
+        if is_regular and source.writable():
+            source.flush()
+        # A pipe is read as it comes and not kept, if there is no buffer that has some of it already.
+        if is_regular or source is raw:
+            return _descriptor(raw.fileno(), settings)
     if hasattr(source, "seekable") and source.seekable():
         position = source.tell()
         try:

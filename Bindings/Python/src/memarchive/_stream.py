@@ -26,15 +26,24 @@ class Stream(Closing, Iterator[Entry]):
     def __init__(self, handle: Handle) -> None:
         super().__init__(handle)
         self._lock = threading.RLock()
+        # What there is of the current entry, and may have to be read by the next call; None if that is unknown.
+        self._rest: int | None = 0
+
+    @property
+    def _is_short(self) -> bool:
+        """Whether the next call reads little."""
+        return self._rest is not None and self._rest <= 1 << 20
 
     def __next__(self) -> Entry:
         with self._lock:
             handle = self._open
             entry = ctypes.POINTER(_abi.Entry)()
-            self._perform(handle, library.stream_next, ctypes.byref(entry))
+            self._perform(handle, library.stream_next, ctypes.byref(entry), is_short=self._is_short)
             if not entry:
                 raise StopIteration
-            return entry_of(entry.contents)
+            found = entry_of(entry.contents)
+            self._rest = found.size if found.has_content else 0
+            return found
 
     def extract(self) -> File:
         """The content as a file, once for each entry."""
@@ -47,8 +56,10 @@ class Stream(Closing, Iterator[Entry]):
                 free=library.file_free,
                 callbacks=settings.callbacks,
                 keep=settings,
+                is_short=self._is_short,
             )
             assert file is not None
+            self._rest = 0
             return File(file)
 
     def feed(self, consume: Callable[[bytes], object]) -> int:
@@ -76,6 +87,7 @@ class Stream(Closing, Iterator[Entry]):
             size = ctypes.c_int64()
             self._perform(handle, library.stream_blocks, _abi.block_callback(block), None, ctypes.byref(size))
             self._zeros(consume, size.value - position)
+            self._rest = 0
             return size.value
 
     @property
@@ -94,7 +106,8 @@ class Stream(Closing, Iterator[Entry]):
             count -= len(zeros)
 
     @staticmethod
-    def _perform(handle: Handle, function: object, *arguments: object) -> None:
-        error = perform(cast(Settings, handle.keep).callbacks, function, handle.pointer, *arguments)
+    def _perform(handle: Handle, function: object, *arguments: object, is_short: bool = False) -> None:
+        callbacks = cast(Settings, handle.keep).callbacks
+        error = perform(callbacks, function, handle.pointer, *arguments, is_short=is_short)
         if error is not None:
             raise error
