@@ -133,7 +133,7 @@ struct JobTests {
 
 extension Outcome {
   /// The same without the time and memory that reading took.
-  fileprivate var withoutAmounts: Self {
+  var withoutAmounts: Self {
     guard output.values.first == UInt8(ascii: "{") else { return self }
     let text = output.text.replacing(#/"(held|milliseconds)":\d+,/#, with: "")
     return Self(end: end, output: ByteString(text.utf8), errors: errors)
