@@ -76,7 +76,8 @@ let package = Package(
     .target(
       name: "MemArchiveC",
       dependencies: [
-        "CLinux", "CMemArchive", "MemArchive", "SealedMemory", .product(name: "SystemPackage", package: "swift-system"),
+        "CLinux", "CMemArchive", "MemArchive", "SealedMemory",
+        .product(name: "SystemPackage", package: "swift-system"),
       ]),
     .executableTarget(
       name: "MemArchiveCommand",

@@ -19,6 +19,7 @@ public struct LogObserver: ExtractionObserver {
     (self.logger, self.level, self.errorLevel) = (logger, level, errorLevel)
   }
 
+  /// See `ExtractionObserver`.
   public func extractionEnded(_ report: ExtractionReport) {
     var metadata: Logger.Metadata = [
       "operation": "\(report.operation)", "archive": "\(report.archive)",

@@ -16,6 +16,7 @@ public struct MetricsObserver: ExtractionObserver {
   /// - Parameter factory: By default what the process has bootstrapped.
   public init(factory: any MetricsFactory = MetricsSystem.factory) { self.factory = factory }
 
+  /// See `ExtractionObserver`.
   public func extractionEnded(_ report: ExtractionReport) {
     let operation = ("operation", report.operation.rawValue)
     let code = ("code", report.error.map { "\($0.code)" } ?? "ok")
