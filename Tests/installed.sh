@@ -19,6 +19,18 @@ done
 [ -e /usr/share/man/man1/memarchive.1.gz ]
 [ -e /usr/share/bash-completion/completions/memarchive ]
 
+# The package for Python, on the library that is installed.
+for user in root nobody; do
+  as $user python3 -W error - demo.zip <<'PYTHON'
+import importlib.metadata, sys, memarchive
+assert importlib.metadata.version("memarchive") == memarchive.__version__, memarchive.__version__
+with memarchive.open(sys.argv[1]) as archive:
+    assert len(archive) == 7
+    with open(archive["CONTENTS.txt"].path, "rb") as file:
+        assert file.read() == archive["CONTENTS.txt"].read_bytes()
+PYTHON
+done
+
 # A program in C, by the development package alone.
 apt-get install -qq -y --no-install-recommends gcc libc6-dev pkg-config >/dev/null
 cat >size.c <<'C'

@@ -15,7 +15,7 @@ building=$work/building trying=$work/trying
 mkdir -p "$work"
 rm -rf "$work/source"
 git clone -q "$source" "$work/source"
-depends=$(sed -n '/^Build-Depends:/,/^[A-Z]/p' debian/control | grep -oP '^ \K[a-z0-9+.-]+')
+depends=$(sed -n "/^Build-Depends:/,/^[A-Z]/p" debian/control | grep -oP "^ \K[a-z0-9+.-]+")
 # shellcheck disable=SC2086
 Tests/debian-root.sh "$suite" "$building" swift build-essential debhelper fakeroot lintian $depends
 rm -f "$work"/*.deb
