@@ -8,7 +8,7 @@ enum ABICheck {
   static func run(_ input: [UInt8]) {
     // The end of the input chooses, so that archives are seeds as they are.
     let choices = Array(input.suffix(10) + Array(repeating: 0, count: max(0, 10 - input.count)))
-    var options = options(choices)
+    var options = unsafe options(choices)
     var archive: OpaquePointer?
     guard unsafe succeeds({ unsafe memarchive_open_bytes(input, input.count, &options, &archive, $0) }) else {
       guard unsafe archive == nil else { report("an archive that could not be opened is handed out") }
@@ -66,9 +66,9 @@ enum ABICheck {
   }
 
   private static func check(_ entry: memarchive_entry) {
-    for text in unsafe [
-      entry.name, entry.raw_name, entry.link, entry.user, entry.group, entry.comment,
-    ] { unsafe check(text) }
+    unsafe [entry.name, entry.raw_name, entry.link, entry.user, entry.group, entry.comment].forEach {
+      unsafe check($0)
+    }
     guard unsafe entry.name.data != nil, unsafe entry.kind >= 0, unsafe entry.size >= -1,
       unsafe entry.mode >= -1
     else { report("an entry has a field out of range") }
