@@ -51,23 +51,40 @@ def test_a_held_file_stays_when_the_archive_is_closed(archive: memarchive.Archiv
     assert file.name == "a.txt"
 
 
-def test_descriptors_are_given_back(zip_file: pathlib.Path) -> None:
-    def count() -> int:
-        gc.collect()
-        return len(os.listdir("/proc/self/fd"))
+def test_all_is_given_back_without_the_collector(zip_file: pathlib.Path) -> None:
+    damaged = zip_file.read_bytes()[:-30]
 
-    def use() -> None:
-        with memarchive.open(zip_file, storage="dedicated") as archive:
+    def use(sandbox: Any) -> None:
+        with memarchive.open(zip_file.read_bytes(), storage="dedicated", sandbox=sandbox) as archive:
             files = [archive[name] for name in archive]
             assert len({file.fileno() for file in files}) == 3
             with archive["a.txt"].open() as opened:
                 opened.read()
             archive["a.txt"].view()
+            with pytest.raises(KeyError):
+                archive["missing"]
+            with archive.iter() as stream:
+                for _ in stream:
+                    stream.feed(len)
+                with pytest.raises(memarchive.Error):
+                    stream.extract()
+        with memarchive.open(damaged, progress=lambda progress: None, sandbox=sandbox) as archive:
+            with pytest.raises(memarchive.Error):
+                archive.extract()
 
-    use()  # the pool of workers stays
-    before = count()
-    use()
-    assert count() == before
+    def count() -> int:
+        return len(os.listdir("/proc/self/fd"))
+
+    for sandbox in ("required", "off"):
+        use(sandbox)  # the pool of workers stays
+        gc.collect()
+        gc.disable()
+        try:
+            before = count()
+            use(sandbox)
+            assert count() == before
+        finally:
+            gc.enable()
 
 
 def test_a_file_is_sealed(archive: memarchive.Archive) -> None:

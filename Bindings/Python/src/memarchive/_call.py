@@ -132,9 +132,24 @@ def make(
     # First of all whatever was made gets an owner.
     pointer = place.value if isinstance(place, ctypes.c_void_p) else place
     handle = Handle(pointer, free, keep) if pointer else None
-    if error is not None:
-        raise error
+    try:
+        throw(error)
+    finally:
+        del error
     return handle
+
+
+def throw(error: BaseException | None) -> None:
+    """Raises what `perform` returned, if anything.
+
+    No frame keeps the error in a variable: its traceback holds the frames, and the cycle would keep archives and their
+    descriptors until the collector comes by.
+    """
+    try:
+        if error is not None:
+            raise error
+    finally:
+        del error
 
 
 def perform(callbacks: Callbacks, function: Any, *arguments: Any, is_short: bool = False) -> BaseException | None:

@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
-from ._call import Callbacks, Closing, Handle, call, library, perform
+from ._call import Callbacks, Closing, Handle, call, library, perform, throw
 from ._entries import Entry, Listing, entry_of
 from ._errors import NoSuchEntry, name_of
 
@@ -135,9 +135,7 @@ class File(Closing, os.PathLike[str]):
         Nothing is copied. `socket` is a socket object or a descriptor.
         """
         handle = self._open
-        error = perform(Callbacks(), library.file_send, handle.pointer, descriptor_of(socket))
-        if error is not None:
-            raise error
+        throw(perform(Callbacks(), library.file_send, handle.pointer, descriptor_of(socket)))
 
     def _described(self) -> str:
         return f" {self.name!r}, {self.size} bytes"
@@ -181,9 +179,7 @@ class Files(Closing, Mapping[str, File]):
     def send(self, socket: Any) -> None:
         """Sends all files as one batch, otherwise as :meth:`File.send`."""
         handle = self._open
-        error = perform(Callbacks(), library.files_send, handle.pointer, descriptor_of(socket))
-        if error is not None:
-            raise error
+        throw(perform(Callbacks(), library.files_send, handle.pointer, descriptor_of(socket)))
 
     def _described(self) -> str:
         return f": {len(self)} files"

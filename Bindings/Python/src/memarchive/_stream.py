@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Callable, cast
 
 from . import _abi
-from ._call import Closing, Handle, library, make, perform
+from ._call import Closing, Handle, library, make, perform, throw
 from ._entries import Entry, Listing, entry_of
 from ._files import File
 from ._options import Settings
@@ -108,6 +108,4 @@ class Stream(Closing, Iterator[Entry]):
     @staticmethod
     def _perform(handle: Handle, function: object, *arguments: object, is_short: bool = False) -> None:
         callbacks = cast(Settings, handle.keep).callbacks
-        error = perform(callbacks, function, handle.pointer, *arguments, is_short=is_short)
-        if error is not None:
-            raise error
+        throw(perform(callbacks, function, handle.pointer, *arguments, is_short=is_short))
