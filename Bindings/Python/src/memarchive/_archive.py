@@ -98,9 +98,10 @@ class Archive(Closing, Mapping[str, File]):
     def files(self) -> Files:
         """The files of the mapping, read on the first use."""
         with self._lock:
-            if self._files is None:
-                self._files = self.extract()
-            return self._files
+            files = self._files
+            if files is None:
+                files = self._files = self.extract()
+            return files
 
     def __getitem__(self, name: str) -> File:
         """The file of this name; :class:`NoSuchEntry`, a KeyError, if there is none."""

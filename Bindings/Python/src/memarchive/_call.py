@@ -48,9 +48,10 @@ class Closing:
     @property
     def _open(self) -> Handle:
         """The handle, which the caller holds as long as it uses the pointer."""
-        if self._handle is None:
+        handle = self._handle
+        if handle is None:
             raise ValueError(f"this memarchive.{type(self).__name__} is closed")
-        return self._handle
+        return handle
 
     @property
     def closed(self) -> bool:
