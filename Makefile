@@ -17,13 +17,13 @@
 # test-consumers   real programs with each kind of path: as this user, as nobody, and with every file system read-only
 # consumers   the same with more and larger programs, and the example for swift-subprocess
 # server   the example for a server, with its tests
-# fleet [PYTHON=python3]   10,000 archives by Spark, Ray, Dask, GNU parallel and others, with the wheel of `make wheel`, which it makes
-#           if there is none; PYTHON has to be 3.11 or later
+# fleet [PYTHON=python3]   10,000 archives by Spark, Ray, Dask, GNU parallel and others, with the wheel that `make wheel` made, or
+#           makes if there is none; Python 3.11 or later
 # newcomer   the four programs that newcomers wrote, debug and release, on real archives
 # ordinary   every large archive of the system's tools, in each way
 # fuzzer, benchmarks   build what `fuzz` and `bench` run, which nothing else compiles
-# nightly   what takes longer than each change is worth: sanitizers, soak, both kernels, Debian 13, consumers, server, newcomer,
-#           ordinary, fuzzer, benchmarks
+# nightly   what takes longer than each change is worth: sanitizers, soak, both kernels, Debian 13, consumers, server, fleet,
+#           newcomer, ordinary, fuzzer, benchmarks
 # lint   the formatter's rules, whether the documentation's examples are those that tests compile, and what clients resolve
 # abi   the library for C and C++: what it exports, its tests under the sanitizers, and examples, from an installation
 # wheel [PYTHON=python3]   the package for Python, with all that it needs, in .build/python/wheel; tested as it is installed
@@ -76,6 +76,8 @@ LIBRARY = MEMARCHIVE_LIBRARY=1
 .PHONY: quick check test newcomer test-consumers consumers ordinary test-minimal test-sanitized soak nightly aarch64 \
   appliance kernels debian13 conformance fuzz fuzzer demo fleet bench-program benchmarks bench bench-python bench-quick docs lint \
   server abi wheel install install-program install-library tarball image-root deb api manual clean
+  appliance kernels debian13 conformance fuzz fuzzer demo fleet bench-program benchmarks bench bench-quick docs lint server abi \
+  install install-program install-library tarball image-root deb api manual clean
 
 quick: export MEMARCHIVE_QUICK = 1
 quick:
@@ -164,7 +166,7 @@ soak:
 
 nightly: KERNELS = all
 nightly: MINUTES = 10
-nightly: test-sanitized soak kernels debian13 consumers server newcomer ordinary fuzzer benchmarks
+nightly: test-sanitized soak kernels debian13 consumers server fleet newcomer ordinary fuzzer benchmarks
 
 aarch64:
 	$(need) libc6-dev-arm64-cross
