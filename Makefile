@@ -76,8 +76,6 @@ LIBRARY = MEMARCHIVE_LIBRARY=1
 .PHONY: quick check test newcomer test-consumers consumers ordinary test-minimal test-sanitized soak nightly aarch64 \
   appliance kernels debian13 conformance fuzz fuzzer demo fleet bench-program benchmarks bench bench-python bench-quick docs lint \
   server abi wheel install install-program install-library tarball image-root deb api manual clean
-  appliance kernels debian13 conformance fuzz fuzzer demo fleet bench-program benchmarks bench bench-quick docs lint server abi \
-  install install-program install-library tarball image-root deb api manual clean
 
 quick: export MEMARCHIVE_QUICK = 1
 quick:
