@@ -114,7 +114,7 @@ import Testing
       }
       ExtractionPool.shared.end()
       // What a thread closes as it ends is closed a moment later, on a busy machine.
-      for _ in 0..<1_000_000 where !Self.openDescriptors().isSubset(of: before) { sched_yield() }
+      for _ in 0..<10_000 where !Self.openDescriptors().isSubset(of: before) { sched_yield() }
       let left = Self.openDescriptors().subtracting(before)
       guard left.isEmpty else {
         print(left)
