@@ -248,10 +248,10 @@ final class EntryQueue: @unchecked Sendable {
         Diagnostics.report("\(item.argument): entry \"\(entry.entry.name)\": the command ended with \(end)")
       }
     }
+    // By a signal that this program is getting too, from a terminal for example.
     let isInterrupted = monitor.locked {
-      // It got the same signal, from a terminal for example.
-      if isStopped, case .signal = end { return true }
-      return false
+      guard case .signal(let number) = end else { return false }
+      return isStopped || StopSignal.signals.contains(number)
     }
     try finish(drawn, item, isDone: !isInterrupted, failed: !end.isSuccess, seat)
   }

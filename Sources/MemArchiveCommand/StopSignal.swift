@@ -3,7 +3,7 @@ import Glibc
 
 /// SIGINT, SIGTERM and SIGHUP for a command that ends in order: the first is told, the second ends the program.
 enum StopSignal {
-  private static let signals = [SIGINT, SIGTERM, SIGHUP]
+  static let signals = [SIGINT, SIGTERM, SIGHUP]
   // Set before any handler is; what is told is a byte, the signal's number.
   nonisolated(unsafe) private static var reading: Int32 = -1
   nonisolated(unsafe) private static var writing: Int32 = -1
