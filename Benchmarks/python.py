@@ -133,6 +133,7 @@ def processor():
 
 
 def table(wheel):
+    load = os.getloadavg()[0]
     with tempfile.TemporaryDirectory() as directory:
         archives, size, count = inputs(wheel, pathlib.Path(directory))
         rows = []
@@ -149,7 +150,8 @@ def table(wheel):
     return "\n".join(
         [
             f"How many times as long as `memarchive`, in its sandbox, each takes; {wheel.name} has {count:,} files of "
-            f"{size / 1e6:.0f} MB. Medians of {ROUNDS} rounds on {processor()}, Python {sys.version.split()[0]}.",
+            f"{size / 1e6:.0f} MB. Medians of {ROUNDS} rounds on {processor()}, Python {sys.version.split()[0]}; the load "
+            f"average was {load:.1f} when it began.",
             "",
             f"| archive | {' | '.join([*OURS, *RIVALS])} |",
             f"|---|{'---|' * (len(OURS) + len(RIVALS))}",
