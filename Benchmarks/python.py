@@ -134,6 +134,7 @@ def processor():
 
 def table(wheel):
     load = os.getloadavg()[0]
+    package = " ".join(wheel.name.split("-")[:2])
     with tempfile.TemporaryDirectory() as directory:
         archives, size, count = inputs(wheel, pathlib.Path(directory))
         rows = []
@@ -149,7 +150,7 @@ def table(wheel):
             print(rows[-1], file=sys.stderr, flush=True)
     return "\n".join(
         [
-            f"How many times as long as `memarchive`, in its sandbox, each takes; {" ".join(wheel.name.split("-")[:2])} has {count:,} files of "
+            f"How many times as long as `memarchive`, in its sandbox, each takes; {package} has {count:,} files of "
             f"{size / 1e6:.0f} MB. Medians of {ROUNDS} rounds on {processor()}, Python {sys.version.split()[0]}; the load "
             f"average was {load:.1f} when it began.",
             "",
