@@ -6,7 +6,7 @@ public import Metrics
 ///
 /// | metric | kind | dimensions |
 /// |---|---|---|
-/// | `memarchive.extractions` | counter | `operation`; `code`: the ``MemArchive/ArchiveError/Code``, or `ok` |
+/// | `memarchive.extractions` | counter | `operation`; `code`: the `ArchiveError.Code`, or `ok` |
 /// | `memarchive.duration` | timer | `operation` |
 /// | `memarchive.entries` | counter | `operation` |
 /// | `memarchive.bytes` | counter, of content | `operation` |

@@ -10,7 +10,8 @@ extension Verification {
 
     /// The key itself, RFC 8032 section 5.1.5.
     ///
-    /// - Throws: ``MemArchive/ArchiveError/Code/notVerified`` if it does not have 32 bytes.
+    /// - Parameter bytes: The 32 bytes.
+    /// - Throws: `ArchiveError.Code.notVerified` if it does not have 32 bytes.
     public init(ed25519 bytes: [UInt8]) throws(ArchiveError) {
       guard bytes.count == Ed25519.keySize else {
         throw .notVerified(
@@ -26,7 +27,8 @@ extension Verification {
     /// - ssh-keygen(1): the line of id_ed25519.pub, also as authorized_keys and allowed_signers have it, after other words;
     /// - the bytes themselves, in base64.
     ///
-    /// - Throws: ``MemArchive/ArchiveError/Code/notVerified`` if it is none of these.
+    /// - Parameter text: The content of the file, or the line.
+    /// - Throws: `ArchiveError.Code.notVerified` if it is none of these.
     public init(parsing text: String) throws(ArchiveError) {
       let lines = text.split(whereSeparator: \.isNewline).filter {
         !$0.hasPrefix("untrusted comment:") && !$0.hasPrefix("#")

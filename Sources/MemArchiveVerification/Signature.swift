@@ -13,7 +13,8 @@ extension Verification {
 
     /// The signature itself, of the archive's bytes: RFC 8032 section 5.1.6, without prehashing and context.
     ///
-    /// - Throws: ``MemArchive/ArchiveError/Code/notVerified`` if it does not have 64 bytes.
+    /// - Parameter bytes: The 64 bytes.
+    /// - Throws: `ArchiveError.Code.notVerified` if it does not have 64 bytes.
     public init(ed25519 bytes: [UInt8]) throws(ArchiveError) {
       guard bytes.count == Ed25519.signatureSize else {
         throw .notVerified(
@@ -24,8 +25,10 @@ extension Verification {
 
     /// A signature in the format of minisign(1) (ARCHIVE.minisig), of `ssh-keygen -Y sign` (ARCHIVE.sig), or its 64 bytes in base64.
     ///
-    /// - Parameter namespace: What an SSH signature must have been made for (`ssh-keygen -n`).
-    /// - Throws: ``MemArchive/ArchiveError/Code/notVerified`` if it is none of these.
+    /// - Parameters:
+    ///   - text: The content of the file.
+    ///   - namespace: What an SSH signature must have been made for (`ssh-keygen -n`).
+    /// - Throws: `ArchiveError.Code.notVerified` if it is none of these.
     public init(parsing text: String, namespace: String = "file") throws(ArchiveError) {
       if let signature = MinisignSignature(text) {
         format = .minisign(signature)
@@ -43,9 +46,10 @@ extension Verification {
 
     /// The trusted comment of a minisign signature, once it is verified that the owner of `key` has written it for this signature; nil for other formats.
     ///
-    /// What the signature signs is another matter: see ``MemArchive/ArchiveReader/verified(by:limits:)``.
+    /// What the signature signs is another matter: see `ArchiveReader.verified(by:limits:)`.
     ///
-    /// - Throws: ``MemArchive/ArchiveError/Code/notVerified``.
+    /// - Parameter key: The signer's.
+    /// - Throws: `ArchiveError.Code.notVerified`.
     public func trustedComment(of key: PublicKey) throws(ArchiveError) -> String? {
       guard case .minisign(let signature) = format else { return nil }
       return try signature.checkedComment(key)

@@ -9,7 +9,8 @@ public enum Verification: Sendable {
 
   /// A SHA-256 as sha256sum(1) prints it.
   ///
-  /// - Throws: ``MemArchive/ArchiveError/Code/notVerified`` if the text is not 64 hexadecimal digits.
+  /// - Parameter text: 64 digits, in either case.
+  /// - Throws: `ArchiveError.Code.notVerified` if the text is not 64 hexadecimal digits.
   public static func sha256(hex text: String) throws(ArchiveError) -> Self {
     guard let digest = Digest(hex: text) else {
       throw .notVerified(
@@ -33,8 +34,10 @@ extension ArchiveReader {
   /// An archive that is a `MemFile` already is not copied. The memory, as many bytes as the archive has, is freed with the last copy of
   /// the result and of what reads it.
   ///
-  /// - Parameter limits: `heldBytes` bounds the archive's size.
-  /// - Throws: `ArchiveError` with ``MemArchive/ArchiveError/Code/notVerified`` if it does not agree, and if it is in several files; otherwise as
+  /// - Parameters:
+  ///   - verification: The digest or signature.
+  ///   - limits: `heldBytes` bounds the archive's size.
+  /// - Throws: `ArchiveError` with `ArchiveError.Code.notVerified` if it does not agree, and if it is in several files; otherwise as
   ///   `MemFile.init(name:reading:limits:)`.
   public func verified(
     by verification: Verification, limits: ExtractionLimits = ExtractionLimits()
