@@ -540,7 +540,8 @@ typedef struct memarchive_selection {
   size_t excluded_count;
 } memarchive_selection;
 
-/* The selected entries, without extracting any. Everything is read before it returns, so damage anywhere fails.
+/* The selected entries, without extracting any. Everything is read before it returns, so damage anywhere fails. The
+ * listing has entries alone: what is warned of, and what protection held, is told with extracted files.
  *
  * Errors: any of the archive; MEMARCHIVE_NO_SUCH_ENTRY. The caller frees the listing with memarchive_listing_free. */
 MEMARCHIVE_API memarchive_code memarchive_list(
