@@ -84,16 +84,15 @@ public final class MemFile: Sendable {
   public convenience init(
     name: String, reading descriptor: FileDescriptor, limits: ExtractionLimits = ExtractionLimits()
   ) throws(ArchiveError) {
-    try self.init(name: name, reading: descriptor, limits, Cancellation())
+    try self.init(name: name, PipeSource(descriptor, isOwned: false, cancellations: [Cancellation()]), limits)
   }
 
-  /// Reads an archive for an extraction in progress, whose deadline applies. It is not an entry, so only `heldBytes` bounds
-  /// it.
+  /// Reads an archive for an extraction in progress, whose deadline applies.
   package convenience init(
     name: String, readingArchive descriptor: FileDescriptor, in context: ExtractionContext
   ) throws(ArchiveError) {
-    let limits = ExtractionLimits(heldBytes: context.options.limits.heldBytes)
-    try self.init(name: name, reading: descriptor, limits, context.cancellation)
+    let source = PipeSource(descriptor, isOwned: false, cancellations: [context.cancellation])
+    try self.init(name: name, archive: source, in: context)
   }
 
   /// Keeps an archive that a caller's function reads, for an extraction in progress, as the one above.
@@ -105,15 +104,19 @@ public final class MemFile: Sendable {
     name: String, size: Int64?, in context: ExtractionContext,
     readingArchiveBy read: @escaping CallerSource.Read
   ) throws(ArchiveError) {
-    let limits = ExtractionLimits(heldBytes: context.options.limits.heldBytes)
-    let source = CallerSource(size: size, context.cancellation, read)
-    self.init(try Spool.memory(source, name: name, ledger: Ledger(limits)), name: name, entry: nil)
+    try self.init(name: name, archive: CallerSource(size: size, context.cancellation, read), in: context)
+  }
+
+  /// Keeps an archive, which is not an entry, so that only `heldBytes` bounds it.
+  convenience init(
+    name: String, archive source: any ByteSource, in context: ExtractionContext
+  ) throws(ArchiveError) {
+    try self.init(name: name, source, ExtractionLimits(heldBytes: context.options.limits.heldBytes))
   }
 
   private convenience init(
-    name: String, reading descriptor: FileDescriptor, _ limits: ExtractionLimits, _ cancellation: Cancellation
+    name: String, _ source: any ByteSource, _ limits: ExtractionLimits
   ) throws(ArchiveError) {
-    let source = PipeSource(descriptor, isOwned: false, cancellations: [cancellation])
     self.init(try Spool.memory(source, name: name, ledger: Ledger(limits)), name: name, entry: nil)
   }
 

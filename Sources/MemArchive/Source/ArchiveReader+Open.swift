@@ -38,11 +38,7 @@ extension ArchiveReader {
         .notVerified, "an archive in several files is not verified as one",
         advice: "Verify each of them, or give them as one file.")
     case .path, .descriptor, .bytes, .passed:
-      let name = fileName ?? "archive"
-      let ledger = Ledger(ExtractionLimits(heldBytes: context.options.limits.heldBytes))
-      return MemFile(
-        try Spool.memory(try open([context.cancellation]), name: name, ledger: ledger), name: name, entry: nil
-      )
+      return try MemFile(name: fileName ?? "archive", archive: open([context.cancellation]), in: context)
     }
   }
 
