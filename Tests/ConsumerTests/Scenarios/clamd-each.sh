@@ -1,22 +1,13 @@
 . "$(dirname "$0")/common.sh"
 # Entries are passed to clamd as descriptors, also of an archive inside the archive, several at once; what it finds is what it
 # finds in the same files unpacked.
-mkdir base in out
-echo "Found.It:0:*:$(printf 'what is looked for' | od -An -tx1 | tr -d ' \n')" >base/test.ndb
-cat >clamd.conf <<END
-DatabaseDirectory $directory/base
-LocalSocket $directory/socket
-TemporaryDirectory $directory
-Foreground yes
-END
+mkdir in out
 for n in $(seq 40); do echo "file $n" >in/$n; done
 for n in 7 23; do echo "this is what is looked for" >in/$n; done
 tar -cf in/inner.tar -C in 7 8
 zip -qrj test.zip in
 unzip -q test.zip -d out
-/usr/sbin/clamd -c clamd.conf >log 2>&1 &
-started=$!
-until_true test -S socket || { cat log >&2; exit 1; }
+start_clamd
 clamdscan -c clamd.conf --no-summary --fdpass out | sed -n "s|^$directory/out/||; s/ FOUND$//p" | grep -v '^inner' | sort >expected
 status=0
 "$MA" each test.zip --clamd socket --jobs 3 -q >found || status=$?

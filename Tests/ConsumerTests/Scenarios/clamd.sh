@@ -1,20 +1,10 @@
 . "$(dirname "$0")/common.sh"
 # A scanner in another process. A bare path is a link, which clamdscan passes over, and its answer is OK all the same.
 # What is sent to the other process must be a descriptor (FILDES in its protocol): from standard input, or of a file in a tree.
-mkdir base
-echo "Found.It:0:*:$(printf 'what is looked for' | od -An -tx1 | tr -d ' \n')" >base/test.ndb
-cat >clamd.conf <<END
-DatabaseDirectory $directory/base
-LocalSocket $directory/socket
-TemporaryDirectory $directory
-Foreground yes
-END
 echo 'this is what is looked for' >bad
 tar -cf bad.tar bad
 rm bad
-/usr/sbin/clamd -c clamd.conf >log 2>&1 &
-started=$!
-until_true test -S socket || { cat log >&2; exit 1; }
+start_clamd
 verdict() { sed 's/.*: //'; }
 bare=$("$MA" run bad.tar -- clamdscan -c clamd.conf --no-summary --fdpass '{bad}' | verdict)
 descriptor=$("$MA" run bad.tar -- sh -c 'clamdscan -c clamd.conf --no-summary --fdpass - <"$1"' sh '{bad}' | verdict)

@@ -31,3 +31,18 @@ free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1
 
 # The wheel of a package.
 wheel() { ls "$more/wheels/$1"-*.whl; }
+
+# Starts clamd with one signature, for the words "what is looked for", and clamd.conf; it listens at `socket`.
+start_clamd() {
+  mkdir base
+  echo "Found.It:0:*:$(printf 'what is looked for' | od -An -tx1 | tr -d ' \n')" >base/test.ndb
+  cat >clamd.conf <<END
+DatabaseDirectory $directory/base
+LocalSocket $directory/socket
+TemporaryDirectory $directory
+Foreground yes
+END
+  /usr/sbin/clamd -c clamd.conf >log 2>&1 &
+  started=$!
+  until_true test -S socket || { cat log >&2; exit 1; }
+}
