@@ -86,6 +86,7 @@ let package = Package(
         "CLinux",
         "CNettle",
         "MemArchiveVerification",
+        "SealedMemory",
         .product(
           name: "ArgumentParser", package: "swift-argument-parser", condition: .when(traits: ["Program"])),
         .product(name: "SystemPackage", package: "swift-system"),

@@ -5,7 +5,7 @@ import SystemPackage
 /// An archive named on the command line, with the ways in which subcommands read it.
 struct Archive {
   let argument: String
-  let reader: ArchiveReader
+  private(set) var reader: ArchiveReader
   /// The options for every reading of it and of archives in it, with one deadline for all.
   let context: ExtractionContext
   /// What was found to be wrong with it.
@@ -19,16 +19,12 @@ struct Archive {
     self.argument = argument
     context = try options.context()
     Transcript.current?.own(context)
-    let reader = argument == "-" ? Self.standardInput : ArchiveReader(path: Self.path(argument))
-    guard options.verification.isWanted else {
-      self.reader = reader
-      return
-    }
+    reader = argument == "-" ? Self.standardInput : ArchiveReader(path: Self.path(argument))
+    guard options.verification.isWanted else { return }
     do {
-      self.reader = try options.verification.verified(reader, argument, in: context, options)
+      reader = try options.verification.verified(reader, argument, in: context, options)
     } catch let error as ArchiveError {
-      Diagnostics.reportOnce("\(argument): \(error.withoutPath.description { $0.inOptions })")
-      throw ExitStatus(error)
+      throw report(error)
     }
   }
 

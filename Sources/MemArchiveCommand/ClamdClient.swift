@@ -1,6 +1,7 @@
 import CLinux
 import Glibc
 import MemArchive
+import SealedMemory
 import Synchronization
 import SystemPackage
 
@@ -84,7 +85,7 @@ final class ClamdClient: Sendable {
 
     init(_ path: String) throws(Errno) {
       let bytes = ArchiveEntry.rawName(of: path).map { CChar(bitPattern: $0) } + [0]
-      socket = FileDescriptor(rawValue: Int32(try Self.valueOrErrno { Int(unsafe clinux_connect(bytes)) }))
+      socket = FileDescriptor(rawValue: try SystemCalls.valueOrErrno { unsafe clinux_connect(bytes) })
       try send("zIDSESSION\0")
     }
 
@@ -103,7 +104,7 @@ final class ClamdClient: Sendable {
       var bytes = Array(text.utf8)[...]
       while !bytes.isEmpty {
         // They go with the first bytes; a request is short, and goes whole.
-        let sent = try Self.valueOrErrno {
+        let sent = try SystemCalls.valueOrErrno {
           unsafe bytes.withUnsafeBytes {
             unsafe clinux_send_descriptors(
               socket.rawValue, $0.baseAddress, $0.count, numbers, numbers.count, 1)
@@ -118,7 +119,7 @@ final class ClamdClient: Sendable {
       var answer: [UInt8] = []
       var buffer = [UInt8](repeating: 0, count: 1024)
       while answer.last != 0 {
-        let count = try Self.valueOrErrno { unsafe read(socket.rawValue, &buffer, buffer.count) }
+        let count = try SystemCalls.valueOrErrno { unsafe read(socket.rawValue, &buffer, buffer.count) }
         guard count > 0 else { throw .connectionReset }
         answer += buffer[..<count]
         guard answer.count <= Self.longestAnswer else { throw .protocolError }
@@ -127,15 +128,5 @@ final class ClamdClient: Sendable {
     }
 
     private static let longestAnswer = 64 << 10
-
-    /// Runs `call` again while a signal interrupts it.
-    private static func valueOrErrno(_ call: () -> Int) throws(Errno) -> Int {
-      while true {
-        let value = call()
-        guard value < 0 else { return value }
-        let error = Errno(rawValue: errno)
-        guard error == .interrupted else { throw error }
-      }
-    }
   }
 }

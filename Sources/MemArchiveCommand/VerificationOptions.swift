@@ -66,8 +66,8 @@ struct VerificationOptions: ParsableArguments {
     let sums = ChecksumFile(String(decoding: try Self.content(file), as: UTF8.self))
     let last = argument.split(separator: "/").last.map { String($0) }
     guard let sum = sums[argument] ?? last.flatMap({ sums[$0] }) else {
-      throw ArchiveError(
-        .notVerified, "\(file) has no SHA-256 of it", advice: "Give the file that was made for this archive.")
+      throw ArchiveError.notVerified(
+        "\(file) has no SHA-256 of it", advice: "Give the file that was made for this archive.")
     }
     return try .sha256(hex: sum)
   }
@@ -82,8 +82,7 @@ struct VerificationOptions: ParsableArguments {
   private func signature(of argument: String) throws -> (path: String, Verification.Signature) {
     let paths = signature.map { [$0] } ?? (argument == "-" ? [] : ["\(argument).minisig", "\(argument).sig"])
     guard let path = paths.first(where: { RawText.exists(ArchiveEntry.rawName(of: $0)) }) ?? signature else {
-      throw ArchiveError(
-        .notVerified,
+      throw ArchiveError.notVerified(
         paths.isEmpty
           ? "standard input has no signature beside it"
           : "there is neither \(paths.joined(separator: " nor "))",

@@ -71,7 +71,7 @@ extension Verification {
 }
 
 extension ArchiveError {
-  static func notVerified(_ reason: String, advice: String) -> Self {
+  package static func notVerified(_ reason: String, advice: String) -> Self {
     Self(.notVerified, reason, advice: .other(advice))
   }
 }
