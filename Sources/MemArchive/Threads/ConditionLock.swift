@@ -50,9 +50,9 @@ enum IdleHook {
   private static let hook = Mutex<Hook?>(nil)
 
   /// Calls `body` whenever the current thread is about to wait.
-  static func set(_ body: @escaping @Sendable () -> Void) {
+  static func set(_ body: (@Sendable () -> Void)?) {
     let thread = pthread_self()
-    hook.withLock { $0 = Hook(thread: thread, body: body) }
+    hook.withLock { $0 = body.map { Hook(thread: thread, body: $0) } }
   }
 
   /// To be called before the thread may block for long.

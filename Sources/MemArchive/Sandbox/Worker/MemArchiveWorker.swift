@@ -45,6 +45,5 @@ public enum MemArchiveWorker {
       connection.refuse(error)
     }
     WorkerService(connection, request, window, cancellation).run()
-    _exit(0)
   }
 }

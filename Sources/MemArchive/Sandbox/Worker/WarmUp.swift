@@ -1,4 +1,5 @@
 internal import CLinux
+internal import SealedMemory
 
 /// What a template does once in the place of each of its workers: their pages, tables and caches are copies of its own.
 enum WarmUp {
@@ -7,24 +8,30 @@ enum WarmUp {
     unsafe clinux_settle_heap_and_zone(WorkerRequest.usualTimeZone)
     Lockdown.openConversions(nil)
     _ = clinux_has_noexec_seal()
-    for bytes in [zip, compressedTar] { read(bytes) }
+    for bytes in [zip, compressedTar] { serve(bytes) }
   }
 
-  private static func read(_ bytes: [UInt8]) {
-    var options = ExtractionOptions()
-    options.parallelism = 1
-    options.storage = .packed
-    let context = ExtractionContext(
-      options, Ledger(ExtractionLimits(heldBytes: 1 << 20)), Cancellation(), hooks: .init(),
-      recipient: .host(copiesContent: false))
-    do throws(ArchiveError) {
-      let entries = try LocalEntries(ArchiveReader(bytes: bytes), in: context, inStep: false)
-      while let entry = try entries.next() { try entries.submit(entry) { _, _, _ in } }
-      entries.drain { _, _, _ in }
-      try entries.finish()
-    } catch {
-      // A worker will say it.
-    }
+  /// Does what a worker does for an archive, up to its end, for a host that never reads what it is sent. What goes wrong here a
+  /// worker will say.
+  private static func serve(_ bytes: [UInt8]) {
+    guard let (host, worker) = try? WorkerTemplate.packetSockets(),
+      let archive = try? MemFile(name: "warm", bytes: bytes), let descriptor = try? archive.contentDescriptor
+    else { return }
+    var request = WorkerRequest()
+    request.prefetch = .contents()
+    request.account = Ledger(ExtractionLimits(heldBytes: 1 << 20)).snapshot
+    request.options.parallelism = 1
+    request.options.storage = .packed
+    request.mostDescriptors = UInt32(PacketChannel.mostDescriptors)
+    request.sources = [.file(size: Int64(bytes.count))]
+    var writer = BinaryEncoder()
+    request.encode(to: &writer)
+    let packet = PacketChannel.header(0, descriptors: 1) + writer.bytes
+    guard (try? PacketChannel.send(packet, [descriptor.rawValue], on: host.rawValue)) != nil else { return }
+    let connection = WorkerConnection(PacketChannel(worker))
+    guard let request = connection.receiveRequest() else { return }
+    WorkerService(connection, request, nil, Cancellation()).readArchive()
+    IdleHook.set(nil)
   }
 
   /// One deflated entry of 64 bytes.

@@ -39,7 +39,14 @@ final class WorkerService {
     IdleHook.set { connection.flush() }
   }
 
-  func run() {
+  func run() -> Never {
+    readArchive()
+    // The host ends this process when it receives `.end`.
+    while true { _ = connection.nextMessage() }
+  }
+
+  /// Sends all that there is to say and to deliver.
+  func readArchive() {
     do throws(ArchiveError) {
       let entries = try LocalEntries(
         archive, in: context, inStep: request.prefetch.inStep, to: makeDestination)
@@ -53,8 +60,7 @@ final class WorkerService {
     }
     connection.sendAllSlabs()
     connection.send(.end)
-    // The host ends this process when it receives `.end`.
-    while true { _ = connection.nextMessage() }
+    connection.flush()
   }
 
   private var makeDestination: MakeDestination? {
