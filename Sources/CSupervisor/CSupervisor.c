@@ -192,10 +192,12 @@ ON_SHARED_MEMORY static void become_worker(struct csupervisor *supervisor) {
   }
   call3(SYS_setsid, 0, 0, 0);
   // Out of the way of the numbers that the worker is to have.
-  long socket = call3(SYS_fcntl, supervisor->socket, F_DUPFD_CLOEXEC, 10);
-  long null = call3(SYS_fcntl, supervisor->null, F_DUPFD_CLOEXEC, 10);
+  long socket = call3(SYS_fcntl, supervisor->socket, F_DUPFD_CLOEXEC, CLINUX_WORKER_SOCKET + 1);
+  long null = call3(SYS_fcntl, supervisor->null, F_DUPFD_CLOEXEC, CLINUX_WORKER_SOCKET + 1);
   if (socket < 0 || null < 0) {
     error = socket < 0 ? socket : null;
+    // There may be no such number at all.
+    if (error == -EINVAL) error = -EMFILE;
   } else {
     for (long number = 0; number < 3 && error >= 0; number++) error = call3(SYS_dup3, null, number, 0);
     if (error >= 0) error = call3(SYS_dup3, socket, CLINUX_WORKER_SOCKET, 0);

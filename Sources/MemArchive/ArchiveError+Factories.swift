@@ -229,8 +229,11 @@ extension ArchiveError {
       advice: .extractWithAnyName)
   }
 
-  /// A system that forbids something that a tree needs.
+  /// A system that forbids something that a tree needs, or has not enough of it.
   static func treeUnavailable(call: String, _ errno: Errno) -> Self {
+    if [.tooManyOpenFiles, .tooManyOpenFilesInSystem, .noMemory].contains(errno) {
+      return .system(call, errno, doing: "making a file system in memory")
+    }
     let advice: Advice =
       switch (call, errno) {
       case (_, .noFunction): .extractWithoutTree

@@ -143,7 +143,8 @@ public struct ExtractionOptions: Sendable {
   public var descriptorBudget: Int?
   /// The number of threads that may work on one extraction, including the calling one; 1 starts none. `nil`: as many as the
   /// process has processors (sched_getaffinity(2)), or a part of them while other extractions run (``ExtractionPool``). With
-  /// ``ExtractionLimits/ratio`` it is always one. Entries, errors and limits do not depend on it.
+  /// ``ExtractionLimits/ratio`` it is always one, and never more than 64, or four for each processor if that is more. Entries,
+  /// errors and limits do not depend on it.
   public var parallelism: Int?
   /// Which of two entries with the same name wins.
   public var duplicates = Duplicates.last
@@ -193,6 +194,9 @@ public struct ExtractionOptions: Sendable {
 
   /// Upper bound of threads, including the calling one.
   package var threads: Int { max(1, parallelism ?? SystemCalls.processorCount()) }
+
+  /// More bring nothing, and the system may refuse them.
+  static var mostThreads: Int { max(64, 4 * SystemCalls.processorCount()) }
 
   /// Whether links that lead out of a tree stay in it.
   var keepsOutwardLinks: Bool { outwardLinks == .keep && insecureNames == .keep }

@@ -112,9 +112,11 @@ public func openSource(
 ) -> memarchive_code {
   unsafe open(archive, options, error) { settings in
     guard let source = unsafe source else { throw InvalidArgument("the source is NULL") }
-    let given = try unsafe copied(source, memarchive_source(), "source")
+    let given = try unsafe copied(source, memarchive_source(), through: \.size, "source")
     guard let read = unsafe given.read else { throw InvalidArgument("the source's function is NULL") }
-    guard unsafe given.size >= -1 else { throw InvalidArgument("the source's size is negative") }
+    guard unsafe given.size >= -1 else {
+      throw unsafe InvalidArgument("the source's size is \(given.size): it must be -1 or more")
+    }
     var failure: CallbackFailure?
     do {
       return try unsafe spooled(settings, size: given.size < 0 ? nil : given.size) {
@@ -164,7 +166,7 @@ public func archiveFree(_ archive: OpaquePointer?) { unsafe ArchiveHandle.free(a
 /// The entries that the caller selects.
 func selected(_ pointer: UnsafePointer<memarchive_selection>?) throws -> EntrySelection {
   guard let pointer = unsafe pointer else { return .all }
-  let given = try unsafe copied(pointer, memarchive_selection(), "selection")
+  let given = try unsafe copied(pointer, memarchive_selection(), through: \.excluded_count, "selection")
   func texts(_ first: UnsafePointer<memarchive_text>?, _ count: Int, _ what: String) throws -> [String] {
     try unsafe list(first, count, what).map { try unsafe givenName($0.data, $0.length, "one of the \(what)") }
   }

@@ -67,11 +67,14 @@ extension Handle {
   ///
   /// - Throws: `InvalidArgument` for NULL, and for a handle of another kind.
   static func of(_ pointer: OpaquePointer?) throws -> Self {
-    guard let pointer = unsafe pointer else { throw InvalidArgument("the \(name) is NULL") }
+    guard let pointer = unsafe pointer else { throw InvalidArgument("the \(name) is NULL" + whyNull) }
     let object = unsafe Unmanaged<AnyObject>.fromOpaque(UnsafeRawPointer(pointer)).takeUnretainedValue()
     guard let handle = object as? Self else { throw InvalidArgument("the \(name) is another kind of handle") }
     return handle
   }
+
+  /// What may have returned NULL, for callers that did not look.
+  static var whyNull: String { "" }
 
   private static var name: String { "\(Self.self)".dropLast("Handle".count).lowercased() }
 

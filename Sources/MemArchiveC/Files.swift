@@ -33,6 +33,7 @@ final class Once<Value>: @unchecked Sendable {
 
 /// One file, under the name by which it was found.
 @safe final class FileHandle: Handle, @unchecked Sendable {
+  static let whyNull = ", as memarchive_files_find returns it for a name that is not there"
   let file: MemFile
   let name: memarchive_text
   private let arena = Arena()

@@ -6,11 +6,19 @@ internal import MemArchive
 internal import Synchronization
 
 /// Reads a struct of the caller's, which may be shorter than this library's, or longer: then what is not known here must be 0.
-func copied<Struct>(_ pointer: UnsafePointer<Struct>, _ empty: Struct, _ name: String) throws -> Struct {
+///
+/// - Parameter last: The last field that the first release has: a program that gives less means another size, such as that of a
+///   pointer.
+func copied<Struct, Field>(
+  _ pointer: UnsafePointer<Struct>, _ empty: Struct, through last: KeyPath<Struct, Field>, _ name: String
+) throws -> Struct {
   let source = unsafe UnsafeRawPointer(pointer)
   let size = unsafe source.loadUnaligned(as: Int.self)
-  guard size >= MemoryLayout<Int>.stride, size <= 64 << 10 else {
-    throw InvalidArgument("struct_size of the \(name) is \(size): it must be the size of the struct")
+  let least = (MemoryLayout<Struct>.offset(of: last) ?? 0) + MemoryLayout<Field>.size
+  guard least...64 << 10 ~= size else {
+    throw InvalidArgument(
+      "struct_size of the \(name) is \(UInt(bitPattern: size)): it must be the size of the struct, \(MemoryLayout<Struct>.stride)"
+    )
   }
   let known = MemoryLayout<Struct>.stride
   for offset in min(size, known)..<size {
@@ -83,7 +91,7 @@ struct Settings: Sendable {
 
   init(_ pointer: UnsafePointer<memarchive_options>?) throws {
     guard let pointer = unsafe pointer else { return }
-    let given = try unsafe copied(pointer, memarchive_options(), "options")
+    let given = try unsafe copied(pointer, memarchive_options(), through: \.cancellation, "options")
     try unsafe takeChoices(given)
     try unsafe takeLimits(given)
     options.passphrases = try unsafe list(given.passphrases, given.passphrase_count, "passphrases").map {
@@ -114,7 +122,8 @@ struct Settings: Sendable {
     guard unsafe given.parallelism >= 0 else { throw InvalidArgument("the option parallelism is negative") }
     options.parallelism = unsafe given.parallelism == 0 ? nil : Int(given.parallelism)
     guard unsafe given.descriptor_budget >= -1 else {
-      throw InvalidArgument("the option descriptor_budget is negative")
+      throw unsafe InvalidArgument(
+        "the option descriptor_budget is \(given.descriptor_budget): it must be -1 or more")
     }
     options.descriptorBudget =
       unsafe given.descriptor_budget == 0 ? nil : max(0, Int(given.descriptor_budget))

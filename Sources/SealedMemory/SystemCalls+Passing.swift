@@ -57,7 +57,10 @@ extension SystemCalls {
     }
     return Received(
       count: count,
-      descriptors: ReceivedDescriptors(owning: numbers[..<filled].map { FileDescriptor(rawValue: $0) }),
+      descriptors: ReceivedDescriptors(
+        owning: numbers[..<filled].map {
+          FileDescriptor(rawValue: clinux_above_streams($0))
+        }),
       isCut: cut & CInt(CLINUX_CUT_BYTES) != 0,
       lostDescriptors: cut & CInt(CLINUX_CUT_DESCRIPTORS) != 0)
   }

@@ -19,9 +19,10 @@ package enum SystemCalls {
   /// The calling thread's errno(3).
   package static var lastError: Errno { Errno(rawValue: Glibc.errno) }
 
-  /// memfd_create(2)
+  /// memfd_create(2), with a number above the standard streams: in a program without these, a path would name one of them.
   static func memfdCreate(_ name: String, flags: UInt32) throws(Errno) -> FileDescriptor {
-    FileDescriptor(rawValue: try valueOrErrno { unsafe clinux_memfd_create(name, flags) })
+    FileDescriptor(
+      rawValue: clinux_above_streams(try valueOrErrno { unsafe clinux_memfd_create(name, flags) }))
   }
 
   /// fcntl(2), F_ADD_SEALS

@@ -152,4 +152,24 @@ struct RunFailureTests {
     #expect(outcome.output == "")
     #expect(outcome.errors.text.contains("no descriptor is left"), "\(outcome.errors)")
   }
+
+  @Test(arguments: ["list --sandbox required", "run --tree"], 4...16)
+  func `However few descriptors there are, the error is that, or there is none`(command: String, limit: Int)
+    throws
+  {
+    let rest: ByteString = command == "run --tree" ? " -- true" : ""
+    let outcome = try Program.shell(
+      ByteString("ulimit -n \(limit); exec $m \(command) tar-ustar.tar".utf8) + rest)
+    if outcome.end == .exit(0) { return #expect(outcome.errors == "") }
+    #expect(outcome.errors.text.contains("Too many open files"), "\(outcome.errors)")
+  }
+
+  @Test(arguments: ["required", "off"])
+  func `A file has the number of none of the standard streams`(sandbox: String) throws {
+    let script: ByteString =
+      "exec $m run --sandbox \(sandbox) hello.txt.gz -- sh -c 'echo {#hello.txt}' <&- 2>&-"
+    let outcome = try Program.shell(script)
+    #expect(outcome.end == .exit(0))
+    #expect(try #require(Int(outcome.output.text.dropLast())) > 2)
+  }
 }

@@ -296,7 +296,7 @@ typedef struct memarchive_options {
   /* The formats that may be read; 0: MEMARCHIVE_FORMATS_STANDARD. */
   uint32_t formats;
   /* Threads that may work on one extraction, including the calling one; 0: as many as there are processors, divided
-   * among the extractions that run. */
+   * among the extractions that run. At most 64, or four for each processor if that is more, are used. */
   int32_t parallelism;
   /* Descriptors that files of one extraction may have with MEMARCHIVE_STORAGE_AUTOMATIC; 0: as RLIMIT_NOFILE leaves,
    * less 64; -1: none. */

@@ -57,7 +57,7 @@ package struct ExtractionContext: Sendable {
     let ledger = ledger ?? Ledger(options.limits, options.pool.memory)
     let share = options.pool.join(ledger)
     var options = options
-    options.parallelism = options.parallelism ?? share.threads
+    options.parallelism = options.parallelism.map { min($0, ExtractionOptions.mostThreads) } ?? share.threads
     self.init(
       options, ledger, Cancellation(timeout: options.timeout), hooks: hooks, recipient: .caller, share)
   }
