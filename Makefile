@@ -54,9 +54,10 @@ TEST_PACKAGES = $(BUILD_PACKAGES) bsdutils bubblewrap groff-base libarchive-tool
 # The tools that make ordinary archives.
 ORDINARY_PACKAGES = binutils bzip2 cpio dpkg fastjar genisoimage gzip lz4 lzip ncompress python3-wheel rpm tar unzip \
   xorriso zstd
-CONSUMER_PACKAGES = clamav-daemon clamdscan espeak-ng file fluidsynth fontconfig git gpg gpg-agent gstreamer1.0-plugins-base \
+CONSUMER_PACKAGES = busybox-static clamav-daemon clamdscan espeak-ng file fluidsynth fontconfig git gpg gpg-agent gstreamer1.0-plugins-base \
   gstreamer1.0-tools hdf5-tools hunspell librsvg2-bin libsndfile1 libxml2-utils mosquitto mosquitto-clients netcdf-bin \
-  nginx-light openssh-client openssh-server proj-bin qemu-utils sndfile-programs sqlite3 squashfs-tools util-linux yara
+  nginx-light openssh-client openssh-server proj-bin qemu-utils skopeo sndfile-programs sqlite3 squashfs-tools \
+  umoci util-linux yara
 QUICK_PACKAGES = $(BUILD_PACKAGES) binutils gzip libarchive-tools python3 tar unzip xz-utils zstd
 BENCH_PACKAGES = $(QUICK_PACKAGES) bzip2 lbzip2 libdeflate-dev p7zip-full pbzip2 python3-matplotlib python3-pip tabix zip
 MORE_PACKAGES = debootstrap default-jdk-headless ffmpeg fonts-dejavu-core gcc gdal-bin imagemagick libc6-dev libcdio-utils \

@@ -73,8 +73,9 @@ static int follow_link(struct walk *walk, int link, int top) {
   if (++walk->links > MOST_LINKS) return refuse(ELOOP);
   const char *from = target;
   if (*target == '/') {
-    size_t count = walk->place ? strlen(walk->place) : 0;
-    if (!count || (size_t)length < count || memcmp(target, walk->place, count) != 0 ||
+    if (!walk->place) return refuse(EXDEV);
+    size_t count = strlen(walk->place);
+    if ((size_t)length < count || memcmp(target, walk->place, count) != 0 ||
         ((size_t)length > count && target[count] != '/'))
       return refuse(EXDEV);
     from += count;
@@ -98,7 +99,13 @@ static int take_step(struct walk *walk, int top) {
   name[length] = 0;
   if (strcmp(name, "..") == 0) {
     int is_top = is_same_directory(walk->at, top);
-    if (is_top) return is_top < 0 ? -1 : refuse(EXDEV);
+    if (is_top < 0) return -1;
+    // A root directory is its own parent.
+    if (is_top && walk->place && !*walk->place) {
+      walk->rest += length;
+      return 0;
+    }
+    if (is_top) return refuse(EXDEV);
   }
   int next = openat(walk->at, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
   if (next < 0) return -1;

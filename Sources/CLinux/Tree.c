@@ -1,5 +1,6 @@
 #define _GNU_SOURCE
 #include "CLinux.h"
+#include "Identity.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -146,9 +147,8 @@ static int write_file(const char *path, const char *text) {
   return written < 0 ? -1 : 0;
 }
 
-// A new user namespace maps no identities: the process's one user and group are mapped to themselves. Without privilege, a
-// group can be mapped only after setgroups(2) is denied, user_namespaces(7).
-static const char *map_identity(const char *user, const char *group) {
+// Without privilege, a group can be mapped only after setgroups(2) is denied, user_namespaces(7).
+const char *clinux_map_identity(const char *user, const char *group) {
   if (write_file("/proc/self/setgroups", "deny") < 0) return "setgroups";
   if (write_file("/proc/self/uid_map", user) < 0) return "uid_map";
   if (write_file("/proc/self/gid_map", group) < 0) return "gid_map";
@@ -162,7 +162,7 @@ static int helper(void *argument) {
   const struct plan *plan = argument;
   struct clinux_tree *tree = plan->tree;
   if (plan->is_copy) prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
-  const char *call = map_identity(plan->user, plan->group);
+  const char *call = clinux_map_identity(plan->user, plan->group);
   if (call) return refused(tree, call);
   int mount = make_tmpfs(plan);
   if (mount < 0) return -1;
@@ -238,7 +238,7 @@ int clinux_enter_mount_namespace(const char **call) {
   *call = "unshare";
   if (unshare(CLONE_NEWNS) < 0) {
     if (errno != EPERM || unshare(CLONE_NEWUSER | CLONE_NEWNS) < 0) return -1;
-    *call = map_identity(user, group);
+    *call = clinux_map_identity(user, group);
     if (*call) return -1;
   }
   // Mounts made here must not appear anywhere else.
@@ -346,7 +346,7 @@ void clinux_overlay_make(struct clinux_overlay *overlay, const char *place) {
 static int overlay_helper(void *argument) {
   struct plan *plan = argument;
   if (plan->is_copy) prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
-  const char *call = plan->is_root ? NULL : map_identity(plan->user, plan->group);
+  const char *call = plan->is_root ? NULL : clinux_map_identity(plan->user, plan->group);
   // Mounts made here must not appear anywhere else.
   if (!call && mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0) call = "mount";
   if (call) {

@@ -116,8 +116,9 @@ struct CommandLineWords {
     "--library-path",
     "--links",
     "--max-entries", "--max-entry", "--max-total", "--mode", "--only", "--owner", "--passphrase-file",
+    "--platform",
     "--sandbox", "--sha256", "--sha256-file", "--signature",
-    "--storage", "--timeout", "--verify",
+    "--storage", "--tag", "--timeout", "--verify",
   ]
 
   /// - Parameter words: Those of the line, with the program and the subcommand.

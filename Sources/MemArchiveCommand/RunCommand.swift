@@ -29,6 +29,12 @@ struct RunCommand: ParsableCommand {
       --also, each archive has a directory of its own there: {a.zip/entry}; with --merge they are one tree. \
       Without root, users other than yourself appear as 65534 to the command, and groups as nogroup.
 
+      With --image, the archive is a container image, as docker save writes it or as an OCI image layout, and the command \
+      runs in it: the image's files are its root directory, writable in memory, and environment, user and working \
+      directory are the image's. Without a command it is the image's own; with one, that follows the image's entrypoint, \
+      which --exec replaces. Digests are verified. /proc and the network are this system's, and so are /etc/resolv.conf and \
+      /etc/hosts. Braces mean nothing. Without root, all files belong to the image's user, who is you.
+
       Exit status before the command runs: 2 no such entry; 125 the archive could not be read; 126 the command cannot be \
       executed; 127 the command was not found.
       """)
@@ -68,10 +74,22 @@ struct RunCommand: ParsableCommand {
       """, valueName: "directory"))
   var libraryPath: String?
   @OptionGroup var tree: RunTreeOptions
+  @OptionGroup var image: RunImageOptions
   @OptionGroup var options: ReadingOptions
 
   func validate() throws {
-    try tree.validate(archive)
+    try tree.validate(archive, isImage: image.isWanted)
+    try image.validate()
+    if image.isWanted {
+      let options = [
+        ("--tree", tree.isWanted), ("--hold", isHeld), ("--recursive", recursive), ("--mode", mode != nil),
+        ("--library-path", libraryPath != nil),
+      ]
+      for (name, isGiven) in options where isGiven {
+        throw ValidationError("\(name) has no meaning with --image.")
+      }
+      return
+    }
     if isHeld, tree.isWanted { throw ValidationError("--hold has no meaning with --tree, whose paths last.") }
     if command.isEmpty, program == nil { throw ValidationError("Give the command after --, or use --exec.") }
     if let libraryPath, !LibraryPath.isUsable(libraryPath) {
@@ -95,6 +113,7 @@ struct RunCommand: ParsableCommand {
   private var isHeld: Bool { hold || holdUntil != nil }
 
   func run() throws {
+    if image.isWanted { return try runImage() }
     let arguments = try command.map { try PathTemplate($0) }
     if tree.isWanted { return try runInTree(arguments) }
     let names = [program].compactMap { $0 } + arguments.flatMap(\.references).map(\.name)

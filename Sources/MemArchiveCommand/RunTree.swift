@@ -77,7 +77,12 @@ struct RunTreeOptions: ParsableArguments {
   @Flag(name: .customLong("chdir"), help: "Start the command in the tree's directory.")
   var startsInside = false
 
-  func validate(_ first: String) throws {
+  /// - Parameter isImage: Whether the archive is an image, whose changes can be listed too.
+  func validate(_ first: String, isImage: Bool) throws {
+    if changes == "-" {
+      throw ValidationError(
+        "--changes takes a file; standard output is the command's. A file of this name is ./-.")
+    }
     if isWanted {
       var names: Set<NameKey> = []
       for archive in isMerged ? [] : [first] + others
@@ -87,10 +92,6 @@ struct RunTreeOptions: ParsableArguments {
       }
       if isMerged, others.isEmpty { throw ValidationError("--merge needs another archive, with --also.") }
       if rejectDuplicates, !isMerged { throw ValidationError("--reject-duplicates needs --merge.") }
-      if changes == "-" {
-        throw ValidationError(
-          "--changes takes a file; standard output is the command's. A file of this name is ./-.")
-      }
       if keepsOwner, owner != nil { throw ValidationError("Give one of --same-owner and --owner.") }
       if keepsOwner || (owner ?? .user) != .user, geteuid() != 0 {
         throw ValidationError("Only root can give files to other users: omit --same-owner and --owner.")
@@ -100,7 +101,7 @@ struct RunTreeOptions: ParsableArguments {
     let options = [
       ("--at", place != nil), ("--chdir", startsInside), ("--also", !others.isEmpty), ("--merge", isMerged),
       ("--reject-duplicates", rejectDuplicates), ("--only", !patterns.isEmpty), ("--writable", isWritable),
-      ("--changes", changes != nil), ("--links", links != nil), ("--same-owner", keepsOwner),
+      ("--changes", changes != nil && !isImage), ("--links", links != nil), ("--same-owner", keepsOwner),
       ("--owner", owner != nil),
     ]
     for (name, isGiven) in options where isGiven { throw ValidationError("\(name) needs --tree.") }

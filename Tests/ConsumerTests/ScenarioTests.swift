@@ -38,6 +38,9 @@ struct Scenario: CustomTestStringConvertible, Sendable {
     Scenario(name: "each: sha256sum, file and YARA", script: "each", says: "6 same"),
     Scenario(
       name: "Python: a virtual environment", script: "venv", says: "a package of the environment True"),
+    Scenario(
+      name: "umoci and skopeo: container images", script: "image",
+      says: "umoci 0 /etc, 4 same"),
   ]
 
   /// Those of `make consumers`.

@@ -172,8 +172,17 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
     }
   }
 
-  // Sources/MemArchive/MemArchive.docc/InAServer.md
+  // Sources/MemArchive/MemArchive.docc/Images.md
   func example19() throws {
+    let image = try ContainerImage(ArchiveReader(path: "app.tar"))
+    let tree = try image.tree()
+    for variable in image.configuration.environment { print(variable) }
+    _ = image
+    _ = tree
+  }
+
+  // Sources/MemArchive/MemArchive.docc/InAServer.md
+  func example20() throws {
     let options = ExtractionOptions {
       $0.sandbox = .required
       $0.limits = .strict
@@ -185,14 +194,14 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
   }
 
   // Sources/MemArchive/MemArchive.docc/KeysAndCertificates.md
-  func example20() throws {
+  func example21() throws {
     let keys = try ArchiveReader(path: "keys.zip").extract(options: ExtractionOptions { $0.mode = 0o600 })
     try keys["id"]!.withPath { path in index(path) }
     _ = keys
   }
 
   // Sources/MemArchive/MemArchive.docc/MemArchive.md
-  func example21() throws {
+  func example22() throws {
     let files = try ArchiveReader(path: "song.zip").extract()
     let font = try files["gm.sf2"]!.withPath { path in fluid_synth_sfload(synth, path, 1) }
     _ = files
@@ -200,7 +209,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
   }
 
   // Sources/MemArchive/MemArchive.docc/NativeExtensions.md
-  func example22() throws {
+  func example23() throws {
     let tree = try ArchiveReader(path: "plugins.zip").tree()
     let place = try tree.attach(at: "/mnt")
     withExtendedLifetime(place) { index("/mnt/plugin.so") }
@@ -209,14 +218,14 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
   }
 
   // Sources/MemArchive/MemArchive.docc/PassingFilesOn.md
-  func example23() throws {
+  func example24() throws {
     let path = try file.addToFileActions(&actions)
     posix_spawnp(&pid, "fluidsynth", &actions, nil, arguments + [strdup(path), nil], environ)
     _ = path
   }
 
   // Sources/MemArchive/MemArchive.docc/PlugInsAndData.md
-  func example24() throws {
+  func example25() throws {
     let tree = try ArchiveReader(path: "site.tar").tree(writable: true)
     try tree.withPath(of: "data.db") { path in index(path) }
     for change in try tree.changes() { print(change.kind, change.name) }
@@ -224,12 +233,12 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
   }
 
   // Sources/MemArchive/MemArchive.docc/Scanners.md
-  func example25() throws {
+  func example26() throws {
     try file.withBytes { span in span.withUnsafeBytes { bytes in checksum(bytes.baseAddress, bytes.count) } }
   }
 
   // Sources/MemArchive/MemArchive.docc/TheSandbox.md
-  func example26() throws {
+  func example27() throws {
     let options = ExtractionOptions(formats: .all, sandbox: .required)
     let files = try ArchiveReader(path: "untrusted.rar").extract(options: options)
     _ = options
@@ -237,7 +246,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
   }
 
   // Sources/MemArchive/MemArchive.docc/Trees.md
-  func example27() throws {
+  func example28() throws {
     let tree = try ArchiveReader(path: "map.zip").tree()
     let features = try tree.withPath(of: "roads.shp") { path in read(path) }
     _ = tree
@@ -245,7 +254,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
   }
 
   // Sources/MemArchive/MemArchive.docc/Trees.md
-  func example28() throws {
+  func example29() throws {
     let tree = try ArchiveReader(path: "site.tar").tree(writable: true)
     try tree.withPath(of: "data.db") { path in index(path) }
     for change in try tree.changes() where change.kind != .removed { print(change.name) }
@@ -253,7 +262,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
   }
 
   // Sources/MemArchive/MemArchive.docc/VerifyThenUnpack.md
-  func example29() throws {
+  func example30() throws {
     func bundle(_ path: String, signedBy key: String) throws -> MemFiles {
       let signature = try String(contentsOfFile: path + ".minisig", encoding: .utf8)
       return try ArchiveReader(path: path)
@@ -263,7 +272,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
   }
 
   // Sources/MemArchive/MemArchive.docc/WhenSomethingIsWrong.md
-  func example30() throws {
+  func example31() throws {
     func inform(about error: ArchiveError) -> String {
       error.description { advice in
         switch advice {
@@ -276,7 +285,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
   }
 
   // Sources/MemArchive/ArchiveReader.swift
-  func example31() throws {
+  func example32() throws {
     let files = try ArchiveReader(path: "song.zip").extract()
     let font = try files["gm.sf2"]!.withPath { path in fluid_synth_sfload(synth, path, 1) }
     _ = files
@@ -284,7 +293,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
   }
 
   // Sources/MemArchive/ArchiveStream.swift
-  func example32() throws {
+  func example33() throws {
     var stream = try ArchiveReader(path: "linux.tar.xz").stream()
     while let entry = try stream.next() {
       if entry.name.hasSuffix(".h") { use(try stream.extract()) }
@@ -292,8 +301,16 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
     _ = stream
   }
 
+  // Sources/MemArchive/Image/ContainerImage.swift
+  func example34() throws {
+    let image = try ContainerImage(ArchiveReader(path: "app.tar"))
+    let root = try image.tree()  // its layers over each other
+    _ = image
+    _ = root
+  }
+
   // Sources/MemArchive/MemTree.swift
-  func example33() throws {
+  func example35() throws {
     let tree = try ArchiveReader(path: "map.zip").tree()
     let features = try tree.withPath(of: "roads.shp") { path in read(path) }  // finds roads.dbf beside it
     _ = tree
@@ -301,7 +318,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
   }
 
   // Sources/MemArchive/Passing/MemFile+Spawn.swift
-  func example34() throws {
+  func example36() throws {
     var actions = posix_spawn_file_actions_t()
     posix_spawn_file_actions_init(&actions)
     let path = try file.addToFileActions(&actions)
@@ -312,7 +329,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
   }
 
   // Sources/MemArchiveVerification/Verification.swift
-  func example35() throws {
+  func example37() throws {
     let signature = try Verification.Signature(parsing: String(contentsOfFile: "bundle.tar.xz.minisig", encoding: .utf8))
     let key = try Verification.PublicKey(parsing: String(contentsOfFile: "release.pub", encoding: .utf8))
     let files = try ArchiveReader(path: "bundle.tar.xz").verified(by: .signature(signature, key)).extract()

@@ -64,6 +64,19 @@ int clinux_make_readonly(int mount);
 // refused.
 int clinux_enter_mount_namespace(const char **call);
 
+// Whether the process's user namespace has more than one user, so that files can be given to others.
+int clinux_maps_other_users(void);
+
+// Makes the directory `place`, on which something is mounted, the root of this process's mount namespace, with what a
+// program expects there: the system's /proc, and a /dev of its own with null, zero, full, random, urandom, tty, pts and shm,
+// where the root has directories of these names. The working directory is made, if it is missing, and entered. For a process
+// that has called clinux_enter_mount_namespace. -1 and the call that was refused. pivot_root(2)
+int clinux_enter_root(const char *place, const char *working_directory, const char **call);
+
+// Takes on a user, a group and further groups for good; where the user namespace has but one user, that is shown under these
+// numbers in a namespace of its own. -1 and the call that was refused.
+int clinux_become(uid_t user, gid_t group, const gid_t *groups, size_t count, const char **call);
+
 // Another mount of the directory `path` below `mount`, without a mount point. open_tree(2), OPEN_TREE_CLONE
 int clinux_clone_mount(int mount, const char *path);
 // move_mount(2)
@@ -83,7 +96,8 @@ int clinux_open_beneath(int directory, const char *path, uint64_t flags, mode_t 
 //   than 20 links would seem to lead nowhere.
 int clinux_follow_beneath(int directory, const char *path);
 // The second half of `clinux_follow_beneath`; its errors are openat2(2)'s. Where `place` is given, links to it and to what is
-// below it lead to `directory`, which will be mounted there; it ends without a slash.
+// below it lead to `directory`, which will be mounted there; it ends without a slash, and is "" for a directory that will be the
+// root: then nothing leads out of it.
 int clinux_walk_beneath(int directory, const char *path, const char *place);
 // A flag of open(2) that Glibc does not show to Swift.
 enum {

@@ -31,6 +31,8 @@ final class EntryReader {
     let choice = try FormatChoice(chain, allowed: options.formats)
     // Nothing tells it from a download that never began.
     if chain.head.isEmpty, !chain.isCompressed { warnings.add("the archive has no bytes") }
+    let choice = try FormatChoice(
+      chain, allowed: options.formats, decodesOnly: context.hooks.decodesOnly)
     content =
       chain.content.seekable != nil || !choice.needsSeeking
       ? chain.content : try Spool.seekable(chain.content, ledger: ledger)

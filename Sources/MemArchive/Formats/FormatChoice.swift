@@ -8,7 +8,15 @@ struct FormatChoice {
   /// The format that the first bytes belong to, if that is not allowed.
   private(set) var disallowed: ArchiveFormats?
 
-  init(_ chain: FilterChain, allowed: ArchiveFormats) throws(ArchiveError) {
+  /// - Parameter decodesOnly: Whether what one layer of compression holds is a file, whatever that is.
+  init(
+    _ chain: FilterChain, allowed: ArchiveFormats, decodesOnly: Bool = false
+  ) throws(ArchiveError) {
+    if decodesOnly {
+      guard chain.isCompressed else { throw .unrecognized() }
+      self.init(formats: .loneFile)
+      return
+    }
     if let format = chain.format {
       if allowed.contains(format) {
         self.init(formats: format)

@@ -25,6 +25,8 @@ package struct ExtractionContext: Sendable {
     /// The decoder of compression.
     var decoding: Engine
     var mountMethod: MountMethod
+    /// Whether one layer of compression is taken off, and what it holds is a file, whatever that is.
+    var decodesOnly = false
     /// Milliseconds that a worker may go without a sign of life: it sends one per second while it makes progress.
     var longestSilence: Int
     /// The formats that may be read if a wanted sandbox is unavailable; `nil`: the same.
@@ -41,7 +43,7 @@ package struct ExtractionContext: Sendable {
 
   package private(set) var options: ExtractionOptions
   package let ledger: Ledger
-  package let hooks: Hooks
+  package private(set) var hooks: Hooks
   /// Has the deadline, too.
   package let cancellation: Cancellation
   let recipient: Recipient
@@ -114,11 +116,18 @@ package struct ExtractionContext: Sendable {
   /// outermost file is read as a lone compressed file.
   package var inside: Self { changed { $0.formats.subtract(.loneFile) } }
 
+  /// The same for taking off one layer of compression, and no more.
+  var decodingOnly: Self {
+    var context = changed { $0.formats = .loneFile }
+    context.hooks.decodesOnly = true
+    return context
+  }
+
   /// The same for reading in this process, because the wanted worker is unavailable.
   func withoutSandbox(_ reason: String) -> Self {
     var context = changed {
       $0.sandbox = .off
-      $0.formats = hooks.formatsOutsideSandbox ?? $0.formats
+      $0.formats.formIntersection(hooks.formatsOutsideSandbox ?? $0.formats)
     }
     context.missingSandbox = reason
     return context

@@ -70,6 +70,7 @@ struct WorkerRequest {
     try options.code(&coder)
     try coder.choice(&hooks.engine)
     try coder.choice(&hooks.decoding)
+    try coder.flag(&hooks.decodesOnly)
     try coder.number(&panes)
     try coder.text(&timeZone)
     try coder.flag(&wantsProgress)

@@ -88,6 +88,62 @@ package struct MountedTree: ~Copyable {
     warnings += builder.warnings.all.map { $0.inside(name) }
   }
 
+  /// Puts the layers of an image in the tree, which is to be the root of the command, with directories for what a system
+  /// mounts there and the host's way to find other hosts.
+  ///
+  /// - Returns: The user that the image is for.
+  package mutating func add(_ image: ContainerImage) throws(ArchiveError) -> ImageUser {
+    let stack = LayerStack(TreeBuilder(space, .all, nested: .keep, at: ""), top: try directory(nil))
+    try image.add(to: stack, in: context)
+    for name in ["proc", "dev"] { try stack.makeDirectory(name) }
+    for path in ["etc/resolv.conf", "etc/hosts"] {
+      if let content = Self.content(of: "/" + path) { try stack.write(content, to: path) }
+    }
+    let user = try ImageUser(
+      image.configuration.user, passwords: try stack.content(of: "etc/passwd"),
+      groups: try stack.content(of: "etc/group"))
+    try stack.finish(context)
+    entries += stack.builder.entries
+    skipped += stack.builder.skipped
+    warnings += stack.builder.warnings.all
+    return user
+  }
+
+  /// A small file of the host's, if it has it.
+  private static func content(of path: String) -> [UInt8]? {
+    guard let descriptor = try? SystemCalls.openReadOnly(FilePath(path)) else { return nil }
+    let file = OwnedDescriptor(descriptor)
+    var bytes = [UInt8](repeating: 0, count: 64 << 10)
+    var elements = bytes.mutableSpan
+    var all = unsafe elements.mutableBytes
+    return (try? SystemCalls.read(file.descriptor, at: 0, into: &all)).map { Array(bytes.prefix($0)) }
+  }
+
+  /// Makes the mounted tree the root directory of this process, for good, and takes on its user.
+  ///
+  /// - Parameter directory: Where the process is to be, which is made if it is missing.
+  /// - Throws: ``ArchiveError`` with ``ArchiveError/Code/treeUnavailable``.
+  ///
+  /// Calls pivot_root(2), setgroups(2), setresgid(2), setresuid(2), unshare(2).
+  package static func enterRoot(
+    at place: FilePath, directory: String, as user: ImageUser
+  ) throws(ArchiveError) {
+    var call: UnsafePointer<CChar>?
+    do throws(Errno) {
+      _ = try SystemCalls.valueOrErrno {
+        unsafe place.withPlatformString { unsafe clinux_enter_root($0, directory, &call) }
+      }
+      _ = try SystemCalls.valueOrErrno {
+        unsafe clinux_become(user.user, user.group, user.groups, user.groups.count, &call)
+      }
+    } catch {
+      throw .treeUnavailable(call: unsafe call.map { unsafe String(cString: $0) } ?? "pivot_root", error)
+    }
+  }
+
+  /// Whether files can be given to the users that an image has.
+  package static var knowsOtherUsers: Bool { geteuid() == 0 && clinux_maps_other_users() != 0 }
+
   /// Finishes the tree and mounts it at its place.
   ///
   /// - Parameter writable: Whether it takes changes, which ``changes()`` lists.

@@ -69,13 +69,10 @@ extension TreeBuilder {
   /// Removes a file, and its memory unless a hard link needs it.
   private func remove(_ entry: ArchiveEntry, at path: EntryPath, _ writer: TreeWriter) throws(ArchiveError) {
     let top = writer.area.top.descriptor
-    let status = try reading(entry, "unlinkat") { () throws(Errno) in
+    try reading(entry, "unlinkat") { () throws(Errno) in
       let parent = try SystemCalls.openDirectory(path.parent, beneath: top)
-      let status = try SystemCalls.status(of: path.last, in: parent.descriptor)
-      try SystemCalls.remove(path.last, in: parent.descriptor)
-      return status
+      try space.removeFile(path.last, in: parent.descriptor)
     }
-    if status.linkCount == 1 { space.account.giveBack(size: status.size) }
   }
 
   private func reading<Result: ~Copyable>(

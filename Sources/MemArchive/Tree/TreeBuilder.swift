@@ -60,6 +60,16 @@ struct TreeBuilder {
     try writer.close()
   }
 
+  /// Notes what one of several layers had.
+  mutating func add(
+    _ entries: [ArchiveEntry], skipped: [ArchiveWarning], warnings: [ArchiveWarning], errors: [ArchiveError]
+  ) {
+    self.entries += entries
+    self.skipped += skipped
+    self.warnings.add(warnings)
+    self.errors += errors
+  }
+
   /// Throws if a requested name is missing.
   mutating func requireNames(_ options: ExtractionOptions) throws(ArchiveError) {
     let known =

@@ -88,17 +88,27 @@ final class TreeFileSystem: Sendable {
     EntryPath.cString(Array(String(stageCount.add(1, ordering: .relaxed).newValue).utf8))
   }
 
-  /// Removes a directory from the stage with its content. Its subdirectories are moved to the stage first, so that only one
+  /// Removes a file, and its memory unless a hard link needs it.
+  func removeFile(_ name: RawPath, in directory: FileDescriptor) throws(Errno) {
+    let status = try SystemCalls.status(of: name, in: directory)
+    try SystemCalls.remove(name, in: directory)
+    if status.type == .regular, status.linkCount == 1 { account.giveBack(size: status.size) }
+  }
+
+  /// Removes a file from the stage, or a directory with its content. Its subdirectories are moved to the stage first, so that only one
   /// directory at a time is open.
   func removeFromStage(_ name: RawPath) throws(Errno) {
     let stage = stage.descriptor
     var waiting = [name]
+    do throws(Errno) {
+      return try removeFile(name, in: stage)
+    } catch .isDirectory {}
     while let name = waiting.popLast() {
       // A directory has its own mode by now, which may deny the user access.
       try SystemCalls.changeMode(name, in: stage, to: 0o700)
       let directory = try SystemCalls.open(beneath: stage, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
       for child in try SystemCalls.names(in: directory.descriptor) {
-        do throws(Errno) { try SystemCalls.remove(child, in: directory.descriptor) } catch .isDirectory {
+        do throws(Errno) { try removeFile(child, in: directory.descriptor) } catch .isDirectory {
           try SystemCalls.changeMode(child, in: directory.descriptor, to: 0o700)
           waiting.append(nextStageName())
           try SystemCalls.rename(

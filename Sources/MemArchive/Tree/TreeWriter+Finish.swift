@@ -23,7 +23,12 @@ extension TreeWriter {
         }
       }
     }
-    for position in try linkWaiting(waiting) {
+    let unresolved = try linkWaiting(waiting)
+    if isLayer {
+      self.unresolved = unresolved
+      return
+    }
+    for position in unresolved {
       try unavailable(position, "the archive has no entry \"\(EntryName.key(target(of: position).raw))\"")
     }
     try takeAwayLinksThatLeadOut()

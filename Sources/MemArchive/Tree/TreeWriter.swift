@@ -21,6 +21,8 @@ final class TreeWriter: EntryVisitor {
   let cancellation: Cancellation
   let prefetch: Prefetch
   let wantsAll: Bool
+  /// Whether it is one of several layers, in which links may lead to what another has.
+  let isLayer: Bool
   /// Where the area's top will be mounted, if that is known.
   let place: FilePath?
   private let isWanted: (ArchiveEntry) -> Bool
@@ -37,15 +39,19 @@ final class TreeWriter: EntryVisitor {
   private(set) var groups = LinkGroups<EntryPath>()
   /// Entries that others in the tree lead to, by position.
   var needed: Set<Int> = []
+  /// A layer's hard links without a target in it, by position.
+  var unresolved: [Int] = []
   /// Content that was taken, by position.
   private(set) var filled: Set<Int> = []
   /// The current directory.
   private var directory = (path: EntryPath.top, raw: EntryPath.top.cString, node: 0)
 
-  /// - Parameter wantsAll: Whether `isWanted` is true for every entry.
+  /// - Parameters:
+  ///   - wantsAll: Whether `isWanted` is true for every entry.
+  ///   - isLayer: Whether it is one of several layers, whose links are judged when all are there.
   init(
     _ area: TreeArea, in context: ExtractionContext, wantsAll: Bool, place: FilePath? = nil,
-    isWanted: @escaping (ArchiveEntry) -> Bool
+    isLayer: Bool = false, isWanted: @escaping (ArchiveEntry) -> Bool
   ) {
     self.area = area
     warnings = WarningList(area.space.account.entries)
@@ -54,6 +60,7 @@ final class TreeWriter: EntryVisitor {
     // If the first of two entries with the same name wins, the second must not be read, because it may be damaged.
     prefetch = wantsAll && options.duplicates != .first ? .safeContents : .onDemand
     self.wantsAll = wantsAll
+    self.isLayer = isLayer
     self.place = place
     self.isWanted = isWanted
   }
@@ -67,6 +74,7 @@ final class TreeWriter: EntryVisitor {
 
   func wants(_ entry: ArchiveEntry) throws(ArchiveError) -> Bool {
     let position = entries.count
+    let entry = isLayer ? entry.belowRoot : entry
     try area.space.account.entries.add(entry)
     entries.append(entry)
     guard wantsAll || isWanted(entry) else { return false }
@@ -105,6 +113,8 @@ final class TreeWriter: EntryVisitor {
       return false
     }
     guard path.fits else { throw .nameTooLong(entry.name) }
+    // What it hides need not be a name in a directory any more: umoci writes "x/.wh.y" beside a file "x".
+    if isLayer, LayerStack.isMark(path) { return false }
     let target = EntryName.raw(entry.link ?? "")
     switch entry.kind {
     case .directory:

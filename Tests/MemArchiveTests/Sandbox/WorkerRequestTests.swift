@@ -93,6 +93,7 @@ struct WorkerRequestTests {
     request.name = "x.tar"
     request.account = Ledger.Snapshot(heldLimit: 1 << 40, produced: 2, held: 3, entries: 4, descriptors: 5)
     request.hooks = .init(engine: .libarchive, decoding: .libarchive)
+    request.hooks.decodesOnly = true
     request.panes = 12
     request.timeZone = "Europe/Paris"
     request.wantsProgress = true

@@ -1,0 +1,293 @@
+import Foundation
+import MemArchive
+import TestSupport
+import Testing
+
+/// Layers over each other, and what an image says of itself.
+struct ContainerImageTests {
+  /// The files and links below a directory, "NAME: CONTENT" or "NAME -> TARGET", and directories that hold nothing, "NAME/".
+  static func listing(_ tree: MemTree) throws -> [String] {
+    try tree.withPath { top in
+      let manager = FileManager.default
+      return try manager.subpathsOfDirectory(atPath: top).compactMap { name in
+        let path = top + "/" + name
+        if let target = try? manager.destinationOfSymbolicLink(atPath: path) { return "\(name) -> \(target)" }
+        if let names = try? manager.contentsOfDirectory(atPath: path) {
+          return names.isEmpty ? name + "/" : nil
+        }
+        return "\(name): \(String(decoding: try Bytes(contentsOfFile: path), as: UTF8.self))"
+      }.sorted()
+    }
+  }
+
+  private static let keepingLinks = ExtractionOptions { $0.outwardLinks = .keep }
+
+  private func listing(_ layers: [Bytes]..., options: ExtractionOptions = keepingLinks) throws -> [String] {
+    let image = Image(layers.map { $0.reduce([], +) + Tar.end })
+    return try Self.listing(ContainerImage(ArchiveReader(bytes: Image.layout(image))).tree(options: options))
+  }
+
+  private static func file(_ name: String, _ text: String) -> Bytes { Tar.entry(name, Bytes(text.utf8)) }
+  private static func directory(_ name: String, mode: Int = 0o755) -> Bytes {
+    Tar.entry(name, type: "5", mode: mode)
+  }
+  private static func link(_ name: String, _ target: String, hard: Bool = false) -> Bytes {
+    Tar.entry(name, type: hard ? "1" : "2", link: target)
+  }
+
+  @Test func `A layer's entries replace those below, and hide what it says`() throws {
+    let base = [
+      Self.file("a", "1"), Self.file("d/x", "2"), Self.file("d/y", "3"), Self.file("e/f/g", "4"),
+      Self.file("o/low", "5"), Self.file("o/deep/low", "6"),
+    ]
+    #expect(
+      try listing(
+        base,
+        [
+          Self.file("a", "new"), Self.file("d/.wh.x", ""), Self.file(".wh.e", ""), Self.file("o/high", "7"),
+          Self.file("o/.wh..wh..opq", ""), Self.file("d/.wh.absent", ""), Self.file(".wh..wh.plnk", ""),
+        ]) == ["a: new", "d/y: 3", "o/high: 7"])
+    // The mark may come after what it does not hide, and in a directory that is new.
+    #expect(
+      try listing(
+        base,
+        [Self.file(".wh.d", ""), Self.file("d/z", "8"), Self.directory("n"), Self.file("n/.wh..wh..opq", "")])
+        == ["a: 1", "d/z: 8", "e/f/g: 4", "n/", "o/deep/low: 6", "o/low: 5"])
+    // Another kind.
+    #expect(
+      try listing(
+        base, [Self.directory("a"), Self.file("d", "9"), Self.link("e", "o"), Self.file("o/deep", "10")])
+        == ["a/", "d: 9", "e -> o", "o/deep: 10", "o/low: 5"])
+    #expect(try listing(base, [], [Self.file("/a", "rooted")]).first == "a: rooted")
+  }
+
+  @Test func `A layer's directories are what the links of those below lead to, in the image`() throws {
+    let base = [Self.directory("usr/bin"), Self.link("bin", "/usr/bin"), Self.link("up", "../../usr")]
+    #expect(
+      try listing(base, [Self.file("bin/tool", "1"), Self.file("up/bin/other", "2")])
+        == ["bin -> /usr/bin", "up -> ../../usr", "usr/bin/other: 2", "usr/bin/tool: 1"])
+    // A directory of its own takes the place of the link.
+    #expect(
+      try listing(base, [Self.directory("bin"), Self.file("bin/tool", "1")])
+        == ["bin/tool: 1", "up -> ../../usr", "usr/bin/"])
+    // What a layer hides may be in a directory that it replaces, as umoci has it.
+    #expect(
+      try listing([Self.file("d/x/f", "1")], [Self.file("d", "2"), Self.file("d/.wh.x", "")]) == ["d: 2"])
+    // What is hidden is looked for there too.
+    #expect(
+      try listing(base + [Self.file("usr/bin/tool", "1")], [Self.file("bin/.wh.tool", "")])
+        == ["bin -> /usr/bin", "up -> ../../usr", "usr/bin/"])
+  }
+
+  @Test func `A hard link leads to the layers below, and to a link itself`() throws {
+    let base = [Self.file("d/f", "1"), Self.link("s", "d/f"), Self.link("bin", "d")]
+    #expect(
+      try listing(
+        base,
+        [
+          Self.link("h", "d/f", hard: true), Self.link("t", "s", hard: true),
+          Self.link("i", "bin/f", hard: true),
+        ])
+        == ["bin -> d", "d/f: 1", "h: 1", "i: 1", "s -> d/f", "t -> d/f"])
+    let image = Image([base.reduce([], +) + Tar.end, Self.link("h", "/d/f", hard: true) + Tar.end])
+    let tree = try ContainerImage(ArchiveReader(bytes: image.saved())).tree()
+    #expect(try tree.path(of: "h") != tree.path(of: "d/f"))
+    var (one, other) = (stat(), stat())
+    try tree.withPath(of: "h") { #expect(lstat($0, &one) == 0) }
+    try tree.withPath(of: "d/f") { #expect(lstat($0, &other) == 0) }
+    #expect(one.st_ino == other.st_ino)
+    let missing = Image([base.reduce([], +) + Tar.end, Self.link("h", "nothing", hard: true) + Tar.end])
+    let warned = try ContainerImage(ArchiveReader(bytes: missing.saved())).tree()
+    #expect(warned.warnings.map(\.code) == [.brokenLink])
+  }
+
+  @Test func `A directory looks as the last layer that has it says`() throws {
+    let image = Image([
+      Self.directory("d", mode: 0o700) + Self.directory("e", mode: 0o511) + Self.file("d/f", "1") + Tar.end,
+      Self.directory("d", mode: 0o555) + Self.file("e/g", "2") + Tar.end,
+    ])
+    let tree = try ContainerImage(ArchiveReader(bytes: Image.layout(image))).tree()
+    for (name, mode) in [("d", 0o555), ("e", 0o511)] as [(String, mode_t)] {
+      var status = stat()
+      try tree.withPath(of: name) { #expect(lstat($0, &status) == 0) }
+      #expect(status.st_mode & 0o777 == mode)
+      #expect(status.st_mtim.tv_sec == 1_700_000_000)
+    }
+  }
+
+  @Test(arguments: Isolation.allCases)
+  func `Each kind of archive, and of compression, is the same image`(_ isolation: Isolation) throws {
+    var image = Image(
+      [Self.file("a", "1") + Tar.end, Tar.end, Self.file("b", "2") + Tar.end],
+      config: """
+        {"Env": ["A=1", "B=\\u00e9"], "User": "1:2", "WorkingDir": "/w", "Entrypoint": null, "Cmd": ["x", "y"]}
+        """)
+    var archives = [Image.layout(image), image.saved(), Gzip.deflated(image.saved())]
+    image.packed = { Gzip.deflated($0) }
+    archives += [Image.layout(image), image.saved()]
+    for archive in archives {
+      let options = isolation.applied()
+      let image = try ContainerImage(ArchiveReader(bytes: archive), options: options)
+      #expect(image.configuration.environment == ["A=1", "B=é"])
+      #expect(image.configuration.user == "1:2" && image.configuration.workingDirectory == "/w")
+      #expect(image.configuration.entrypoint == [] && image.configuration.command == ["x", "y"])
+      #expect(image.tags == ["name:tag"] && image.layers.count == 3)
+      let tree = try image.tree(writable: true, options: options)
+      #expect(try Self.listing(tree) == ["a: 1", "b: 2"])
+      try tree.withPath { try Bytes("3".utf8).write(to: $0 + "/c") }
+      #expect(try tree.changes().map(\.name) == ["c"])
+    }
+  }
+
+  @Test func `Of several images the one for the tag and the platform is read`() throws {
+    var images = ["amd64", "arm64"].map { architecture in
+      var image = Image([Self.file(architecture, "") + Tar.end])
+      image.architecture = architecture
+      return image
+    }
+    let layout = ArchiveReader(bytes: Image.layout(images[0], images[1]))
+    for (architecture, image) in zip(["amd64", "arm64"], images) {
+      let platform = try #require(ContainerImage.Platform("linux/" + architecture))
+      #expect(
+        try Self.listing(ContainerImage(layout, platform: platform).tree()) == [image.architecture + ": "])
+    }
+    #expect(try ContainerImage(layout).platform == .host)
+    let absent = #expect(throws: ArchiveError.self) {
+      try ContainerImage(layout, platform: .init(system: "plan9", architecture: "amd64"))
+    }
+    #expect(absent?.code == .noSuchEntry)
+    images[1].architecture = "amd64"
+    images[1].tag = "other:1"
+    let platform = ContainerImage.Platform(system: "linux", architecture: "amd64")
+    let tagged = ArchiveReader(bytes: Image.layout(images[0], images[1]))
+    for tag in ["other:1", "1"] {
+      #expect(try ContainerImage(tagged, tag: tag, platform: platform).tags == ["other:1"])
+    }
+    let several = #expect(throws: ArchiveError.self) { try ContainerImage(tagged, platform: platform) }
+    #expect(several?.code == .noSuchEntry && several?.reason.contains("other:1") == true)
+    for text in ["linux", "linux/", "a/b/c/d", ""] { #expect(ContainerImage.Platform(text) == nil) }
+    #expect(ContainerImage.Platform("linux/arm/v7")?.description == "linux/arm/v7")
+  }
+
+  // MARK: Hostile
+
+  struct Attack: CustomTestStringConvertible, Sendable {
+    let testDescription: String
+    let code: ArchiveError.Code
+    let archive: Bytes
+    var limits = ExtractionLimits()
+  }
+
+  private static func lying(_ lie: Image.Lie) -> Image {
+    var image = Image([file("a", "1") + Tar.end])
+    image.lies = lie
+    return image
+  }
+
+  private static func manifest(_ text: String) -> Bytes {
+    Image([file("a", "1") + Tar.end]).saved(manifest: text)
+  }
+
+  private static let bomb: Bytes = {
+    var image = Image((0..<4).map { Tar.entry("f\($0)", Bytes(repeating: $0, count: 1 << 20)) + Tar.end })
+    image.packed = { Gzip.deflated($0) }
+    return Image.layout(image)
+  }()
+
+  static let attacks: [Attack] = [
+    Attack(testDescription: "a layer's digest", code: .notVerified, archive: Image.layout(lying(.layer))),
+    Attack(testDescription: "what it decodes to", code: .notVerified, archive: Image.layout(lying(.content))),
+    Attack(testDescription: "the same, saved", code: .notVerified, archive: lying(.content).saved()),
+    Attack(testDescription: "the configuration's", code: .notVerified, archive: Image.layout(lying(.config))),
+    Attack(testDescription: "the same, saved", code: .notVerified, archive: lying(.config).saved()),
+    Attack(testDescription: "the manifest's", code: .notVerified, archive: Image.layout(lying(.manifest))),
+    Attack(
+      testDescription: "a layer that is missing", code: .corrupt,
+      archive: manifest(#"[{"Config": "c.json", "Layers": ["x/layer.tar"]}]"#)),
+    Attack(
+      testDescription: "a layer elsewhere", code: .insecureName,
+      archive: manifest(#"[{"Config": "c.json", "Layers": ["../../etc/passwd"]}]"#)),
+    Attack(
+      testDescription: "a configuration elsewhere", code: .insecureName,
+      archive: manifest(#"[{"Config": "/etc/passwd", "Layers": []}]"#)),
+    Attack(
+      testDescription: "a digest that is a path", code: .corrupt,
+      archive: Image.layout(index: #"{"manifests": [{"digest": "sha256:../../../etc/passwd"}]}"#)),
+    Attack(
+      testDescription: "an index without its manifest", code: .corrupt,
+      archive: Image.layout(
+        index: "{\"manifests\": [{\"digest\": \"sha256:\(String(repeating: "0", count: 64))\"}]}")),
+    Attack(testDescription: "no image", code: .unrecognizedFormat, archive: file("a", "1") + Tar.end),
+    Attack(
+      testDescription: "a text without an end of depth", code: .corrupt,
+      archive: manifest(String(repeating: "[", count: 1 << 20))),
+    Attack(
+      testDescription: "a million values", code: .corrupt,
+      archive: manifest("[" + String(repeating: "0,", count: 1 << 20) + "0]")),
+    Attack(
+      testDescription: "a manifest of 5 MiB", code: .corrupt,
+      archive: manifest("[" + String(repeating: " ", count: 5 << 20) + "]")),
+    Attack(
+      testDescription: "a mark that hides ..", code: .insecureName,
+      archive: Image([file("d/a", "1") + Tar.end, file("d/.wh...", "") + Tar.end]).saved()),
+    Attack(
+      testDescription: "a mark that hides .", code: .insecureName,
+      archive: Image([file("d/.wh..", "") + Tar.end]).saved()),
+    Attack(
+      testDescription: "a mark that hides nothing", code: .insecureName,
+      archive: Image([file("d/.wh.", "") + Tar.end]).saved()),
+    Attack(
+      testDescription: "layers that are large together", code: .limitExceeded, archive: bomb,
+      limits: ExtractionLimits(totalBytes: 6 << 20)),
+    Attack(
+      testDescription: "layers of many entries together", code: .limitExceeded, archive: bomb,
+      limits: ExtractionLimits(entries: 9)),
+    Attack(
+      testDescription: "a layer that is no tar", code: .unsupportedFormat,
+      archive: Image([Zip.archive([Zip.Entry("a", file("a", "1"))])]).saved()),
+  ]
+
+  @Test(arguments: attacks, Isolation.allCases)
+  func `A hostile image is an error`(_ attack: Attack, _ isolation: Isolation) throws {
+    var options = isolation.applied()
+    options.limits = attack.limits
+    let error = #expect(throws: ArchiveError.self) {
+      try ContainerImage(ArchiveReader(bytes: attack.archive), options: options).tree(options: options)
+    }
+    #expect(error?.code == attack.code, "\(String(describing: error))")
+  }
+
+  @Test(arguments: Isolation.allCases)
+  func `Nothing of an image leads out of it`(_ isolation: Isolation) throws {
+    try withTemporaryDirectory { outside in
+      try Bytes("untouched".utf8).write(to: outside + "/f")
+      let climb = String(repeating: "../", count: 12)
+      let layers: [Bytes] = [
+        Self.link("kept", outside) + Self.link("abs", outside) + Self.link("rel", climb + outside.dropFirst())
+          + Self.link("proc", "/proc/self/cwd")
+          + Self.link("file", outside + "/f"),
+        Self.file("abs/f", "1") + Self.file("rel/f", "2") + Self.file("file/x", "3") + Self.file("../f", "4")
+          + Self.file("abs/.wh.f", ""),
+        Self.file(".wh.f", "") + Self.file("abs/.wh..wh..opq", "")
+          + Self.link("h", outside + "/f", hard: true)
+          + Self.link("i", "abs/f", hard: true) + Self.file("abs/.wh.f", ""),
+      ]
+      for links in ExtractionOptions.OutwardLinks.allCases {
+        let options = ExtractionOptions {
+          $0 = isolation.applied()
+          $0.outwardLinks = links
+        }
+        let image = Image(layers.map { $0 + Tar.end })
+        do {
+          let tree = try ContainerImage(ArchiveReader(bytes: image.saved()), options: options).tree(
+            options: options)
+          let listing = try Self.listing(tree)
+          #expect(!listing.contains { $0.hasSuffix("untouched") })
+          #expect(listing.contains { $0.contains(outside) } == (links == .keep), "\(listing)")
+        }
+        #expect(try FileManager.default.contentsOfDirectory(atPath: outside) == ["f"])
+        #expect(try Bytes(contentsOfFile: outside + "/f") == Bytes("untouched".utf8))
+      }
+    }
+  }
+}
