@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <pthread.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -50,6 +52,25 @@ ssize_t clinux_send_descriptors(
     memcpy(CMSG_DATA(header), descriptors, count * sizeof(int));
   }
   return sendmsg(socket, &message, MSG_NOSIGNAL | (waits ? 0 : MSG_DONTWAIT));
+}
+
+ssize_t clinux_write_quietly(int descriptor, const void *bytes, size_t size, int is_socket) {
+  if (is_socket) return send(descriptor, bytes, size, MSG_NOSIGNAL | MSG_DONTWAIT);
+  // write(2) has no such flag: the signal is held back, and taken away if it came from here.
+  sigset_t broken, pending, before;
+  sigemptyset(&broken);
+  sigaddset(&broken, SIGPIPE);
+  sigpending(&pending);
+  pthread_sigmask(SIG_BLOCK, &broken, &before);
+  ssize_t count = write(descriptor, bytes, size);
+  int error = errno;
+  if (count < 0 && error == EPIPE && !sigismember(&pending, SIGPIPE)) {
+    struct timespec now = {0, 0};
+    while (sigtimedwait(&broken, NULL, &now) < 0 && errno == EINTR) continue;
+  }
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  errno = error;
+  return count;
 }
 
 ssize_t clinux_receive_descriptors(int socket, void *bytes, size_t size, int *descriptors, size_t *count, int *cut) {

@@ -139,6 +139,11 @@ extension ArchiveEntry: CustomStringConvertible {
 }
 
 extension ArchiveEntry {
+  /// A file that is not from an archive.
+  init(fileNamed name: String, size: Int, mode: UInt16?) {
+    self.init(Fields(name: name, kind: .file, size: Int64(size), mode: mode))
+  }
+
   /// A symbolic link that is not from an archive.
   init(linkNamed name: String, to target: String, modified: Time?) {
     self.init(Fields(name: name, kind: .symlink, modified: modified, link: target))

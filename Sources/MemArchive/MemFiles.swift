@@ -5,13 +5,14 @@
 /// When the last copy goes, large numbers of files are released on several threads, unless ``ExtractionOptions/parallelism``
 /// was 1: closing one file takes the kernel 3 to 6 µs.
 public struct MemFiles: Sendable {
-  private typealias Named = (name: String, file: MemFile)
+  /// A name, its file, and where its entry is among `entries`; -1 if it is elsewhere.
+  private typealias Named = (name: String, file: MemFile, entry: Int)
 
   /// Storage that copies share until one is changed.
   private final class Contents: @unchecked Sendable {
     // Changed only while uniquely referenced.
     var files: [Named] = []
-    /// The index of each name's file; -1 for an entry without a file.
+    /// The index of each name's file; for a selected entry without a file, the complement of where it is among `entries`.
     var positions: [NameKey: Int] = [:]
     let threads: Int
 
@@ -66,8 +67,8 @@ public struct MemFiles: Sendable {
     accounts = [account].compactMap { $0 }
   }
 
-  /// Files that are from no archive, in this order.
-  package init(_ files: [MemFile]) {
+  /// Files from anywhere, in this order: for ``ArchiveWriter``. Of two with the same name the later one is found.
+  public init(_ files: [MemFile]) {
     self.init(threads: 1)
     for file in files { append(file, named: file.name) }
   }
@@ -116,14 +117,14 @@ public struct MemFiles: Sendable {
 
   /// Sets the files, one or none for each entry.
   ///
-  /// - Parameter named: The entry that each name leads to; an entry with a file has its name.
+  /// - Parameter named: The selected entry that each name leads to; an entry with a file has its name.
   mutating func setFiles(_ found: [MemFile?], _ named: [NameKey: Int]) {
     var (files, order): ([Named], [Int]) = ([], [])
     order.reserveCapacity(found.count)
     files.reserveCapacity(found.count)
-    for (entry, file) in zip(entries, found) {
-      order.append(file == nil ? -1 : files.count)
-      if let file { files.append((entry.name, file)) }
+    for (position, (entry, file)) in zip(entries, found).enumerated() {
+      order.append(file == nil ? ~position : files.count)
+      if let file { files.append((entry.name, file, position)) }
     }
     let own = own
     own.files = files
@@ -134,13 +135,27 @@ public struct MemFiles: Sendable {
   mutating func append(_ file: MemFile, named name: String) {
     let own = own
     own.positions[NameKey(name)] = own.files.count
-    own.files.append((name, file))
+    own.files.append((name, file, -1))
+  }
+
+  /// Calls `body` for each name with a file, and for each selected entry without one, in no order.
+  func forEachName(
+    _ body: (_ name: String, ArchiveEntry?, MemFile?) throws(ArchiveError) -> Void
+  ) throws(ArchiveError) {
+    for position in contents.positions.values {
+      if position < 0 {
+        try body(entries[~position].name, entries[~position], nil)
+      } else {
+        let (name, file, entry) = files[position]
+        try body(name, entry < 0 ? file.entry : entries[entry], file)
+      }
+    }
   }
 
   /// Warns about names, up to the length of a path, that Swift considers equal and the archive does not.
   mutating func warnAboutEquivalentNames(_ cancellation: Cancellation) throws(ArchiveError) {
     var seen: Set<String> = []
-    for (name, _) in files {
+    for (name, _, _) in files {
       var bytes = name.utf8Span
       // Hashing a character takes quadratic time in the number of its combining marks.
       if bytes.checkForASCII() || bytes.count > EntryPath.longest { continue }
@@ -158,8 +173,10 @@ public struct MemFiles: Sendable {
   public mutating func removeAll(where shouldBeRemoved: (String, MemFile) throws -> Bool) rethrows {
     let own = own
     try own.files.removeAll { try shouldBeRemoved($0.name, $0.file) }
+    let others = own.positions.filter { $0.value < 0 }
     own.positions = Dictionary(
       own.files.indices.map { (NameKey(own.files[$0].name), $0) }, uniquingKeysWith: { _, later in later })
+    own.positions.merge(others) { file, _ in file }
   }
 
   /// Releases all files; ``entries``, ``errors`` and ``warnings`` stay. Files that are held elsewhere stay open.
@@ -209,7 +226,9 @@ extension MemFiles: RandomAccessCollection {
   /// The number of names.
   public var endIndex: Int { files.endIndex }
   /// The name and the file at a position in the archive's order.
-  public subscript(position: Int) -> (name: String, file: MemFile) { files[position] }
+  public subscript(position: Int) -> (name: String, file: MemFile) {
+    (files[position].name, files[position].file)
+  }
 }
 
 extension MemFiles: CustomStringConvertible {

@@ -174,6 +174,11 @@ public final class MemTree: Sendable {
     }
   }
 
+  /// What is in the tree now.
+  func contents() throws(ArchiveError) -> TreeItems {
+    try TreeItems(EntryPath(raw: Array(topName.utf8)), beneath: fileDescriptor)
+  }
+
   /// A mount of the top directory at this path.
   func attachMount(at path: FilePath) throws(ArchiveError) -> OwnedDescriptor {
     var failure: ArchiveError?

@@ -9,7 +9,7 @@ struct MemArchiveCommand: ParsableCommand {
     abstract: "Unpack archives into sealed memory, and give their files to programs as paths.",
     discussion: """
       Reads tar, zip, 7z, cpio, ar and lone compressed files, each also inside gzip, bzip2, xz, lzma, lzip, zstd, lz4, \
-      compress, uuencode or rpm. Nothing is ever written to a disk. Archives are read in a sandbox, a process that \
+      compress, uuencode or rpm. Nothing is written to a disk but what convert and run --save are told to. Archives are read in a sandbox, a process that \
       cannot open, send or execute anything; in the sandbox, rar, cab, lha, iso, xar and warc are read too.
 
       ARCHIVE may be - for standard input. Names are raw bytes, escaped as sha256sum does. On a terminal, and always on \
@@ -20,7 +20,7 @@ struct MemArchiveCommand: ParsableCommand {
       """,
     subcommands: [
       ListCommand.self, DigestCommand.self, CatCommand.self, TestCommand.self, RunCommand.self,
-      EachCommand.self,
+      EachCommand.self, ConvertCommand.self,
     ])
 
   @Flag(name: .long, help: "Show the versions of the program and its libraries, and the kernel's features.")

@@ -54,6 +54,15 @@ struct RunTreeOptions: ParsableArguments {
   var changes: String?
 
   @Option(
+    name: .customLong("save"),
+    help: ArgumentHelp(
+      """
+      If the command succeeds, write the tree as it is then to this archive, whose name tells the format: .tar, .tar.gz, \
+      .tar.bz2, .tar.xz, .tar.zst, .zip. Implies --writable. The command is a child of this process then.
+      """, valueName: "file"), completion: .file())
+  var save: String?
+
+  @Option(
     name: .customLong("links"),
     help: ArgumentHelp(
       """
@@ -92,6 +101,13 @@ struct RunTreeOptions: ParsableArguments {
       }
       if isMerged, others.isEmpty { throw ValidationError("--merge needs another archive, with --also.") }
       if rejectDuplicates, !isMerged { throw ValidationError("--reject-duplicates needs --merge.") }
+      if changes == "-" {
+        throw ValidationError(
+          "--changes takes a file; standard output is the command's. A file of this name is ./-.")
+      }
+      if let save, ArchiveWriter.Format(fileName: save) == nil {
+        throw ValidationError("--save \(save): \(ArchiveFile.formatHint)")
+      }
       if keepsOwner, owner != nil { throw ValidationError("Give one of --same-owner and --owner.") }
       if keepsOwner || (owner ?? .user) != .user, geteuid() != 0 {
         throw ValidationError("Only root can give files to other users: omit --same-owner and --owner.")
@@ -102,6 +118,8 @@ struct RunTreeOptions: ParsableArguments {
       ("--at", place != nil), ("--chdir", startsInside), ("--also", !others.isEmpty), ("--merge", isMerged),
       ("--reject-duplicates", rejectDuplicates), ("--only", !patterns.isEmpty), ("--writable", isWritable),
       ("--changes", changes != nil && !isImage), ("--links", links != nil), ("--same-owner", keepsOwner),
+      ("--changes", changes != nil), ("--save", save != nil), ("--links", links != nil),
+      ("--same-owner", keepsOwner),
       ("--owner", owner != nil),
     ]
     for (name, isGiven) in options where isGiven { throw ValidationError("\(name) needs --tree.") }
@@ -180,6 +198,9 @@ extension RunCommand {
     let place = try tree.resolvedPlace()
     let changes = try tree.changes.map { try ChangeList($0) }
     let first = try Archive(archive, options)
+    let saved = try tree.save.map { try ArchiveFile($0, nil, failing: .beforeCommand) }
+    // In the child process, whose exit it is not.
+    let process = getpid()
     do {
       // Only a process with a single thread can enter a user namespace.
       try MountedTree.enterNamespace()
@@ -198,18 +219,22 @@ extension RunCommand {
           throw ExitStatus.beforeCommand
         }
       }
-      try mounted.attach(writable: tree.isWritable || changes != nil)
+      try mounted.attach(writable: tree.isWritable || changes != nil || saved != nil)
       first.report(mounted.skipped.map(\.asLeftOut) + mounted.warnings, options)
-      try execute(in: mounted, arguments, first, changes)
+      try execute(in: mounted, arguments, first, FollowedCommand(changes, saved))
     } catch let error as ArchiveError {
+      if process == getpid() { saved?.discard() }
       _ = first.report(error)
       throw ExitStatus.beforeCommand
+    } catch {
+      if process == getpid() { saved?.discard() }
+      throw error
     }
   }
 
   private func execute(
     in mounted: borrowing MountedTree, _ arguments: [PathTemplate], _ archive: Archive,
-    _ changes: ChangeList?
+    _ followed: FollowedCommand
   ) throws {
     // A command may run for long, and nothing more is read meanwhile.
     ExtractionPool.shared.end()
@@ -251,7 +276,7 @@ extension RunCommand {
         mounted.place.appending(RawText.path(ArchiveEntry.rawName(of: libraryPath)).string))
     }
     let filled = arguments.map { $0.filled(with: paths) }
-    try changes?.follow(mounted)
+    try followed.follow(mounted)
     guard let program, let path = paths[.init(program)] else {
       throw Execution.command(named: command[0], filled)
     }

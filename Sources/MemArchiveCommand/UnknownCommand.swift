@@ -12,7 +12,7 @@ enum UnknownCommand {
     let names = commands.compactMap { $0.configuration.commandName } + ["help"]
     if unpacking.contains(word) {
       throw ValidationError(
-        "There is no command '\(word)': memarchive itself writes nothing to a disk. To copy an archive's files there: "
+        "There is no command '\(word)': memarchive itself unpacks nothing to a disk. To copy an archive's files there: "
           + "memarchive run --tree --chdir \(arguments.dropFirst().first ?? "ARCHIVE") -- cp -r . DIRECTORY")
     }
     guard !word.hasPrefix("-"), !names.contains(word) else { return }

@@ -7,7 +7,7 @@ struct HelpTests {
     try ByteString(contentsOfFile: Repository.path("Tests/CommandTests/Expected/\(name)"))
   }
 
-  @Test(arguments: ["memarchive", "list", "digest", "cat", "test", "run", "each"])
+  @Test(arguments: ["memarchive", "list", "digest", "cat", "test", "run", "each", "convert"])
   func `The help of a command is the committed text`(command: String) throws {
     let arguments: [ByteString] = command == "memarchive" ? [] : [ByteString(command.utf8)]
     let expected = Outcome.done(try expected("\(command).txt"))

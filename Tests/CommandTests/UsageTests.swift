@@ -23,7 +23,7 @@ struct UsageTests {
     Mistake(
       "extract", "a.zip",
       says: """
-        memarchive: There is no command 'extract': memarchive itself writes nothing to a disk. To copy an archive's files there: \
+        memarchive: There is no command 'extract': memarchive itself unpacks nothing to a disk. To copy an archive's files there: \
         memarchive run --tree --chdir a.zip -- cp -r . DIRECTORY
         """),
     Mistake("--verzion", says: "memarchive: Unknown option '--verzion'. Did you mean '--version'?"),

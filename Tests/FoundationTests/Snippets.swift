@@ -286,6 +286,43 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
 
   // Sources/MemArchive/ArchiveReader.swift
   func example32() throws {
+  // Sources/MemArchive/MemArchive.docc/WritingArchives.md
+  func example31() throws {
+    let tree = try ArchiveReader(path: "site.tar.zst").tree(writable: true)
+    try tree.withPath { path in index(path) }
+    let archive = try ArchiveWriter(.tar(.zstd)).archive(of: tree)  // a sealed MemFile
+    try archive.write(to: "site-2.tar.zst")
+    _ = tree
+    _ = archive
+  }
+
+  // Sources/MemArchive/MemArchive.docc/WritingArchives.md
+  func example32() throws {
+    let reader = ArchiveReader(path: "upload.7z")
+    let files = try reader.extract(options: ExtractionOptions(sandbox: .required))
+    try ArchiveWriter(.zip).write(files, to: socket)  // as another format
+    _ = reader
+    _ = files
+  }
+
+  // Sources/MemArchive/MemArchive.docc/WritingArchives.md
+  func example33() throws {
+    let report = try MemFile(name: "report/summary.txt", bytes: "12 files, no errors".utf8)
+    let archive = try ArchiveWriter(.zip).archive(of: MemFiles([report]))
+    _ = report
+    _ = archive
+  }
+
+  // Sources/MemArchive/MemArchive.docc/WritingArchives.md
+  func example34() throws {
+    let time = ArchiveEntry.Time(seconds: 1_700_000_000)
+    let writer = ArchiveWriter(.tar(.gzip), options: .init { $0.modified = .fixed(time) })
+    _ = time
+    _ = writer
+  }
+
+  // Sources/MemArchive/ArchiveReader.swift
+  func example35() throws {
     let files = try ArchiveReader(path: "song.zip").extract()
     let font = try files["gm.sf2"]!.withPath { path in fluid_synth_sfload(synth, path, 1) }
     _ = files
@@ -294,6 +331,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
 
   // Sources/MemArchive/ArchiveStream.swift
   func example33() throws {
+  func example36() throws {
     var stream = try ArchiveReader(path: "linux.tar.xz").stream()
     while let entry = try stream.next() {
       if entry.name.hasSuffix(".h") { use(try stream.extract()) }
@@ -311,6 +349,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
 
   // Sources/MemArchive/MemTree.swift
   func example35() throws {
+  func example37() throws {
     let tree = try ArchiveReader(path: "map.zip").tree()
     let features = try tree.withPath(of: "roads.shp") { path in read(path) }  // finds roads.dbf beside it
     _ = tree
@@ -319,6 +358,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
 
   // Sources/MemArchive/Passing/MemFile+Spawn.swift
   func example36() throws {
+  func example38() throws {
     var actions = posix_spawn_file_actions_t()
     posix_spawn_file_actions_init(&actions)
     let path = try file.addToFileActions(&actions)
@@ -328,8 +368,16 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
     _ = path
   }
 
+  // Sources/MemArchive/Writing/ArchiveWriter.swift
+  func example39() throws {
+    let archive = try ArchiveWriter(.tar(.zstd)).archive(of: files)  // a sealed MemFile
+    try ArchiveWriter(.zip).write(files, to: .standardOutput)
+    _ = archive
+  }
+
   // Sources/MemArchiveVerification/Verification.swift
   func example37() throws {
+  func example40() throws {
     let signature = try Verification.Signature(parsing: String(contentsOfFile: "bundle.tar.xz.minisig", encoding: .utf8))
     let key = try Verification.PublicKey(parsing: String(contentsOfFile: "release.pub", encoding: .utf8))
     let files = try ArchiveReader(path: "bundle.tar.xz").verified(by: .signature(signature, key)).extract()

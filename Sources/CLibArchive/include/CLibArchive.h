@@ -37,6 +37,7 @@
   X(archive_entry_nlink) \
   X(archive_entry_pathname) \
   X(archive_entry_perm) \
+  X(archive_entry_set_filetype) \
   X(archive_entry_set_perm) \
   X(archive_entry_size) \
   X(archive_entry_size_is_set) \
@@ -76,7 +77,21 @@
   X(archive_read_support_format_warc) \
   X(archive_read_support_format_xar) \
   X(archive_read_support_format_zip) \
-  X(archive_version_details)
+  X(archive_version_details) \
+  X(archive_write_add_filter_bzip2) \
+  X(archive_write_add_filter_gzip) \
+  X(archive_write_add_filter_xz) \
+  X(archive_write_add_filter_zstd) \
+  X(archive_write_close) \
+  X(archive_write_data) \
+  X(archive_write_fail) \
+  X(archive_write_free) \
+  X(archive_write_header) \
+  X(archive_write_new) \
+  X(archive_write_open) \
+  X(archive_write_set_bytes_per_block) \
+  X(archive_write_set_filter_option) \
+  X(archive_write_set_format_raw)
 
 #define CLIBARCHIVE_FIELD(name) __typeof__(name) *name;
 /// The functions of libarchive that are used, each under its own name.

@@ -25,4 +25,7 @@ ssize_t clinux_send_descriptors(
 enum { CLINUX_CUT_BYTES = 1, CLINUX_CUT_DESCRIPTORS = 2 };
 ssize_t clinux_receive_descriptors(int socket, void *bytes, size_t size, int *descriptors, size_t *count, int *cut);
 
+// write(2), or send(2) to a socket, which does not wait; neither raises SIGPIPE.
+ssize_t clinux_write_quietly(int descriptor, const void *bytes, size_t size, int is_socket);
+
 #endif

@@ -22,6 +22,26 @@ extension ArchiveEntry.Time {
     self.init(seconds: Int64(seconds))
   }
 
+  /// The time as DOS has it, in UTC, whose years are 1980 to 2107 and seconds even.
+  var dos: UInt32 {
+    var parts = unsafe tm()
+    var seconds = time_t(min(max(self.seconds, Self.firstDOS), Self.lastDOS))
+    unsafe gmtime_r(&seconds, &parts)
+    let date = unsafe (parts.tm_year - 80) << 9 | (parts.tm_mon + 1) << 5 | parts.tm_mday
+    let time = unsafe parts.tm_hour << 11 | parts.tm_min << 5 | min(parts.tm_sec, 59) / 2
+    return UInt32(date) << 16 | UInt32(time)
+  }
+
+  /// 1980-01-01 00:00:00 and 2107-12-31 23:59:58.
+  private static let (firstDOS, lastDOS) = (Int64(315_532_800), Int64(4_354_819_198))
+
+  /// The time in Windows' intervals; nil for what is not between 1601 and 30,828.
+  var windowsTicks: UInt64? {
+    let (sum, overflow) = seconds.addingReportingOverflow(11_644_473_600)
+    guard !overflow, (0..<Int64.max / 10_000_000).contains(sum) else { return nil }
+    return UInt64(sum) * 10_000_000 + UInt64(nanoseconds / 100)
+  }
+
   /// Windows' intervals of 100 ns since 1601.
   init(windows ticks: UInt64) {
     self.init(seconds: Int64(ticks / 10_000_000) - 11_644_473_600, nanoseconds: Int(ticks % 10_000_000) * 100)

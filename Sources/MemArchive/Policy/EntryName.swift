@@ -140,6 +140,9 @@ package struct NameKey: Hashable, Sendable {
     }
   }
 
+  /// Whether its bytes come before the other's.
+  func precedes(_ other: Self) -> Bool { name.utf8.lexicographicallyPrecedes(other.name.utf8) }
+
   package func hash(into hasher: inout Hasher) {
     unsafe name.utf8Span.span.withUnsafeBytes { unsafe hasher.combine(bytes: $0) }
   }

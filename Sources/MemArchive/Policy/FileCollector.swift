@@ -151,7 +151,8 @@ struct FileCollector: LinkFollowing {
       try check.step()
       found.append(try file(at: position, node, &resolver, failed))
     }
-    files.setFiles(found, positions)
+    let selected = selection.isAll ? positions : positions.filter { nodes[$0.value].isSelected }
+    files.setFiles(found, selected)
     try options.check(selection, in: entries, errors, &warnings) { positions[NameKey($0)] != nil }
     files.warningList.add(warnings.all)
     try files.warnAboutEquivalentNames(cancellation)
@@ -224,6 +225,8 @@ extension FileCollector.Node {
 }
 
 extension EntrySelection {
+  fileprivate var isAll: Bool { if case .all = rule { excluded.isEmpty } else { false } }
+
   fileprivate var isByName: Bool { !requiredNames.isEmpty }
 
   /// Whether an entry itself is selected, whatever links lead to it.

@@ -166,6 +166,15 @@ package struct MountedTree: ~Copyable {
     }
   }
 
+  /// What is in the tree now.
+  package func contents() throws(ArchiveError) -> some Archivable {
+    let mount: OwnedDescriptor
+    do throws(Errno) { mount = OwnedDescriptor(try SystemCalls.openReadOnly(place)) } catch {
+      throw .system("open", error, doing: "opening the tree")
+    }
+    return try TreeItems(.top, beneath: mount.descriptor)
+  }
+
   private mutating func attachOverlay(
     of mount: consuming OwnedDescriptor, writable: Bool
   ) throws(ArchiveError) {

@@ -50,6 +50,11 @@ extension SystemCalls {
     try open(beneath: top, path.cString, CInt(CLINUX_O_PATH) | O_DIRECTORY)
   }
 
+  /// openat2(2) for reading, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS; what has become a pipe meanwhile is not waited for.
+  static func openFile(_ path: EntryPath, beneath top: FileDescriptor) throws(Errno) -> OwnedDescriptor {
+    try open(beneath: top, path.cString, O_RDONLY | O_NONBLOCK | O_NOFOLLOW)
+  }
+
   /// mkdirat(2), and fchmodat(2) where the process's umask(2) may leave nothing of the mode; the directory as it is opened
   /// by `openDirectory`.
   static func makeDirectory(

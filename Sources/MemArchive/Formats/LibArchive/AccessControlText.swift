@@ -41,6 +41,20 @@ enum AccessControlText {
 }
 
 extension AccessControlText {
+  /// The lists in a text of several lines, each under the name that star gives it, and with commas in place of newlines.
+  static func split(_ text: String) -> [(key: String, text: String)] {
+    var lists: [String: [Substring]] = [:]
+    for line in text.split(whereSeparator: { $0 == "\n" || $0 == "," }) {
+      if line.hasPrefix("default:") {
+        lists["default", default: []].append(line.dropFirst("default:".count))
+      } else {
+        let isNFS4 = [":allow", ":deny", ":audit", ":alarm"].contains { line.contains($0) }
+        lists[isNFS4 ? "ace" : "access", default: []].append(line)
+      }
+    }
+    return lists.sorted { $0.key < $1.key }.map { ($0.key, $0.value.joined(separator: ",")) }
+  }
+
   /// Reads what Solaris writes in a header of its own (tar(5), "A"): an octal number of the kind and the count, and a text.
   static func addSolaris(_ bytes: [UInt8], to lists: inout [Kind: [UInt8]]) {
     let digits = bytes.prefix { (0x30...0x37).contains($0) }

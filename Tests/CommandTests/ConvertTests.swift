@@ -1,0 +1,91 @@
+import Glibc
+import TestSupport
+import Testing
+
+/// Archives that are written: by `convert`, and by `run --save`.
+struct ConvertTests {
+  private let archive = ByteString(
+    Tar.archive(
+      Tar.entry("d/", type: "5", mode: 0o755), Tar.entry("d/old", Bytes("old\n".utf8)),
+      Tar.entry("l", type: "2", link: "d/old"), Tar.entry("h", type: "1", link: "d/old"),
+      Tar.entry("gone", [1])))
+
+  private func shell(_ script: ByteString) throws -> Outcome {
+    try withTemporaryDirectory { directory in
+      try archive.write(to: directory + "/a.tar")
+      return try Program.shell(script, in: directory)
+    }
+  }
+
+  @Test func `An archive becomes another format, which other programs read`() throws {
+    let outcome = try shell(
+      """
+      for f in tar tar.gz tgz tar.bz2 tar.xz tar.zst; do
+        $m convert a.tar b.$f && bsdtar -tf b.$f | tr '\\n' ' ' && bsdtar -xOf b.$f d/old
+      done
+      $m convert --exclude gone a.tar b.zip && unzip -Z1 b.zip | tr '\\n' ' ' && unzip -p b.zip h
+      $m convert --to tar --include 'd*' - - < a.tar | tar t
+      ls
+      """)
+    let all: ByteString = "d/ d/old gone h l old\n"
+    #expect(
+      outcome
+        == .done(
+          all * 6 + "d/ d/old h l old\n" + "d/\nd/old\n"
+            + "a.tar\nb.tar\nb.tar.bz2\nb.tar.gz\nb.tar.xz\nb.tar.zst\nb.tgz\nb.zip\n"))
+  }
+
+  @Test func `The output is the same wherever and whenever it is written`() throws {
+    let outcome = try shell(
+      """
+      $m convert --no-owners --mtime 1700000000 a.tar b.zip
+      TZ=Asia/Tokyo $m convert --no-owners --mtime 1700000000 a.tar c.zip
+      cmp b.zip c.zip && unzip -lv b.zip | grep -c 2023-11-14
+      """)
+    #expect(outcome == .done("5\n"))
+  }
+
+  @Test func `What fails leaves what was there`() throws {
+    let outcome = try shell(
+      """
+      echo before > b.tar; head -c 700 a.tar > cut.tar
+      $m convert cut.tar b.tar; echo $?; cat b.tar
+      $m convert --level 99 a.tar b.tar; echo $?; cat b.tar
+      $m convert a.tar nowhere/b.tar; echo $?
+      $m convert a.tar b.rar 2>/dev/null; echo $?
+      $m convert --to zip a.tar /dev/full; echo $?
+      ls
+      """)
+    #expect(outcome.output == "1\nbefore\n1\nbefore\n4\n2\n4\na.tar\nb.tar\ncut.tar\n")
+    for text in [
+      "cut.tar: ", "b.tar: a plain tar has no level of compression",
+      "cannot write \"nowhere/b.tar\": No such file or directory",
+      "/dev/full: there is no room where the archive is written (write: No space left on device)",
+    ] {
+      #expect(outcome.errors.text.contains(text), "\(text)")
+    }
+  }
+
+  @Test func `A tree is saved as the command has left it, also over its own archive`() throws {
+    let outcome = try shell(
+      """
+      chmod 640 a.tar; ln -s a.tar link.tar
+      $m run --tree --save link.tar --changes list --chdir a.tar -- sh -c 'echo new >> d/old; rm gone; mkdir e; ln d/old e/o'
+      cat list; $m cat link.tar d/old; bsdtar -tf a.tar; stat -c %a a.tar; readlink link.tar
+      $m run --tree --save b.tar.zst a.tar -- sh -c 'exit 7'; echo $?
+      $m run --tree --save b.tar.zst a.tar -- sh -c 'kill -9 $$'; echo $?
+      $m run --tree --save b.tar.zst a.tar -- no-such-command 2>/dev/null; echo $?
+      $m run --tree --save b.tar.zst a.tar -- true; zstd -dc b.tar.zst | tar t
+      ls -A
+      """)
+    let names: ByteString = "d/\nd/old\ne/\ne/o\nh\nl\n"
+    #expect(
+      outcome.output
+        == "M d/old\nA e\nA e/o\nD gone\nold\nnew\n" + names + "640\na.tar\n7\n137\n127\n" + names
+        + "a.tar\nb.tar.zst\nlink.tar\nlist\n")
+    // A shell may tell of the signal.
+    #expect(
+      outcome.errors.lines.count { $0 == "memarchive: b.tar.zst: not written, because the command failed" }
+        == 2)
+  }
+}
