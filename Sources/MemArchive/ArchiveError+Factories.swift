@@ -150,6 +150,12 @@ extension ArchiveError {
   }
 
   /// - Parameter reason: What is not decoded.
+  static func changed(entry: String? = nil) -> Self {
+    Self(
+      .archiveChanged, entry: entry, "the archive has changed since it was listed",
+      advice: .other("List it again."))
+  }
+
   static func unsupportedMethod(_ reason: String, call: String? = nil) -> Self {
     Self(
       .unsupportedFeature, reason, call: call,

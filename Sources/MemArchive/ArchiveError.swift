@@ -17,7 +17,7 @@ public struct ArchiveError: Error, Hashable, Sendable {
       case sandboxUnavailable, sandboxViolation, workerFailed
       case nameConflict, nameTooLong
       case descriptorLimit, processLimit, outOfMemory, pathUnavailable, treeUnavailable, sourceConsumed,
-        untrusted, notVerified
+        untrusted, notVerified, archiveChanged
       case system
     }
 
@@ -90,6 +90,9 @@ public struct ArchiveError: Error, Hashable, Sendable {
     public static var untrusted: Self { Self(.untrusted) }
     /// The archive does not agree with the digest or the signature that it was to be verified by; nothing of it was read.
     public static var notVerified: Self { Self(.notVerified) }
+    /// The archive is not the one that ``LazyMemFiles`` has listed: its size or its time differs, or another entry is where the
+    /// requested one was.
+    public static var archiveChanged: Self { Self(.archiveChanged) }
     /// A system call failed; ``ArchiveError/call`` and ``ArchiveError/errno`` say which and why.
     public static var system: Self { Self(.system) }
   }

@@ -16,6 +16,7 @@ extension ArchiveReader {
       do throws(ArchiveError) {
         if let entry = try entries.next() {
           position += 1
+          visitor.locate(entries.place)
           if try visitor.wants(entry) { try entries.submit(entry, deliver) }
         } else {
           try entries.drain(deliver)
@@ -55,7 +56,7 @@ extension ArchiveReader {
         context = context.withoutSandbox(error.reason)
       }
     }
-    return try LocalEntries(self, in: context, inStep: prefetch.inStep, to: makeDestination)
+    return try LocalEntries(self, in: context, prefetch, to: makeDestination)
   }
 }
 
@@ -63,6 +64,8 @@ extension ArchiveReader {
 package protocol EntryVisitor {
   /// Entries that a worker extracts before `wants` is called.
   var prefetch: Prefetch { get }
+  /// Notes where the next entry is, for a reading that begins there; nil where that has to begin with the first.
+  mutating func locate(_ place: Int64?)
   /// Notes an entry; whether its content is to be extracted and then given to `add`.
   mutating func wants(_ entry: ArchiveEntry) throws(ArchiveError) -> Bool
   /// Takes the content of a wanted entry, whose position among all entries is `position`; nil if a destination of the
@@ -79,6 +82,7 @@ package protocol EntryVisitor {
 extension EntryVisitor {
   package var prefetch: Prefetch { .onDemand }
   package var destinations: MakePartedDestination? { nil }
+  package func locate(_: Int64?) {}
 }
 
 /// The error that ends a visit: the first fatal one in the archive's order.

@@ -20,6 +20,8 @@ public struct ArchiveReader: Sendable {
     case descriptor(FileDescriptor)
     case bytes([UInt8])
     case file(MemFile)
+    /// Files that are kept open.
+    case kept([KeptFile])
     /// The descriptors that a worker was given.
     case passed([PassedFile], name: String?)
   }
@@ -33,6 +35,11 @@ public struct ArchiveReader: Sendable {
 
   let origin: Origin
   let pipe: PipeState?
+
+  init(kept files: [KeptFile]) {
+    origin = .kept(files)
+    pipe = nil
+  }
 
   init(passed files: [PassedFile], name: String?) {
     origin = .passed(files, name: name)
@@ -178,6 +185,7 @@ extension ArchiveReader: CustomStringConvertible, CustomDebugStringConvertible, 
       case .descriptor(let descriptor): "descriptor \(descriptor.rawValue)"
       case .bytes(let bytes): "\(bytes.count) bytes in memory"
       case .file(let file): "\(file.name), \(file.size) bytes in memory"
+      case .kept(let files): files.map(\.name).joined(separator: ", ")
       case .passed(let files, _): "\(files.count) descriptors of a worker"
       }
     return PlainText.escaped(place)

@@ -40,6 +40,8 @@ final class Observation: Sendable {
   private let archive: String
   private let ledger: Ledger
   private let began = ContinuousClock.now
+  /// What the ledger had counted by then.
+  private let before: (entries: Int, produced: Int64)
   private let error = Mutex<ArchiveError?>(nil)
 
   /// nil if the options name no observer.
@@ -49,6 +51,7 @@ final class Observation: Sendable {
     self.operation = operation
     archive = reader.description
     ledger = context.ledger
+    before = ledger.counts
   }
 
   fileprivate func note(_ error: ArchiveError) { self.error.withLock { $0 = $0 ?? error } }
@@ -58,8 +61,8 @@ final class Observation: Sendable {
     observer.extractionEnded(
       ExtractionReport(
         operation: operation, archive: archive, duration: ContinuousClock.now - began,
-        entries: counts.entries,
-        bytes: counts.produced, heldBytes: ledger.mostHeld, error: error.withLock { $0 }))
+        entries: counts.entries - before.entries,
+        bytes: counts.produced - before.produced, heldBytes: ledger.mostHeld, error: error.withLock { $0 }))
   }
 }
 

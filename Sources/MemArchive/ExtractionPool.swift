@@ -120,12 +120,13 @@ public final class ExtractionPool: Sendable {
     }
 
     deinit {
-      ledger.settle()
+      ledger.leave()
       pool.turns.withLock { $0.running -= 1 }
     }
   }
 
   func join(_ ledger: Ledger) -> Share {
+    ledger.join(memory)
     let all = turns.withLock { turns in
       turns.running += 1
       return turns.running + (turns.waiting.isEmpty ? 0 : extractions)

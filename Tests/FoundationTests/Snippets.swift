@@ -200,6 +200,15 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
     _ = keys
   }
 
+  // Sources/MemArchive/MemArchive.docc/Lazily.md
+  func example21() throws {
+    func serve(_ path: String) throws -> MemFile {
+      let site = try ArchiveReader(path: path).lazyFiles()  // names, sizes and times: no content has been read
+      for (name, entry) in site { print(name, entry.size ?? 0) }
+      return try site.file("index.html")  // this entry is read and verified now, and kept
+    }
+  }
+
   // Sources/MemArchive/MemArchive.docc/MemArchive.md
   func example22() throws {
     let files = try ArchiveReader(path: "song.zip").extract()
@@ -345,6 +354,12 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
     let root = try image.tree()  // its layers over each other
     _ = image
     _ = root
+  // Sources/MemArchive/LazyMemFiles.swift
+  func example34() throws {
+    let files = try ArchiveReader(path: "fonts.zip").lazyFiles()  // names, sizes, times: no content has been read
+    let serif = try files.file("serif.ttf")  // this entry alone is read, and verified
+    _ = files
+    _ = serif
   }
 
   // Sources/MemArchive/MemTree.swift

@@ -7,6 +7,9 @@ protocol EntrySource: AnyObject {
   /// The protection in effect while a worker reads; nil if this process does.
   var protection: SandboxProtection? { get }
 
+  /// Where the entry is that `next` returned last, for a reading that begins there; nil where that has to begin with the first.
+  var place: Int64? { get }
+
   /// The next entry, or nil at the end. After an error that concerns one entry the next call continues after that entry;
   /// after any other it returns nil.
   func next() throws(ArchiveError) -> ArchiveEntry?

@@ -12,10 +12,10 @@ final class LocalEntries: EntrySource {
   private var position = -1
 
   /// - Parameters:
-  ///   - inStep: Whether each entry's content is requested before the next entry: then one thread extracts.
+  ///   - prefetch: Whether each entry's content is requested before the next entry: then one thread extracts.
   ///   - makeDestination: Creates each thread's destination for content; nil: files in memory.
   init(
-    _ archive: ArchiveReader, in context: ExtractionContext, inStep: Bool,
+    _ archive: ArchiveReader, in context: ExtractionContext, _ prefetch: Prefetch,
     to makeDestination: MakeDestination? = nil
   ) throws(ArchiveError) {
     self.context = context
@@ -25,12 +25,13 @@ final class LocalEntries: EntrySource {
     let factory = MemFileFactory(context)
     self.factory = factory
     reader = try EntryReader(
-      try archive.open([context.cancellation, stop]), name: archive.fileName, in: context, warnings: log,
-      stop: stop, makeDestination == nil && !inStep ? factory.makeSlabs(threads: context.threads) : nil)
+      try archive.open([context.cancellation, stop]), name: archive.fileName, prefetch, in: context,
+      warnings: log, stop: stop,
+      makeDestination == nil && !prefetch.inStep ? factory.makeSlabs(threads: context.threads) : nil)
     stream = reader.slabs.map { StreamEntries($0, factory) }
     destination = makeDestination?(context) ?? factory
     threadPool =
-      inStep || context.threads == 1
+      prefetch.inStep || context.threads == 1
       ? nil
       : EntryThreadPool(
         reader.sharedContent, destination, in: context, makeDestination ?? { MemFileFactory($0) })
@@ -41,6 +42,7 @@ final class LocalEntries: EntrySource {
   var warningCount: Int { log.count }
   var comment: String? { reader.comment }
   var protection: SandboxProtection? { nil }
+  var place: Int64? { reader.place }
 
   func next() throws(ArchiveError) -> ArchiveEntry? {
     let entry = try reader.next()

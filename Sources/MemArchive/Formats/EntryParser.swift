@@ -17,6 +17,11 @@ protocol EntryParser: AnyObject {
   /// The source of detached content; nil if none can be detached.
   var sharedContent: SharedSource? { get }
 
+  /// Where the current entry is, for another reading, which begins there; nil where that has to begin with the first entry.
+  var place: Int64? { get }
+  /// Makes the entry at a place the next one; to be called before the first header is read.
+  func begin(at place: Int64) throws(ArchiveError)
+
   /// The comment on the archive as a whole, if the format has one and it can be read.
   var comment: [UInt8]? { get }
   /// Whether reading cannot continue after the last error.
@@ -27,6 +32,8 @@ extension EntryParser {
   var contentPart: Range<Int64>? { nil }
   var detachedContent: ZipContent? { nil }
   var sharedContent: SharedSource? { nil }
+  var place: Int64? { nil }
+  func begin(at _: Int64) throws(ArchiveError) { throw .changed() }
   var comment: [UInt8]? { nil }
 
   /// Reads the content of the current entry, a symbolic link whose target it is.

@@ -8,6 +8,7 @@ final class EntryReader {
   private let names: NameDecoder
   private let rejectsInsecureNames: Bool
   private let cancellation: Cancellation
+  private let extent: Prefetch.Extent
   private var meter: ProgressMeter
   private var failures = 0
   /// A note on the current entry, to be given once its content has been read.
@@ -20,8 +21,8 @@ final class EntryReader {
 
   /// - Parameter makeSlabs: Creates a source of slabs for content that is kept where it lies; nil where none is.
   init(
-    _ source: any ByteSource, name: String?, in context: ExtractionContext, warnings: WarningLog,
-    stop: Cancellation, _ makeSlabs: ((any ByteSource) -> SlabbedSource)?
+    _ source: any ByteSource, name: String?, _ prefetch: Prefetch, in context: ExtractionContext,
+    warnings: WarningLog, stop: Cancellation, _ makeSlabs: ((any ByteSource) -> SlabbedSource)?
   ) throws(ArchiveError) {
     let (options, ledger) = (context.options, context.ledger)
     let chain = try FilterChain(
@@ -39,11 +40,14 @@ final class EntryReader {
     if choice.isGuess { try FormatChoice.refuseDiskImage(content, chain.head) }
     do throws(ArchiveError) {
       if choice.formats == .tar, !choice.isGuess, context.hooks.engine == .own { slabs = makeSlabs?(content) }
-      parser = try Self.parser(of: content, slabs, chain, choice, in: context, warnings: warnings)
+      parser = try Self.parser(
+        of: content, slabs, chain, choice, only: prefetch.place, in: context, warnings: warnings)
+      if let place = prefetch.place { try parser.begin(at: place) }
     } catch {
       if error.code == .unrecognizedFormat, let format = choice.disallowed { throw .disallowed(format) }
       throw error
     }
+    extent = prefetch.extent
     isCompressed = chain.isCompressed
     names = try NameDecoder(encoding: options.encoding)
     cancellation = context.cancellation
@@ -60,7 +64,7 @@ final class EntryReader {
   /// a 7z, also after a program, by readers of their own, and everything else by libarchive.
   private static func parser(
     of content: any ByteSource, _ slabs: SlabbedSource?, _ chain: FilterChain, _ choice: FormatChoice,
-    in context: ExtractionContext,
+    only place: Int64?, in context: ExtractionContext,
     warnings: WarningLog
   ) throws(ArchiveError) -> any EntryParser {
     if choice.formats == .loneFile { return LoneFileReader(chain) }
@@ -69,7 +73,9 @@ final class EntryReader {
     if context.hooks.engine == .own, choice.formats.contains(.zip), let content = content.seekable {
       do throws(ZipDirectory.Refusal) {
         // Content without a known signature, such as a program, is a zip if it has a zip's end with entries.
-        if let directory = try ZipDirectory(content, beginsAsZip: isZip, in: context) {
+        if let directory = try ZipDirectory(
+          content, beginsAsZip: isZip, only: place, in: context)
+        {
           if !choice.isGuess || !directory.places.isEmpty {
             for text in directory.oddities { warnings.add("the zip " + text) }
             if directory.needsLibArchive {
@@ -137,7 +143,7 @@ final class EntryReader {
         return nil
       }
       let entry = try entry(of: header)
-      try ledger.count(entry)
+      try ledger.count(entry, isAgain: extent == .again)
       if rejectsInsecureNames, !entry.isSafeRelative { throw .insecure(entry.name) }
       if let text = header.warning { warnings.add(text, entry: entry.name) }
       noteWhenRead = header.noteWhenRead
@@ -168,6 +174,11 @@ final class EntryReader {
         meter.tick(content.progress)
       }
       try declared.check(total: size)
+      // Nobody reads on to where the checksums are of the layers around it.
+      if extent == .again {
+        try drain()
+        meter.finish(content.progress)
+      }
       if let noteWhenRead { warnings.add(noteWhenRead, entry: entry.name) }
       return size
     } catch {
@@ -175,6 +186,9 @@ final class EntryReader {
       throw error.naming(entry.name)
     }
   }
+
+  /// Where the current entry is, for a reading that begins there; nil where that has to begin with the first entry.
+  var place: Int64? { parser.place }
 
   /// Where the current entry's content lies in the archive's content, if it lies there as it is.
   var contentPart: Range<Int64>? { parser.contentPart }
@@ -232,7 +246,8 @@ final class EntryReader {
 
   /// Reads to the end of the file, which is beyond the format's end: the rest holds the checksums of the layers around it.
   private func drain() throws(ArchiveError) {
-    guard isCompressed else { return }
+    // What can be sought in has been read to its end: it was compressed, and is in memory.
+    guard isCompressed, content.seekable == nil else { return }
     var scratch = [UInt8](repeating: 0, count: 64 << 10)
     while try content.read(into: &scratch) > 0 { try cancellation.check() }
   }

@@ -3,6 +3,8 @@ struct FileCollector: LinkFollowing {
   /// The state of an entry.
   enum Content {
     case file(MemFile)
+    /// The content of the entry at this position, which can be read when it is asked for.
+    case listed(Int)
     /// A regular entry whose content was not taken.
     case unread
     /// A hard link whose target was not taken, or has not arrived; with the entry that had the target's name at the time.
@@ -83,7 +85,10 @@ struct FileCollector: LinkFollowing {
       nodes[position].content = .hardlink(target.name, at: found)
       if let found {
         nodes[found].isLinked = true
-        if case .file = nodes[found].content { nodes[position].content = nodes[found].content }
+        switch nodes[found].content {
+        case .file, .listed: nodes[position].content = nodes[found].content
+        default: break
+        }
       }
       let group = groups.add(
         position, to: target, found, hasLinks: found.map { files.entries[$0].linkCount > 1 } ?? false,
@@ -99,10 +104,16 @@ struct FileCollector: LinkFollowing {
 
   /// Takes the content of a wanted entry.
   mutating func add(_ file: MemFile?, for entry: ArchiveEntry, position: Int) {
-    guard let file else { return }
+    if let file { add(.file(file), position) }
+  }
+
+  /// Notes that the content of a wanted entry can be read when it is asked for.
+  mutating func list(_ position: Int) { add(.listed(position), position) }
+
+  private mutating func add(_ content: Content, _ position: Int) {
     // Another entry with the same name may have arrived since.
     if nodes[position].isNamed || nodes[position].isLinked || groups[of: position] != nil {
-      nodes[position].content = .file(file)
+      nodes[position].content = content
     }
     groups.fill(by: position)
   }
@@ -142,29 +153,65 @@ struct FileCollector: LinkFollowing {
 
   /// The files under their names, in the archive's order.
   mutating func finish(_ ledger: Ledger) throws(ArchiveError) -> MemFiles {
-    var resolver = LinkResolver(files.entries, nodes, positions, ledger, cancellation)
-    var check = PeriodicCheck(cancellation)
-    let failed = Set(files.errors.compactMap { $0.entry.map { NameKey($0) } })
     var found: [MemFile?] = []
     found.reserveCapacity(nodes.count)
-    for (position, node) in nodes.enumerated() {
-      try check.step()
-      found.append(try file(at: position, node, &resolver, failed))
+    try forEachContent(ledger) { content in
+      let file: MemFile? = if case .file(let file) = content { file } else { nil }
+      found.append(file)
     }
     let selected = selection.isAll ? positions : positions.filter { nodes[$0.value].isSelected }
     files.setFiles(found, selected)
     try options.check(selection, in: entries, errors, &warnings) { positions[NameKey($0)] != nil }
+    files.setFiles(found, positions)
     files.warningList.add(warnings.all)
     try files.warnAboutEquivalentNames(cancellation)
     return files
   }
 
-  /// The file that an entry's name leads to, through links.
-  private mutating func file(
+  /// What the names of a listing lead to.
+  struct Listing {
+    /// No file is in it.
+    let files: MemFiles
+    /// For each entry the position of the one whose content its name leads to; nil where it leads to none.
+    let contents: [Int?]
+    /// The entry that each name leads to.
+    let positions: [NameKey: Int]
+  }
+
+  mutating func finishListing(_ ledger: Ledger) throws(ArchiveError) -> Listing {
+    var contents: [Int?] = []
+    contents.reserveCapacity(nodes.count)
+    try forEachContent(ledger) { content in
+      let position: Int? = if case .listed(let position) = content { position } else { nil }
+      contents.append(position)
+    }
+    files.warningList.add(warnings.all)
+    return Listing(files: files, contents: contents, positions: positions)
+  }
+
+  /// Calls `body` for each entry with what its name leads to.
+  private mutating func forEachContent(
+    _ ledger: Ledger, _ body: (Content?) -> Void
+  ) throws(ArchiveError) {
+    var resolver = LinkResolver(files.entries, nodes, positions, ledger, cancellation)
+    var check = PeriodicCheck(cancellation)
+    let failed = Set(files.errors.compactMap { $0.entry.map { NameKey($0) } })
+    for (position, node) in nodes.enumerated() {
+      try check.step()
+      body(try content(at: position, node, &resolver, failed))
+    }
+    try options.check(selection, in: entries, errors, &warnings) { positions[NameKey($0)] != nil }
+  }
+
+  /// The content that an entry's name leads to, through links.
+  private mutating func content(
     at position: Int, _ node: Node, _ resolver: inout LinkResolver, _ failed: Set<NameKey>
-  ) throws(ArchiveError) -> MemFile? {
+  ) throws(ArchiveError) -> Content? {
     guard node.isNamed, node.isSelected else { return nil }
-    if case .file(let file) = node.content { return file }
+    switch node.content {
+    case .file, .listed: return node.content
+    default: break
+    }
     guard node.isLink else {
       try requireFile(position)
       return nil
@@ -173,7 +220,7 @@ struct FileCollector: LinkFollowing {
     case .nowhere(let why): try unavailable(position, why)
     case .entry(let end):
       switch nodes[end].content {
-      case .file(let file): return file
+      case .file, .listed: return nodes[end].content
       case .unread:
         let name = files.entries[end].name
         try unavailable(
@@ -219,7 +266,7 @@ extension FileCollector.Node {
   var isLink: Bool {
     switch content {
     case .hardlink, .symlink: true
-    case .file, .unread, .other: false
+    case .file, .listed, .unread, .other: false
     }
   }
 }

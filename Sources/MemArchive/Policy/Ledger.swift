@@ -10,6 +10,10 @@ package final class Ledger: Sendable {
     var descriptors = 0
     /// Bytes of `shared` that are this ledger's; what is held beyond them is claimed first.
     var claimed: Int64 = 0
+    /// Extractions that the account is of, one after another or at once.
+    var users = 0
+    /// Bytes that were held when another one began, and are gone from what the system has.
+    var heldBefore: Int64 = 0
     /// Bytes of a stream that were put into memory before it is known what they are.
     var ahead: Int64 = 0
     /// The number of descriptors at which the process had none left.
@@ -24,6 +28,7 @@ package final class Ledger: Sendable {
   /// Bytes that may be held in addition to all content that may be produced, if there is no explicit limit.
   private static let heldBesides: Int64 = 64 << 20
 
+  private let sharesMemory: Bool
   /// nil once the extraction has ended: what it still holds is gone from what the system has.
   private let shared: Mutex<SharedMemory?>
 
@@ -32,15 +37,37 @@ package final class Ledger: Sendable {
   /// - Parameter memory: Shared with others, unless the limits name what may be held.
   init(_ limits: ExtractionLimits, _ memory: SharedMemory?) {
     self.limits = limits
-    shared = Mutex(limits.heldBytes == nil ? memory : nil)
+    sharesMemory = limits.heldBytes == nil && memory != nil
+    shared = Mutex(sharesMemory ? memory : nil)
     heldLimit =
       limits.heldBytes ?? min(memory?.join() ?? MemoryBudget.default(), Self.heldWithin(limits))
   }
 
   deinit { settle() }
 
+  /// Begins an extraction, which claims what it holds.
+  func join(_ memory: SharedMemory) {
+    account.withLock { account in
+      account.users += 1
+      shared.withLock { shared in
+        guard sharesMemory, shared == nil, account.users == 1 else { return }
+        _ = memory.join()
+        (shared, account.heldBefore) = (memory, account.held)
+      }
+    }
+  }
+
+  /// Ends an extraction.
+  func leave() {
+    let isLast = account.withLock { account in
+      account.users -= 1
+      return account.users == 0
+    }
+    if isLast { settle() }
+  }
+
   /// Gives back what is claimed, at the end of the extraction.
-  func settle() {
+  private func settle() {
     account.withLock { account in
       shared.withLock { shared in
         shared?.giveBack(account.claimed)
@@ -52,7 +79,7 @@ package final class Ledger: Sendable {
 
   /// Whether `count` more bytes may be held, which are claimed then.
   private func claims(_ count: Int64, _ account: inout Account) -> Bool {
-    let missing = account.held + count - account.claimed
+    let missing = account.held + count - account.heldBefore - account.claimed
     guard missing > 0 else { return true }
     return shared.withLock { shared in
       guard let shared else { return true }
@@ -91,6 +118,7 @@ package final class Ledger: Sendable {
   init(_ snapshot: Snapshot) {
     limits = snapshot.limits
     heldLimit = snapshot.heldLimit
+    sharesMemory = false
     shared = Mutex(nil)
     account.withLock {
       $0.produced = snapshot.produced
@@ -109,7 +137,9 @@ package final class Ledger: Sendable {
   }
 
   /// Counts another entry of any kind.
-  func count(_ entry: ArchiveEntry) throws(ArchiveError) {
+  ///
+  /// - Parameter isAgain: Whether it has been counted: only its lengths are compared with the limits.
+  func count(_ entry: ArchiveEntry, isAgain: Bool) throws(ArchiveError) {
     let name = entry.name
     let converted = entry.fields.value.convertedFrom?.count ?? 0
     if max(name.utf8.count, converted, entry.link?.utf8.count ?? 0) > limits.nameBytes {
@@ -120,6 +150,7 @@ package final class Ledger: Sendable {
         .attributeBytes, Int64(limits.attributeBytes), entry: name,
         "the size of its attributes and its comment")
     }
+    guard !isAgain else { return }
     let count = account.withLock { account in
       account.entries += 1
       return account.entries

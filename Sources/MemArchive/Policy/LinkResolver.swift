@@ -55,7 +55,7 @@ struct LinkResolver: ~Copyable {
   /// The target of a link, which may again be a hard link.
   private mutating func next(_ position: Int) throws(ArchiveError) -> End {
     switch nodes[position].content {
-    case .file, .unread, .other: return .entry(position)
+    case .file, .listed, .unread, .other: return .entry(position)
     case .hardlink(let name, let found):
       let named: Int? = if let found { found } else { try entry(named: name) }
       guard let target = named else {

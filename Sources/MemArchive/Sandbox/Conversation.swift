@@ -22,6 +22,8 @@ struct Conversation: ~Copyable {
   private var queued: Charge
   /// The position of the entry that the worker waits for an answer about.
   private var asked: Int?
+  /// Where the entry is that will be reported next.
+  private var nextPlace: Int64?
   /// Whether the worker was told to deliver what it has since it asked.
   private var isDraining = false
   /// Number of entries submitted and not delivered.
@@ -76,6 +78,7 @@ struct Conversation: ~Copyable {
   }
 
   var protection: SandboxProtection? { connection.protection }
+  var place: Int64? { pending.place }
 
   mutating func next() throws(ArchiveError) -> ArchiveEntry? {
     do throws(ArchiveError) {
@@ -88,7 +91,7 @@ struct Conversation: ~Copyable {
         }
         if let entry = pending.passOn() {
           if pending.current == .no { giveBack(entry.cost) }
-          try context.ledger.count(entry)
+          try context.ledger.count(entry, isAgain: prefetch.extent == .again)
           return entry
         }
         if isAtEnd { isFinished = true } else { try receive() }
@@ -282,8 +285,13 @@ struct Conversation: ~Copyable {
         throw connection.violation("did not extract what it was told to")
       }
       try hold(entry.cost, entry: entry.name)
-      pending.append(entry, answer)
+      pending.append(entry, answer, at: nextPlace.take())
       if answer == .asks { asked = pending.lastPosition }
+    case .place(let place):
+      guard prefetch.tellsPlaces, nextPlace == nil else {
+        throw connection.violation("told a place that it was not asked for")
+      }
+      nextPlace = place
     case .file(let position, let size, let place):
       let entry = try awaited(position)
       switch (place, connection.window) {

@@ -25,6 +25,7 @@ struct PendingEntries {
   private struct Slot {
     let entry: ArchiveEntry
     let answer: WorkerMessage.Answer
+    let place: Int64?
     var content: Content?
     var isRefused = false
   }
@@ -45,11 +46,13 @@ struct PendingEntries {
   /// The position of the entry that was passed on last, and the worker's answer about its content; nil once that is settled.
   private(set) var position = -1
   private(set) var current: WorkerMessage.Answer?
+  /// Where that entry is.
+  private(set) var place: Int64?
 
-  mutating func append(_ entry: ArchiveEntry, _ answer: WorkerMessage.Answer) {
+  mutating func append(_ entry: ArchiveEntry, _ answer: WorkerMessage.Answer, at place: Int64?) {
     lastPosition += 1
     if answer != .no { awaitedCount += 1 }
-    slots.append(Slot(entry: entry, answer: answer))
+    slots.append(Slot(entry: entry, answer: answer, place: place))
   }
 
   /// The entry at a position, if its content has yet to arrive.
@@ -75,7 +78,7 @@ struct PendingEntries {
   mutating func passOn() -> ArchiveEntry? {
     guard position < lastPosition, let slot = slots[position + 1] else { return nil }
     position += 1
-    current = slot.answer
+    (current, place) = (slot.answer, slot.place)
     if slot.answer == .no { slots.remove(position) }
     return slot.entry
   }

@@ -10,6 +10,17 @@ package struct Prefetch: Equatable, Sendable {
     case matching
   }
 
+  /// How much of the archive a reading is about.
+  enum Extent: UInt8, CaseIterable, Sendable {
+    /// All of it: at its end every checksum of the layers around it has been verified.
+    case whole
+    /// Headers, and the content that is asked for: what lies between is not read where the archive allows that. The places of
+    /// entries are told.
+    case sparing
+    /// One entry that such a reading has listed, and counted.
+    case again
+  }
+
   var mode: Mode
   /// fnmatch(3) patterns; an empty list admits every name.
   var include: [String] = []
@@ -20,6 +31,9 @@ package struct Prefetch: Equatable, Sendable {
   var safeOnly = false
   /// Whether each entry's content is requested before the next entry: each has its own slab, and little is in flight.
   var inStep = false
+  var extent = Extent.whole
+  /// Where the header of the first entry is; nil: reading begins with the archive's first.
+  var place: Int64?
 
   /// Nothing is extracted.
   package static var headers: Self { Self(mode: .nothing) }
@@ -37,6 +51,15 @@ package struct Prefetch: Equatable, Sendable {
   static var safeContents: Self { Self(mode: .matching, safeOnly: true) }
   /// Everything with one of these names.
   static func named(_ names: [String]) -> Self { Self(mode: .matching, names: names) }
+  /// Nothing yet: names and places alone.
+  static var listing: Self { Self(mode: .nothing, inStep: true, extent: .sparing) }
+  /// One entry of a listing.
+  static func listed(_ name: String, at place: Int64?) -> Self {
+    Self(mode: .matching, names: [name], inStep: true, extent: .again, place: place)
+  }
+
+  /// Whether the worker tells where each entry is.
+  var tellsPlaces: Bool { extent == .sparing && mode == .nothing }
 
   /// A function that decides for each entry whether its content follows.
   func makePlan() -> (ArchiveEntry) -> WorkerMessage.Answer {
@@ -61,5 +84,7 @@ package struct Prefetch: Equatable, Sendable {
     try coder.optional(&names, []) { coder, names throws(Malformed) in try coder.texts(&names) }
     try coder.flag(&safeOnly)
     try coder.flag(&inStep)
+    try coder.choice(&extent)
+    try coder.number(&place)
   }
 }

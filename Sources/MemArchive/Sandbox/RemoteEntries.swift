@@ -15,6 +15,7 @@ final class RemoteEntries: EntrySource {
   var warnings: WarningList { conversation.warnings }
   var comment: String? { conversation.comment }
   var protection: SandboxProtection? { conversation.protection }
+  var place: Int64? { conversation.place }
 
   func next() throws(ArchiveError) -> ArchiveEntry? { try conversation.next() }
 

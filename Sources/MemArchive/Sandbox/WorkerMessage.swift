@@ -31,6 +31,8 @@ enum WorkerMessage: Equatable {
   indirect case unavailable(version: String, part: String, reason: String, errno: Int32)
   case opened(comment: String?)
   case entry(ArchiveEntry, Answer)
+  /// Where the next entry is, for a reading that begins there.
+  case place(Int64)
   case file(position: Int64, size: Int64, Place)
   /// The next descriptor is a slab.
   case slab(UInt32, size: Int64)
@@ -79,6 +81,7 @@ enum WorkerMessage: Equatable {
       message = .entry(try reader.entry(), answer)
     case 5:
       message = try reader.piece(FileNumbers.self).message()
+    case 16: message = .place(try reader.size())
     case 6: message = .slab(try reader.number(), size: try reader.size())
     case 15:
       message = .part(
@@ -124,6 +127,9 @@ enum WorkerMessage: Equatable {
         writer.put(UInt8(4))
         writer.put(answer.rawValue)
         writer.put(entry)
+      case .place(let place):
+        writer.put(UInt8(16))
+        writer.put(place)
       case .file(let position, let size, let place):
         writer.put(UInt8(5))
         writer.put(piece: FileNumbers(position, size, place))

@@ -9,6 +9,7 @@ struct WorkerSource {
   /// Keeps the descriptors open.
   private var owners: [HeldDescriptor] = []
   private var files: [MemFile] = []
+  private var kept: [KeptFile] = []
 
   private var hasPipe: Bool { sources.contains(.pipe) }
 
@@ -35,17 +36,26 @@ struct WorkerSource {
     case .file(let file): try add(file)
     case .path(let path): try add(path, reader.pipe, context)
     case .parts(let paths):
-      guard paths.count < PacketChannel.mostDescriptors else {
-        throw .sandboxUnavailable(
-          "the archive", "it has more than \(PacketChannel.mostDescriptors - 1) files")
-      }
+      guard paths.count < PacketChannel.mostDescriptors else { throw Self.tooMany }
       for path in paths {
         try add(path, nil, context)
         if hasPipe { throw .open("\(path)", .illegalSeek) }
       }
     case .descriptor(let descriptor): try add(descriptor, reader.pipe, context)
+    case .kept(let files):
+      guard files.count < PacketChannel.mostDescriptors else { throw Self.tooMany }
+      for file in files {
+        try file.check()
+        descriptors.append(file.descriptor.rawValue)
+        sources.append(.file(size: file.size))
+      }
+      kept = files
     case .passed: throw .sandboxUnavailable("the archive", "a worker is already reading it")
     }
+  }
+
+  private static var tooMany: ArchiveError {
+    .sandboxUnavailable("the archive", "it has more than \(PacketChannel.mostDescriptors - 1) files")
   }
 
   private mutating func add(_ file: MemFile) throws(ArchiveError) {

@@ -21,9 +21,10 @@ extension ArchiveReader {
   /// The archive's own file name, if it has one.
   var fileName: String? {
     switch origin {
-    case .path(let path): path.lastComponent.map { EntryName.key($0.bytes) }
-    case .parts(let paths): paths.first?.lastComponent.map { EntryName.key($0.bytes) }
+    case .path(let path): path.fileName
+    case .parts(let paths): paths.first?.fileName
     case .file(let file): file.name.split(separator: "/").last.map(String.init)
+    case .kept(let files): files.first?.fileName
     case .passed(_, let name): name
     case .descriptor, .bytes: nil
     }
@@ -37,7 +38,7 @@ extension ArchiveReader {
       throw ArchiveError(
         .notVerified, "an archive in several files is not verified as one",
         advice: "Verify each of them, or give them as one file.")
-    case .path, .descriptor, .bytes, .passed:
+    case .path, .descriptor, .bytes, .passed, .kept:
       return try MemFile(name: fileName ?? "archive", archive: open([context.cancellation]), in: context)
     }
   }
@@ -49,6 +50,12 @@ extension ArchiveReader {
     case .file(let file): return MemorySource(file, cancellations: cancellations)
     case .descriptor(let descriptor): return try source(descriptor, isOwned: false, cancellations)
     case .passed(let files, _): return Self.source(of: files, cancellations)
+    case .kept(let files):
+      for file in files { try file.check() }
+      let parts = files.map {
+        FileSource($0.descriptor, size: $0.size, isOwned: false, cancellations: cancellations)
+      }
+      return parts.count == 1 ? parts[0] : SplitSource(parts)
     case .path(let path): return try open(path, cancellations)
     case .parts(let paths):
       var parts: [any SeekableSource] = []
@@ -98,6 +105,11 @@ extension ArchiveReader {
     guard pipe?.take() ?? true else { throw .consumed("descriptor \(descriptor.rawValue)") }
     return PipeSource(descriptor, isOwned: isOwned, cancellations: cancellations)
   }
+}
+
+extension FilePath {
+  /// The last component as a key.
+  var fileName: String? { lastComponent.map { EntryName.key($0.bytes) } }
 }
 
 extension FilePath.Component {

@@ -88,7 +88,8 @@ struct WorkerRequestTests {
     var request = WorkerRequest()
     request.version = "1"
     request.prefetch = Prefetch(
-      mode: .matching, include: ["a", ""], exclude: ["b"], names: ["c"], safeOnly: true, inStep: true)
+      mode: .matching, include: ["a", ""], exclude: ["b"], names: ["c"], safeOnly: true, inStep: true,
+      extent: .again, place: 7)
     request.sources = [.file(size: 5), .pipe]
     request.name = "x.tar"
     request.account = Ledger.Snapshot(heldLimit: 1 << 40, produced: 2, held: 3, entries: 4, descriptors: 5)

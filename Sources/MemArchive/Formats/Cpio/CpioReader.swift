@@ -12,6 +12,7 @@ final class CpioReader: EntryParser {
   private var sum: UInt32?
   /// Whether no header is where one must be.
   private var isLost = false
+  private(set) var place: Int64?
 
   private static let (mostName, mostLink): (UInt64, UInt64) = (1 << 20, 1 << 20)
 
@@ -26,13 +27,18 @@ final class CpioReader: EntryParser {
 
   func nextHeader() throws(ArchiveError) -> Header? {
     try input.skip(to: next, inside: "an entry")
+    let start = isLost ? nil : next
     let (header, name) = try readHeader()
+    // Which of several names is the first depends on what came before it.
+    place = header.linkCount > 1 ? nil : start
     guard !name.elementsEqual("TRAILER!!!".utf8) else {
       if try input.hasDataAfterEnd() { warnings.addDataAfterEnd() }
       return nil
     }
     return try entry(header, name)
   }
+
+  func begin(at place: Int64) { next = place }
 
   func forEachBlock(
     declared _: Int64?, _ body: (RawSpan, Int64) throws(ArchiveError) -> Void

@@ -36,6 +36,15 @@ final class SevenZipReader: EntryParser {
     queue = BlockQueue(threads: context.threads, ahead: 4)
   }
 
+  /// Its number in the header.
+  var place: Int64? { Int64(next - 1) }
+
+  func begin(at place: Int64) throws(ArchiveError) {
+    guard place < archive.files.files.count else { throw .changed() }
+    next = Int(place)
+    nextStream = archive.files.files[..<next].count { $0.hasStream }
+  }
+
   func nextHeader() throws(ArchiveError) -> Header? {
     current = nil
     while next < archive.files.files.count {

@@ -28,6 +28,12 @@ struct PaxRecords {
 
   init() {}
 
+  /// Whether a global header with these says nothing about the entries after it.
+  var isEmpty: Bool {
+    [path, link, user, group].allSatisfy { $0 == nil } && [size, userID, groupID].allSatisfy { $0 == nil }
+      && [modified, accessed, changed, created].allSatisfy { $0 == nil } && !isContinued
+  }
+
   /// Reads the records of one extended header.
   ///
   /// - Parameter isGlobal: Whether they are of all entries that follow.

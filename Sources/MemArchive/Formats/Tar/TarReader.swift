@@ -21,6 +21,7 @@ final class TarReader: EntryParser {
   private var held: Int64 = 0
   /// Where the current entry's content ends, and where the next header begins.
   private var (contentEnd, next): (Int64, Int64) = (0, 0)
+  private(set) var place: Int64?
 
   /// Upper bound in bytes of the extended headers of one entry. GNU tar and Python have none.
   private static let mostExtended: Int64 = 4 << 20
@@ -49,7 +50,16 @@ final class TarReader: EntryParser {
       return nil
     }
     return try readHeader()
+    try advance(to: next)
+    // What global headers say, and a damaged header before it, is known only to who has read them.
+    let start = isLost || !globals.isEmpty ? nil : next
+    let header = try readHeader()
+    // What content a link has depends on what came before it.
+    place = header?.kind == .hardlink || !globals.isEmpty ? nil : start
+    return header
   }
+
+  func begin(at place: Int64) { (next, isEmpty) = (place, false) }
 
   var contentPart: Range<Int64>? { map == nil ? input.position..<contentEnd : nil }
 

@@ -27,10 +27,12 @@ struct LocalHeaderCheck: Sendable {
   /// The number of headers that is worth a thread, which takes as long to start as checking a hundred of them.
   private static let share = 2048
 
-  /// Throws the error of the first entry that fails, whatever the number of threads.
-  func run(threads: Int) throws(ZipDirectory.Refusal) -> [Part] {
-    let count = max(1, min(threads, places.count / Self.share))
-    let ranges = (0..<count).map { places.count * $0 / count..<places.count * ($0 + 1) / count }
+  /// Looks at a range of entries. Throws the error of the first that fails, whatever the number of threads.
+  func run(_ range: Range<Int>, threads: Int) throws(ZipDirectory.Refusal) -> [Part] {
+    let count = max(1, min(threads, range.count / Self.share))
+    let ranges = (0..<count).map {
+      range.lowerBound + range.count * $0 / count..<range.lowerBound + range.count * ($0 + 1) / count
+    }
     let others = ranges.dropFirst().map { Pending($0) }
     var group = ThreadGroup()
     for other in others {

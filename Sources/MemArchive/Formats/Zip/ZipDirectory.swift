@@ -40,8 +40,11 @@ struct ZipDirectory {
   ///
   /// - Parameters:
   ///   - beginsAsZip: Whether the first bytes are a zip's.
+  ///   - wanted: The number of the only entry that will be read, where all have been compared before.
   ///   - context: Its deadline is checked throughout: a directory may have millions of entries.
-  init?(_ content: any SeekableSource, beginsAsZip: Bool, in context: ExtractionContext) throws(Refusal) {
+  init?(
+    _ content: any SeekableSource, beginsAsZip: Bool, only wanted: Int64?, in context: ExtractionContext
+  ) throws(Refusal) {
     let (ledger, cancellation) = (context.ledger, context.cancellation)
     guard let end = try ZipEnd(content, beginsAsZip: beginsAsZip, cancellation: cancellation) else {
       return nil
@@ -75,7 +78,8 @@ struct ZipDirectory {
       places: places, directory: bytes, end: end.directory.lowerBound, sharesHeaders: readsOverlapping,
       source: SharedSource(content), cancellation: cancellation)
     var contradiction: String?
-    for part in try check.run(threads: context.threads) {
+    let compared = wanted.map { Int(clamping: $0)..<Int(clamping: $0) + 1 }?.clamped(to: places.indices)
+    for part in try check.run(compared ?? places.indices, threads: context.threads) {
       contradiction = contradiction ?? part.contradiction
       for (index, content) in zip(part.range, part.contents) { places[index].content = content }
       for (index, defect) in part.defects where defect != .overlap || !readsOverlapping {

@@ -26,6 +26,18 @@ final class ZipReader: EntryParser {
     localHeaders = HeaderWindow(SharedSource(content))
   }
 
+  /// Its number in the directory.
+  var place: Int64? { current == nil ? nil : Int64(next - 1) }
+
+  func begin(at place: Int64) throws(ArchiveError) {
+    guard place < directory.places.count else { throw .changed() }
+    next = Int(place)
+    let earlier = directory.places[..<next]
+    ordinal =
+      zip(earlier.dropFirst(), earlier).count { $0.localHeader != $1.localHeader }
+      + (earlier.isEmpty ? -1 : 0)
+  }
+
   var comment: [UInt8]? { directory.comment.isEmpty ? nil : directory.comment }
   /// Each entry is found by the directory, whatever is wrong with others.
   var isExhausted: Bool { false }

@@ -49,7 +49,7 @@ final class WorkerService {
   func readArchive() {
     do throws(ArchiveError) {
       let entries = try LocalEntries(
-        archive, in: context, inStep: request.prefetch.inStep, to: makeDestination)
+        archive, in: context, request.prefetch, to: makeDestination)
       sendWarnings(entries)
       connection.send(.opened(comment: entries.comment))
       while try sendNext(entries) {}
@@ -83,6 +83,7 @@ final class WorkerService {
     guard let entry = next else { return false }
     position += 1
     let answer = plan(entry)
+    if request.prefetch.tellsPlaces, let place = entries.place { connection.send(.place(place)) }
     connection.send(entry, answer)
     if answer == .yes { fetch(entry, entries) } else if answer == .asks { ask(entry, entries) }
     return true
