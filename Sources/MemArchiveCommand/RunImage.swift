@@ -63,7 +63,7 @@ extension RunCommand {
       let skipped = mounted.skipped.filter { !($0.entry ?? "").hasPrefix("dev/") }
       archive.report(skipped.map(\.asLeftOut) + mounted.warnings, options)
       ExtractionPool.shared.end()
-      try changes?.follow(mounted)
+      try FollowedCommand(changes, nil).follow(mounted)
       try MountedTree.enterRoot(
         at: mounted.place, directory: image.configuration.absoluteDirectory, as: user)
       Self.setEnvironment(image.configuration.environment, home: user.home)

@@ -117,8 +117,7 @@ struct RunTreeOptions: ParsableArguments {
     let options = [
       ("--at", place != nil), ("--chdir", startsInside), ("--also", !others.isEmpty), ("--merge", isMerged),
       ("--reject-duplicates", rejectDuplicates), ("--only", !patterns.isEmpty), ("--writable", isWritable),
-      ("--changes", changes != nil && !isImage), ("--links", links != nil), ("--same-owner", keepsOwner),
-      ("--changes", changes != nil), ("--save", save != nil), ("--links", links != nil),
+      ("--changes", changes != nil && !isImage), ("--save", save != nil), ("--links", links != nil),
       ("--same-owner", keepsOwner),
       ("--owner", owner != nil),
     ]

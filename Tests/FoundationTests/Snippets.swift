@@ -201,7 +201,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
   }
 
   // Sources/MemArchive/MemArchive.docc/Lazily.md
-  func example21() throws {
+  func example22() throws {
     func serve(_ path: String) throws -> MemFile {
       let site = try ArchiveReader(path: path).lazyFiles()  // names, sizes and times: no content has been read
       for (name, entry) in site { print(name, entry.size ?? 0) }
@@ -210,7 +210,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
   }
 
   // Sources/MemArchive/MemArchive.docc/MemArchive.md
-  func example22() throws {
+  func example23() throws {
     let files = try ArchiveReader(path: "song.zip").extract()
     let font = try files["gm.sf2"]!.withPath { path in fluid_synth_sfload(synth, path, 1) }
     _ = files
@@ -218,7 +218,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
   }
 
   // Sources/MemArchive/MemArchive.docc/NativeExtensions.md
-  func example23() throws {
+  func example24() throws {
     let tree = try ArchiveReader(path: "plugins.zip").tree()
     let place = try tree.attach(at: "/mnt")
     withExtendedLifetime(place) { index("/mnt/plugin.so") }
@@ -227,14 +227,14 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
   }
 
   // Sources/MemArchive/MemArchive.docc/PassingFilesOn.md
-  func example24() throws {
+  func example25() throws {
     let path = try file.addToFileActions(&actions)
     posix_spawnp(&pid, "fluidsynth", &actions, nil, arguments + [strdup(path), nil], environ)
     _ = path
   }
 
   // Sources/MemArchive/MemArchive.docc/PlugInsAndData.md
-  func example25() throws {
+  func example26() throws {
     let tree = try ArchiveReader(path: "site.tar").tree(writable: true)
     try tree.withPath(of: "data.db") { path in index(path) }
     for change in try tree.changes() { print(change.kind, change.name) }
@@ -242,12 +242,12 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
   }
 
   // Sources/MemArchive/MemArchive.docc/Scanners.md
-  func example26() throws {
+  func example27() throws {
     try file.withBytes { span in span.withUnsafeBytes { bytes in checksum(bytes.baseAddress, bytes.count) } }
   }
 
   // Sources/MemArchive/MemArchive.docc/TheSandbox.md
-  func example27() throws {
+  func example28() throws {
     let options = ExtractionOptions(formats: .all, sandbox: .required)
     let files = try ArchiveReader(path: "untrusted.rar").extract(options: options)
     _ = options
@@ -255,7 +255,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
   }
 
   // Sources/MemArchive/MemArchive.docc/Trees.md
-  func example28() throws {
+  func example29() throws {
     let tree = try ArchiveReader(path: "map.zip").tree()
     let features = try tree.withPath(of: "roads.shp") { path in read(path) }
     _ = tree
@@ -263,7 +263,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
   }
 
   // Sources/MemArchive/MemArchive.docc/Trees.md
-  func example29() throws {
+  func example30() throws {
     let tree = try ArchiveReader(path: "site.tar").tree(writable: true)
     try tree.withPath(of: "data.db") { path in index(path) }
     for change in try tree.changes() where change.kind != .removed { print(change.name) }
@@ -271,7 +271,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
   }
 
   // Sources/MemArchive/MemArchive.docc/VerifyThenUnpack.md
-  func example30() throws {
+  func example31() throws {
     func bundle(_ path: String, signedBy key: String) throws -> MemFiles {
       let signature = try String(contentsOfFile: path + ".minisig", encoding: .utf8)
       return try ArchiveReader(path: path)
@@ -281,7 +281,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
   }
 
   // Sources/MemArchive/MemArchive.docc/WhenSomethingIsWrong.md
-  func example31() throws {
+  func example32() throws {
     func inform(about error: ArchiveError) -> String {
       error.description { advice in
         switch advice {
@@ -293,10 +293,8 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
     }
   }
 
-  // Sources/MemArchive/ArchiveReader.swift
-  func example32() throws {
   // Sources/MemArchive/MemArchive.docc/WritingArchives.md
-  func example31() throws {
+  func example33() throws {
     let tree = try ArchiveReader(path: "site.tar.zst").tree(writable: true)
     try tree.withPath { path in index(path) }
     let archive = try ArchiveWriter(.tar(.zstd)).archive(of: tree)  // a sealed MemFile
@@ -306,7 +304,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
   }
 
   // Sources/MemArchive/MemArchive.docc/WritingArchives.md
-  func example32() throws {
+  func example34() throws {
     let reader = ArchiveReader(path: "upload.7z")
     let files = try reader.extract(options: ExtractionOptions(sandbox: .required))
     try ArchiveWriter(.zip).write(files, to: socket)  // as another format
@@ -315,7 +313,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
   }
 
   // Sources/MemArchive/MemArchive.docc/WritingArchives.md
-  func example33() throws {
+  func example35() throws {
     let report = try MemFile(name: "report/summary.txt", bytes: "12 files, no errors".utf8)
     let archive = try ArchiveWriter(.zip).archive(of: MemFiles([report]))
     _ = report
@@ -323,7 +321,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
   }
 
   // Sources/MemArchive/MemArchive.docc/WritingArchives.md
-  func example34() throws {
+  func example36() throws {
     let time = ArchiveEntry.Time(seconds: 1_700_000_000)
     let writer = ArchiveWriter(.tar(.gzip), options: .init { $0.modified = .fixed(time) })
     _ = time
@@ -331,7 +329,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
   }
 
   // Sources/MemArchive/ArchiveReader.swift
-  func example35() throws {
+  func example37() throws {
     let files = try ArchiveReader(path: "song.zip").extract()
     let font = try files["gm.sf2"]!.withPath { path in fluid_synth_sfload(synth, path, 1) }
     _ = files
@@ -339,8 +337,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
   }
 
   // Sources/MemArchive/ArchiveStream.swift
-  func example33() throws {
-  func example36() throws {
+  func example38() throws {
     var stream = try ArchiveReader(path: "linux.tar.xz").stream()
     while let entry = try stream.next() {
       if entry.name.hasSuffix(".h") { use(try stream.extract()) }
@@ -349,13 +346,15 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
   }
 
   // Sources/MemArchive/Image/ContainerImage.swift
-  func example34() throws {
+  func example39() throws {
     let image = try ContainerImage(ArchiveReader(path: "app.tar"))
     let root = try image.tree()  // its layers over each other
     _ = image
     _ = root
+  }
+
   // Sources/MemArchive/LazyMemFiles.swift
-  func example34() throws {
+  func example40() throws {
     let files = try ArchiveReader(path: "fonts.zip").lazyFiles()  // names, sizes, times: no content has been read
     let serif = try files.file("serif.ttf")  // this entry alone is read, and verified
     _ = files
@@ -363,8 +362,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
   }
 
   // Sources/MemArchive/MemTree.swift
-  func example35() throws {
-  func example37() throws {
+  func example41() throws {
     let tree = try ArchiveReader(path: "map.zip").tree()
     let features = try tree.withPath(of: "roads.shp") { path in read(path) }  // finds roads.dbf beside it
     _ = tree
@@ -372,8 +370,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
   }
 
   // Sources/MemArchive/Passing/MemFile+Spawn.swift
-  func example36() throws {
-  func example38() throws {
+  func example42() throws {
     var actions = posix_spawn_file_actions_t()
     posix_spawn_file_actions_init(&actions)
     let path = try file.addToFileActions(&actions)
@@ -384,15 +381,14 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
   }
 
   // Sources/MemArchive/Writing/ArchiveWriter.swift
-  func example39() throws {
+  func example43() throws {
     let archive = try ArchiveWriter(.tar(.zstd)).archive(of: files)  // a sealed MemFile
     try ArchiveWriter(.zip).write(files, to: .standardOutput)
     _ = archive
   }
 
   // Sources/MemArchiveVerification/Verification.swift
-  func example37() throws {
-  func example40() throws {
+  func example44() throws {
     let signature = try Verification.Signature(parsing: String(contentsOfFile: "bundle.tar.xz.minisig", encoding: .utf8))
     let key = try Verification.PublicKey(parsing: String(contentsOfFile: "release.pub", encoding: .utf8))
     let files = try ArchiveReader(path: "bundle.tar.xz").verified(by: .signature(signature, key)).extract()

@@ -29,11 +29,10 @@ final class EntryReader {
       peeling: source, name: name, depth: options.limits.depth,
       allowed: options.formats, threads: context.threads,
       engine: context.hooks.decoding, warnings: warnings, stop: stop)
-    let choice = try FormatChoice(chain, allowed: options.formats)
-    // Nothing tells it from a download that never began.
-    if chain.head.isEmpty, !chain.isCompressed { warnings.add("the archive has no bytes") }
     let choice = try FormatChoice(
       chain, allowed: options.formats, decodesOnly: context.hooks.decodesOnly)
+    // Nothing tells it from a download that never began.
+    if chain.head.isEmpty, !chain.isCompressed { warnings.add("the archive has no bytes") }
     content =
       chain.content.seekable != nil || !choice.needsSeeking
       ? chain.content : try Spool.seekable(chain.content, ledger: ledger)

@@ -161,8 +161,6 @@ struct FileCollector: LinkFollowing {
     }
     let selected = selection.isAll ? positions : positions.filter { nodes[$0.value].isSelected }
     files.setFiles(found, selected)
-    try options.check(selection, in: entries, errors, &warnings) { positions[NameKey($0)] != nil }
-    files.setFiles(found, positions)
     files.warningList.add(warnings.all)
     try files.warnAboutEquivalentNames(cancellation)
     return files

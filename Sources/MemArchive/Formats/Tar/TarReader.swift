@@ -49,8 +49,6 @@ final class TarReader: EntryParser {
       warnings.addMissingEnd()
       return nil
     }
-    return try readHeader()
-    try advance(to: next)
     // What global headers say, and a damaged header before it, is known only to who has read them.
     let start = isLost || !globals.isEmpty ? nil : next
     let header = try readHeader()

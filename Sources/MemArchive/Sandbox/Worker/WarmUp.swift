@@ -32,21 +32,6 @@ enum WarmUp {
     guard let request = connection.receiveRequest() else { return }
     WorkerService(connection, request, nil, Cancellation()).readArchive()
     IdleHook.set(nil)
-  private static func read(_ bytes: [UInt8]) {
-    var options = ExtractionOptions()
-    options.parallelism = 1
-    options.storage = .packed
-    let context = ExtractionContext(
-      options, Ledger(ExtractionLimits(heldBytes: 1 << 20)), Cancellation(), hooks: .init(),
-      recipient: .host(copiesContent: false))
-    do throws(ArchiveError) {
-      let entries = try LocalEntries(ArchiveReader(bytes: bytes), in: context, .onDemand)
-      while let entry = try entries.next() { try entries.submit(entry) { _, _, _ in } }
-      entries.drain { _, _, _ in }
-      try entries.finish()
-    } catch {
-      // A worker will say it.
-    }
   }
 
   /// One deflated entry of 64 bytes.
