@@ -47,6 +47,7 @@ extension ArchiveReader {
   func entries(
     in context: ExtractionContext, _ prefetch: Prefetch, to makeDestination: MakePartedDestination? = nil
   ) throws(ArchiveError) -> any EntrySource {
+    let prefetch = context.extent(of: prefetch)
     var context = context
     if context.options.sandbox != .off {
       do throws(ArchiveError) {

@@ -89,12 +89,14 @@ struct Archive {
   /// - Parameters:
   ///   - prefetch: The content that `visit` will request.
   ///   - showsEntries: Whether --verbose shows each entry, which the command itself does not.
+  ///   - isSparing: Whether only some entries are wanted, so that no others need be read.
   func walk(
     _ options: WalkOptions, _ prefetch: Prefetch = .eachInStep,
-    storage: ExtractionOptions.Storage = .automatic, showsEntries: Bool = true,
+    storage: ExtractionOptions.Storage = .automatic, showsEntries: Bool = true, isSparing: Bool = false,
     _ visit: (ArchiveEntry, _ inside: String?, Content) throws -> Void
   ) throws -> ExitStatus {
-    let walk = ArchiveWalk(self, options, prefetch, storage: storage, showsEntries: showsEntries)
+    let walk = ArchiveWalk(
+      self, options, prefetch, storage: storage, showsEntries: showsEntries, isSparing: isSparing)
     while try walk.next(visit) {}
     return walk.status
   }

@@ -5,8 +5,8 @@ final class ArchiveWalk {
   private let archive: Archive
   private let options: WalkOptions
   private let prefetch: Prefetch
-  private let storage: ExtractionOptions.Storage
   private let showsEntries: Bool
+  private let context: ExtractionContext
   /// nil until the first entry is asked for.
   private var stream: NestedStream?
   private var isMatched = false
@@ -19,11 +19,13 @@ final class ArchiveWalk {
   /// - Parameters:
   ///   - prefetch: The content that will be requested.
   ///   - showsEntries: Whether --verbose shows each entry.
+  ///   - isSparing: Whether only some entries are wanted, so that no others need be read.
   init(
     _ archive: Archive, _ options: WalkOptions, _ prefetch: Prefetch, storage: ExtractionOptions.Storage,
-    showsEntries: Bool
+    showsEntries: Bool, isSparing: Bool = false
   ) {
-    (self.archive, self.options, self.prefetch, self.storage) = (archive, options, prefetch, storage)
+    context = (isSparing ? archive.context.sparing : archive.context).storing(storage)
+    (self.archive, self.options, self.prefetch) = (archive, options, prefetch)
     self.showsEntries = showsEntries && options.reading.verbose
   }
 
@@ -54,7 +56,7 @@ final class ArchiveWalk {
   private func open() {
     do throws(ArchiveError) {
       let opened = try NestedStream(
-        archive.reader, nested: options.nested, prefetch, in: archive.context.storing(storage)
+        archive.reader, nested: options.nested, prefetch, in: context
       ) { [archive, options] in archive.report($0, options.reading) }
       archive.report(opened.protection, options.reading)
       stream = opened

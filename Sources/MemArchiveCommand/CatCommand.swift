@@ -29,7 +29,7 @@ struct CatCommand: ParsableCommand {
     let archive = try Archive.opened(archive, isSelected: true, options.reading)
     var wanted = WantedNames(names)
     var links: [String] = []
-    var status = try archive.walk(options) { entry, _, content in
+    var status = try archive.walk(options, isSparing: !names.isEmpty) { entry, _, content in
       guard wanted.take(entry) else { return }
       if entry.kind == .symlink || entry.kind == .hardlink || entry.mayGetContentLater {
         links.append(entry.name)

@@ -172,7 +172,7 @@ struct RunCommand: ParsableCommand {
     // The files have to be executable only if the command is an entry.
     let isExecutable =
       try program != nil || command.first.map { try !PathTemplate($0).references.isEmpty } ?? false
-    let context = archive.context.executable(isExecutable, mode: mode)
+    let context = archive.context.sparing.executable(isExecutable, mode: mode)
     let nested = recursive ? ExtractionOptions.NestedArchives.expand : .keep
     do {
       let files = try archive.reader.extract(.names(names), nested: nested, in: context)

@@ -23,11 +23,17 @@ struct FilterChain {
   ///   - threads: with more than one, decoding goes on while what was decoded is read.
   ///   - engine: who takes off what libarchive does not have to.
   ///   - stop: ends a read of `source` that waits.
+  ///   - parted: the content of the only layer around an archive that is read in order, at any offset.
   init(
     peeling source: any ByteSource, name: String?, depth: Int, allowed: ArchiveFormats, threads: Int,
     engine: ExtractionContext.Hooks.Engine,
-    warnings: WarningLog, stop: Cancellation
+    warnings: WarningLog, stop: Cancellation, parted: PartedContent? = nil
   ) throws(ArchiveError) {
+    if let parted {
+      (content, head, format) = (parted.source, parted.head, parted.format)
+      (filters, innermostGzip, outerName) = ([parted.filter], nil, name)
+      return
+    }
     var content = source
     var filters: [Filter] = []
     var gzip: GzipDecoder?
@@ -75,6 +81,34 @@ struct FilterChain {
         outerName = name
         return
       }
+    }
+  }
+
+  /// What is in an archive's only layer of compression, where that can be read at any offset, and is an archive that is read in
+  /// order: others would be decoded from the beginning of a part again and again.
+  struct PartedContent {
+    let source: PartedSource
+    fileprivate let filter: Filter
+    fileprivate let head: [UInt8]
+    fileprivate let format: ArchiveFormats
+
+    /// nil if it is anything else; then `source` is where it was.
+    init?(
+      _ source: any ByteSource, in ledger: Ledger, _ cancellation: Cancellation
+    ) throws(ArchiveError) {
+      guard let source = source.seekable,
+        case .filter(let filter) = Filter.recognize(try source.bytes(Filter.headSize, at: 0)),
+        let parted = try filter.parted(source, in: ledger, cancellation)
+      else { return nil }
+      do throws(ArchiveError) { head = try parted.bytes(FormatSignature.headSize, at: 0) } catch {
+        // The ordinary decoder says what is wrong with it.
+        guard error.concernsArchive else { throw error }
+        return nil
+      }
+      guard let format = FormatSignature.recognize(head, isWrapped: true),
+        [.tar, .cpio, .ar].contains(format)
+      else { return nil }
+      (self.source, self.filter, self.format) = (parted, filter, format)
     }
   }
 

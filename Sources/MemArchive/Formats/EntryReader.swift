@@ -3,6 +3,8 @@ final class EntryReader {
   private let parser: any EntryParser
   private let content: any ByteSource
   private let isCompressed: Bool
+  /// Compressed content that is read at any offset.
+  private let parted: PartedSource?
   private let ledger: Ledger
   private let warnings: WarningLog
   private let names: NameDecoder
@@ -25,6 +27,10 @@ final class EntryReader {
     warnings: WarningLog, stop: Cancellation, _ makeSlabs: ((any ByteSource) -> SlabbedSource)?
   ) throws(ArchiveError) {
     let (options, ledger) = (context.options, context.ledger)
+    let seeks = prefetch.extent != .whole && context.hooks.decoding == .own && context.hooks.engine == .own
+    let parted =
+      seeks ? try FilterChain.PartedContent(source, in: ledger, context.cancellation) : nil
+    self.parted = parted?.source
     let chain = try FilterChain(
       peeling: source, name: name, depth: options.limits.depth,
       allowed: options.formats, threads: context.threads,
@@ -33,12 +39,16 @@ final class EntryReader {
       chain, allowed: options.formats, decodesOnly: context.hooks.decodesOnly)
     // Nothing tells it from a download that never began.
     if chain.head.isEmpty, !chain.isCompressed { warnings.add("the archive has no bytes") }
+      engine: context.hooks.decoding, warnings: warnings, stop: stop, parted: parted)
+    let choice = try FormatChoice(chain, allowed: options.formats)
     content =
       chain.content.seekable != nil || !choice.needsSeeking
       ? chain.content : try Spool.seekable(chain.content, ledger: ledger)
     if choice.isGuess { try FormatChoice.refuseDiskImage(content, chain.head) }
     do throws(ArchiveError) {
-      if choice.formats == .tar, !choice.isGuess, context.hooks.engine == .own { slabs = makeSlabs?(content) }
+      if choice.formats == .tar, !choice.isGuess, context.hooks.engine == .own, parted == nil {
+        slabs = makeSlabs?(content)
+      }
       parser = try Self.parser(
         of: content, slabs, chain, choice, only: prefetch.place, in: context, warnings: warnings)
       if let place = prefetch.place { try parser.begin(at: place) }
@@ -96,7 +106,9 @@ final class EntryReader {
       let input = FormatInput(
         slabs ?? content, isPipe: !chain.isCompressed && content.seekable == nil, context.cancellation)
       switch choice.formats {
-      case .tar: return TarReader(input, of: content, in: context, warnings: warnings)
+      case .tar:
+        return TarReader(
+          input, of: chain.isCompressed ? nil : content.seekable, in: context, warnings: warnings)
       case .cpio: return CpioReader(input, in: context, warnings: warnings)
       case .ar: return ArReader(input, in: context, warnings: warnings)
       case .warc: return WARCReader(input, warnings: warnings)
@@ -173,6 +185,7 @@ final class EntryReader {
         meter.tick(content.progress)
       }
       try declared.check(total: size)
+      try parted?.settle()
       // Nobody reads on to where the checksums are of the layers around it.
       if extent == .again {
         try drain()

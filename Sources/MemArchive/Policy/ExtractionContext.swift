@@ -49,6 +49,8 @@ package struct ExtractionContext: Sendable {
   let recipient: Recipient
   /// Its part of the pool, until the last copy of this is gone.
   private let share: ExtractionPool.Share?
+  /// Whether only what is asked for is read, and verified, where the archive allows that.
+  private var isSparing = false
   /// The reason that the archive is read without the wanted sandbox.
   private(set) var missingSandbox: String?
 
@@ -95,7 +97,24 @@ package struct ExtractionContext: Sendable {
     let ledger = Ledger(options.limits, options.pool.memory)
     var context = Self(options, ledger, cancellation, hooks: hooks, recipient: recipient, share)
     context.missingSandbox = missingSandbox
+    context.isSparing = isSparing
     return context
+  }
+
+  /// The same for a reading of which only some entries are wanted: where layers of compression can be read at any offset, what is
+  /// not asked for is not verified either.
+  package var sparing: Self {
+    var context = self
+    context.isSparing = true
+    return context
+  }
+
+  /// What is read where `prefetch` is asked for.
+  func extent(of prefetch: Prefetch) -> Prefetch {
+    guard isSparing, prefetch.extent == .whole else { return prefetch }
+    var prefetch = prefetch
+    prefetch.extent = .sparing
+    return prefetch
   }
 
   /// The same for files that may be executed, or not, with these permissions or their own.

@@ -31,6 +31,22 @@ internal import CLZMA
     sizes = if let content, let packed { (content, packed) } else { nil }
   }
 
+  /// The block whose header comes next (3.1).
+  convenience init(_ input: inout InputBuffer, check: lzma_check) throws(ArchiveError) {
+    guard try input.has(1) else { throw .lzma(LZMA_BUF_ERROR, .xz) }
+    // lzma_block_header_size_decode().
+    let size = (Int(input[0]) + 1) * 4
+    guard try input.has(size) else { throw .lzma(LZMA_BUF_ERROR, .xz) }
+    // What is copied here is at most a kilobyte.
+    let header = input.withBytes(size) { bytes in unsafe bytes.withUnsafeBytes { unsafe Array($0) } }
+    do throws(Failure) { try unsafe self.init(header: header.span.bytes, check: check) } catch {
+      switch error {
+      case .status(let status): throw .lzma(status, .xz)
+      }
+    }
+    input.drop(size)
+  }
+
   deinit { unsafe clzma_destroy_block(block) }
 
   /// `ended` once the block's check has been verified.

@@ -160,19 +160,7 @@ internal import CLZMA
   private func readBlockHeader() throws(ArchiveError) -> Bool {
     try require(1)
     guard input[0] != 0 else { return false }
-    // lzma_block_header_size_decode().
-    let size = (Int(input[0]) + 1) * 4
-    try require(size)
-    let check = flags.check
-    let block = try input.withBytes(size) { header throws(ArchiveError) in
-      do throws(XZBlock.Failure) { return try XZBlock(header: header, check: check) } catch {
-        switch error {
-        case .status(let status): throw .lzma(status, .xz)
-        }
-      }
-    }
-    input.drop(size)
-    part = .content(block, isHere: false)
+    part = .content(try XZBlock(&input, check: flags.check), isHere: false)
     return true
   }
 

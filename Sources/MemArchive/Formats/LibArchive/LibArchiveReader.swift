@@ -111,7 +111,7 @@ final class LibArchiveReader: EntryParser {
     if isEmpty { try checkEmptiness() }
     // GNU tar and POSIX archives end with two blocks of zeros; without them, entries may be missing.
     if handle.isTar, handle.sourceEnded, !isEmpty { warnings.addMissingEnd() }
-    if handle.isTar, try ZipEnd.isAtEnd(of: content) {
+    if handle.isTar, let content = content.seekable, try ZipEnd.isAtEnd(of: content) {
       warnings.add("it ends like a zip archive: pin formats to .zip to read it as one")
     } else if try hasDataAfterEnd() {
       warnings.addDataAfterEnd()

@@ -5,7 +5,8 @@
 final class TarReader: EntryParser {
   private let input: FormatInput
   private let warnings: WarningLog
-  private let content: any ByteSource
+  /// All of it, if it is not compressed.
+  private let content: (any SeekableSource)?
   private let cancellation: Cancellation
   private var block: [UInt8] = []
   private var globals = PaxRecords()
@@ -31,7 +32,8 @@ final class TarReader: EntryParser {
   private static let mostPossible: Int64 = 1 << 30
 
   init(
-    _ input: FormatInput, of content: any ByteSource, in context: ExtractionContext, warnings: WarningLog
+    _ input: FormatInput, of content: (any SeekableSource)?, in context: ExtractionContext,
+    warnings: WarningLog
   ) {
     self.input = input
     self.content = content
@@ -396,7 +398,7 @@ final class TarReader: EntryParser {
   // MARK: The end
 
   private func checkEnd() throws(ArchiveError) {
-    if try ZipEnd.isAtEnd(of: content) {
+    if let content, try ZipEnd.isAtEnd(of: content) {
       warnings.add("it ends like a zip archive: pin formats to .zip to read it as one")
     } else if try input.hasDataAfterEnd() {
       warnings.addDataAfterEnd()

@@ -184,8 +184,8 @@ struct ZipEnd {
   }
 
   /// Whether the last bytes are an end record without a comment: another format in front may hide a whole zip.
-  static func isAtEnd(of content: any ByteSource) throws(ArchiveError) -> Bool {
-    guard let record = try content.seekable?.tail(length), record.count == length,
+  static func isAtEnd(of content: any SeekableSource) throws(ArchiveError) -> Bool {
+    guard let record = try content.tail(length), record.count == length,
       record.starts(with: signature)
     else { return false }
     return record.little(UInt16.self, at: 20) == 0
