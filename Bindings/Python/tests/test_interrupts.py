@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import pathlib
 import signal
+import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 import memarchive
+from memarchive import _call
 
 SANDBOXES = ["required", "off"]
 
@@ -85,6 +88,119 @@ def test_an_interrupt_ends_feeding(endless: int, sandbox: Any) -> None:
         next(stream)
         with pytest.raises(KeyboardInterrupt):
             stream.feed(len)
+
+
+@contextlib.contextmanager
+def stalled(stop: Callable[[], object]) -> Iterator[int]:
+    """A pipe that gives the beginning of an archive and then nothing; has `stop` called when that has been read."""
+    out, into = os.pipe()
+    ended, late = threading.Event(), []
+
+    def write() -> None:
+        # More than a pipe takes, so that this returns only once somebody has read of it.
+        try:
+            os.write(into, (Endless.HEADER + Endless.BLOCKS)[: (64 << 10) + 1])
+        except BrokenPipeError:
+            return
+        stop()
+        if not ended.wait(60):
+            late.append(True)
+            os.close(into)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        yield out
+    finally:
+        ended.set()
+        os.close(out)
+        writer.join()
+        if not late:
+            os.close(into)
+    assert not late
+
+
+def interrupt() -> None:
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+def feed(archive: memarchive.Archive) -> None:
+    with archive.iter() as stream:
+        next(stream)
+        stream.feed(len)
+
+
+@pytest.mark.parametrize("sandbox", SANDBOXES)
+@pytest.mark.parametrize("use", [memarchive.Archive.extract, memarchive.Archive.list, feed])
+@pytest.mark.parametrize("cancellation", [None, memarchive.Cancellation()])
+def test_the_first_interrupt_ends_the_wait_for_a_pipe(sandbox: Any, use: Any, cancellation: Any) -> None:
+    with stalled(interrupt) as pipe, memarchive.open(pipe, sandbox=sandbox, cancellation=cancellation) as archive:
+        with pytest.raises(KeyboardInterrupt):
+            use(archive)
+    # An interrupt stops nothing else that could be cancelled together.
+    assert cancellation is None or not cancellation.is_cancelled
+
+
+def test_the_first_interrupt_ends_the_wait_for_a_named_pipe() -> None:
+    with stalled(interrupt) as pipe, memarchive.open(f"/proc/self/fd/{pipe}") as archive:
+        with pytest.raises(KeyboardInterrupt):
+            archive.extract()
+
+
+@pytest.mark.parametrize("sandbox", SANDBOXES)
+def test_a_cancellation_ends_the_wait_for_a_pipe(sandbox: Any) -> None:
+    cancellation = memarchive.Cancellation()
+    with stalled(cancellation.cancel) as pipe:
+        with memarchive.open(pipe, sandbox=sandbox, cancellation=cancellation) as archive:
+            with pytest.raises(memarchive.Cancelled):
+                archive.extract()
+
+
+def test_an_interrupt_ends_the_wait_for_files_of_another_process() -> None:
+    ours, theirs = socket.socketpair()
+
+    def send() -> None:
+        interrupt()
+        if not ended.wait(60):
+            theirs.close()
+
+    ended = threading.Event()
+    sender = threading.Thread(target=send)
+    with ours, theirs, pytest.raises(KeyboardInterrupt):
+        sender.start()
+        memarchive.receive(ours)
+    ended.set()
+    sender.join()
+
+
+def test_what_a_call_has_made_when_it_is_interrupted_is_freed() -> None:
+    callbacks, freed = _call.Callbacks(), []
+
+    def call(place: Any, failure: Any) -> int:
+        interrupt()
+        while not callbacks.interrupted:
+            pass
+        place._obj.value = 5
+        return 0
+
+    with pytest.raises(KeyboardInterrupt):
+        _call.make(call, free=freed.append, callbacks=callbacks)
+    assert freed == [5]
+
+
+def test_what_a_callback_raises_in_an_interrupted_call_is_not_raised_by_the_next_one(zip_file: pathlib.Path) -> None:
+    def fail(_: memarchive.Progress) -> None:
+        interrupt()
+        while not archive._handle.keep.callbacks.interrupted:  # type: ignore[union-attr]
+            pass
+        raise ZeroDivisionError
+
+    with memarchive.open(zip_file, progress=lambda told: told_to(told)) as archive:
+        told_to: Any = fail
+        with pytest.raises(KeyboardInterrupt):
+            archive.extract()
+        told_to = len
+        assert len(archive.extract()) == 3
 
 
 def test_an_archive_is_as_good_as_before_after_an_interrupt(zip_file: pathlib.Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import array
+import contextlib
 import gzip
 import http.client
 import http.server
@@ -10,16 +11,19 @@ import io
 import mmap
 import os
 import pathlib
+import signal
+import socket
 import tempfile
 import threading
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from conftest import make_tar, make_zip
 
 import memarchive
+from memarchive import _sources
 
 CONTENT = {"a.txt": b"first", "sub/b.txt": b"second\n" * 1000}
 ZIP = make_zip(CONTENT)
@@ -184,7 +188,11 @@ def server() -> Iterator[str]:
             if self.path != "/endless":
                 self.send_header("Content-Length", str(len(ZIP)))
             self.end_headers()
-            self.wfile.write(ZIP[:-10] if self.path == "/cut" else ZIP)
+            self.wfile.write(ZIP[:-10] if self.path in ("/cut", "/stalled") else ZIP)
+            if self.path == "/stalled":
+                # Until the other side closes, and for no longer than a test that fails may take.
+                self.connection.settimeout(60)
+                self.connection.recv(1)
 
         def log_message(self, *_: Any) -> None:
             pass
@@ -210,6 +218,109 @@ def test_a_response_that_is_cut(server: str) -> None:
     assert isinstance(caught.value, (memarchive.TruncatedError, http.client.IncompleteRead))
 
 
+@contextlib.contextmanager
+def stalled(kind: str) -> Iterator[Any]:
+    """A source that gives the beginning of an archive, and then neither more nor its end."""
+    if kind == "socket":
+        ours, theirs = socket.socketpair()
+        with theirs, ours, ours.makefile("rb") as file:
+            theirs.sendall(TAR[:1000])
+            yield file
+        return
+    out, into = os.pipe()
+    with open(out, "rb", buffering=-1 if kind == "pipe" else 0) as pipe, open(into, "wb", buffering=0) as writer:
+        writer.write(TAR[:1000])
+        yield {"pipe": lambda pipe: pipe, "object": Plain, "object that seeks": Seeking}[kind](pipe)
+
+
+STALLED = ["pipe", "socket", "object", "object that seeks"]
+
+
+class Plain:
+    """An object that only reads."""
+
+    def __init__(self, pipe: Any) -> None:
+        self.read = pipe.read
+
+
+class Seeking(Plain):
+    """As one with a network beneath: it seeks, and gives what comes."""
+
+    position = 0
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self.position
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        self.position = offset
+        return len(TAR) if whence else offset
+
+
+@pytest.mark.parametrize("kind", STALLED)
+def test_a_timeout_ends_the_wait_for_an_object(kind: str) -> None:
+    with stalled(kind) as source, pytest.raises(TimeoutError) as caught:
+        memarchive.open(source, timeout=0.05)
+    error = caught.value
+    assert isinstance(error, memarchive.TimedOut) and error.code == "timedOut"
+    assert str(error) == f"{error.reason}. {error.advice}"
+
+
+@pytest.mark.parametrize("kind", STALLED)
+def test_a_cancellation_ends_the_wait_for_an_object(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    cancellation = memarchive.Cancellation()
+    when_waiting(monkeypatch, cancellation.cancel)
+    with stalled(kind) as source, pytest.raises(memarchive.Cancelled):
+        memarchive.open(source, cancellation=cancellation)
+
+
+@pytest.mark.parametrize("kind", STALLED)
+def test_an_interrupt_ends_the_wait_for_an_object(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        when_waiting(monkeypatch, lambda: os.kill(os.getpid(), signal.SIGINT))
+        with stalled(kind) as source, pytest.raises(KeyboardInterrupt):
+            memarchive.open(source)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def when_waiting(monkeypatch: pytest.MonkeyPatch, stop: Callable[[], object]) -> None:
+    """Has something done, once, while nothing comes from a source."""
+    check, stops = _sources._Wait.check, [stop]
+
+    def stop_and_check(self: Any) -> None:
+        if stops:
+            stops.pop()()
+        check(self)
+
+    monkeypatch.setattr(_sources._Wait, "check", stop_and_check)
+
+
+def test_a_response_that_stalls(server: str) -> None:
+    with urllib.request.urlopen(f"{server}/stalled") as response, pytest.raises(memarchive.TimedOut):
+        memarchive.open(response, timeout=0.05)
+
+
+def test_an_object_that_seeks_is_left_where_it_was_unless_it_is_still_read() -> None:
+    with stalled("object that seeks") as source:
+        source.position = 7
+        with pytest.raises(memarchive.TimedOut):
+            memarchive.open(source, timeout=0.05)
+        assert source.position == 1000  # what is read now
+
+
+def test_an_object_that_returns_too_much() -> None:
+    class Generous:
+        def read(self, size: int) -> bytes:
+            return bytes(size + 1)
+
+    with pytest.raises(ValueError, match=r"read\(\d+\) of the archive's source returned \d+ bytes"):
+        memarchive.open(Generous())
+
+
 def test_what_an_object_raises_is_raised() -> None:
     class Broken(io.RawIOBase):
         def readable(self) -> bool:
@@ -223,11 +334,23 @@ def test_what_an_object_raises_is_raised() -> None:
 
 
 def test_an_object_that_would_block() -> None:
+    class Empty:
+        def read(self, size: int) -> Any:
+            return None
+
+    with pytest.raises(BlockingIOError):
+        memarchive.open(Empty())
+
+
+def test_a_buffered_pipe_that_does_not_block() -> None:
     out, into = os.pipe()
     os.set_blocking(out, False)
-    with open(out, "rb") as pipe, pytest.raises(BlockingIOError):
-        memarchive.open(pipe)
-    os.close(into)
+    with open(out, "rb") as pipe:
+        assert pipe.peek(1) == b""
+        writer = threading.Thread(target=lambda: write(into, TAR))
+        writer.start()
+        assert read(pipe) == CONTENT
+        writer.join()
 
 
 def test_an_endless_object_ends_by_the_limit() -> None:

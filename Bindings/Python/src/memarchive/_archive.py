@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ctypes
+import inspect
+import select
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Union, cast
 
 from . import _abi
-from ._call import Closing, Handle, library, make
+from ._call import STEP, Closing, Handle, library, make
 from ._entries import Listing
 from ._files import File, Files, descriptor_of
 from ._options import Options, Settings
@@ -121,14 +123,24 @@ def open(source: Source, **options: Unpack[Options]) -> Archive:
     descriptor; a :class:`File`; a binary file object, which is read from its beginning if it seeks, and from where it
     is otherwise; or a response of ``urllib.request.urlopen``.
 
-    Of paths, descriptors and files of the system's nothing is read yet: what is no archive is noticed when it is read.
-    Everything else is copied into memory now. A descriptor or file object may be closed as soon as this returns.
+    Of paths, descriptors and the system's own files, open or unbuffered, nothing is read yet: what is no archive is
+    noticed when it is read. Everything else, a pipe with a buffer too, is copied into memory now, within ``timeout``
+    and ``limit_held_bytes``. A descriptor or file object may be closed as soon as this returns.
 
-    The keywords are those of :class:`Options`. An archive should be closed, best by ``with``.
+    An object's ``read()`` runs on another thread. One that has not returned when the time is up, or after Ctrl-C or
+    :meth:`Cancellation.cancel`, is left to itself there: a socket that it waits for is shut down for receiving, which
+    ends it; otherwise closing the object may wait for it. Pipes with a buffer are only read when there is something.
 
-    Raises FileNotFoundError, PermissionError and other kinds of OSError, which are :class:`Error` too.
+    An archive should be closed, best by ``with``.
+
+    Raises FileNotFoundError, PermissionError and other kinds of OSError, which are :class:`Error` too; TypeError and
+    ValueError for what is no archive's source, or no option.
     """
     return Archive(source, Settings(options))
+
+
+if open.__doc__ and Options.__doc__:
+    open.__doc__ = f"{inspect.cleandoc(open.__doc__)}\n\n{inspect.cleandoc(Options.__doc__)}\n"
 
 
 def receive(socket: Any, **limits: Unpack[Options]) -> Files | None:
@@ -140,9 +152,16 @@ def receive(socket: Any, **limits: Unpack[Options]) -> Files | None:
     Raises :class:`Untrusted`, :class:`LimitExceeded`, :class:`TruncatedError`.
     """
     settings = Settings(limits)
+    descriptor = descriptor_of(socket)
+    if descriptor >= 0:
+        # A signal's handler runs while Python waits, and not while the library does.
+        poll = select.poll()
+        poll.register(descriptor, select.POLLIN)
+        while not poll.poll(STEP * 1000):
+            pass
     handle = make(
         library.receive,
-        descriptor_of(socket),
+        descriptor,
         ctypes.byref(settings.c),
         free=library.files_free,
         callbacks=settings.callbacks,
@@ -155,7 +174,7 @@ def _read(archive: Handle, function: Any, *arguments: Any, free: Any, result: An
     settings = cast(Settings, archive.keep)
     handle = make(
         function,
-        archive.pointer,
+        archive,
         *arguments,
         free=free,
         callbacks=settings.callbacks,

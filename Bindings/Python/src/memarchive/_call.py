@@ -5,14 +5,19 @@ from __future__ import annotations
 import _thread
 import ctypes
 import os
+import queue
 import threading
 import warnings
+from collections.abc import Iterator
 from typing import Any, Callable, TypeVar
 
 from . import _abi
 from ._errors import take
 
 library = _abi.library
+
+#: Seconds that a wait takes before it looks whether it is to end.
+STEP = 0.05
 
 
 class Handle:
@@ -96,10 +101,19 @@ class Callbacks:
         #: How many calls are to end because their thread was interrupted; and as text, whether there are any.
         self.interrupted = 0
         self.is_interrupted = ctypes.create_string_buffer(b"0")
+        #: A memarchive_cancellation of the archive's own, which ends waits too, but for good.
+        self.token: Handle | None = None
+
+    @property
+    def is_cancelled(self) -> bool:
+        return self.token is not None and bool(library.cancellation_is_cancelled(self.token.pointer))
 
     def interrupt(self, count: int) -> None:
         self.interrupted += count
         self.is_interrupted[0] = b"1" if self.interrupted else b"0"
+        # While nothing comes, nobody calls back. What comes once cannot be read again anyway.
+        if self.interrupted and self.may_wait and self.token is not None:
+            library.cancellation_cancel(self.token.pointer)
 
     def guard(self, function: Callable[[], object]) -> int:
         """Runs the body of a callback: 0, or 1 if it failed."""
@@ -161,91 +175,140 @@ def perform(callbacks: Callbacks, function: Any, *arguments: Any, is_short: bool
     failure = ctypes.POINTER(_abi.Error)()
     arguments = (*arguments, ctypes.byref(failure))
     if is_short and not callbacks.run_python and not callbacks.may_wait:
-        code = function(*arguments)
+        code, interruption = function(*pointers(arguments)), None
     else:
-        code = interruptible(callbacks, function, *arguments)
+        code, interruption = interruptible(callbacks, function, *arguments)
     error = take(failure) if code else None
-    # A callback's exception, whatever has become of the call.
-    return callbacks.raised.pop(0) if callbacks.raised else error
+    # What interrupted the call, or a callback's exception, whatever has become of the call.
+    raised, callbacks.raised[:] = [*callbacks.raised, error], []
+    try:
+        return raised[0] if interruption is None else interruption
+    finally:
+        del error, raised, interruption
 
 
-def interruptible(callbacks: Callbacks, function: Any, *arguments: Any) -> int:
+def interruptible(callbacks: Callbacks, function: Any, *arguments: Any) -> tuple[int, BaseException | None]:
     """Calls a function; on another thread, if this one is the main thread, so that a signal's handler can run.
 
-    Python runs those on the main thread alone, and between two instructions of its own: never inside of a call.
-    A callback must not run there either: a handler that raises as it begins is told to nobody, and the callback
-    counts as done.
+    Returns what the function does, and what a handler raised meanwhile. Python runs those on the main thread alone, and
+    between two instructions of its own: never inside of a call. A callback must not run there either: a handler that
+    raises as it begins is told to nobody, and the callback counts as done.
     """
-    if threading.current_thread() is not threading.main_thread():
-        return int(function(*arguments))
+    caller = Caller.idle() if threading.current_thread() is threading.main_thread() else None
+    if caller is None:
+        return int(function(*pointers(arguments))), None
+    # A call that is left to itself needs what the callbacks are for.
+    work: Work = [(lambda: function(*pointers(arguments)), callbacks)]
     try:
-        caller = _idle.pop() if _idle else _Caller()
-    except RuntimeError:  # no thread is left
-        return int(function(*arguments))
-    caller.begin(function, arguments)
-    try:
-        caller.ended.acquire()
-    except BaseException:
+        caller.begin(work)
+        caller.wait()
+    except BaseException as interruption:
         callbacks.interrupt(1)
         try:
-            # A second signal leaves the call to itself: it may wait for a pipe that nobody writes to.
-            caller.ended.acquire()
+            # A second signal leaves the call to itself. The first one may have come before it began.
+            caller.begin(work)
+            caller.wait()
+        except BaseException:
+            caller.leave()
+            raise
         finally:
             callbacks.interrupt(-1)
-        _idle.append(caller)
-        raise
-    _idle.append(caller)
-    if caller.failure is not None:
-        raise caller.failure
-    return caller.code
+        return int(caller.take()), interruption
+    return int(caller.take()), None
 
 
-class _Caller(threading.Thread):
-    """A thread that calls for the main thread, one call after another: to start one takes longer than many a call."""
+def pointers(arguments: tuple[Any, ...]) -> Iterator[Any]:
+    """Handles as C has them. Whoever holds the arguments holds what they point to."""
+    for argument in arguments:
+        yield argument.pointer if isinstance(argument, Handle) else argument
+
+
+#: A function to be called once, with what it needs.
+Work = list[tuple[Callable[[], Any], object]]
+
+
+class Caller(threading.Thread):
+    """A thread that calls for another one, call after call: to start one takes longer than many a call."""
 
     def __init__(self) -> None:
         super().__init__(name="memarchive", daemon=True)
-        self._begun, self.ended = _thread.allocate_lock(), _thread.allocate_lock()
-        self._begun.acquire()
-        self.ended.acquire()
-        self.code = 0
-        self.failure: BaseException | None = None
-        self._work: tuple[Any, tuple[Any, ...]] | None = None
+        self._work: queue.SimpleQueue[Work | None] = queue.SimpleQueue()
+        self._ended = _thread.allocate_lock()
+        self._ended.acquire()
+        self._result: Any = None
+        self._failure: BaseException | None = None
         self.start()
 
-    def begin(self, function: Any, arguments: tuple[Any, ...]) -> None:
-        """`ended` is released when the call has returned."""
-        self._work = (function, arguments)
-        self._begun.release()
+    @staticmethod
+    def idle() -> Caller | None:
+        """One that has no call; None if no thread is left."""
+        try:
+            return _idle.pop()
+        except IndexError:
+            pass
+        try:
+            return Caller()
+        except RuntimeError:
+            return None
 
-    def end(self) -> None:
-        """Ends the thread, which has no call."""
-        self._begun.release()
-        self.join()
+    def begin(self, work: Work) -> None:
+        """Begins a call, which is to be waited for. To begin the same work again changes nothing."""
+        self._work.put(work)
+
+    def wait(self, check: Callable[[], object] = lambda: None) -> None:
+        """Waits until the call has returned. Raises what a signal's handler does, or `check`."""
+        # A signal that comes just before a wait does not end it, so that no wait may be long.
+        while not self._ended.acquire(timeout=STEP):
+            check()
+
+    def take(self) -> Any:
+        """What the call returned or raised, once that has been waited for. This object is then another call's."""
+        result, failure = self._result, self._failure
+        self._result = self._failure = None
+        if len(_idle) < _IDLE:
+            _idle.append(self)
+        else:
+            self.leave()
+        try:
+            if failure is not None:
+                raise failure
+            return result
+        finally:
+            del failure
+
+    def leave(self) -> None:
+        """Leaves a call to itself: the thread ends with it, or now if there is none."""
+        self._work.put(None)
 
     def run(self) -> None:
-        while True:
-            self._begun.acquire()
-            if self._work is None:
-                return
-            function, arguments = self._work
+        for work in iter(self._work.get, None):
+            if not work:
+                continue
             try:
-                self.code, self.failure = function(*arguments), None
+                self._result = work[0][0]()
             except BaseException as error:
-                self.failure = error
+                self._failure = error
             # Nothing of a call is held until the next one.
-            del function, arguments
-            self._work = None
-            self.ended.release()
+            work.clear()
+            del work
+            self._ended.release()
 
 
-#: Threads that have no call: more than one only after an interrupt, or a handler that reads archives itself.
-_idle: list[_Caller] = []
+#: Threads that have no call, and how many may wait for one: an object takes two, that of the call and that which reads.
+_idle: list[Caller] = []
+_IDLE = 4
 
 
 def _end_idle() -> None:
+    ended = []
     while _idle:
-        _idle.pop().end()
+        try:
+            ended.append(_idle.pop())
+        except IndexError:  # another thread was faster
+            break
+    for caller in ended:
+        caller.leave()
+        caller.join()
 
 
 # A process with threads should not fork, and Python 3.12 warns of it.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno as _errno
+from collections.abc import Callable
 from typing import Any
 
 from . import _abi
@@ -30,8 +31,6 @@ class Error(Exception):
     entry: str | None
     #: What happened, without the entry and the advice.
     reason: str
-    #: What can be done, in a sentence or two.
-    advice: str
     #: errno of the failed system call; None where there is none.
     errno: int | None
     #: The failed system call or library function, such as "mmap".
@@ -44,22 +43,31 @@ class Error(Exception):
         code: str = "unknown",
         entry: str | None = None,
         reason: str | None = None,
-        advice: str = "",
+        advice: str | Callable[[], str] = "",
         errno: int | None = None,
         call: str | None = None,
         path: str | None = None,
     ) -> None:
+        """`message` is made of the reason and the advice, if there is none. A function for the advice is called once
+        somebody wants to know it."""
         reason = message if reason is None else reason
         if isinstance(self, OSError):
             OSError.__init__(self, errno, reason, path)
         else:
-            Exception.__init__(self, message)
-        self._message = message
-        self.code, self.entry, self.reason, self.advice = code, entry, reason, advice
+            Exception.__init__(self, message or reason)
+        self._message, self._advice = message, advice
+        self.code, self.entry, self.reason = code, entry, reason
         self.errno, self.call = errno, call
 
+    @property
+    def advice(self) -> str:
+        """What can be done, in a sentence or two."""
+        if not isinstance(self._advice, str):
+            self._advice = self._advice()
+        return self._advice
+
     def __str__(self) -> str:
-        return self._message
+        return self._message or f"{self.reason}. {self.advice}"
 
     def __reduce__(self) -> tuple[Any, ...]:
         path = self.filename if isinstance(self, OSError) else None
@@ -278,18 +286,38 @@ _BY_ERRNO: dict[int, type[SystemFailure]] = {
 }
 
 
+#: What advice in C's words is here.
+_IN_PYTHON = {
+    "timeout_milliseconds": "timeout",
+    "memarchive.h says": "help(memarchive.open) says",
+    "Leave reject_insecure_names 0": "Leave reject_insecure_names False",
+    "what the platform's description says": "memarchive.platform().description",
+}
+
+
+def in_python(advice: str) -> str:
+    """The library's advice in this package's words."""
+    for theirs, ours in _IN_PYTHON.items():
+        advice = advice.replace(theirs, ours)
+    return advice
+
+
 def error_of(failure: Any) -> Error:
     """The exception for a memarchive_error, which is copied."""
     kind = BY_CODE.get(failure.code, Error)
     if kind is SystemFailure:
         kind = _BY_ERRNO.get(failure.error_number, SystemFailure)
     entry = failure.entry.data
+    message, advice = text(failure.message), text(failure.advice)
+    # It ends with the advice, as far as no names in that are escaped.
+    if advice and message.endswith(advice):
+        message = message[: -len(advice)] + in_python(advice)
     return kind(
-        text(failure.message),
+        message,
         code=text(failure.code_name),
         entry=None if entry is None else name_of(entry),
         reason=text(failure.reason),
-        advice=text(failure.advice),
+        advice=in_python(advice),
         errno=failure.error_number or None,
         call=None if failure.call is None else text(failure.call),
         path=None if failure.path is None else name_of(failure.path),

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ctypes
+import difflib
 import io
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, cast
 
 from ._call import Callbacks, Closing, Handle, call, library, perform, throw
@@ -67,6 +68,12 @@ class File(Closing, os.PathLike[str]):
     @property
     def path(self) -> str:
         """A path that opens the file, /proc/self/fd/N: in this process, and as long as this object is held.
+
+        A file of which many share memory gets a descriptor of its own when it is first asked for its path, and keeps it
+        as long as the archive's other files are held, too: :class:`DescriptorLimit` once the process has no more of
+        them (``ulimit -n``). So ask only for the paths that are needed, take one file at a time by
+        :meth:`Archive.iter`, take a tree, which has any number of paths and one descriptor, or raise the limit:
+        ``resource.setrlimit(resource.RLIMIT_NOFILE, ...)``. :meth:`view` needs no descriptor.
 
         A child process sees it if it inherits the descriptor: ``subprocess.run([..., file.path],
         pass_fds=[file.fileno()])``.
@@ -135,7 +142,7 @@ class File(Closing, os.PathLike[str]):
         Nothing is copied. `socket` is a socket object or a descriptor.
         """
         handle = self._open
-        throw(perform(Callbacks(), library.file_send, handle.pointer, descriptor_of(socket)))
+        throw(perform(Callbacks(), library.file_send, handle, descriptor_of(socket)))
 
     def _described(self) -> str:
         return f" {self.name!r}, {self.size} bytes"
@@ -154,9 +161,7 @@ class Files(Closing, Mapping[str, File]):
         return library.files_count(handle.pointer)  # type: ignore[no-any-return]
 
     def __iter__(self) -> Iterator[str]:
-        handle = self._open
-        for index in range(library.files_count(handle.pointer)):
-            yield name_of(library.file_name(library.files_at(handle.pointer, index)).data)
+        return _names(self._open)
 
     def __getitem__(self, name: str) -> File:
         """The file of this name, compared byte by byte; :class:`NoSuchEntry`, a KeyError, if there is none."""
@@ -167,7 +172,13 @@ class Files(Closing, Mapping[str, File]):
         except (AttributeError, UnicodeEncodeError):
             pointer = None
         if not pointer:
-            raise NoSuchEntry(f"there is no file {name!r}", code="noSuchEntry", entry=str(name))
+            raise NoSuchEntry(
+                code="noSuchEntry",
+                entry=str(name),
+                reason=f"there is no file {name!r}",
+                # Most of those who ask for a name that may be missing never look at it.
+                advice=lambda: _question(str(name), _names(handle)) + "List the names; they are compared byte by byte.",
+            )
         return File(Handle(library.file_retain(pointer), library.file_free, handle.keep))
 
     @property
@@ -179,10 +190,25 @@ class Files(Closing, Mapping[str, File]):
     def send(self, socket: Any) -> None:
         """Sends all files as one batch, otherwise as :meth:`File.send`."""
         handle = self._open
-        throw(perform(Callbacks(), library.files_send, handle.pointer, descriptor_of(socket)))
+        throw(perform(Callbacks(), library.files_send, handle, descriptor_of(socket)))
 
     def _described(self) -> str:
         return f": {len(self)} files"
+
+
+def _names(files: Handle) -> Iterator[str]:
+    for index in range(library.files_count(files.pointer)):
+        yield name_of(library.file_name(library.files_at(files.pointer, index)).data)
+
+
+def _question(name: str, names: Iterable[str]) -> str:
+    """Whether a similar name is meant, or the same one in a directory; nothing if there is none."""
+    spelled: dict[str, str] = {}
+    for known in names:
+        for form in (known, known.rpartition("/")[2]):
+            spelled.setdefault(form.lower(), known)
+    similar = dict.fromkeys(spelled[form] for form in difflib.get_close_matches(name.lower(), spelled))
+    return f"Did you mean {' or '.join(map(repr, similar))}? " if similar else ""
 
 
 def descriptor_of(socket: Any) -> int:

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from ._call import library
 from ._errors import text
+from ._options import chosen_worker
 
 
 class Feature(NamedTuple):
@@ -24,7 +25,7 @@ class Platform(NamedTuple):
     #: The version, the libraries beneath, the kernel and what it lacks, in one line.
     description: str
     kernel: str
-    #: The worker, or why there is none.
+    #: The worker that :func:`open` uses unless an option names another one, or why there is none.
     sandbox: str
     has_worker: bool
     features: tuple[Feature, ...]
@@ -32,14 +33,15 @@ class Platform(NamedTuple):
 
 def platform() -> Platform:
     """Asks the libraries and the kernel, with one child process that ends at once."""
+    worker = chosen_worker()
     pointer = library.platform_new()
     try:
         given = pointer.contents
         return Platform(
             text(given.description),
             text(given.kernel),
-            text(given.sandbox),
-            bool(given.has_worker),
+            text(given.sandbox) if worker is None else worker,
+            worker is not None or bool(given.has_worker),
             tuple(_feature(given.features[i].contents) for i in range(given.feature_count)),
         )
     finally:

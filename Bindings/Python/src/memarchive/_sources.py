@@ -6,12 +6,16 @@ import ctypes
 import errno
 import io
 import os
+import select
+import socket
 import stat
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, Union
 
 from . import _abi
-from ._call import Handle, library, make
+from ._call import STEP, Caller, Handle, library, make
+from ._errors import Cancelled, TimedOut
 from ._files import File
 from ._options import Settings, zero_terminated
 
@@ -34,7 +38,7 @@ def open_source(source: Source, settings: Settings) -> Handle:
     """The archive's handle."""
     if isinstance(source, File):
         handle = source._open
-        return _archive(settings, library.open_file, handle.pointer)
+        return _archive(settings, library.open_file, handle)
     if isinstance(source, (str, os.PathLike)):
         settings.callbacks.may_wait = not os.path.isfile(source)
         return _archive(settings, library.open_path, _path(source))
@@ -93,15 +97,23 @@ def _file_object(source: Any, settings: Settings) -> Handle:
         # A pipe is read as it comes and not kept, if there is no buffer that has some of it already.
         if is_regular or source is raw:
             return _descriptor(raw.fileno(), settings)
+        return _spool(_Pipe(source, _Wait(settings)), -1, settings)
     if hasattr(source, "seekable") and source.seekable():
         position = source.tell()
+        reader = _Apart(source, _Positioned(source).read, _Wait(settings))
         try:
-            return _spool(_Positioned(source), source.seek(0, io.SEEK_END), settings)
+            return _spool(reader, source.seek(0, io.SEEK_END), settings)
         finally:
-            source.seek(position)
+            if not reader.is_left:
+                source.seek(position)
     # What http.client knows of a response's length: one that is cut is an error then.
     length = getattr(source, "length", None)
-    return _spool(_Sequential(source), length if isinstance(length, int) else -1, settings)
+    reader = _Apart(source, _Sequential(source).read, _Wait(settings))
+    return _spool(reader, length if isinstance(length, int) else -1, settings)
+
+
+class _Reader(Protocol):
+    def read(self, offset: int, count: int) -> Any: ...
 
 
 class _Bytes:
@@ -139,7 +151,89 @@ class _Sequential:
         return data
 
 
-def _spool(reader: _Bytes | _Positioned | _Sequential, size: int, settings: Settings) -> Handle:
+class _Ended(Exception):
+    """An interrupt ended a wait, and is raised by whoever was interrupted."""
+
+
+class _Wait:
+    """When to wait no longer for what an archive is read from: the library looks only between two reads."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._callbacks, self._timeout = settings.callbacks, settings.timeout
+        self._end = time.monotonic() + settings.timeout
+
+    def check(self) -> None:
+        """Raises what ends the wait, if anything."""
+        if self._callbacks.interrupted:
+            raise _Ended
+        if self._callbacks.is_cancelled:
+            raise Cancelled(
+                code="cancelled",
+                reason="reading the archive's source was cancelled",
+                advice="Start it again if it is still wanted.",
+            )
+        if time.monotonic() >= self._end:
+            raise TimedOut(
+                code="timedOut",
+                reason=f"the archive's source took longer than {self._timeout:g} seconds",
+                advice="Raise timeout if it is only slow.",
+            )
+
+
+class _Pipe:
+    """A pipe with a buffer. It is read when there is something: a read() that waits could not be ended.
+
+    What the buffer has is read then too: until the end comes there is nothing to be had of it alone.
+    """
+
+    def __init__(self, file: io.BufferedReader, wait: _Wait) -> None:
+        self._file, self._wait = file, wait
+        self._poll = select.poll()
+        self._poll.register(file.fileno(), select.POLLIN)
+
+    def read(self, offset: int, count: int) -> bytes:
+        while not self._poll.poll(STEP * 1000):
+            self._wait.check()
+        return self._file.read1(count)
+
+
+class _Apart:
+    """Reads an object on another thread, which is left behind with a read() that does not return."""
+
+    def __init__(self, source: Any, read: Callable[[int, int], Any], wait: _Wait) -> None:
+        self._source, self._read, self._wait = source, read, wait
+        #: Whether the object is still being read.
+        self.is_left = False
+
+    def read(self, offset: int, count: int) -> Any:
+        caller = Caller.idle()
+        if caller is None:
+            return self._read(offset, count)
+        caller.begin([(lambda: self._read(offset, count), self)])
+        try:
+            caller.wait(self._wait.check)
+        except BaseException:
+            self.is_left = True
+            caller.leave()
+            self._end_receiving()
+            raise
+        return caller.take()
+
+    def _end_receiving(self) -> None:
+        """Ends a read() that waits for a socket, so that closing the object does not wait for it."""
+        try:
+            receiver = socket.socket(fileno=self._source.fileno())
+        except (AttributeError, OSError, ValueError):
+            return
+        try:
+            receiver.shutdown(socket.SHUT_RD)
+        except OSError:
+            pass
+        finally:
+            receiver.detach()
+
+
+def _spool(reader: _Reader, size: int, settings: Settings) -> Handle:
     """Has the library read all of it into a sealed file in memory, within its limits."""
     callbacks = settings.callbacks
 
@@ -151,8 +245,12 @@ def _spool(reader: _Bytes | _Positioned | _Sequential, size: int, settings: Sett
             if data is None:
                 raise BlockingIOError(errno.EAGAIN, "nothing to read yet: an archive is read from a blocking object")
             with memoryview(data) as view, memoryview((ctypes.c_char * count).from_address(buffer)) as place:
+                if view.nbytes > count:
+                    raise ValueError(f"read({count}) of the archive's source returned {view.nbytes} bytes")
                 place.cast("B")[: view.nbytes] = view.cast("B")
                 return view.nbytes
+        except _Ended:
+            return -errno.EINTR
         except BaseException as error:
             callbacks.raised.append(error)
             return -errno.EIO

@@ -52,7 +52,7 @@ class Stream(Closing, Iterator[Entry]):
             settings = cast(Settings, handle.keep)
             file = make(
                 library.stream_extract,
-                handle.pointer,
+                handle,
                 free=library.file_free,
                 callbacks=settings.callbacks,
                 keep=settings,
@@ -108,4 +108,4 @@ class Stream(Closing, Iterator[Entry]):
     @staticmethod
     def _perform(handle: Handle, function: object, *arguments: object, is_short: bool = False) -> None:
         callbacks = cast(Settings, handle.keep).callbacks
-        throw(perform(callbacks, function, handle.pointer, *arguments, is_short=is_short))
+        throw(perform(callbacks, function, handle, *arguments, is_short=is_short))
