@@ -46,6 +46,7 @@ static size_t write_rules(const struct clinux_filter_settings *settings, struct 
   const uint32_t base = CLINUX_MFD_CLOEXEC | CLINUX_MFD_ALLOW_SEALING;
   const uint32_t sealed = base | (settings->has_noexec_seal ? CLINUX_MFD_NOEXEC_SEAL : 0);
   const uint32_t executable = base | (settings->has_noexec_seal ? CLINUX_MFD_EXEC : 0);
+  const uint32_t source = settings->source > 0 ? (uint32_t)settings->source : SOCKET;
   const int executables = settings->allows_executable ? 2 : 1;
   const struct rule all[] = {
       // The archive, and the files made from it.
@@ -69,9 +70,9 @@ static size_t write_rules(const struct clinux_filter_settings *settings, struct 
       {"madvise", 28, 233, 0,
        {{ONE_OF, 2, 5, {MADV_DONTNEED, MADV_FREE, MADV_HUGEPAGE, MADV_DONTFORK, CLINUX_MADV_COLLAPSE}}}},
       {"brk", 12, 214, 0, ANY},
-      // The parent.
-      {"sendmsg", 46, 211, 0, {ARG_IS(0, SOCKET)}},
-      {"recvmsg", 47, 212, 0, {ARG_IS(0, SOCKET)}},
+      // The parent, also where it is asked for the archive.
+      {"sendmsg", 46, 211, 0, {{ONE_OF, 0, 2, {SOCKET, source}}}},
+      {"recvmsg", 47, 212, 0, {{ONE_OF, 0, 2, {SOCKET, source}}}},
       {"ppoll", 271, 73, 0, {ARG_IS(1, 1)}},
       // The archive where it is a pipe; otherwise a number that no descriptor has.
       {"read", 0, 63, 0, {ARG_IS(0, (uint32_t)settings->pipe)}},

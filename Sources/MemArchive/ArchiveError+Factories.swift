@@ -119,6 +119,13 @@ extension ArchiveError {
     Self(.sourceConsumed, path: path, "it is a pipe that has already been read", advice: .giveFile)
   }
 
+  /// - Parameter reason: What an archive's source did, as a sentence about "it".
+  package static func sourceFailed(_ reason: String) -> Self {
+    Self(
+      .sourceFailed, "the archive's source failed: \(reason)",
+      advice: "Read the archive again once its source can be read.")
+  }
+
   static func unrecognized() -> Self {
     Self(
       .unrecognizedFormat, "this is not an archive that MemArchive reads",

@@ -22,6 +22,8 @@ public struct ArchiveReader: Sendable {
     case file(MemFile)
     /// Files that are kept open.
     case kept([KeptFile])
+    /// Read by the caller.
+    case source(any AsyncArchiveSource)
     /// The descriptors that a worker was given.
     case passed([PassedFile], name: String?)
   }
@@ -31,6 +33,8 @@ public struct ArchiveReader: Sendable {
     let descriptor: FileDescriptor
     /// nil for a pipe.
     let size: Int64?
+    /// Where the host is asked for the bytes, if they are read by its caller.
+    var channel: SourceChannel?
   }
 
   let origin: Origin
@@ -44,6 +48,11 @@ public struct ArchiveReader: Sendable {
   init(passed files: [PassedFile], name: String?) {
     origin = .passed(files, name: name)
     pipe = nil
+  }
+
+  /// The first descriptor that a worker was given.
+  var passedDescriptor: FileDescriptor? {
+    if case .passed(let files, _) = origin { files.first?.descriptor } else { nil }
   }
 
   /// An archive in a file, opened read-only by each call that reads it. A named pipe can be read once.
@@ -186,6 +195,7 @@ extension ArchiveReader: CustomStringConvertible, CustomDebugStringConvertible, 
       case .bytes(let bytes): "\(bytes.count) bytes in memory"
       case .file(let file): "\(file.name), \(file.size) bytes in memory"
       case .kept(let files): files.map(\.name).joined(separator: ", ")
+      case .source(let source): source.name ?? "a source of the caller's own"
       case .passed(let files, _): "\(files.count) descriptors of a worker"
       }
     return PlainText.escaped(place)

@@ -29,7 +29,7 @@ struct ExitStatus: Error, Equatable {
       case .limitExceeded, .tooManyLayers, .timedOut: .limit
       case .noSuchEntry, .notAFile: .usage
       case .system, .descriptorLimit, .processLimit, .outOfMemory, .pathUnavailable, .treeUnavailable,
-        .sourceConsumed,
+        .sourceConsumed, .sourceFailed,
         .sandboxUnavailable:
         .system
       default: .damaged

@@ -248,6 +248,27 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
 
   // Sources/MemArchive/MemArchive.docc/TheSandbox.md
   func example28() throws {
+  // Sources/MemArchive/MemArchive.docc/SourcesOfYourOwn.md
+  func example26() throws {
+    struct Volume: ArchiveSource {
+      let descriptor: FileDescriptor
+      let start: Int64
+      let size: Int64
+
+      func read(at offset: Int64, into buffer: inout MutableRawSpan) throws -> Int {
+        let count = buffer.withUnsafeMutableBytes {
+          pread(descriptor.rawValue, $0.baseAddress, $0.count, Int(start + offset))
+        }
+        guard count >= 0 else { throw Errno(rawValue: errno) }
+        return count
+      }
+    }
+    let inside = ArchiveReader(source: Volume(descriptor: .standardInput, start: 512, size: 4096))
+    _ = inside
+  }
+
+  // Sources/MemArchive/MemArchive.docc/TheSandbox.md
+  func example27() throws {
     let options = ExtractionOptions(formats: .all, sandbox: .required)
     let files = try ArchiveReader(path: "untrusted.rar").extract(options: options)
     _ = options
@@ -256,6 +277,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
 
   // Sources/MemArchive/MemArchive.docc/Trees.md
   func example29() throws {
+  func example28() throws {
     let tree = try ArchiveReader(path: "map.zip").tree()
     let features = try tree.withPath(of: "roads.shp") { path in read(path) }
     _ = tree
@@ -264,6 +286,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
 
   // Sources/MemArchive/MemArchive.docc/Trees.md
   func example30() throws {
+  func example29() throws {
     let tree = try ArchiveReader(path: "site.tar").tree(writable: true)
     try tree.withPath(of: "data.db") { path in index(path) }
     for change in try tree.changes() where change.kind != .removed { print(change.name) }
@@ -272,6 +295,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
 
   // Sources/MemArchive/MemArchive.docc/VerifyThenUnpack.md
   func example31() throws {
+  func example30() throws {
     func bundle(_ path: String, signedBy key: String) throws -> MemFiles {
       let signature = try String(contentsOfFile: path + ".minisig", encoding: .utf8)
       return try ArchiveReader(path: path)
@@ -282,6 +306,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
 
   // Sources/MemArchive/MemArchive.docc/WhenSomethingIsWrong.md
   func example32() throws {
+  func example31() throws {
     func inform(about error: ArchiveError) -> String {
       error.description { advice in
         switch advice {
@@ -330,6 +355,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
 
   // Sources/MemArchive/ArchiveReader.swift
   func example37() throws {
+  func example32() throws {
     let files = try ArchiveReader(path: "song.zip").extract()
     let font = try files["gm.sf2"]!.withPath { path in fluid_synth_sfload(synth, path, 1) }
     _ = files
@@ -338,6 +364,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
 
   // Sources/MemArchive/ArchiveStream.swift
   func example38() throws {
+  func example33() throws {
     var stream = try ArchiveReader(path: "linux.tar.xz").stream()
     while let entry = try stream.next() {
       if entry.name.hasSuffix(".h") { use(try stream.extract()) }
@@ -363,6 +390,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
 
   // Sources/MemArchive/MemTree.swift
   func example41() throws {
+  func example34() throws {
     let tree = try ArchiveReader(path: "map.zip").tree()
     let features = try tree.withPath(of: "roads.shp") { path in read(path) }  // finds roads.dbf beside it
     _ = tree
@@ -371,6 +399,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
 
   // Sources/MemArchive/Passing/MemFile+Spawn.swift
   func example42() throws {
+  func example35() throws {
     var actions = posix_spawn_file_actions_t()
     posix_spawn_file_actions_init(&actions)
     let path = try file.addToFileActions(&actions)
@@ -389,6 +418,23 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
 
   // Sources/MemArchiveVerification/Verification.swift
   func example44() throws {
+  // Sources/MemArchive/Source/ArchiveSource.swift
+  func example36() throws {
+    struct Volume: ArchiveSource {
+      let descriptor: FileDescriptor
+      let size: Int64
+      func read(at offset: Int64, into buffer: inout MutableRawSpan) throws -> Int {
+        let count = buffer.withUnsafeMutableBytes { pread(descriptor.rawValue, $0.baseAddress, $0.count, Int(offset)) }
+        guard count >= 0 else { throw Errno(rawValue: errno) }
+        return count
+      }
+    }
+    let files = try ArchiveReader(source: Volume(descriptor: .standardInput, size: 4096)).extract()
+    _ = files
+  }
+
+  // Sources/MemArchiveVerification/Verification.swift
+  func example37() throws {
     let signature = try Verification.Signature(parsing: String(contentsOfFile: "bundle.tar.xz.minisig", encoding: .utf8))
     let key = try Verification.PublicKey(parsing: String(contentsOfFile: "release.pub", encoding: .utf8))
     let files = try ArchiveReader(path: "bundle.tar.xz").verified(by: .signature(signature, key)).extract()

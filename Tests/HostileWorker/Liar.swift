@@ -12,11 +12,15 @@ final class Liar {
   let socket = CInt(CLINUX_WORKER_SOCKET)
   private let channel = PacketChannel(HeldDescriptor(FileDescriptor(rawValue: CInt(CLINUX_WORKER_SOCKET))))
 
+  /// Where the host is asked for the archive, if that is what it sent.
+  private var archive: PacketChannel?
+
   /// Takes the request.
   init() throws {
     var records = RecordBuffer()
     repeat {
       guard let packet = try channel.receive() else { return }
+      archive = packet.descriptors.first.map { PacketChannel($0) } ?? archive
       records.append(packet.bytes)
     } while try records.next() == nil
   }
@@ -32,6 +36,14 @@ final class Liar {
     for message in messages { message.encode(to: &writer) }
     try send(writer.bytes, files)
   }
+
+  /// Asks the host for a part of the archive.
+  func ask(_ words: [UInt8], with files: [CInt] = []) throws {
+    try archive?.send(words, files, waits: true) { _ in sched_yield() }
+  }
+
+  /// The host's answer.
+  func answer() throws -> ArraySlice<UInt8> { try archive?.receive()?.bytes ?? [] }
 
   /// Sends bytes as an honest worker does, in several packets where they are many.
   func send(_ bytes: [UInt8], _ files: [CInt] = []) throws {

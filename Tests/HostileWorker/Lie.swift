@@ -25,7 +25,7 @@ extension Lie {
   package static let all = files + slabs + packets + messages + amounts + ends
 
   /// Those of tests that look closer.
-  private static let others = floods + pieces + window + [manyFiles, someFilesTakenLate]
+  private static let others = floods + pieces + window + requests + [manyFiles, someFilesTakenLate]
 
   static func named(_ name: String) -> Lie? { (all + others).first { $0.name == name } }
 }

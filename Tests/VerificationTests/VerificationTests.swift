@@ -1,6 +1,7 @@
 import Foundation
 import MemArchive
 import MemArchiveVerification
+import Synchronization
 import TestSupport
 import Testing
 
@@ -53,6 +54,40 @@ struct VerificationTests {
     }
     for wrong in ["", "ab", String(repeating: "g", count: 64), String(repeating: "a", count: 65)] {
       #expect(throws: ArchiveError.self) { _ = try Verification.sha256(hex: wrong) }
+    }
+  }
+
+  /// Gives other bytes from the second time on that its first ones are asked for.
+  private final class Changing: ArchiveSource {
+    private let bytes: Bytes
+    private let count = Mutex(0)
+    init(_ bytes: Bytes) { self.bytes = bytes }
+    var size: Int64 { Int64(bytes.count) }
+    func read(at offset: Int64, into buffer: inout MutableRawSpan) -> Int {
+      let times = count.withLock { count in
+        count += offset == 0 ? 1 : 0
+        return count
+      }
+      let range = Int(offset)..<Int(offset) + buffer.byteCount
+      buffer.withUnsafeMutableBytes { target in
+        target.copyBytes(from: times > 1 ? Bytes(repeating: 0, count: range.count) : Array(bytes[range]))
+      }
+      return range.count
+    }
+  }
+
+  @Test func `A source of the caller's own is read once, and verified in memory`() throws {
+    try withSigned("sha256sum \"$1\" >sums") { directory in
+      let hex = String(try text(directory + "/sums").prefix(64))
+      for sandbox in [ExtractionOptions.Sandbox.off, .required] {
+        let source = Changing(try Fixture.bytes("tree.tar.gz"))
+        let reader = try ArchiveReader(source: source).verified(by: .sha256(hex: hex))
+        for _ in 0..<2 {
+          let files = try reader.extract(options: ExtractionOptions(sandbox: sandbox))
+          #expect(files["tree/hello.txt"]?.size == 21)
+        }
+        expectRefusal("its SHA-256 is ", try .sha256(hex: hex), ArchiveReader(source: source))
+      }
     }
   }
 

@@ -58,6 +58,8 @@ struct clinux_filter_settings {
   uint32_t process;
   // The pipe that may be read with read(2), or -1.
   int pipe;
+  // The socket on which the host is asked for the archive, or 0.
+  int source;
   // The lower half of the only address at which it may wait for another process, or CLINUX_NO_WINDOW.
   uint32_t window;
 };

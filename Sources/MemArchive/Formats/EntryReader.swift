@@ -265,7 +265,7 @@ final class EntryReader {
 
 extension ArchiveError {
   /// Whether the error ends the reading.
-  fileprivate var endsReading: Bool { code == .cancelled || code == .timedOut }
+  fileprivate var endsReading: Bool { [.cancelled, .timedOut, .sourceFailed].contains(code) }
 }
 
 /// Reports progress, at most ten times a second.

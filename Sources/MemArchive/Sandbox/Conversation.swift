@@ -198,7 +198,7 @@ struct Conversation: ~Copyable {
         guard size >= end else { throw connection.violation("sent more than the whole of a content") }
         return failure.map { .failure($0) } ?? .success(size)
       case .failed(let error, position: position):
-        hasFailed = hasFailed || !error.concernsArchive
+        hasFailed = hasFailed || !error.concernsArchive || connection.hasSourceFailed
         return .failure(failure ?? error)
       default: throw connection.violation("sent an unexpected message")
       }
@@ -316,7 +316,7 @@ struct Conversation: ~Copyable {
       }
       try contents.take(bytes, at: offset, of: entry, position, isWanted: pending.isWanted(position))
     case .failed(let error, let position):
-      hasFailed = hasFailed || !error.concernsArchive
+      hasFailed = hasFailed || !error.concernsArchive || connection.hasSourceFailed
       try hold(error.cost, entry: error.entry)
       if let position {
         _ = try awaited(position)

@@ -48,7 +48,11 @@ final class HostConnection {
       } catch {
         context.options.pool.remove(template)
         // Nothing of the archive has been read.
-        if isFirst, template.wasKilled { return try attempt(isFirst: false) }
+        if isFirst, template.wasKilled {
+          // The socket of a caller's source belongs to the worker that is gone.
+          if source?.server != nil { source = nil }
+          return try attempt(isFirst: false)
+        }
         throw error
       }
     }
@@ -234,6 +238,14 @@ final class HostConnection {
     try send(writer)
   }
 
+  /// Whether the caller's source cannot be read any more.
+  var hasSourceFailed: Bool { source.server?.failure != nil }
+
+  /// Throws if the worker has asked the caller's source for what is no part of it.
+  private func checkRequests() throws(ArchiveError) {
+    if let reason = source.server?.violation { throw violation(reason) }
+  }
+
   /// Waits for the next message. Receives a packet only when all earlier messages have been used.
   ///
   /// - Parameter work: Called instead of waiting, again and again, until it returns false.
@@ -246,6 +258,9 @@ final class HostConnection {
       switch message {
       case .refused(let call)?:
         throw refusedCall(call)
+      case .failed(let error, let position)? where error.code == .sourceFailed:
+        // The worker was told no more than that.
+        return .failed(source.server?.failure?.of(error.entry) ?? error, position: position)
       case let message?: return message
       case nil: try receive(orElse: work)
       }
@@ -295,6 +310,8 @@ final class HostConnection {
     if packetsTaken != packetsAcknowledged { try send(.taken) }
     while !hasPacket, work() {}
     try awaitPacket()
+    // What it said before says whether it is a worker at all.
+    if isGreeted { try checkRequests() }
     do throws(PacketChannel.Failure) {
       guard let packet = try process.channel.receive() else { throw .ended }
       switch packet.number {
@@ -375,6 +392,7 @@ final class HostConnection {
       } catch {
         throw .system("poll", error, doing: "waiting for the sandboxed worker")
       }
+      try checkRequests()
     }
     let error = refusal()
     process.end()

@@ -4,7 +4,19 @@ struct WorkerRequest {
   enum Source: Equatable {
     /// Read by position.
     case file(size: Int64)
+    /// A socket on which the host is asked for the bytes.
+    case asked(size: Int64)
     case pipe
+
+    /// nil for a pipe.
+    var size: Int64? {
+      switch self {
+      case .file(let size), .asked(let size): size
+      case .pipe: nil
+      }
+    }
+
+    var isAsked: Bool { if case .asked = self { true } else { false } }
   }
 
   static let kind: UInt8 = 1
@@ -61,9 +73,10 @@ struct WorkerRequest {
     try coder.text(&version)
     try prefetch.code(&coder)
     try coder.list(&sources, .pipe) { coder, source throws(Malformed) in
-      var size: Int64? = if case .file(let size) = source { size } else { nil }
+      var (size, isAsked) = (source.size, source.isAsked)
       try coder.number(&size)
-      source = size.map { .file(size: $0) } ?? .pipe
+      try coder.flag(&isAsked)
+      source = size.map { isAsked ? .asked(size: $0) : .file(size: $0) } ?? .pipe
     }
     try coder.text(&name)
     try account.code(&coder)

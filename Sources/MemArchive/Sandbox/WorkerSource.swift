@@ -2,7 +2,8 @@ internal import CLinux
 internal import SealedMemory
 internal import SystemPackage
 
-/// The archive as it is passed to a worker: descriptors that can only be read, each with an offset of its own.
+/// The archive as it is passed to a worker: descriptors that can only be read, each with an offset of its own, or a socket on
+/// which this process is asked.
 struct WorkerSource {
   private(set) var descriptors: [CInt] = []
   private(set) var sources: [WorkerRequest.Source] = []
@@ -10,12 +11,15 @@ struct WorkerSource {
   private var owners: [HeldDescriptor] = []
   private var files: [MemFile] = []
   private var kept: [KeptFile] = []
+  /// Answers the worker where the caller reads the archive.
+  private(set) var server: SourceServer?
 
   private var hasPipe: Bool { sources.contains(.pipe) }
 
-  /// Whether a worker may have to wait for the archive: it is an empty pipe.
+  /// Whether a worker may have to wait for the archive: it is an empty pipe, or the caller is reading.
   var givesNothing: Bool {
     get throws(Errno) {
+      if let server { return server.isReading }
       guard hasPipe, let pipe = descriptors.first else { return false }
       return try !SystemCalls.waitForInput(FileDescriptor(rawValue: pipe), milliseconds: 0)
     }
@@ -24,7 +28,7 @@ struct WorkerSource {
   /// The size of all files together; nil for a pipe.
   var packedSize: Int64? {
     var size: Int64 = 0
-    for case .file(let part) in sources { size = size.addingReportingOverflow(part).partialValue }
+    for part in sources.lazy.compactMap(\.size) { size = size.addingReportingOverflow(part).partialValue }
     return hasPipe ? nil : size
   }
 
@@ -50,6 +54,11 @@ struct WorkerSource {
         sources.append(.file(size: file.size))
       }
       kept = files
+    case .source(let source):
+      let server = try SourceServer(RequestedSource(source, [context.cancellation]))
+      descriptors.append(server.descriptor.rawValue)
+      sources.append(.asked(size: server.size))
+      self.server = server
     case .passed: throw .sandboxUnavailable("the archive", "a worker is already reading it")
     }
   }

@@ -25,6 +25,7 @@ extension ArchiveReader {
     case .parts(let paths): paths.first?.fileName
     case .file(let file): file.name.split(separator: "/").last.map(String.init)
     case .kept(let files): files.first?.fileName
+    case .source(let source): source.name?.split(separator: "/").last.map(String.init)
     case .passed(_, let name): name
     case .descriptor, .bytes: nil
     }
@@ -39,6 +40,7 @@ extension ArchiveReader {
         .notVerified, "an archive in several files is not verified as one",
         advice: "Verify each of them, or give them as one file.")
     case .path, .descriptor, .bytes, .passed, .kept:
+    case .path, .descriptor, .bytes, .source, .passed:
       return try MemFile(name: fileName ?? "archive", archive: open([context.cancellation]), in: context)
     }
   }
@@ -49,6 +51,7 @@ extension ArchiveReader {
     case .bytes(let bytes): return MemorySource(bytes, cancellations: cancellations)
     case .file(let file): return MemorySource(file, cancellations: cancellations)
     case .descriptor(let descriptor): return try source(descriptor, isOwned: false, cancellations)
+    case .source(let source): return try RequestedSource(source, cancellations)
     case .passed(let files, _): return Self.source(of: files, cancellations)
     case .kept(let files):
       for file in files { try file.check() }
@@ -70,6 +73,9 @@ extension ArchiveReader {
   }
 
   private static func source(of files: [PassedFile], _ cancellations: [Cancellation]) -> any ByteSource {
+    if let file = files.first, let size = file.size, let channel = file.channel {
+      return AskedSource(channel, size: size, cancellations)
+    }
     let parts = files.compactMap { file in
       file.size.map { FileSource(file.descriptor, size: $0, isOwned: false, cancellations: cancellations) }
     }

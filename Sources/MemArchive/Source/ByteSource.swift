@@ -64,9 +64,13 @@ protocol SeekableSource: ByteSource {
   /// Appends up to `most` bytes from `offset` on to a slab without passing them through this process, and returns their number;
   /// nil where they have to be read. Several threads may call it at once.
   func send(at offset: Int64, _ most: Int, to slab: inout SlabWriter) throws(ArchiveError) -> Int?
+  /// Whether each place that is read costs so much that what can be read later is not read before.
+  var isCostly: Bool { get }
 }
 
 extension SeekableSource {
+  var isCostly: Bool { false }
+
   func send(at _: Int64, _: Int, to _: inout SlabWriter) throws(ArchiveError) -> Int? { nil }
 
   var seekable: (any SeekableSource)? { self }
@@ -81,6 +85,14 @@ extension SeekableSource {
     let count = try read(at: position, into: &buffer)
     position += Int64(count)
     return count
+  }
+
+  /// Fills `array` from index `start` on with what is at `offset` and returns the number of bytes; 0 only at the end and beyond.
+  func read(at offset: Int64, into array: inout [UInt8], from start: Int) throws(ArchiveError) -> Int {
+    var elements = array.mutableSpan
+    var bytes = unsafe elements.mutableBytes
+    var free = bytes._mutatingExtracting(start...)
+    return try read(at: offset, into: &free)
   }
 
   /// Fills the front of `array` with up to `count` bytes from `offset` on and returns their number, fewer only at the end.

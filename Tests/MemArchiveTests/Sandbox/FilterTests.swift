@@ -14,7 +14,10 @@ struct FilterTests {
     private var instructions = [clinux_instruction](
       repeating: clinux_instruction(), count: Int(CLINUX_MOST_INSTRUCTIONS))
 
-    init(_ architecture: UInt32, executable: Bool = false, noexec: Bool = true, pipe: Int32 = -1) {
+    init(
+      _ architecture: UInt32, executable: Bool = false, noexec: Bool = true, pipe: Int32 = -1,
+      source: Int32 = 0
+    ) {
       self.architecture = architecture
       var settings = clinux_filter_settings()
       settings.architecture = architecture
@@ -23,6 +26,7 @@ struct FilterTests {
       settings.first_own = 5
       settings.process = 4711
       settings.pipe = pipe
+      settings.source = source
       settings.window = 0x7000
       let count = clinux_build_filter(&settings, &instructions)
       instructions.removeSubrange(count...)
@@ -120,6 +124,10 @@ struct FilterTests {
     }
     #expect(filter.verdict(n.sendmsg, 3) == .allowed)
     #expect(filter.verdict(n.sendmsg, 4) == .trapped)
+    #expect(Filter(n.architecture, source: 4).verdict(n.sendmsg, 3) == .allowed)
+    #expect(Filter(n.architecture, source: 4).verdict(n.sendmsg, 4) == .allowed)
+    #expect(Filter(n.architecture, source: 4).verdict(n.sendmsg, 2) == .trapped)
+    #expect(Filter(n.architecture, source: 4).verdict(n.read, 4) == .trapped)
     #expect(filter.verdict(n.read, 0) == .trapped)
     #expect(filter.verdict(n.tgkill, 4711, 1, 6) == .allowed)
     #expect(filter.verdict(n.tgkill, 4712, 1, 9) == .trapped)

@@ -62,6 +62,23 @@ import Testing
     #expect(OpenFiles(labelled: "lie") == .none)
   }
 
+  /// 40 MiB of zeros.
+  private struct Zeros: ArchiveSource {
+    let size: Int64 = 40 << 20
+    func read(at _: Int64, into buffer: inout MutableRawSpan) -> Int { buffer.byteCount }
+  }
+
+  @Test(arguments: Lie.requests) func `A lie about what it needs of a source is seen`(_ lie: Lie) throws {
+    let worker = try NamedWorker(telling: lie.name)
+    var options = worker.options
+    options.timeout = lie.code == .timedOut ? .milliseconds(600) : .seconds(50)
+    let error = #expect(throws: ArchiveError.self) {
+      try ArchiveReader(source: Zeros()).extract(options: options)
+    }
+    #expect(error?.code == lie.code, "\(String(describing: error))")
+    withExtendedLifetime(worker) {}
+  }
+
   @Test func `A worker that never takes what is sent to it is ended`() throws {
     let worker = try NamedWorker(telling: Lie.manyFiles.name)
     var options = worker.options

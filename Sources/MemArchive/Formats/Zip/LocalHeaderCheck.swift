@@ -73,7 +73,7 @@ struct LocalHeaderCheck: Sendable {
     }
   }
 
-  private func look(at range: Range<Int>) throws(ZipDirectory.Refusal) -> Part {
+  func look(at range: Range<Int>) throws(ZipDirectory.Refusal) -> Part {
     var part = Part(range: range)
     part.contents.reserveCapacity(range.count)
     var headers = HeaderWindow(source)

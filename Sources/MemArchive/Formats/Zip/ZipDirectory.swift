@@ -1,7 +1,8 @@
 /// The central directory of a zip whose headers all agree with each other, with the location of each entry's content.
 ///
 /// Agreement is checked before the first entry is returned: readers differ in which of two contradictory headers they
-/// believe, and an archive must not change readers halfway.
+/// believe, and an archive must not change readers halfway. Where each place that is read is costly, an entry's own header is
+/// compared when its content is wanted, and a contradiction is that entry's error.
 struct ZipDirectory {
   /// The reason that the archive is left to libarchive.
   enum Refusal: Error {
@@ -29,6 +30,9 @@ struct ZipDirectory {
   private let bytes: [UInt8]
   /// Charged for its memory.
   private let account: EntryAccount
+  /// Compares a local header when its content is wanted; nil if all have been compared.
+  private let check: LocalHeaderCheck?
+  private let readsOverlapping: Bool
 
   /// The number of headers between two checks of the deadline.
   static let checkedAtOnce = 1024
@@ -73,10 +77,15 @@ struct ZipDirectory {
     if !zip(places, places.dropFirst()).allSatisfy({ $0.localHeader <= $1.localHeader }) {
       places.sort { ($0.localHeader, $0.record) < ($1.localHeader, $1.record) }
     }
-    let readsOverlapping = context.options.overlappingEntries == .read
+    readsOverlapping = context.options.overlappingEntries == .read
     let check = LocalHeaderCheck(
       places: places, directory: bytes, end: end.directory.lowerBound, sharesHeaders: readsOverlapping,
       source: SharedSource(content), cancellation: cancellation)
+    self.check = content.isCostly ? check : nil
+    guard !content.isCostly else {
+      self.places = places
+      return
+    }
     var contradiction: String?
     let compared = wanted.map { Int(clamping: $0)..<Int(clamping: $0) + 1 }?.clamped(to: places.indices)
     for part in try check.run(compared ?? places.indices, threads: context.threads) {
@@ -95,6 +104,28 @@ struct ZipDirectory {
       throw .contradiction(contradiction)
     }
     self.places = places
+  }
+
+  /// Whether all local headers have been compared.
+  var isChecked: Bool { check == nil }
+
+  /// The entry of this number with the place of its content, and with what keeps it from being read.
+  ///
+  /// - Throws: `corrupt` if its headers contradict each other.
+  func checkedPlace(_ index: Int) throws(ArchiveError) -> Place {
+    guard let check, places[index].defect == nil else { return places[index] }
+    let part: LocalHeaderCheck.Part
+    do throws(Refusal) { part = try check.look(at: index..<index + 1) } catch {
+      switch error {
+      case .source(let error): throw error
+      case .contradiction(let text): throw .corrupt("the zip \(text)")
+      }
+    }
+    var place = places[index]
+    place.content = part.contents[0]
+    place.defect = part.defects.lazy.map(\.1).first { $0 != .overlap || !readsOverlapping }
+    if place.defect == nil, let text = part.contradiction { throw .corrupt("the zip \(text)") }
+    return place
   }
 
   /// The central header of an entry.

@@ -123,7 +123,7 @@ final class ZipReader: EntryParser {
   private func localFields(
     _ record: ZipRecord, _ place: ZipDirectory.Place, _ header: inout Header
   ) throws(ArchiveError) -> ZipExtraFields? {
-    if place.defect == .elsewhere { return nil }
+    if place.defect == .elsewhere || !directory.isChecked { return nil }
     do throws(ZipDirectory.Refusal) {
       let local = try ZipDirectory.local(
         &localHeaders, at: place.localHeader, nameLength: record.rawName.count)
@@ -148,7 +148,8 @@ final class ZipReader: EntryParser {
   func forEachBlock(
     declared: Int64?, _ body: (RawSpan, Int64) throws(ArchiveError) -> Void
   ) throws(ArchiveError) -> Int64 {
-    guard let (record, place) = current else { return 0 }
+    guard let record = current?.record else { return 0 }
+    let place = try directory.checkedPlace(next - 1)
     if let defect = place.defect { throw defect.error(record) }
     if record.isReadHere {
       return try contentReader.forEachBlock(of: ZipContent(record, start: place.content), body)
@@ -158,7 +159,10 @@ final class ZipReader: EntryParser {
   }
 
   var detachedContent: ZipContent? {
-    guard let (record, place) = current, record.isReadHere, place.defect == nil else { return nil }
+    // What is wrong with it is reported where it is read.
+    guard let record = current?.record, record.isReadHere,
+      let place = try? directory.checkedPlace(next - 1), place.defect == nil
+    else { return nil }
     return ZipContent(record, start: place.content)
   }
 

@@ -23,13 +23,14 @@ enum Lockdown {
   /// Locks the process in, and returns the protection in effect and the number of threads that may extract.
   ///
   /// - Parameters:
-  ///   - archive: The archive's first descriptor.
+  ///   - archive: The archive, whose first bytes are looked at.
   ///   - window: The only memory in which the worker may wait for another process.
   ///   - cancellation: Its count shows that the worker makes progress.
   static func enter(
-    _ request: WorkerRequest, _ archive: CInt?, _ window: WorkerWindow?, _ cancellation: Cancellation
+    _ request: WorkerRequest, _ archive: ArchiveReader, _ window: WorkerWindow?, _ cancellation: Cancellation
   ) throws(Failure) -> (SandboxProtection, threads: Int) {
     let isSmall = isSmall(request)
+    let head = head(of: archive, request)
     // Each thread has some descriptors of its own.
     let threads = clinux_hard_descriptor_limit() < 4096 || isSmall ? 1 : request.options.threads
     unsafe clinux_settle_heap_and_zone(request.timeZone)
@@ -37,7 +38,7 @@ enum Lockdown {
     let diesFirst = clinux_prefer_for_oom() == 0
     try require("a process without dumps", clinux_forbid_dumps())
     try limitResources(request, threads)
-    warm(request, archive)
+    warm(request, head)
     try require("no_new_privs", clinux_forbid_privileges())
     try require("capabilities", clinux_drop_capabilities())
     var abi: CInt = 0
@@ -45,8 +46,8 @@ enum Lockdown {
     if refused != 0, !request.isBestEffort || isExhaustion(refused) { throw failure("Landlock", refused) }
     // One watches the parent and one decodes, except for a small archive; of the extracting threads, this is the first.
     try startThreads(
-      isSmall ? 1 : threads + 1 + (mayHaveBlocks(request, archive) ? threads : 0), cancellation)
-    let seccomp = try lock(request, request.sources.first == .pipe ? archive : nil, window)
+      isSmall ? 1 : threads + 1 + (mayHaveBlocks(request, head) ? threads : 0), cancellation)
+    let seccomp = try lock(request, archive, window)
     return (
       SandboxProtection(landlock: refused == 0 ? Int(abi) : nil, seccomp: seccomp, diesFirst: diesFirst),
       threads
@@ -57,6 +58,8 @@ enum Lockdown {
   private static func isSmall(_ request: WorkerRequest) -> Bool {
     guard request.sources.count == 1, case .file(let size) = request.sources[0] else { return false }
     return size <= 128 << 10
+    guard request.sources.count == 1, let size = request.sources[0].size else { return false }
+    return size <= 32 << 10
   }
 
   private static func limitResources(_ request: WorkerRequest, _ threads: Int) throws(Failure) {
@@ -72,9 +75,9 @@ enum Lockdown {
   }
 
   /// Makes libraries load the files that they would open on first use, because they cannot be opened later.
-  private static func warm(_ request: WorkerRequest, _ archive: CInt?) {
+  private static func warm(_ request: WorkerRequest, _ head: [UInt8]?) {
     // An archive that takes it finds out itself that it cannot be loaded.
-    if request.loadsLibArchive || mayNeedLibArchive(request, archive) {
+    if request.loadsLibArchive || mayNeedLibArchive(request, head) {
       unsafe _ = try? LibArchive.functions()
     } else {
       LibArchive.stopLoading()
@@ -106,25 +109,24 @@ enum Lockdown {
 
   /// Whether the archive may contain blocks of xz or bzip2, members of BGZF or folders of 7z for several threads, and enough to
   /// be worth them.
-  private static func mayHaveBlocks(_ request: WorkerRequest, _ archive: CInt?) -> Bool {
-    guard let archive, case .file(let size) = request.sources.first else { return true }
+  private static func mayHaveBlocks(_ request: WorkerRequest, _ head: [UInt8]?) -> Bool {
+    guard let head, let size = request.sources.first?.size else { return true }
     guard size >= 1 << 18 else { return false }
-    let head = head(of: archive)
     return [.filter(.xz), .filter(.bzip2)].contains(Filter.recognize(head))
       || FormatSignature.recognize(head) == .sevenZip || MemberQueue.isFor(head)
   }
 
   /// Whether libarchive, which takes a millisecond or two to load, may be needed after something has been reported of the
   /// archive. Whether a zip needs it is known before.
-  private static func mayNeedLibArchive(_ request: WorkerRequest, _ archive: CInt?) -> Bool {
-    guard let archive, case .file = request.sources.first, request.hooks.engine == .own else { return true }
-    return !request.options.formats.contains(.zip) || FormatSignature.recognize(head(of: archive)) != .zip
+  private static func mayNeedLibArchive(_ request: WorkerRequest, _ head: [UInt8]?) -> Bool {
+    guard let head, request.hooks.engine == .own else { return true }
+    return !request.options.formats.contains(.zip) || FormatSignature.recognize(head) != .zip
   }
 
-  private static func head(of archive: CInt) -> [UInt8] {
-    var head = [UInt8](repeating: 0, count: TarHeader.size)
-    let count = unsafe head.withUnsafeMutableBytes { unsafe pread(archive, $0.baseAddress, $0.count, 0) }
-    return Array(head.prefix(max(0, count)))
+  /// The first bytes of the archive's first file, none if they cannot be read; nil for a pipe.
+  private static func head(of archive: ArchiveReader, _ request: WorkerRequest) -> [UInt8]? {
+    guard request.sources.first?.size != nil else { return nil }
+    return (try? archive.open([]).seekable?.bytes(TarHeader.size, at: 0)) ?? []
   }
 
   /// Starts a thread that ends the process with its parent, and sends a sign of life every second while there is progress.
@@ -144,7 +146,7 @@ enum Lockdown {
   }
 
   private static func lock(
-    _ request: WorkerRequest, _ pipe: CInt?, _ window: WorkerWindow?
+    _ request: WorkerRequest, _ archive: ArchiveReader, _ window: WorkerWindow?
   ) throws(Failure) -> Bool {
     var settings = clinux_filter_settings()
     settings.allows_executable = request.options.executable ? 1 : 0
@@ -154,7 +156,9 @@ enum Lockdown {
     settings.first_own = clinux_close_ranks()
     guard settings.first_own >= 0 else { throw failure("descriptors", errno) }
     settings.process = UInt32(bitPattern: getpid())
-    settings.pipe = pipe ?? -1
+    let descriptor = archive.passedDescriptor?.rawValue ?? -1
+    settings.pipe = request.sources.first == .pipe ? descriptor : -1
+    settings.source = request.sources.first?.isAsked == true ? descriptor : 0
     settings.window = window?.waitingAddress ?? CLINUX_NO_WINDOW
     // Sent when a call is refused: a packet outside of the sequence, and a record with the call's number.
     var words = BinaryEncoder()

@@ -37,13 +37,16 @@ public enum MemArchiveWorker {
       connection.refuse(
         Lockdown.Failure(part: "the window", reason: error.reason, errno: error.errno?.rawValue ?? 0))
     }
+    let archive = connection.archive(request)
     do throws(Lockdown.Failure) {
-      let (protection, threads) = try Lockdown.enter(request, connection.archive, window, cancellation)
+      let (protection, threads) = try Lockdown.enter(request, archive, window, cancellation)
       request.options.parallelism = threads
       connection.begin(protection)
     } catch {
       connection.refuse(error)
     }
     WorkerService(connection, request, window, cancellation).run()
+    WorkerService(connection, request, archive, window, cancellation).run()
+    _exit(0)
   }
 }

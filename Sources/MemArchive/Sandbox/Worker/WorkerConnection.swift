@@ -70,12 +70,14 @@ final class WorkerConnection: @unchecked Sendable {
     }
   }
 
-  /// The descriptors of the archive, as sources.
-  func files(_ request: WorkerRequest) -> [ArchiveReader.PassedFile] {
-    zip(received, request.sources).map { descriptor, source in
-      let size: Int64? = if case .file(let size) = source { size } else { nil }
-      return ArchiveReader.PassedFile(descriptor: FileDescriptor(rawValue: descriptor.rawValue), size: size)
+  /// The archive, by the descriptors of the request. Made once, because a socket is used by one channel.
+  func archive(_ request: WorkerRequest) -> ArchiveReader {
+    let files = zip(received, request.sources).map { descriptor, source in
+      ArchiveReader.PassedFile(
+        descriptor: FileDescriptor(rawValue: descriptor.rawValue), size: source.size,
+        channel: source.isAsked ? SourceChannel(descriptor) : nil)
     }
+    return ArchiveReader(passed: files, name: request.name)
   }
 
   /// The window for content that the host copies; nil if it copies none.
@@ -91,9 +93,6 @@ final class WorkerConnection: @unchecked Sendable {
       throw ArchiveError(error)
     }
   }
-
-  /// The archive's first descriptor, once the request has been read.
-  var archive: CInt? { received.first?.rawValue }
 
   func refuse(_ failure: Lockdown.Failure) -> Never {
     send(

@@ -15,13 +15,13 @@ final class WorkerService {
 
   /// - Parameter window: Where content goes that the host copies.
   init(
-    _ connection: WorkerConnection, _ request: WorkerRequest, _ window: WorkerWindow?,
-    _ cancellation: Cancellation
+    _ connection: WorkerConnection, _ request: WorkerRequest, _ archive: ArchiveReader,
+    _ window: WorkerWindow?, _ cancellation: Cancellation
   ) {
     self.connection = connection
     self.window = window
     self.request = request
-    archive = ArchiveReader(passed: connection.files(request), name: request.name)
+    self.archive = archive
     plan = request.prefetch.makePlan()
     var options = request.options
     // The host decides whether the first error ends the extraction.
