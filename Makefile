@@ -49,7 +49,7 @@ export SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH ?= 4
 
 MINIMAL_PACKAGES = libarchive-dev libbz2-dev liblz4-dev zlib1g-dev
 BUILD_PACKAGES = $(MINIMAL_PACKAGES) libisal-dev liblzma-dev libsodium-dev libzstd-dev nettle-dev
-TEST_PACKAGES = $(BUILD_PACKAGES) bsdutils bubblewrap groff-base libarchive-tools minisign openssl p7zip-full procps python3 strace \
+TEST_PACKAGES = $(BUILD_PACKAGES) bsdutils bubblewrap curl groff-base libarchive-tools minisign openssl p7zip-full procps python3 strace \
   xz-utils zip zsh $(CONSUMER_PACKAGES) $(ORDINARY_PACKAGES)
 # The tools that make ordinary archives.
 ORDINARY_PACKAGES = binutils bzip2 cpio dpkg fastjar genisoimage gzip lz4 lzip ncompress python3-wheel rpm tar unzip \
@@ -125,8 +125,9 @@ abi:
 	Tests/ABI/run.sh .build/abi
 
 server:
-	$(need) $(BUILD_PACKAGES)
+	$(need) $(BUILD_PACKAGES) openssl python3
 	$(SWIFT) test --package-path Examples/Server
+	$(SWIFT) test --package-path Examples/Remote
 
 WHEEL = $(wildcard .build/python/wheel/*.whl)
 fleet:
@@ -256,7 +257,7 @@ docs:
 lint:
 	$(need) python3
 	$(SWIFT) format lint --strict --recursive --parallel Package.swift Sources Tests \
-	  Examples/Sources Examples/Subprocess/Package.swift Examples/Subprocess/Sources Examples/Server Benchmarks/Package.swift \
+	  Examples/Sources Examples/Subprocess/Package.swift Examples/Subprocess/Sources Examples/Server Examples/Remote Benchmarks/Package.swift \
 	  Benchmarks/Sources Benchmarks/Benchmarks
 	Scripts/snippets --check
 	Scripts/client
@@ -303,4 +304,4 @@ api:
 	Scripts/api
 
 clean:
-	rm -rf .build docs Examples/Subprocess/.build Examples/Server/.build Benchmarks/.build Benchmarks/cache
+	rm -rf .build docs Examples/Subprocess/.build Examples/Server/.build Examples/Remote/.build Benchmarks/.build Benchmarks/cache

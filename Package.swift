@@ -8,6 +8,7 @@ let package = Package(
     .library(name: "MemArchive", targets: ["MemArchive"]),
     .library(name: "MemArchiveFoundation", targets: ["MemArchiveFoundation"]),
     .library(name: "MemArchiveVerification", targets: ["MemArchiveVerification"]),
+    .library(name: "MemArchiveHTTP", targets: ["MemArchiveHTTP"]),
     .library(name: "MemArchiveObservability", targets: ["MemArchiveObservability"]),
     .library(name: "MemArchiveC", type: .dynamic, targets: ["MemArchiveC"]),
     .executable(name: "memarchive", targets: ["MemArchiveCommand"]),
@@ -25,6 +26,9 @@ let package = Package(
       description:
         "The product MemArchiveObservability: without it, clients resolve neither swift-log nor swift-metrics."
     ),
+    .trait(
+      name: "HTTP",
+      description: "The product MemArchiveHTTP: without it, clients do not resolve async-http-client."),
     .default(enabledTraits: ["FastDecoders", "Program"]),
   ],
   dependencies: [
@@ -33,7 +37,9 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.6.0"),
     .package(url: "https://github.com/apple/swift-log", from: "1.6.0"),
     .package(url: "https://github.com/apple/swift-metrics", from: "2.5.0"),
+    .package(url: "https://github.com/apple/swift-nio", from: "2.100.0"),
     .package(url: "https://github.com/apple/swift-system", from: "1.7.2"),
+    .package(url: "https://github.com/swift-server/async-http-client", from: "1.30.0"),
   ],
   targets: [
     .systemLibrary(name: "CBZip2", providers: [.apt(["libbz2-dev"])]),
@@ -65,6 +71,18 @@ let package = Package(
       name: "MemArchiveFoundation",
       dependencies: ["MemArchive", .product(name: "SystemPackage", package: "swift-system")]),
     .target(name: "MemArchiveVerification", dependencies: ["CNettle", "CSodium", "MemArchive"]),
+    // Files on servers, whatever carries the requests.
+    .target(name: "HTTPRanges", dependencies: ["MemArchive"]),
+    .target(
+      name: "MemArchiveHTTP",
+      dependencies: [
+        "HTTPRanges", "MemArchive",
+        .product(name: "AsyncHTTPClient", package: "async-http-client", condition: .when(traits: ["HTTP"])),
+        .product(name: "NIOCore", package: "swift-nio", condition: .when(traits: ["HTTP"])),
+        .product(name: "NIOHTTP1", package: "swift-nio", condition: .when(traits: ["HTTP"])),
+      ]),
+    // Requests of the program, by libcurl.
+    .target(name: "CTransfer"),
     .target(
       name: "MemArchiveObservability",
       dependencies: [
@@ -85,6 +103,8 @@ let package = Package(
         "MemArchive",
         "CLinux",
         "CNettle",
+        "CTransfer",
+        "HTTPRanges",
         "MemArchiveVerification",
         "SealedMemory",
         .product(
@@ -144,7 +164,7 @@ let package = Package(
     .testTarget(
       name: "CommandTests",
       dependencies: ["MemArchive", "MemArchiveCommand", "TestSupport"],
-      exclude: ["Expected", "completion.py"]),
+      exclude: ["Expected", "completion.py", "server.py"]),
     .testTarget(
       name: "ConsumerTests",
       dependencies: ["MemArchive", "MemArchiveCommand", "TestSupport"],
@@ -212,8 +232,9 @@ let isTested = Context.environment["MEMARCHIVE_TESTED"] != nil
 // this one from a repository are spared the errors (SE-0480); MEMARCHIVE_WARNINGS=1 spares whoever takes a checkout.
 for target in package.targets
 where target.type != .system
-  && !["CLibArchive", "CLinux", "CMemArchive", "CSupervisor", "CFaults", "CTrying", "Demo"].contains(
-    target.name)
+  && ![
+    "CLibArchive", "CLinux", "CMemArchive", "CSupervisor", "CTransfer", "CFaults", "CTrying", "Demo",
+  ].contains(target.name)
   && !target.name.hasPrefix("Client")
 {
   var settings: [SwiftSetting] = [

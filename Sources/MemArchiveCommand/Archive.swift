@@ -1,4 +1,5 @@
 import Glibc
+import HTTPRanges
 import MemArchive
 import SystemPackage
 
@@ -19,13 +20,21 @@ struct Archive {
     self.argument = argument
     context = try options.context()
     Transcript.current?.own(context)
-    reader = argument == "-" ? Self.standardInput : ArchiveReader(path: Self.path(argument))
+    reader =
+      argument == "-"
+      ? Self.standardInput : Self.remote(argument) ?? ArchiveReader(path: Self.path(argument))
     guard options.verification.isWanted else { return }
     do {
       reader = try options.verification.verified(reader, argument, in: context, options)
     } catch let error as ArchiveError {
       throw report(error)
     }
+  }
+
+  /// The archive of an address; nil for a path.
+  private static func remote(_ argument: String) -> ArchiveReader? {
+    guard let address = FileAddress(argument) else { return nil }
+    return ArchiveReader(source: RangedFile(CurlTransport(address), name: address.name))
   }
 
   /// The archive, kept in memory where it is a pipe and may have to be read twice.

@@ -12,8 +12,9 @@ struct MemArchiveCommand: ParsableCommand {
       compress, uuencode or rpm. Nothing is written to a disk but what convert and run --save are told to. Archives are read in a sandbox, a process that \
       cannot open, send or execute anything; in the sandbox, rar, cab, lha, iso, xar and warc are read too.
 
-      ARCHIVE may be - for standard input. Names are raw bytes, escaped as sha256sum does. On a terminal, and always on \
-      standard error, characters that control a terminal or reverse text are shown as \\u{1B} or \\x9B.
+      ARCHIVE may be - for standard input, or an address, https://…, of which only what is needed is fetched. Names are \
+      raw bytes, escaped as sha256sum does. On a terminal, and always on standard error, characters that control a \
+      terminal or reverse text are shown as \\u{1B} or \\x9B.
 
       Exit status: 0 success; 1 the archive is damaged or refused; 2 usage error or no such entry; 3 a limit was \
       reached; 4 a system error.
