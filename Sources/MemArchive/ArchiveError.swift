@@ -17,8 +17,7 @@ public struct ArchiveError: Error, Hashable, Sendable {
       case sandboxUnavailable, sandboxViolation, workerFailed
       case nameConflict, nameTooLong
       case descriptorLimit, processLimit, outOfMemory, pathUnavailable, treeUnavailable, sourceConsumed,
-        untrusted, notVerified, archiveChanged
-        untrusted, notVerified, sourceFailed
+        untrusted, notVerified, archiveChanged, sourceFailed
       case system
     }
 

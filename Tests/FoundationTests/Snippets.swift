@@ -246,10 +246,8 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
     try file.withBytes { span in span.withUnsafeBytes { bytes in checksum(bytes.baseAddress, bytes.count) } }
   }
 
-  // Sources/MemArchive/MemArchive.docc/TheSandbox.md
-  func example28() throws {
   // Sources/MemArchive/MemArchive.docc/SourcesOfYourOwn.md
-  func example26() throws {
+  func example28() throws {
     struct Volume: ArchiveSource {
       let descriptor: FileDescriptor
       let start: Int64
@@ -268,7 +266,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
   }
 
   // Sources/MemArchive/MemArchive.docc/TheSandbox.md
-  func example27() throws {
+  func example29() throws {
     let options = ExtractionOptions(formats: .all, sandbox: .required)
     let files = try ArchiveReader(path: "untrusted.rar").extract(options: options)
     _ = options
@@ -276,8 +274,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
   }
 
   // Sources/MemArchive/MemArchive.docc/Trees.md
-  func example29() throws {
-  func example28() throws {
+  func example30() throws {
     let tree = try ArchiveReader(path: "map.zip").tree()
     let features = try tree.withPath(of: "roads.shp") { path in read(path) }
     _ = tree
@@ -285,8 +282,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
   }
 
   // Sources/MemArchive/MemArchive.docc/Trees.md
-  func example30() throws {
-  func example29() throws {
+  func example31() throws {
     let tree = try ArchiveReader(path: "site.tar").tree(writable: true)
     try tree.withPath(of: "data.db") { path in index(path) }
     for change in try tree.changes() where change.kind != .removed { print(change.name) }
@@ -294,8 +290,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
   }
 
   // Sources/MemArchive/MemArchive.docc/VerifyThenUnpack.md
-  func example31() throws {
-  func example30() throws {
+  func example32() throws {
     func bundle(_ path: String, signedBy key: String) throws -> MemFiles {
       let signature = try String(contentsOfFile: path + ".minisig", encoding: .utf8)
       return try ArchiveReader(path: path)
@@ -305,8 +300,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
   }
 
   // Sources/MemArchive/MemArchive.docc/WhenSomethingIsWrong.md
-  func example32() throws {
-  func example31() throws {
+  func example33() throws {
     func inform(about error: ArchiveError) -> String {
       error.description { advice in
         switch advice {
@@ -319,7 +313,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
   }
 
   // Sources/MemArchive/MemArchive.docc/WritingArchives.md
-  func example33() throws {
+  func example34() throws {
     let tree = try ArchiveReader(path: "site.tar.zst").tree(writable: true)
     try tree.withPath { path in index(path) }
     let archive = try ArchiveWriter(.tar(.zstd)).archive(of: tree)  // a sealed MemFile
@@ -329,7 +323,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
   }
 
   // Sources/MemArchive/MemArchive.docc/WritingArchives.md
-  func example34() throws {
+  func example35() throws {
     let reader = ArchiveReader(path: "upload.7z")
     let files = try reader.extract(options: ExtractionOptions(sandbox: .required))
     try ArchiveWriter(.zip).write(files, to: socket)  // as another format
@@ -338,7 +332,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
   }
 
   // Sources/MemArchive/MemArchive.docc/WritingArchives.md
-  func example35() throws {
+  func example36() throws {
     let report = try MemFile(name: "report/summary.txt", bytes: "12 files, no errors".utf8)
     let archive = try ArchiveWriter(.zip).archive(of: MemFiles([report]))
     _ = report
@@ -346,7 +340,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
   }
 
   // Sources/MemArchive/MemArchive.docc/WritingArchives.md
-  func example36() throws {
+  func example37() throws {
     let time = ArchiveEntry.Time(seconds: 1_700_000_000)
     let writer = ArchiveWriter(.tar(.gzip), options: .init { $0.modified = .fixed(time) })
     _ = time
@@ -354,8 +348,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
   }
 
   // Sources/MemArchive/ArchiveReader.swift
-  func example37() throws {
-  func example32() throws {
+  func example38() throws {
     let files = try ArchiveReader(path: "song.zip").extract()
     let font = try files["gm.sf2"]!.withPath { path in fluid_synth_sfload(synth, path, 1) }
     _ = files
@@ -363,8 +356,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
   }
 
   // Sources/MemArchive/ArchiveStream.swift
-  func example38() throws {
-  func example33() throws {
+  func example39() throws {
     var stream = try ArchiveReader(path: "linux.tar.xz").stream()
     while let entry = try stream.next() {
       if entry.name.hasSuffix(".h") { use(try stream.extract()) }
@@ -373,7 +365,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
   }
 
   // Sources/MemArchive/Image/ContainerImage.swift
-  func example39() throws {
+  func example40() throws {
     let image = try ContainerImage(ArchiveReader(path: "app.tar"))
     let root = try image.tree()  // its layers over each other
     _ = image
@@ -381,7 +373,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
   }
 
   // Sources/MemArchive/LazyMemFiles.swift
-  func example40() throws {
+  func example41() throws {
     let files = try ArchiveReader(path: "fonts.zip").lazyFiles()  // names, sizes, times: no content has been read
     let serif = try files.file("serif.ttf")  // this entry alone is read, and verified
     _ = files
@@ -389,8 +381,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
   }
 
   // Sources/MemArchive/MemTree.swift
-  func example41() throws {
-  func example34() throws {
+  func example42() throws {
     let tree = try ArchiveReader(path: "map.zip").tree()
     let features = try tree.withPath(of: "roads.shp") { path in read(path) }  // finds roads.dbf beside it
     _ = tree
@@ -398,8 +389,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
   }
 
   // Sources/MemArchive/Passing/MemFile+Spawn.swift
-  func example42() throws {
-  func example35() throws {
+  func example43() throws {
     var actions = posix_spawn_file_actions_t()
     posix_spawn_file_actions_init(&actions)
     let path = try file.addToFileActions(&actions)
@@ -409,17 +399,8 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
     _ = path
   }
 
-  // Sources/MemArchive/Writing/ArchiveWriter.swift
-  func example43() throws {
-    let archive = try ArchiveWriter(.tar(.zstd)).archive(of: files)  // a sealed MemFile
-    try ArchiveWriter(.zip).write(files, to: .standardOutput)
-    _ = archive
-  }
-
-  // Sources/MemArchiveVerification/Verification.swift
-  func example44() throws {
   // Sources/MemArchive/Source/ArchiveSource.swift
-  func example36() throws {
+  func example44() throws {
     struct Volume: ArchiveSource {
       let descriptor: FileDescriptor
       let size: Int64
@@ -433,8 +414,15 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
     _ = files
   }
 
+  // Sources/MemArchive/Writing/ArchiveWriter.swift
+  func example45() throws {
+    let archive = try ArchiveWriter(.tar(.zstd)).archive(of: files)  // a sealed MemFile
+    try ArchiveWriter(.zip).write(files, to: .standardOutput)
+    _ = archive
+  }
+
   // Sources/MemArchiveVerification/Verification.swift
-  func example37() throws {
+  func example46() throws {
     let signature = try Verification.Signature(parsing: String(contentsOfFile: "bundle.tar.xz.minisig", encoding: .utf8))
     let key = try Verification.PublicKey(parsing: String(contentsOfFile: "release.pub", encoding: .utf8))
     let files = try ArchiveReader(path: "bundle.tar.xz").verified(by: .signature(signature, key)).extract()

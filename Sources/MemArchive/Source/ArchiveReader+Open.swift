@@ -39,8 +39,7 @@ extension ArchiveReader {
       throw ArchiveError(
         .notVerified, "an archive in several files is not verified as one",
         advice: "Verify each of them, or give them as one file.")
-    case .path, .descriptor, .bytes, .passed, .kept:
-    case .path, .descriptor, .bytes, .source, .passed:
+    case .path, .descriptor, .bytes, .source, .passed, .kept:
       return try MemFile(name: fileName ?? "archive", archive: open([context.cancellation]), in: context)
     }
   }

@@ -48,7 +48,7 @@ extension ArchiveReader {
   func kept(in context: ExtractionContext) throws(ArchiveError) -> ArchiveReader {
     let files: [KeptFile?]
     switch origin {
-    case .bytes, .file, .kept, .passed: return self
+    case .bytes, .file, .kept, .passed, .source: return self
     case .path(let path): files = [try Self.keep(path, pipe)]
     case .parts(let paths):
       var parts: [KeptFile?] = []

@@ -56,10 +56,8 @@ enum Lockdown {
 
   /// Whether the archive takes less time to read than threads to start.
   private static func isSmall(_ request: WorkerRequest) -> Bool {
-    guard request.sources.count == 1, case .file(let size) = request.sources[0] else { return false }
-    return size <= 128 << 10
     guard request.sources.count == 1, let size = request.sources[0].size else { return false }
-    return size <= 32 << 10
+    return size <= 128 << 10
   }
 
   private static func limitResources(_ request: WorkerRequest, _ threads: Int) throws(Failure) {

@@ -45,8 +45,6 @@ public enum MemArchiveWorker {
     } catch {
       connection.refuse(error)
     }
-    WorkerService(connection, request, window, cancellation).run()
     WorkerService(connection, request, archive, window, cancellation).run()
-    _exit(0)
   }
 }

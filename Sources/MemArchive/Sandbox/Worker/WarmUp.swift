@@ -30,7 +30,7 @@ enum WarmUp {
     guard (try? PacketChannel.send(packet, [descriptor.rawValue], on: host.rawValue)) != nil else { return }
     let connection = WorkerConnection(PacketChannel(worker))
     guard let request = connection.receiveRequest() else { return }
-    WorkerService(connection, request, nil, Cancellation()).readArchive()
+    WorkerService(connection, request, connection.archive(request), nil, Cancellation()).readArchive()
     IdleHook.set(nil)
   }
 
