@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import gc
 import math
 import os
 import pathlib
+import pickle
+import pydoc
+import re
 import shutil
 import subprocess
 import sys
@@ -17,7 +21,7 @@ import pytest
 from conftest import FIXTURES, TREE, make_tar, make_zip
 
 import memarchive
-from memarchive import _abi
+from memarchive import _abi, _options
 
 
 def test_an_archive_is_a_mapping_in_its_own_order(zip_file: pathlib.Path) -> None:
@@ -34,6 +38,25 @@ def test_an_archive_is_a_mapping_in_its_own_order(zip_file: pathlib.Path) -> Non
             archive["missing"]
         assert isinstance(caught.value, memarchive.NoSuchEntry) and caught.value.entry == "missing"
         assert archive == archive and archive != dict(archive) and len({archive}) == 1
+
+
+def test_a_missing_name_is_told_with_similar_ones() -> None:
+    with memarchive.open(make_zip({"notes.txt": b"", "sub/read me\x1b.md": b"", "\u00e9": b""})) as archive:
+        for name, question in (
+            ("Notes.txt", "Did you mean 'notes.txt'? "),
+            ("read me.md", r"Did you mean 'sub/read me\x1b.md'? "),
+            ("another", ""),
+        ):
+            with pytest.raises(memarchive.NoSuchEntry) as caught:
+                archive[name]
+            error = caught.value
+            assert error.advice == f"{question}List the names; they are compared byte by byte."
+            assert str(error) == f"there is no file {name!r}. {error.advice}"
+            assert str(pickle.loads(pickle.dumps(error))) == str(error)
+        with pytest.raises(memarchive.NoSuchEntry) as caught:
+            archive["NOTES"]
+    # It is asked for once the archive is closed, too.
+    assert "'notes.txt'" in str(caught.value)
 
 
 def test_names_that_are_no_utf8_are_as_os_fsdecode_has_them() -> None:
@@ -235,6 +258,12 @@ def test_no_limit(zip_file: pathlib.Path) -> None:
         {"duplicates": ""},
         {"formats": "zip,tar"},
         {"formats": ["zip", "gz"]},
+        {"formats": []},
+        {"formats": [["zip"]]},
+        {"sandbox": ["off"]},
+        {"timeout": math.nan},
+        {"limit_entries": math.nan},
+        {"parallelism": math.inf},
         {"parallelism": 0},
         {"descriptor_budget": -1},
         {"timeout": 0},
@@ -249,6 +278,58 @@ def test_no_limit(zip_file: pathlib.Path) -> None:
 def test_options_that_make_no_sense(options: Any, zip_file: pathlib.Path) -> None:
     with pytest.raises(ValueError):
         memarchive.open(zip_file, **options)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"timeout": "5"},
+        {"limit_entries": "5"},
+        {"limit_ratio": "5"},
+        {"parallelism": [2]},
+        {"formats": 5},
+        {"nested": "yes"},
+        {"keep_going": 1},
+        {"passphrases": 5},
+        {"passphrases": [None]},
+        {"encoding": 5},
+        {"worker": 5},
+        {"progress": 3},
+        {"cancellation": True},
+    ],
+    ids=str,
+)
+def test_options_of_a_wrong_type_are_named(options: Any, zip_file: pathlib.Path) -> None:
+    with pytest.raises(TypeError, match=f"{next(iter(options))} must be "):
+        memarchive.open(zip_file, **options)
+
+
+def test_a_wrong_passphrase_is_not_told(zip_file: pathlib.Path) -> None:
+    with pytest.raises(TypeError) as caught:
+        memarchive.open(zip_file, passphrases=[["secret"]])  # type: ignore[list-item]
+    assert "secret" not in str(caught.value)
+
+
+def test_numbers_that_are_too_large_for_c_are_no_small_ones(zip_file: pathlib.Path) -> None:
+    with memarchive.open(zip_file, timeout=1e30, limit_entries=1 << 64, parallelism=1 << 32) as archive:
+        assert len(archive) == 3
+    with pytest.raises(memarchive.InvalidArgument):
+        memarchive.open(zip_file, mode=1 << 32 | 0o600)
+
+
+@pytest.mark.parametrize("what", [memarchive.open, memarchive.Options])
+def test_help_has_every_option_with_its_default(what: Any) -> None:
+    text = pydoc.plain(pydoc.render_doc(what))
+    told = dict(re.findall(r"^[ |]*``(\w+)=(.*)``$", text, re.M))
+    assert list(told) == list(memarchive.Options.__annotations__)
+    # Each is what is told: no option is the same as all of them so.
+    defaults = {name: ast.literal_eval(default) for name, default in told.items()}
+    given, none = (_options.Settings(options) for options in (defaults, {}))  # type: ignore[arg-type]
+    for field, _ in _abi.Options._fields_:
+        ours, theirs = getattr(given.c, field), getattr(none.c, field)
+        if isinstance(ours, (int, float, bytes, str)) and field not in ("user", "cancellation", "formats"):
+            assert ours == theirs, field
+    assert given.c.formats == _abi.FORMATS["standard"]
 
 
 def test_options_that_do_not_exist(zip_file: pathlib.Path) -> None:
@@ -284,6 +365,16 @@ def test_what_progress_raises_is_raised(zip_file: pathlib.Path, sandbox: Any) ->
         for _ in range(2):
             with pytest.raises(ZeroDivisionError, match="enough"):
                 archive.extract()
+
+
+def test_what_begins_after_a_cancellation_is_cancelled(zip_file: pathlib.Path) -> None:
+    cancellation = memarchive.Cancellation()
+    archives = [memarchive.open(zip_file, cancellation=cancellation) for _ in range(2)]
+    cancellation.cancel()
+    archives.append(memarchive.open(zip_file, cancellation=cancellation))
+    for archive in archives:
+        with archive, pytest.raises(memarchive.Cancelled):
+            archive.list()
 
 
 def test_cancellation(zip_file: pathlib.Path) -> None:
@@ -382,6 +473,11 @@ def test_the_names_of_the_fixture_tree() -> None:
         assert {name: archive[name].size for name in TREE} == TREE
 
 
+def test_the_platform_has_the_worker_that_the_environment_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MEMARCHIVE_WORKER", "/missing/worker")
+    assert "/missing/worker" in memarchive.platform().sandbox
+
+
 @pytest.mark.skipif(_abi.WORKER is None, reason="no wheel")
 def test_the_worker_of_a_wheel_is_used_whoever_owns_it(zip_file: pathlib.Path, tmp_path: pathlib.Path) -> None:
     package = tmp_path / "memarchive"
@@ -390,9 +486,12 @@ def test_the_worker_of_a_wheel_is_used_whoever_owns_it(zip_file: pathlib.Path, t
     worker.chmod(0o775)
     if os.geteuid() == 0:
         os.chown(worker, 12345, 12345)
-    code = f"import memarchive; print(memarchive.__file__, len(memarchive.open({str(zip_file)!r})))"
+    code = (
+        f"import memarchive as m; p = m.platform(); w = m.open({str(zip_file)!r}, worker=None);"
+        "print(m.__file__, len(w), p.sandbox, p.has_worker)"
+    )
     environment = {key: value for key, value in os.environ.items() if key != "MEMARCHIVE_WORKER"}
     done = subprocess.run(
         [sys.executable, "-c", code], env={**environment, "PYTHONPATH": str(tmp_path)}, capture_output=True, text=True
     )
-    assert (done.stdout, done.stderr) == (f"{package}/__init__.py 3\n", "")
+    assert (done.stdout, done.stderr) == (f"{package}/__init__.py 3 {worker} True\n", "")

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import copy
+import os
+import pathlib
 import pickle
 import re
 
 import pytest
+from conftest import REPOSITORY
 
 import memarchive
 from memarchive import _errors
@@ -59,6 +62,30 @@ def test_every_error_is_public() -> None:
     for kind in [*_errors.BY_CODE.values(), *_errors._BY_ERRNO.values()]:
         assert getattr(memarchive, kind.__name__) is kind
         assert kind.__doc__ and re.search(r"\w", kind.__doc__)
+
+
+def test_advice_is_in_the_words_of_this_package() -> None:
+    source = (REPOSITORY / "Sources/MemArchiveC/Errors.swift").read_text()
+    advice = re.findall(r'"([^"\\]+[.] ?)"', source) + re.findall(r'with: "([^"\\]+)"', source)
+    assert len(advice) > 20
+    for text in map(_errors.in_python, advice):
+        assert not re.search(r"memarchive\.h|MEMARCHIVE|\b[01]\b(?!\.| \(|\d)|milliseconds|the platform's", text), text
+        for word in re.findall(r"\b[a-z]+_[a-z_]+\b", text):
+            assert word in memarchive.Options.__annotations__ or word in ("memfd_noexec",), text
+
+
+def test_advice_of_the_library_names_keywords(zip_file: pathlib.Path) -> None:
+    out, into = os.pipe()
+    with open(out, "rb", buffering=0) as pipe, memarchive.open(pipe, timeout=0.05) as archive:
+        with pytest.raises(memarchive.TimedOut) as timed_out:
+            archive.extract()
+    os.close(into)
+    with memarchive.open(zip_file) as archive, pytest.raises(memarchive.InvalidArgument) as invalid:
+        archive.extract("a", patterns="b")
+    assert timed_out.value.advice == "Raise timeout if the archive is trusted."
+    assert "help(memarchive.open)" in invalid.value.advice
+    for error in (timed_out.value, invalid.value):
+        assert str(error).endswith(error.advice)
 
 
 def test_a_missing_file_has_its_name_and_number() -> None:

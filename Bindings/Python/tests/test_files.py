@@ -239,3 +239,29 @@ def test_files_are_sent_and_received(archive: memarchive.Archive) -> None:
         assert memarchive.receive(right) is None
         with pytest.raises(BrokenPipeError):
             archive["a.txt"].send(right)
+
+
+def test_paths_of_more_files_than_descriptors_are_to_be_had(tmp_path: pathlib.Path) -> None:
+    """As README says: all at once they are too many; one after another, and in a tree, they are not."""
+    path = tmp_path / "many.zip"
+    path.write_bytes(make_zip({f"{number}": b"%d" % number for number in range(400)}))
+    code = f"""
+import memarchive, resource
+resource.setrlimit(resource.RLIMIT_NOFILE, (200, 200))
+def content(path):
+    with open(path, "rb") as file:
+        return file.read()
+with memarchive.open({str(path)!r}) as archive:
+    try:
+        [file.path for file in archive.values()]
+    except memarchive.DescriptorLimit as error:
+        print(error.code)
+    print(sum(len(file.view()) for file in archive.values()))
+with memarchive.open({str(path)!r}) as archive:
+    with archive.iter() as stream:
+        print(sum(content(stream.extract()) == entry.name.encode() for entry in stream))
+    with archive.tree() as tree:
+        print(sum(content(tree / str(number)) == b"%d" % number for number in range(400)))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("descriptorLimit\n1090\n400\n400\n", "")
