@@ -188,6 +188,26 @@ def test_what_a_call_has_made_when_it_is_interrupted_is_freed() -> None:
     assert freed == [5]
 
 
+@pytest.mark.parametrize("when", ["before it begins", "as it ends"])
+def test_an_interrupt_beside_a_wait_is_that_of_the_call(when: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    begin, wait, interrupts, calls = _call.Caller.begin, _call.Caller.wait, [KeyboardInterrupt], []
+
+    def begin_late(self: Any, work: Any) -> None:
+        if interrupts and when == "before it begins":
+            raise interrupts.pop()
+        begin(self, work)
+
+    def wait_longer(self: Any, *arguments: Any) -> None:
+        wait(self, *arguments)
+        if interrupts and when == "as it ends":
+            raise interrupts.pop()
+
+    monkeypatch.setattr(_call.Caller, "begin", begin_late)
+    monkeypatch.setattr(_call.Caller, "wait", wait_longer)
+    error = _call.perform(_call.Callbacks(), lambda failure: calls.append(failure) or 0)
+    assert isinstance(error, KeyboardInterrupt) and len(calls) == 1
+
+
 def test_what_a_callback_raises_in_an_interrupted_call_is_not_raised_by_the_next_one(zip_file: pathlib.Path) -> None:
     def fail(_: memarchive.Progress) -> None:
         interrupt()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import _thread
 import ctypes
 import os
 import queue
@@ -198,23 +197,23 @@ def interruptible(callbacks: Callbacks, function: Any, *arguments: Any) -> tuple
     if caller is None:
         return int(function(*pointers(arguments))), None
     # A call that is left to itself needs what the callbacks are for.
-    work: Work = [(lambda: function(*pointers(arguments)), callbacks)]
+    work = Work(lambda: function(*pointers(arguments)), callbacks)
     try:
         caller.begin(work)
-        caller.wait()
+        caller.wait(work)
     except BaseException as interruption:
         callbacks.interrupt(1)
         try:
-            # A second signal leaves the call to itself. The first one may have come before it began.
+            # A second signal leaves the call to itself. The first one may have come before it began, or as it ended.
             caller.begin(work)
-            caller.wait()
+            caller.wait(work)
         except BaseException:
             caller.leave()
             raise
         finally:
             callbacks.interrupt(-1)
-        return int(caller.take()), interruption
-    return int(caller.take()), None
+        return int(caller.take(work)), interruption
+    return int(caller.take(work)), None
 
 
 def pointers(arguments: tuple[Any, ...]) -> Iterator[Any]:
@@ -223,8 +222,26 @@ def pointers(arguments: tuple[Any, ...]) -> Iterator[Any]:
         yield argument.pointer if isinstance(argument, Handle) else argument
 
 
-#: A function to be called once, with what it needs.
-Work = list[tuple[Callable[[], Any], object]]
+class Work:
+    """A function that is called once, with what it needs until it has returned."""
+
+    def __init__(self, function: Callable[[], Any], keep: object) -> None:
+        self._function: Callable[[], Any] | None = function
+        self._keep = keep
+        self.is_done = False
+        self.result: Any = None
+        self.failure: BaseException | None = None
+
+    def do(self) -> None:
+        function, self._function = self._function, None
+        if function is None:
+            return
+        try:
+            self.result = function()
+        except BaseException as error:
+            self.failure = error
+        self._keep = None
+        self.is_done = True
 
 
 class Caller(threading.Thread):
@@ -233,10 +250,7 @@ class Caller(threading.Thread):
     def __init__(self) -> None:
         super().__init__(name="memarchive", daemon=True)
         self._work: queue.SimpleQueue[Work | None] = queue.SimpleQueue()
-        self._ended = _thread.allocate_lock()
-        self._ended.acquire()
-        self._result: Any = None
-        self._failure: BaseException | None = None
+        self._ended: queue.SimpleQueue[None] = queue.SimpleQueue()
         self.start()
 
     @staticmethod
@@ -252,27 +266,29 @@ class Caller(threading.Thread):
             return None
 
     def begin(self, work: Work) -> None:
-        """Begins a call, which is to be waited for. To begin the same work again changes nothing."""
+        """Begins a call, which is to be waited for. To begin the same one again changes nothing."""
         self._work.put(work)
 
-    def wait(self, check: Callable[[], object] = lambda: None) -> None:
+    def wait(self, work: Work, check: Callable[[], object] = lambda: None) -> None:
         """Waits until the call has returned. Raises what a signal's handler does, or `check`."""
-        # A signal that comes just before a wait does not end it, so that no wait may be long.
-        while not self._ended.acquire(timeout=STEP):
-            check()
+        while not work.is_done:
+            try:
+                # A signal that comes just before a wait does not end it, so that no wait may be long.
+                self._ended.get(timeout=STEP)
+            except queue.Empty:
+                check()
 
-    def take(self) -> Any:
+    def take(self, work: Work) -> Any:
         """What the call returned or raised, once that has been waited for. This object is then another call's."""
-        result, failure = self._result, self._failure
-        self._result = self._failure = None
         if len(_idle) < _IDLE:
             _idle.append(self)
         else:
             self.leave()
+        failure, work.failure = work.failure, None
         try:
             if failure is not None:
                 raise failure
-            return result
+            return work.result
         finally:
             del failure
 
@@ -282,16 +298,10 @@ class Caller(threading.Thread):
 
     def run(self) -> None:
         for work in iter(self._work.get, None):
-            if not work:
-                continue
-            try:
-                self._result = work[0][0]()
-            except BaseException as error:
-                self._failure = error
+            work.do()
             # Nothing of a call is held until the next one.
-            work.clear()
             del work
-            self._ended.release()
+            self._ended.put(None)
 
 
 #: Threads that have no call, and how many may wait for one: an object takes two, that of the call and that which reads.

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, Union
 
 from . import _abi
-from ._call import STEP, Caller, Handle, library, make
+from ._call import STEP, Caller, Handle, Work, library, make
 from ._errors import Cancelled, TimedOut
 from ._files import File
 from ._options import Settings, zero_terminated
@@ -102,7 +102,8 @@ def _file_object(source: Any, settings: Settings) -> Handle:
         position = source.tell()
         reader = _Apart(source, _Positioned(source).read, _Wait(settings))
         try:
-            return _spool(reader, source.seek(0, io.SEEK_END), settings)
+            # What decodes reads all of it to find its end.
+            return _spool(reader, reader.run(lambda: source.seek(0, io.SEEK_END)), settings)
         finally:
             if not reader.is_left:
                 source.seek(position)
@@ -198,26 +199,30 @@ class _Pipe:
 
 
 class _Apart:
-    """Reads an object on another thread, which is left behind with a read() that does not return."""
+    """Uses an object on another thread, which is left behind with a read() that does not return."""
 
     def __init__(self, source: Any, read: Callable[[int, int], Any], wait: _Wait) -> None:
         self._source, self._read, self._wait = source, read, wait
-        #: Whether the object is still being read.
+        #: Whether the object is still in use.
         self.is_left = False
 
     def read(self, offset: int, count: int) -> Any:
+        return self.run(lambda: self._read(offset, count))
+
+    def run(self, function: Callable[[], Any]) -> Any:
         caller = Caller.idle()
         if caller is None:
-            return self._read(offset, count)
-        caller.begin([(lambda: self._read(offset, count), self)])
+            return function()
+        work = Work(function, self)
+        caller.begin(work)
         try:
-            caller.wait(self._wait.check)
+            caller.wait(work, self._wait.check)
         except BaseException:
             self.is_left = True
             caller.leave()
             self._end_receiving()
             raise
-        return caller.take()
+        return caller.take(work)
 
     def _end_receiving(self) -> None:
         """Ends a read() that waits for a socket, so that closing the object does not wait for it."""
