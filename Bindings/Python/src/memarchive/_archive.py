@@ -123,9 +123,9 @@ def open(source: Source, **options: Unpack[Options]) -> Archive:
     descriptor; a :class:`File`; a binary file object, which is read from its beginning if it seeks, and from where it
     is otherwise; or a response of ``urllib.request.urlopen``.
 
-    Of paths, descriptors and the system's own files, open or unbuffered, nothing is read yet: what is no archive is
-    noticed when it is read. Everything else, a pipe with a buffer too, is copied into memory now, within ``timeout``
-    and ``limit_held_bytes``. A descriptor or file object may be closed as soon as this returns.
+    Of paths, descriptors, files that the built-in ``open`` returned and pipes without a buffer nothing is read yet:
+    what is no archive is noticed when it is read. Everything else, a pipe with a buffer too, is copied into memory now,
+    within ``timeout`` and ``limit_held_bytes``. A descriptor or file object may be closed as soon as this returns.
 
     An object's ``read()`` runs on another thread. One that has not returned when the time is up, or after Ctrl-C or
     :meth:`Cancellation.cancel`, is left to itself there: a socket that it waits for is shut down for receiving, which

@@ -210,7 +210,8 @@ class _Apart:
         return self.run(lambda: self._read(offset, count))
 
     def run(self, function: Callable[[], Any]) -> Any:
-        caller = Caller.idle()
+        # Memory is never waited for.
+        caller = Caller.idle() if type(self._source) is not io.BytesIO else None
         if caller is None:
             return function()
         work = Work(function, self)
