@@ -51,6 +51,7 @@ let package = Package(
     .systemLibrary(name: "CSodium", pkgConfig: "libsodium", providers: [.apt(["libsodium-dev"])]),
     .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
     .target(name: "CLibArchive"),
+    .target(name: "CSquashFS"),
     .target(name: "CMemArchive"),
     .target(name: "CLinux"),
     .target(name: "CSupervisor", dependencies: ["CLinux"], exclude: ["README.md"]),
@@ -60,7 +61,8 @@ let package = Package(
     .target(
       name: "MemArchive",
       dependencies: [
-        "CBZip2", "CLibArchive", "CLinux", "CLZ4", "CSupervisor", "CZlib", "SealedMemory",
+        "CBZip2", "CLibArchive", "CLinux", "CLZ4", "CSquashFS", "CSupervisor", "CZlib",
+        "SealedMemory",
         .target(name: "CISAL", condition: .when(traits: ["FastDecoders"])),
         .target(name: "CLZMA", condition: .when(traits: ["FastDecoders"])),
         .target(name: "CNettle", condition: .when(traits: ["FastDecoders"])),
@@ -235,6 +237,9 @@ where target.type != .system
   && ![
     "CLibArchive", "CLinux", "CMemArchive", "CSupervisor", "CTransfer", "CFaults", "CTrying", "Demo",
   ].contains(target.name)
+  && !["CLibArchive", "CLinux", "CMemArchive", "CSquashFS", "CSupervisor", "CFaults", "CTrying", "Demo"]
+    .contains(
+      target.name)
   && !target.name.hasPrefix("Client")
 {
   var settings: [SwiftSetting] = [

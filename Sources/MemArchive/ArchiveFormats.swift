@@ -31,13 +31,15 @@ public struct ArchiveFormats: OptionSet, Hashable, CaseIterable, Sendable {
   public static var xar: Self { Self(rawValue: 1 << 11) }
   /// Web archives, WARC.
   public static var warc: Self { Self(rawValue: 1 << 12) }
+  /// squashfs images, also after a program (AppImage) and in a SIF of Apptainer; a snap is one.
+  public static var squashfs: Self { Self(rawValue: 1 << 13) }
 
   /// The formats whose readers are sound enough for any input: tar, zip, 7z, cpio, ar and lone compressed files.
   public static var standard: Self { [.tar, .zip, .sevenZip, .cpio, .ar, .loneFile] }
   /// Every format. libarchive 3.6.2, the version in Debian 12, reads rar, ISO 9660 and xar, and can crash or hang on hostile
-  /// files of these: allow what ``standard`` leaves out only if the archive is trusted or losing the process does no harm.
+  /// files of these, and libsquashfs, which reads squashfs, was not written for such either: allow what ``standard`` leaves out only if the archive is trusted or losing the process does no harm.
   public static var all: Self {
-    [.standard, .rar, .rar5, .cab, .lha, .iso9660, .xar, .warc]
+    [.standard, .rar, .rar5, .cab, .lha, .iso9660, .xar, .warc, .squashfs]
   }
 
   /// Each format by itself, in the order of ``description``.
@@ -47,7 +49,7 @@ public struct ArchiveFormats: OptionSet, Hashable, CaseIterable, Sendable {
   private static let named: [(name: String, format: Self)] = [
     ("tar", .tar), ("zip", .zip), ("7z", .sevenZip), ("cpio", .cpio), ("ar", .ar), ("file", .loneFile),
     ("rar4", .rar), ("rar5", .rar5), ("cab", .cab), ("lha", .lha), ("iso", .iso9660), ("xar", .xar),
-    ("warc", .warc),
+    ("warc", .warc), ("squashfs", .squashfs),
   ]
   /// Names for groups of formats.
   private static let groups: [(name: String, format: Self)] = [
@@ -65,7 +67,7 @@ extension ArchiveFormats: LosslessStringConvertible {
   }
 
   /// Formats from their names, separated by commas: tar, zip, 7z, cpio, ar, file (a lone compressed file), rar4, rar5,
-  /// cab, lha, iso, xar, warc; and the groups rar, standard and all. Case does not matter. `nil` if any of the names is
+  /// cab, lha, iso, xar, warc, squashfs; and the groups rar, standard and all. Case does not matter. `nil` if any of the names is
   /// unknown.
   public init?(_ description: String) {
     self = []

@@ -39,6 +39,8 @@ struct Scenario: CustomTestStringConvertible, Sendable {
     Scenario(
       name: "Python: a virtual environment", script: "venv", says: "a package of the environment True"),
     Scenario(
+      name: "an AppImage, without FUSE", script: "appimage", says: "from the image, 3 entries"),
+    Scenario(
       name: "umoci and skopeo: container images", script: "image",
       says: "umoci 0 /etc, 4 same"),
   ]

@@ -4,7 +4,7 @@ import MemArchive
 /// the absence of warnings. Times are compared to the nanosecond.
 struct Rules {
   enum Family: String, Decodable {
-    case tar, zip, document, jar, cpio, ar, deb, rpm, iso
+    case tar, zip, document, jar, cpio, ar, deb, rpm, iso, squashfs
     case wheel = "whl"
     case sevenZip = "7z"
     case lone
@@ -29,6 +29,7 @@ struct Rules {
     // unzip sets no times of symbolic links, nor does xorriso.
     case .zip: Self(times: ["file", "directory"])
     case .iso: Self(times: ["file", "directory"], formats: .iso9660)
+    case .squashfs: Self(formats: .squashfs)
     case .document: Self(hasDirectories: false)
     case .wheel: Self(hasDirectories: false, times: ["file"])
     case .jar: Self(modes: false, times: [])

@@ -146,6 +146,10 @@ FORMS = [
          "xorriso -report_about WARNING -osirrox on -indev $IN -extract / .", "iso"),
     form("xorriso.iso", "xorrisofs -quiet -o $OUT tree",
          "xorriso -report_about WARNING -osirrox on -indev $IN -extract / .", "iso"),
+    *[form(f"{compressor}.squashfs",
+           f"mksquashfs tree $OUT -keep-as-directory -comp {compressor} -quiet -no-progress -no-xattrs >/dev/null",
+           "unsquashfs -quiet -no-progress -force -dest . $IN >/dev/null", "squashfs")
+      for compressor in ("gzip", "lzma", "xz", "lz4", "zstd")],
 ]
 
 

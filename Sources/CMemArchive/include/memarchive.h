@@ -264,10 +264,11 @@ enum {
   MEMARCHIVE_FORMAT_ISO = 1 << 10,
   MEMARCHIVE_FORMAT_XAR = 1 << 11,
   MEMARCHIVE_FORMAT_WARC = 1 << 12,
+  MEMARCHIVE_FORMAT_SQUASHFS = 1 << 13,
   /* Those whose readers are sound enough for any input, and the default. */
   MEMARCHIVE_FORMATS_STANDARD = 0x3F,
   /* Every format. Outside the sandbox, only for archives that are trusted. */
-  MEMARCHIVE_FORMATS_ALL = 0x1FFF
+  MEMARCHIVE_FORMATS_ALL = 0x3FFF
 };
 
 /* How far reading is. Valid while the callback runs. */

@@ -68,7 +68,8 @@ final class EntryReader {
   var comment: String? { parser.comment.map { names.decode($0).name } }
 
   /// A zip whose headers agree with each other is read by `ZipReader`, what begins like tar, cpio, ar, WARC, LHA or a cabinet and
-  /// a 7z, also after a program, by readers of their own, and everything else by libarchive.
+  /// a 7z, also after a program, by readers of their own, squashfs by libsquashfs, and everything
+  /// else by libarchive.
   private static func parser(
     of content: any ByteSource, _ slabs: SlabbedSource?, _ chain: FilterChain, _ choice: FormatChoice,
     only place: Int64?, in context: ExtractionContext,
@@ -77,6 +78,12 @@ final class EntryReader {
     if choice.formats == .loneFile { return LoneFileReader(chain) }
     let isZip = choice.formats == .zip && !choice.isGuess
     var formats = choice.formats
+    if formats.contains(.squashfs), let content = content.seekable,
+      let place = try SquashFSPlace(in: content)
+    {
+      return try SquashFSReader(place, of: content, in: context)
+    }
+    formats.subtract(.squashfs)
     if context.hooks.engine == .own, choice.formats.contains(.zip), let content = content.seekable {
       do throws(ZipDirectory.Refusal) {
         // Content without a known signature, such as a program, is a zip if it has a zip's end with entries.

@@ -46,7 +46,8 @@ struct FormatChoice {
     self.formats = formats
     self.isGuess = isGuess
     // Zip cannot be read correctly from a stream: only the central directory says what is a symlink and what was deleted.
-    needsSeeking = isGuess || !formats.isDisjoint(with: [.zip, .sevenZip, .iso9660, .cab, .rar, .rar5])
+    needsSeeking =
+      isGuess || !formats.isDisjoint(with: [.zip, .sevenZip, .iso9660, .cab, .rar, .rar5, .squashfs])
   }
 
   /// Whether these first bytes are zeros, at least as many as a tar header has.

@@ -27,6 +27,8 @@ enum FormatSignature {
     if starts("MSCF\0\0\0\0") { return .cab }
     if starts("xar!"), !isWrapped || starts(0, at: 4) { return .xar }
     if starts("WARC/"), !isWrapped || isWARC(head) { return .warc }
+    // The superblock's version.
+    if starts("hsqs"), starts(4, 0, 0, 0, at: 28) { return .squashfs }
     if isLHA(head, isWrapped: isWrapped) { return .lha }
     if starts("CD001", at: 32_769) { return .iso9660 }
     return nil

@@ -39,7 +39,7 @@ struct WorkerRequest {
   var mostDescriptors: UInt32 = 1
   /// Seconds of processor time.
   var processorSeconds: UInt64 = 1
-  /// Whether libarchive is needed for certain.
+  /// Whether libarchive, or libsquashfs, is needed for certain.
   var loadsLibArchive = false
   /// Whether to continue if the kernel lacks some of the protection.
   var isBestEffort = false

@@ -178,8 +178,9 @@ FORMATS = {
     "iso": 1 << 10,
     "xar": 1 << 11,
     "warc": 1 << 12,
+    "squashfs": 1 << 13,
     "standard": 0x3F,
-    "all": 0x1FFF,
+    "all": 0x3FFF,
 }
 KINDS = ("file", "directory", "symlink", "hardlink", "fifo", "socket", "character", "block")
 

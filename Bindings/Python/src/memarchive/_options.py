@@ -142,6 +142,8 @@ class Options(TypedDict, total=False):
     sandbox: Sandbox
     storage: Storage
     duplicates: Duplicates
+    #: Formats that may be read: of "tar", "zip", "7z", "cpio", "ar", "file", "rar4", "rar5", "cab", "lha", "iso",
+    #: "xar", "warc", "squashfs"; "standard" (the first six) is the default, and "all" is every one.
     formats: str | Iterable[str]
     parallelism: int | None
     descriptor_budget: int | None
