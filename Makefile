@@ -48,10 +48,8 @@ SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 export SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH ?= 4
 
 MINIMAL_PACKAGES = libarchive-dev libbz2-dev liblz4-dev zlib1g-dev
-BUILD_PACKAGES = $(MINIMAL_PACKAGES) libisal-dev liblzma-dev libsodium-dev libzstd-dev nettle-dev
-TEST_PACKAGES = $(BUILD_PACKAGES) bsdutils bubblewrap curl groff-base libarchive-tools minisign openssl p7zip-full procps python3 strace \
 BUILD_PACKAGES = $(MINIMAL_PACKAGES) libisal-dev liblzma-dev libsodium-dev libsquashfs-dev libzstd-dev nettle-dev
-TEST_PACKAGES = $(BUILD_PACKAGES) bsdutils bubblewrap groff-base libarchive-tools minisign openssl p7zip-full procps python3 strace \
+TEST_PACKAGES = $(BUILD_PACKAGES) bsdutils bubblewrap curl groff-base libarchive-tools minisign openssl p7zip-full procps python3 strace \
   xz-utils zip zsh $(CONSUMER_PACKAGES) $(ORDINARY_PACKAGES)
 # The tools that make ordinary archives.
 ORDINARY_PACKAGES = binutils bzip2 cpio dpkg fastjar genisoimage gzip lz4 lzip ncompress python3-wheel rpm squashfs-tools tar unzip \

@@ -235,11 +235,8 @@ let isTested = Context.environment["MEMARCHIVE_TESTED"] != nil
 for target in package.targets
 where target.type != .system
   && ![
-    "CLibArchive", "CLinux", "CMemArchive", "CSupervisor", "CTransfer", "CFaults", "CTrying", "Demo",
+    "CLibArchive", "CLinux", "CMemArchive", "CSquashFS", "CSupervisor", "CTransfer", "CFaults", "CTrying", "Demo",
   ].contains(target.name)
-  && !["CLibArchive", "CLinux", "CMemArchive", "CSquashFS", "CSupervisor", "CFaults", "CTrying", "Demo"]
-    .contains(
-      target.name)
   && !target.name.hasPrefix("Client")
 {
   var settings: [SwiftSetting] = [

@@ -10,8 +10,6 @@ struct MemArchiveCommand: ParsableCommand {
     discussion: """
       Reads tar, zip, 7z, cpio, ar and lone compressed files, each also inside gzip, bzip2, xz, lzma, lzip, zstd, lz4, \
       compress, uuencode or rpm. Nothing is written to a disk but what convert and run --save are told to. Archives are read in a sandbox, a process that \
-      cannot open, send or execute anything; in the sandbox, rar, cab, lha, iso, xar and warc are read too.
-      compress, uuencode or rpm. Nothing is ever written to a disk. Archives are read in a sandbox, a process that \
       cannot open, send or execute anything; in the sandbox, rar, cab, lha, iso, xar, warc and squashfs are read too.
 
       ARCHIVE may be - for standard input, or an address, https://…, of which only what is needed is fetched. Names are \

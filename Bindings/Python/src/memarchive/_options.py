@@ -82,7 +82,7 @@ class Options(TypedDict, total=False):
         Which of two entries of one name counts: the "last", the "first", or neither, "reject".
     ``formats="standard"``
         Formats that may be read, one or several of "tar", "zip", "7z", "cpio", "ar", "file", "rar4", "rar5", "cab",
-        "lha", "iso", "xar", "warc"; "standard" is the first six, "all" is every one.
+        "lha", "iso", "xar", "warc", "squashfs"; "standard" is the first six, "all" is every one.
     ``parallelism=None``
         Threads that may work on one extraction; None: as many as there are processors.
     ``descriptor_budget=None``
@@ -142,8 +142,6 @@ class Options(TypedDict, total=False):
     sandbox: Sandbox
     storage: Storage
     duplicates: Duplicates
-    #: Formats that may be read: of "tar", "zip", "7z", "cpio", "ar", "file", "rar4", "rar5", "cab", "lha", "iso",
-    #: "xar", "warc", "squashfs"; "standard" (the first six) is the default, and "all" is every one.
     formats: str | Iterable[str]
     parallelism: int | None
     descriptor_budget: int | None

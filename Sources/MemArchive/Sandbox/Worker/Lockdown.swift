@@ -80,7 +80,7 @@ enum Lockdown {
     } else {
       LibArchive.stopLoading()
     }
-    if request.loadsLibArchive || mayNeedSquashFS(request, archive) {
+    if request.loadsLibArchive || mayNeedSquashFS(request, head) {
       try? SquashFS.load()
     } else {
       SquashFS.stopLoading()
@@ -130,17 +130,12 @@ enum Lockdown {
   private static func head(of archive: ArchiveReader, _ request: WorkerRequest) -> [UInt8]? {
     guard request.sources.first?.size != nil else { return nil }
     return (try? archive.open([]).seekable?.bytes(TarHeader.size, at: 0)) ?? []
-  /// Whether it may be an image, as far as its first bytes tell: of what is compressed, libsquashfs says later that it is missing.
-  private static func mayNeedSquashFS(_ request: WorkerRequest, _ archive: CInt?) -> Bool {
-    guard request.options.formats.contains(.squashfs) else { return false }
-    guard let archive, case .file = request.sources.first else { return true }
-    return SquashFSPlace.isPossible(head(of: archive))
   }
 
-  private static func head(of archive: CInt) -> [UInt8] {
-    var head = [UInt8](repeating: 0, count: TarHeader.size)
-    let count = unsafe head.withUnsafeMutableBytes { unsafe pread(archive, $0.baseAddress, $0.count, 0) }
-    return Array(head.prefix(max(0, count)))
+  /// Whether it may be an image, as far as its first bytes tell: of what is compressed, libsquashfs says later that it is missing.
+  private static func mayNeedSquashFS(_ request: WorkerRequest, _ head: [UInt8]?) -> Bool {
+    guard request.options.formats.contains(.squashfs) else { return false }
+    return head.map { SquashFSPlace.isPossible($0) } ?? true
   }
 
   /// Starts a thread that ends the process with its parent, and sends a sign of life every second while there is progress.
