@@ -35,6 +35,7 @@ extension ArchiveReader {
       }
     }
     visitor.end(warnings: entries.warnings.all, failedPosition: nil)
+    if let index = entries.index { visitor.take(index: index) }
     try entries.finish()
     return entries.protection
   }
@@ -76,6 +77,8 @@ package protocol EntryVisitor {
   mutating func note(_ error: ArchiveError) throws(ArchiveError)
   /// Called when reading is over, at the end or at an entry's error; later entries may have been noted by then.
   mutating func end(warnings: [ArchiveWarning], failedPosition: Int?)
+  /// Takes what tells where the archive's compression can be begun from, at the end.
+  mutating func take(index: MemFile)
   /// Creates each thread's destination for content; nil: files in memory.
   var destinations: MakePartedDestination? { get }
 }
@@ -84,6 +87,7 @@ extension EntryVisitor {
   package var prefetch: Prefetch { .onDemand }
   package var destinations: MakePartedDestination? { nil }
   package func locate(_: Int64?) {}
+  package func take(index _: MemFile) {}
 }
 
 /// The error that ends a visit: the first fatal one in the archive's order.

@@ -39,6 +39,14 @@ public struct ArchiveReader: Sendable {
 
   let origin: Origin
   let pipe: PipeState?
+  /// Where its compression can be begun from, as an earlier reading has noted.
+  var index: Index?
+
+  enum Index: Sendable {
+    case file(MemFile)
+    /// The descriptor that a worker was given.
+    case passed(PassedFile)
+  }
 
   init(kept files: [KeptFile]) {
     origin = .kept(files)

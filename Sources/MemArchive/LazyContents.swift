@@ -6,10 +6,14 @@ final class LazyContents: Sendable {
   let options: ExtractionOptions
   /// The positions of the entries whose names lead to content.
   let named: [Int]
+  /// Where the archive's compression can be begun from; nil where that cannot be, or the archive itself tells.
+  let index: MemFile?
   private let reader: ArchiveReader
   private let hooks: ExtractionContext.Hooks
   /// One for everything that is extracted.
   private let ledger: Ledger
+  /// Charged for the index.
+  private let account: EntryAccount
   /// Where each entry is, for a reading that begins there.
   private let places: [Int64?]
   private let state = Mutex(State())
@@ -20,17 +24,28 @@ final class LazyContents: Sendable {
   }
 
   init(
-    _ archive: ArchiveReader, _ selection: EntrySelection, in context: ExtractionContext
+    _ archive: ArchiveReader, _ selection: EntrySelection, index: MemFile?,
+    in context: ExtractionContext
   ) throws(ArchiveError) {
     (options, hooks, ledger) = (context.options, context.hooks, context.ledger)
-    let reader = try archive.kept(in: context)
-    self.reader = reader
-    (listing, places) = try context.observing(.entries, of: reader) { context throws(ArchiveError) in
+    var kept = try archive.kept(in: context)
+    kept.index = index.map { .file($0) }
+    account = EntryAccount(context.ledger)
+    var noted: MemFile?
+    (listing, places, noted) = try context.observing(.entries, of: kept) {
+      [kept] context throws(ArchiveError) in
       var visitor = ListingVisitor(FileCollector(selection, in: context))
-      let protection = try reader.visit(&visitor, in: context)
+      let protection = try kept.visit(&visitor, in: context)
       visitor.collector.setProtection(protection)
-      return (try visitor.collector.finishListing(context.ledger), visitor.places)
+      return (try visitor.collector.finishListing(context.ledger), visitor.places, visitor.index)
     }
+    if let made = noted {
+      // Without room for it, entries are decoded from the beginning.
+      do throws(ArchiveError) { try account.hold(Int64(made.size), entry: nil) } catch { noted = nil }
+    }
+    self.index = index ?? noted
+    kept.index = self.index.map { .file($0) }
+    reader = kept
     // Each may be read again, as often as it is asked for.
     ledger.uncount(listing.files.entries.count)
     named = listing.contents.indices.filter { [listing] in listing.contents[$0] != nil }
@@ -149,6 +164,7 @@ extension ArchiveReader {
 private struct ListingVisitor: EntryVisitor {
   var collector: FileCollector
   private(set) var places: [Int64?] = []
+  private(set) var index: MemFile?
   private var place: Int64?
 
   init(_ collector: FileCollector) { self.collector = collector }
@@ -163,6 +179,7 @@ private struct ListingVisitor: EntryVisitor {
     return false
   }
 
+  mutating func take(index: MemFile) { self.index = index }
   mutating func add(_: MemFile?, for _: ArchiveEntry, position _: Int) {}
   mutating func note(_ error: ArchiveError) throws(ArchiveError) { try collector.note(error) }
   mutating func end(warnings: [ArchiveWarning], failedPosition: Int?) {

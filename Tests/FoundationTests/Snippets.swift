@@ -209,6 +209,19 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
     }
   }
 
+  // Sources/MemArchive/MemArchive.docc/Lazily.md
+  func example22() throws {
+    func listed(_ path: String, savedIndex: String) throws -> LazyMemFiles {
+      let reader = ArchiveReader(path: path)
+      if let bytes = try? Data(contentsOf: URL(filePath: savedIndex)) {
+        return try reader.lazyFiles(index: MemFile(name: "index", bytes: bytes))
+      }
+      let files = try reader.lazyFiles()
+      try files.index?.write(to: savedIndex)
+      return files
+    }
+  }
+
   // Sources/MemArchive/MemArchive.docc/MemArchive.md
   func example23() throws {
     let files = try ArchiveReader(path: "song.zip").extract()
@@ -267,6 +280,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
 
   // Sources/MemArchive/MemArchive.docc/TheSandbox.md
   func example29() throws {
+  func example28() throws {
     let options = ExtractionOptions(formats: .all, sandbox: .required)
     let files = try ArchiveReader(path: "untrusted.rar").extract(options: options)
     _ = options
@@ -275,6 +289,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
 
   // Sources/MemArchive/MemArchive.docc/Trees.md
   func example30() throws {
+  func example29() throws {
     let tree = try ArchiveReader(path: "map.zip").tree()
     let features = try tree.withPath(of: "roads.shp") { path in read(path) }
     _ = tree
@@ -283,6 +298,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
 
   // Sources/MemArchive/MemArchive.docc/Trees.md
   func example31() throws {
+  func example30() throws {
     let tree = try ArchiveReader(path: "site.tar").tree(writable: true)
     try tree.withPath(of: "data.db") { path in index(path) }
     for change in try tree.changes() where change.kind != .removed { print(change.name) }
@@ -291,6 +307,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
 
   // Sources/MemArchive/MemArchive.docc/VerifyThenUnpack.md
   func example32() throws {
+  func example31() throws {
     func bundle(_ path: String, signedBy key: String) throws -> MemFiles {
       let signature = try String(contentsOfFile: path + ".minisig", encoding: .utf8)
       return try ArchiveReader(path: path)
@@ -301,6 +318,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
 
   // Sources/MemArchive/MemArchive.docc/WhenSomethingIsWrong.md
   func example33() throws {
+  func example32() throws {
     func inform(about error: ArchiveError) -> String {
       error.description { advice in
         switch advice {
@@ -349,6 +367,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
 
   // Sources/MemArchive/ArchiveReader.swift
   func example38() throws {
+  func example33() throws {
     let files = try ArchiveReader(path: "song.zip").extract()
     let font = try files["gm.sf2"]!.withPath { path in fluid_synth_sfload(synth, path, 1) }
     _ = files
@@ -357,6 +376,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
 
   // Sources/MemArchive/ArchiveStream.swift
   func example39() throws {
+  func example34() throws {
     var stream = try ArchiveReader(path: "linux.tar.xz").stream()
     while let entry = try stream.next() {
       if entry.name.hasSuffix(".h") { use(try stream.extract()) }
@@ -374,6 +394,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
 
   // Sources/MemArchive/LazyMemFiles.swift
   func example41() throws {
+  func example35() throws {
     let files = try ArchiveReader(path: "fonts.zip").lazyFiles()  // names, sizes, times: no content has been read
     let serif = try files.file("serif.ttf")  // this entry alone is read, and verified
     _ = files
@@ -382,6 +403,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
 
   // Sources/MemArchive/MemTree.swift
   func example42() throws {
+  func example36() throws {
     let tree = try ArchiveReader(path: "map.zip").tree()
     let features = try tree.withPath(of: "roads.shp") { path in read(path) }  // finds roads.dbf beside it
     _ = tree
@@ -390,6 +412,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
 
   // Sources/MemArchive/Passing/MemFile+Spawn.swift
   func example43() throws {
+  func example37() throws {
     var actions = posix_spawn_file_actions_t()
     posix_spawn_file_actions_init(&actions)
     let path = try file.addToFileActions(&actions)
@@ -423,6 +446,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
 
   // Sources/MemArchiveVerification/Verification.swift
   func example46() throws {
+  func example38() throws {
     let signature = try Verification.Signature(parsing: String(contentsOfFile: "bundle.tar.xz.minisig", encoding: .utf8))
     let key = try Verification.PublicKey(parsing: String(contentsOfFile: "release.pub", encoding: .utf8))
     let files = try ArchiveReader(path: "bundle.tar.xz").verified(by: .signature(signature, key)).extract()

@@ -24,10 +24,12 @@ struct FilterChain {
   ///   - engine: who takes off what libarchive does not have to.
   ///   - stop: ends a read of `source` that waits.
   ///   - parted: the content of the only layer around an archive that is read in order, at any offset.
+  ///   - indexer: Notes where the outermost layer can be decoded from, if that is gzip.
   init(
     peeling source: any ByteSource, name: String?, depth: Int, allowed: ArchiveFormats, threads: Int,
     engine: ExtractionContext.Hooks.Engine,
-    warnings: WarningLog, stop: Cancellation, parted: PartedContent? = nil
+    warnings: WarningLog, stop: Cancellation, parted: PartedContent? = nil,
+    indexer: GzipIndexer? = nil
   ) throws(ArchiveError) {
     if let parted {
       (content, head, format) = (parted.source, parted.head, parted.format)
@@ -54,7 +56,12 @@ struct FilterChain {
       case .filter(let filter):
         guard filters.count < depth else { throw .tooManyLayers(depth) }
         filters.append(filter)
-        content = try Self.decoder(filter, of: buffered, threads: threads, engine, warnings)
+        content =
+          if let indexer, filter == .gzip, filters.count == 1 {
+            try GzipDecoder(buffered, warnings: warnings, indexer: indexer)
+          } else {
+            try Self.decoder(filter, of: buffered, threads: threads, engine, warnings)
+          }
         gzip = content as? GzipDecoder
       case .none:
         let isWrapped = !filters.isEmpty
@@ -93,21 +100,35 @@ struct FilterChain {
     fileprivate let format: ArchiveFormats
 
     /// nil if it is anything else; then `source` is where it was.
+    ///
+    /// - Parameter index: Of the archive, which it has to be of.
     init?(
-      _ source: any ByteSource, in ledger: Ledger, _ cancellation: Cancellation
+      _ source: any ByteSource, by index: (any SeekableSource)?, in ledger: Ledger,
+      _ cancellation: Cancellation
     ) throws(ArchiveError) {
       guard let source = source.seekable,
-        case .filter(let filter) = Filter.recognize(try source.bytes(Filter.headSize, at: 0)),
-        let parted = try filter.parted(source, in: ledger, cancellation)
-      else { return nil }
-      do throws(ArchiveError) { head = try parted.bytes(FormatSignature.headSize, at: 0) } catch {
-        // The ordinary decoder says what is wrong with it.
-        guard error.concernsArchive else { throw error }
+        case .filter(let filter) = Filter.recognize(try source.bytes(Filter.headSize, at: 0))
+      else {
+        guard index == nil else { throw GzipIndex.ofAnother }
         return nil
       }
-      guard let format = FormatSignature.recognize(head, isWrapped: true),
-        [.tar, .cpio, .ar].contains(format)
-      else { return nil }
+      let parted: PartedSource?
+      if let index {
+        guard filter == .gzip else { throw GzipIndex.ofAnother }
+        parted = try GzipIndex.source(index, of: source, ledger, cancellation)
+      } else {
+        parted = try filter.parted(source, in: ledger, cancellation)
+      }
+      guard let parted else { return nil }
+      do throws(ArchiveError) { head = try parted.bytes(FormatSignature.headSize, at: 0) } catch {
+        // The ordinary decoder says what is wrong with it.
+        guard index == nil, error.concernsArchive else { throw error }
+        return nil
+      }
+      guard let format = FormatSignature.recognize(head, isWrapped: true), format.isReadInOrder else {
+        guard index == nil else { throw GzipIndex.ofAnother }
+        return nil
+      }
       (self.source, self.filter, self.format) = (parted, filter, format)
     }
   }

@@ -14,9 +14,14 @@ final class GzipDecoder: ByteSource {
   /// The member's length so far, modulo 2^32.
   private var length: UInt32 = 0
   private let members: MemberQueue?
+  private let indexer: GzipIndexer?
 
-  init(_ upstream: any ByteSource, threads: Int = 1, warnings: WarningLog?) throws(ArchiveError) {
+  /// - Parameter indexer: Decodes in place of this, and notes where the stream can be decoded from; with one thread.
+  init(
+    _ upstream: any ByteSource, threads: Int = 1, warnings: WarningLog?, indexer: GzipIndexer? = nil
+  ) throws(ArchiveError) {
     self.warnings = warnings
+    self.indexer = indexer
     members = threads > 1 ? MemberQueue(threads: threads) : nil
     inflater = try RawInflater()
     input = InputBuffer(upstream, kept: RawInflater.largestReturn)
@@ -67,7 +72,10 @@ final class GzipDecoder: ByteSource {
 
   private func inflateSome(into buffer: inout MutableRawSpan) throws(ArchiveError) -> Int {
     _ = try input.has(1)
-    let step = try input.withBytes { bytes throws(ArchiveError) in try inflater.inflate(bytes, into: &buffer)
+    let offset = input.dropped
+    let step = try input.withBytes { bytes throws(ArchiveError) in
+      if let indexer { return try indexer.inflate(bytes, at: offset, into: &buffer) }
+      return try inflater.inflate(bytes, into: &buffer)
     }
     input.drop(step.used)
     checksum.update(buffer.bytes.extracting(0..<step.produced))
@@ -101,6 +109,7 @@ final class GzipDecoder: ByteSource {
     guard input.little(UInt32.self, at: 4) == length else {
       throw .corrupt("the gzip stream is damaged: incorrect length check", call: "inflate")
     }
+    indexer?.endMember(at: input.dropped, checksum: checksum.value)
     input.drop(8)
   }
 
@@ -126,6 +135,7 @@ final class GzipDecoder: ByteSource {
     // Written once, because other threads read it while further members are decoded.
     if first == nil { first = header }
     inflater.reset()
+    indexer?.beginMember(at: input.dropped)
     checksum = CRC32()
     length = 0
     state = .inMember

@@ -9,6 +9,8 @@ protocol EntrySource: AnyObject {
 
   /// Where the entry is that `next` returned last, for a reading that begins there; nil where that has to begin with the first.
   var place: Int64? { get }
+  /// Where the archive's compression can be begun from, once all has been listed; nil where nothing needs to know.
+  var index: MemFile? { get }
 
   /// The next entry, or nil at the end. After an error that concerns one entry the next call continues after that entry;
   /// after any other it returns nil.

@@ -25,7 +25,8 @@ final class LocalEntries: EntrySource {
     let factory = MemFileFactory(context)
     self.factory = factory
     reader = try EntryReader(
-      try archive.open([context.cancellation, stop]), name: archive.fileName, prefetch, in: context,
+      try archive.open([context.cancellation, stop]), name: archive.fileName, prefetch,
+      index: archive.openIndex(), in: context,
       warnings: log, stop: stop,
       makeDestination == nil && !prefetch.inStep ? factory.makeSlabs(threads: context.threads) : nil)
     stream = reader.slabs.map { StreamEntries($0, factory) }
@@ -43,6 +44,7 @@ final class LocalEntries: EntrySource {
   var comment: String? { reader.comment }
   var protection: SandboxProtection? { nil }
   var place: Int64? { reader.place }
+  var index: MemFile? { reader.index }
 
   func next() throws(ArchiveError) -> ArchiveEntry? {
     let entry = try reader.next()

@@ -3,6 +3,9 @@ final class EntryReader {
   private let parser: any EntryParser
   private let content: any ByteSource
   private let isCompressed: Bool
+  /// The archive as it is, and what notes where it can be decoded from.
+  private let indexed: (by: GzipIndexer, archive: any SeekableSource)?
+  private(set) var index: MemFile?
   /// Compressed content that is read at any offset.
   private let parted: PartedSource?
   private let ledger: Ledger
@@ -23,13 +26,18 @@ final class EntryReader {
 
   /// - Parameter makeSlabs: Creates a source of slabs for content that is kept where it lies; nil where none is.
   init(
-    _ source: any ByteSource, name: String?, _ prefetch: Prefetch, in context: ExtractionContext,
+    _ source: any ByteSource, name: String?, _ prefetch: Prefetch, index: (any SeekableSource)?,
+    in context: ExtractionContext,
     warnings: WarningLog, stop: Cancellation, _ makeSlabs: ((any ByteSource) -> SlabbedSource)?
   ) throws(ArchiveError) {
     let (options, ledger) = (context.options, context.ledger)
     let seeks = prefetch.extent != .whole && context.hooks.decoding == .own && context.hooks.engine == .own
     let parted =
-      seeks ? try FilterChain.PartedContent(source, in: ledger, context.cancellation) : nil
+      seeks
+      ? try FilterChain.PartedContent(source, by: index, in: ledger, context.cancellation) : nil
+    let indexer =
+      seeks && prefetch.tellsPlaces && parted == nil
+      ? try source.seekable.map { _ throws(ArchiveError) in try GzipIndexer(ledger) } : nil
     self.parted = parted?.source
     let chain = try FilterChain(
       peeling: source, name: name, depth: options.limits.depth,
@@ -39,6 +47,8 @@ final class EntryReader {
       chain, allowed: options.formats, decodesOnly: context.hooks.decodesOnly)
     // Nothing tells it from a download that never began.
     if chain.head.isEmpty, !chain.isCompressed { warnings.add("the archive has no bytes") }
+      engine: context.hooks.decoding, warnings: warnings, stop: stop, parted: parted, indexer: indexer)
+    let choice = try FormatChoice(chain, allowed: options.formats)
     content =
       chain.content.seekable != nil || !choice.needsSeeking
       ? chain.content : try Spool.seekable(chain.content, ledger: ledger)
@@ -56,6 +66,10 @@ final class EntryReader {
     }
     extent = prefetch.extent
     isCompressed = chain.isCompressed
+    indexed =
+      if let indexer, let archive = source.seekable, !choice.isGuess, choice.formats.isReadInOrder {
+        (indexer, archive)
+      } else { nil }
     names = try NameDecoder(encoding: options.encoding)
     cancellation = context.cancellation
     rejectsInsecureNames = options.insecureNames == .reject
@@ -155,6 +169,7 @@ final class EntryReader {
       guard let header = try parser.nextHeader() else {
         isFinished = true
         try drain()
+        if let indexed { index = try indexed.by.finish(indexed.archive) }
         meter.finish(content.progress)
         return nil
       }

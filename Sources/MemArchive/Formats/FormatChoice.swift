@@ -64,6 +64,9 @@ struct FormatChoice {
 }
 
 extension ArchiveFormats {
+  /// Whether it is one whose entries are read in order, so that compressed content may be begun at any of them.
+  var isReadInOrder: Bool { [.tar, .cpio, .ar].contains(self) }
+
   /// The formats that are allowed only on request.
   fileprivate static var risky: Self { all.subtracting(.standard) }
 }

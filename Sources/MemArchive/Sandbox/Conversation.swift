@@ -24,6 +24,7 @@ struct Conversation: ~Copyable {
   private var asked: Int?
   /// Where the entry is that will be reported next.
   private var nextPlace: Int64?
+  private(set) var index: MemFile?
   /// Whether the worker was told to deliver what it has since it asked.
   private var isDraining = false
   /// Number of entries submitted and not delivered.
@@ -292,6 +293,11 @@ struct Conversation: ~Copyable {
         throw connection.violation("told a place that it was not asked for")
       }
       nextPlace = place
+    case .index(let size):
+      guard prefetch.tellsPlaces, index == nil else {
+        throw connection.violation("sent an index that it was not asked for")
+      }
+      index = try files.takeIndex(size: size)
     case .file(let position, let size, let place):
       let entry = try awaited(position)
       switch (place, connection.window) {

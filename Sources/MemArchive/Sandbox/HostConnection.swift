@@ -74,7 +74,8 @@ final class HostConnection {
     }
     var writer = BinaryEncoder()
     request.encode(to: &writer)
-    try connection.send(writer, source.descriptors + (window.map { [$0.1.rawValue] } ?? []))
+    let index = if let index = source.index { [try index.contentDescriptor.rawValue] } else { [CInt]() }
+    try connection.send(writer, source.descriptors + index + (window.map { [$0.1.rawValue] } ?? []))
     try connection.awaitGreeting()
     return connection
   }
@@ -142,6 +143,7 @@ final class HostConnection {
     let (options, ledger) = (context.options, context.ledger)
     var request = WorkerRequest()
     request.sources = source.sources
+    request.indexSize = source.index.map { Int64($0.size) }
     request.name = archive.fileName
     request.account = ledger.snapshot
     request.options = options

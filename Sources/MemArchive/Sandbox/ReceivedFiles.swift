@@ -52,6 +52,13 @@ struct ReceivedFiles {
   /// A piece of a content, in the next descriptor. It is not charged: there are few, and none is kept.
   func takePiece(size: Int64) throws(ArchiveError) -> SealedMemfd { try verified(size) }
 
+  /// An index, in the next descriptor, which its taker charges.
+  func takeIndex(size: Int64) throws(ArchiveError) -> MemFile {
+    let memory = try verified(size)
+    let charge = Charge(ledger, entry: GzipIndex.name)
+    return MemFile(.own(ChargedMemory(memory, charge)), name: GzipIndex.name, entry: nil)
+  }
+
   /// Notes a file in a slab that has yet to arrive.
   mutating func announce(
     slab: UInt32, offset: Int64, size: Int64, _ entry: ArchiveEntry

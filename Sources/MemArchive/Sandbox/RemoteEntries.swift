@@ -16,6 +16,7 @@ final class RemoteEntries: EntrySource {
   var comment: String? { conversation.comment }
   var protection: SandboxProtection? { conversation.protection }
   var place: Int64? { conversation.place }
+  var index: MemFile? { conversation.index }
 
   func next() throws(ArchiveError) -> ArchiveEntry? { try conversation.next() }
 

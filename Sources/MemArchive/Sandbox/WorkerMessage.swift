@@ -34,6 +34,8 @@ enum WorkerMessage: Equatable {
   /// Where the next entry is, for a reading that begins there.
   case place(Int64)
   case file(position: Int64, size: Int64, Place)
+  /// The next descriptor is an index of the archive's compression.
+  case index(size: Int64)
   /// The next descriptor is a slab.
   case slab(UInt32, size: Int64)
   /// A part of the content of the entry at this position, which begins at `place` in the window. An empty one is the last of a
@@ -82,6 +84,7 @@ enum WorkerMessage: Equatable {
     case 5:
       message = try reader.piece(FileNumbers.self).message()
     case 16: message = .place(try reader.size())
+    case 17: message = .index(size: try reader.size())
     case 6: message = .slab(try reader.number(), size: try reader.size())
     case 15:
       message = .part(
@@ -130,6 +133,9 @@ enum WorkerMessage: Equatable {
       case .place(let place):
         writer.put(UInt8(16))
         writer.put(place)
+      case .index(let size):
+        writer.put(UInt8(17))
+        writer.put(size)
       case .file(let position, let size, let place):
         writer.put(UInt8(5))
         writer.put(piece: FileNumbers(position, size, place))

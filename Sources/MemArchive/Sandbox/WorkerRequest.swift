@@ -26,6 +26,8 @@ struct WorkerRequest {
   var version = PlatformReport.memArchiveVersion
   var prefetch = Prefetch.headers
   var sources: [Source] = []
+  /// The size of the archive's index, if there is one, whose descriptor follows those of the sources.
+  var indexSize: Int64?
   /// The archive's own file name.
   var name: String?
   var account = Ledger.Snapshot()
@@ -78,6 +80,7 @@ struct WorkerRequest {
       try coder.flag(&isAsked)
       source = size.map { isAsked ? .asked(size: $0) : .file(size: $0) } ?? .pipe
     }
+    try coder.number(&indexSize)
     try coder.text(&name)
     try account.code(&coder)
     try options.code(&coder)

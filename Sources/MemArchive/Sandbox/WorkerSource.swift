@@ -13,6 +13,8 @@ struct WorkerSource {
   private var kept: [KeptFile] = []
   /// Answers the worker where the caller reads the archive.
   private(set) var server: SourceServer?
+  /// An index of the archive, whose descriptor is sent behind the others.
+  let index: MemFile?
 
   private var hasPipe: Bool { sources.contains(.pipe) }
 
@@ -35,6 +37,7 @@ struct WorkerSource {
   /// A file that is opened here is shared with nobody; a descriptor of the caller's is reopened by its path in /proc,
   /// or copied into a sealed memory file if that fails.
   init(_ reader: ArchiveReader, in context: ExtractionContext) throws(ArchiveError) {
+    index = if case .file(let file) = reader.index { file } else { nil }
     switch reader.origin {
     case .bytes(let bytes): try add(MemFile(name: "the archive itself", bytes: bytes))
     case .file(let file): try add(file)
@@ -47,7 +50,7 @@ struct WorkerSource {
       }
     case .descriptor(let descriptor): try add(descriptor, reader.pipe, context)
     case .kept(let files):
-      guard files.count < PacketChannel.mostDescriptors else { throw Self.tooMany }
+      guard files.count + 1 < PacketChannel.mostDescriptors else { throw Self.tooMany }
       for file in files {
         try file.check()
         descriptors.append(file.descriptor.rawValue)

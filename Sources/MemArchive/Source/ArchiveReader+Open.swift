@@ -71,6 +71,14 @@ extension ArchiveReader {
     }
   }
 
+  func openIndex() -> (any SeekableSource)? {
+    switch index {
+    case .file(let file): MemorySource(file)
+    case .passed(let file): FileSource(file.descriptor, size: file.size ?? 0, isOwned: false)
+    case nil: nil
+    }
+  }
+
   private static func source(of files: [PassedFile], _ cancellations: [Cancellation]) -> any ByteSource {
     if let file = files.first, let size = file.size, let channel = file.channel {
       return AskedSource(channel, size: size, cancellations)

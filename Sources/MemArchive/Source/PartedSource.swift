@@ -15,7 +15,7 @@ struct PartTable {
   /// Adds a part that follows the last; false if its sizes cannot be.
   mutating func append(content: Int64, packed: Range<Int64>) -> Bool {
     let (end, overflow) = size.addingReportingOverflow(content)
-    guard content >= 0, !overflow, packed.lowerBound >= parts.last?.packed.upperBound ?? 0 else {
+    guard content >= 0, !overflow, packed.lowerBound >= parts.last?.packed.lowerBound ?? 0 else {
       return false
     }
     if content > 0 { parts.append(Part(content: size..<end, packed: packed)) }

@@ -40,7 +40,7 @@ struct WorkerMessageTests {
     .end, .refused(call: 41), .moreWarnings(7),
     .piece(offset: 1 << 40, size: 1 << 20), .whole(size: 5),
     .file(position: 1, size: 256 << 10, .window(offset: 3 << 20)), .file(position: .max, size: 0, .parts),
-    .part(position: 7, offset: 1 << 40, size: 1, place: 5), .place(1 << 40),
+    .part(position: 7, offset: 1 << 40, size: 1, place: 5), .place(1 << 40), .index(size: 1 << 20),
   ]
 
   private static func record(_ message: WorkerMessage) -> Bytes {

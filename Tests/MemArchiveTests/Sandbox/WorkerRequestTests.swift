@@ -92,6 +92,7 @@ struct WorkerRequestTests {
       extent: .again, place: 7)
     request.sources = [.file(size: 5), .pipe]
     request.name = "x.tar"
+    request.indexSize = 11
     request.account = Ledger.Snapshot(heldLimit: 1 << 40, produced: 2, held: 3, entries: 4, descriptors: 5)
     request.hooks = .init(engine: .libarchive, decoding: .libarchive)
     request.hooks.decodesOnly = true

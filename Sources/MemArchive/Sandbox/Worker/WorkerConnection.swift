@@ -80,6 +80,13 @@ final class WorkerConnection: @unchecked Sendable {
     return ArchiveReader(passed: files, name: request.name)
   }
 
+  /// The index of the archive, if the host has one.
+  func index(_ request: WorkerRequest) -> ArchiveReader.PassedFile? {
+    guard let size = request.indexSize, received.indices.contains(request.sources.count) else { return nil }
+    let descriptor = received[request.sources.count]
+    return ArchiveReader.PassedFile(descriptor: FileDescriptor(rawValue: descriptor.rawValue), size: size)
+  }
+
   /// The window for content that the host copies; nil if it copies none.
   func window(_ request: WorkerRequest) throws(ArchiveError) -> WorkerWindow? {
     guard request.panes > 0, request.sources.count < received.count else { return nil }
@@ -173,6 +180,13 @@ final class WorkerConnection: @unchecked Sendable {
     outgoing.append(Outgoing(descriptor: owner.descriptor, bytes: 0, isFile: false, owner: owner))
     send(.piece(offset: offset, size: size))
     flush()
+  }
+
+  /// Sends an index of the archive.
+  func send(index: MemFile) throws(ArchiveError) {
+    let descriptor = try index.contentDescriptor.rawValue
+    outgoing.append(Outgoing(descriptor: descriptor, bytes: 0, isFile: false, owner: index))
+    send(.index(size: Int64(index.size)))
   }
 
   /// Ends a slab that another thread keeps open for long: until the host has it, it has to keep everything that follows the

@@ -21,6 +21,8 @@ final class WorkerService {
     self.connection = connection
     self.window = window
     self.request = request
+    var archive = ArchiveReader(passed: connection.files(request), name: request.name)
+    archive.index = connection.index(request).map { .passed($0) }
     self.archive = archive
     plan = request.prefetch.makePlan()
     var options = request.options
@@ -55,6 +57,7 @@ final class WorkerService {
       while try sendNext(entries) {}
       drain(entries)
       try entries.finish()
+      if let index = entries.index { try connection.send(index: index) }
     } catch {
       connection.send(.failed(error, position: nil))
     }
