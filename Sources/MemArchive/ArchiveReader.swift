@@ -24,6 +24,7 @@ public struct ArchiveReader: Sendable {
     case kept([KeptFile])
     /// Read by the caller.
     case source(any AsyncArchiveSource)
+    case chunks(ChunkFeed)
     /// The descriptors that a worker was given.
     case passed([PassedFile], name: String?)
   }
@@ -101,6 +102,31 @@ public struct ArchiveReader: Sendable {
   public init(contentsOf file: MemFile) {
     origin = .file(file)
     pipe = nil
+  }
+
+  /// An archive that arrives in chunks, such as the body of a request. It is read once, while it arrives: entries come out of
+  /// ``files(_:options:)`` and ``stream(options:)`` before the last chunk is there. Formats that begin at their end (zip, 7z)
+  /// are kept first, as those in a pipe are.
+  ///
+  /// With NIO's `ByteBuffer`: `ArchiveReader(chunks: request.body.map(\.readableBytesView))`.
+  ///
+  /// The sequence is iterated in a task of its own, which is ahead of the archive's reader by no more than 64 KiB and a chunk, and is
+  /// cancelled when the extraction ends, however it does. No thread that tasks share is blocked, if the `async` forms are used: a task that
+  /// waits in a synchronous form keeps its thread from producing chunks.
+  ///
+  /// What follows the archive's end is not waited for, and neither is the sequence's: an error that it throws after that is not
+  /// noticed. Inside a compression the archive's end is that of the sequence.
+  ///
+  /// - Parameters:
+  ///   - chunks: Chunks of bytes: `[UInt8]`, `ArraySlice<UInt8>`, NIO's `ByteBufferView`. Those that lie in one piece
+  ///     (`withContiguousStorageIfAvailable`) are not copied. An error that it throws ends the extraction with
+  ///     ``ArchiveError/Code/sourceFailed``, or as it is if it is an ``ArchiveError``; an end that comes too early is
+  ///     ``ArchiveError/Code/truncated``. A second call that reads throws ``ArchiveError/Code/sourceConsumed``.
+  ///   - name: The archive's file name, after which the content of a lone compressed file is named.
+  public init<Chunks: AsyncSequence & Sendable>(chunks: Chunks, name: String? = nil)
+  where Chunks.Element: Sequence<UInt8> {
+    origin = .chunks(ChunkFeed(chunks, name: name))
+    pipe = PipeState()
   }
 
   /// The selected entries, in the archive's order, without extracting any; with ``ExtractionOptions/nestedArchives``, those of
@@ -204,6 +230,7 @@ extension ArchiveReader: CustomStringConvertible, CustomDebugStringConvertible, 
       case .file(let file): "\(file.name), \(file.size) bytes in memory"
       case .kept(let files): files.map(\.name).joined(separator: ", ")
       case .source(let source): source.name ?? "a source of the caller's own"
+      case .chunks(let feed): feed.name ?? "chunks"
       case .passed(let files, _): "\(files.count) descriptors of a worker"
       }
     return PlainText.escaped(place)

@@ -53,6 +53,13 @@ package enum SystemCalls {
     _ = Glibc.close(descriptor.rawValue)
   }
 
+  /// pipe2(2), O_CLOEXEC: the end to read from and the end to write to.
+  package static func pipe() throws(Errno) -> (CInt, CInt) {
+    var ends: [CInt] = [-1, -1]
+    _ = try valueOrErrno { unsafe clinux_pipe(&ends) }
+    return (ends[0], ends[1])
+  }
+
   /// ftruncate(2)
   package static func truncate(_ descriptor: FileDescriptor, to size: Int64) throws(Errno) {
     _ = try valueOrErrno { ftruncate(descriptor.rawValue, off_t(size)) }
@@ -82,6 +89,20 @@ package enum SystemCalls {
       guard count > 0 else { throw .ioError }
       written += count
     }
+  }
+
+  /// write(2), or send(2) to a socket, which does not wait; neither raises SIGPIPE. Returns the number of bytes, which is not 0.
+  package static func writeQuietly(
+    _ bytes: RawSpan, to descriptor: FileDescriptor, isSocket: Bool = false
+  ) throws(Errno) -> Int {
+    let count = try valueOrErrno {
+      unsafe bytes.withUnsafeBytes {
+        unsafe clinux_write_quietly(descriptor.rawValue, $0.baseAddress, $0.count, isSocket ? 1 : 0)
+      }
+    }
+    // No error and nothing written would be retried forever.
+    guard count > 0 || bytes.byteCount == 0 else { throw .ioError }
+    return count
   }
 
   /// read(2), or pread(2) where an offset is given. 0 at the end.

@@ -179,6 +179,10 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
     for variable in image.configuration.environment { print(variable) }
     _ = image
     _ = tree
+    func receive(_ body: some AsyncSequence<ArraySlice<UInt8>, any Error> & Sendable) async throws {
+      let reader = ArchiveReader(chunks: body)
+      for try await file in reader.files(options: ExtractionOptions(sandbox: .required)) { use(file) }
+    }
   }
 
   // Sources/MemArchive/MemArchive.docc/InAServer.md
@@ -224,6 +228,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
 
   // Sources/MemArchive/MemArchive.docc/MemArchive.md
   func example23() throws {
+  func example22() throws {
     let files = try ArchiveReader(path: "song.zip").extract()
     let font = try files["gm.sf2"]!.withPath { path in fluid_synth_sfload(synth, path, 1) }
     _ = files
@@ -232,6 +237,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
 
   // Sources/MemArchive/MemArchive.docc/NativeExtensions.md
   func example24() throws {
+  func example23() throws {
     let tree = try ArchiveReader(path: "plugins.zip").tree()
     let place = try tree.attach(at: "/mnt")
     withExtendedLifetime(place) { index("/mnt/plugin.so") }
@@ -241,6 +247,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
 
   // Sources/MemArchive/MemArchive.docc/PassingFilesOn.md
   func example25() throws {
+  func example24() throws {
     let path = try file.addToFileActions(&actions)
     posix_spawnp(&pid, "fluidsynth", &actions, nil, arguments + [strdup(path), nil], environ)
     _ = path
@@ -248,6 +255,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
 
   // Sources/MemArchive/MemArchive.docc/PlugInsAndData.md
   func example26() throws {
+  func example25() throws {
     let tree = try ArchiveReader(path: "site.tar").tree(writable: true)
     try tree.withPath(of: "data.db") { path in index(path) }
     for change in try tree.changes() { print(change.kind, change.name) }
@@ -256,6 +264,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
 
   // Sources/MemArchive/MemArchive.docc/Scanners.md
   func example27() throws {
+  func example26() throws {
     try file.withBytes { span in span.withUnsafeBytes { bytes in checksum(bytes.baseAddress, bytes.count) } }
   }
 
@@ -281,6 +290,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
   // Sources/MemArchive/MemArchive.docc/TheSandbox.md
   func example29() throws {
   func example28() throws {
+  func example27() throws {
     let options = ExtractionOptions(formats: .all, sandbox: .required)
     let files = try ArchiveReader(path: "untrusted.rar").extract(options: options)
     _ = options
@@ -290,6 +300,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
   // Sources/MemArchive/MemArchive.docc/Trees.md
   func example30() throws {
   func example29() throws {
+  func example28() throws {
     let tree = try ArchiveReader(path: "map.zip").tree()
     let features = try tree.withPath(of: "roads.shp") { path in read(path) }
     _ = tree
@@ -299,6 +310,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
   // Sources/MemArchive/MemArchive.docc/Trees.md
   func example31() throws {
   func example30() throws {
+  func example29() throws {
     let tree = try ArchiveReader(path: "site.tar").tree(writable: true)
     try tree.withPath(of: "data.db") { path in index(path) }
     for change in try tree.changes() where change.kind != .removed { print(change.name) }
@@ -308,6 +320,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
   // Sources/MemArchive/MemArchive.docc/VerifyThenUnpack.md
   func example32() throws {
   func example31() throws {
+  func example30() throws {
     func bundle(_ path: String, signedBy key: String) throws -> MemFiles {
       let signature = try String(contentsOfFile: path + ".minisig", encoding: .utf8)
       return try ArchiveReader(path: path)
@@ -319,6 +332,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
   // Sources/MemArchive/MemArchive.docc/WhenSomethingIsWrong.md
   func example33() throws {
   func example32() throws {
+  func example31() throws {
     func inform(about error: ArchiveError) -> String {
       error.description { advice in
         switch advice {
@@ -332,6 +346,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
 
   // Sources/MemArchive/MemArchive.docc/WritingArchives.md
   func example34() throws {
+  func example32() throws {
     let tree = try ArchiveReader(path: "site.tar.zst").tree(writable: true)
     try tree.withPath { path in index(path) }
     let archive = try ArchiveWriter(.tar(.zstd)).archive(of: tree)  // a sealed MemFile
@@ -342,6 +357,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
 
   // Sources/MemArchive/MemArchive.docc/WritingArchives.md
   func example35() throws {
+  func example33() throws {
     let reader = ArchiveReader(path: "upload.7z")
     let files = try reader.extract(options: ExtractionOptions(sandbox: .required))
     try ArchiveWriter(.zip).write(files, to: socket)  // as another format
@@ -351,6 +367,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
 
   // Sources/MemArchive/MemArchive.docc/WritingArchives.md
   func example36() throws {
+  func example34() throws {
     let report = try MemFile(name: "report/summary.txt", bytes: "12 files, no errors".utf8)
     let archive = try ArchiveWriter(.zip).archive(of: MemFiles([report]))
     _ = report
@@ -359,6 +376,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
 
   // Sources/MemArchive/MemArchive.docc/WritingArchives.md
   func example37() throws {
+  func example35() throws {
     let time = ArchiveEntry.Time(seconds: 1_700_000_000)
     let writer = ArchiveWriter(.tar(.gzip), options: .init { $0.modified = .fixed(time) })
     _ = time
@@ -368,6 +386,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
   // Sources/MemArchive/ArchiveReader.swift
   func example38() throws {
   func example33() throws {
+  func example36() throws {
     let files = try ArchiveReader(path: "song.zip").extract()
     let font = try files["gm.sf2"]!.withPath { path in fluid_synth_sfload(synth, path, 1) }
     _ = files
@@ -377,6 +396,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
   // Sources/MemArchive/ArchiveStream.swift
   func example39() throws {
   func example34() throws {
+  func example37() throws {
     var stream = try ArchiveReader(path: "linux.tar.xz").stream()
     while let entry = try stream.next() {
       if entry.name.hasSuffix(".h") { use(try stream.extract()) }
@@ -404,6 +424,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
   // Sources/MemArchive/MemTree.swift
   func example42() throws {
   func example36() throws {
+  func example38() throws {
     let tree = try ArchiveReader(path: "map.zip").tree()
     let features = try tree.withPath(of: "roads.shp") { path in read(path) }  // finds roads.dbf beside it
     _ = tree
@@ -413,6 +434,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
   // Sources/MemArchive/Passing/MemFile+Spawn.swift
   func example43() throws {
   func example37() throws {
+  func example39() throws {
     var actions = posix_spawn_file_actions_t()
     posix_spawn_file_actions_init(&actions)
     let path = try file.addToFileActions(&actions)
@@ -439,6 +461,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
 
   // Sources/MemArchive/Writing/ArchiveWriter.swift
   func example45() throws {
+  func example40() throws {
     let archive = try ArchiveWriter(.tar(.zstd)).archive(of: files)  // a sealed MemFile
     try ArchiveWriter(.zip).write(files, to: .standardOutput)
     _ = archive
@@ -447,6 +470,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
   // Sources/MemArchiveVerification/Verification.swift
   func example46() throws {
   func example38() throws {
+  func example41() throws {
     let signature = try Verification.Signature(parsing: String(contentsOfFile: "bundle.tar.xz.minisig", encoding: .utf8))
     let key = try Verification.PublicKey(parsing: String(contentsOfFile: "release.pub", encoding: .utf8))
     let files = try ArchiveReader(path: "bundle.tar.xz").verified(by: .signature(signature, key)).extract()

@@ -4,6 +4,8 @@ internal import Synchronization
 package final class Cancellation: Sendable {
   private let isRequested = Atomic<Bool>(false)
   private let checks = Atomic<UInt>(0)
+  /// Why it is to stop, unless somebody wants that.
+  private let failure = Mutex<ArchiveError?>(nil)
   /// The time at which it stops by itself.
   private let deadline: (instant: ContinuousClock.Instant, timeout: Duration)?
 
@@ -15,13 +17,19 @@ package final class Cancellation: Sendable {
 
   package func cancel() { isRequested.store(true, ordering: .relaxed) }
 
+  /// Like `cancel`, with the error that is thrown.
+  func fail(with error: ArchiveError) {
+    failure.withLock { $0 = $0 ?? error }
+    cancel()
+  }
+
   /// How often `check` was called, which shows progress.
   var count: UInt { checks.load(ordering: .relaxed) }
 
-  /// Throws once `cancel` has been called, or the deadline has passed.
+  /// Throws once `cancel` or `fail` has been called, or the deadline has passed.
   package func check() throws(ArchiveError) {
     checks.wrappingAdd(1, ordering: .relaxed)
-    if isRequested.load(ordering: .relaxed) { throw .cancelled() }
+    if isRequested.load(ordering: .relaxed) { throw failure.withLock { $0 } ?? .cancelled() }
     if let deadline, deadline.instant < .now {
       throw .timedOut("the extraction took longer than \(deadline.timeout)")
     }

@@ -233,7 +233,9 @@ struct Conversation: ~Copyable {
   mutating func finish() throws(ArchiveError) { try threadPool?.finish() }
 
   private mutating func note(_ error: ArchiveError) {
-    isDead = isDead || [.sandboxViolation, .workerFailed, .timedOut, .cancelled].contains(error.code)
+    isDead =
+      isDead
+      || [.sandboxViolation, .workerFailed, .timedOut, .cancelled, .sourceFailed].contains(error.code)
   }
 
   // MARK: Received content

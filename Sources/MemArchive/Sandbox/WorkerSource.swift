@@ -15,6 +15,8 @@ struct WorkerSource {
   private(set) var server: SourceServer?
   /// An index of the archive, whose descriptor is sent behind the others.
   let index: MemFile?
+  /// What writes to the pipe.
+  private var feeder: ChunkTask?
 
   private var hasPipe: Bool { sources.contains(.pipe) }
 
@@ -62,6 +64,10 @@ struct WorkerSource {
       descriptors.append(server.descriptor.rawValue)
       sources.append(.asked(size: server.size))
       self.server = server
+    case .chunks(let feed):
+      let (descriptor, task) = try reader.start(feed, [context.cancellation])
+      feeder = task
+      add(HeldDescriptor(descriptor), .pipe)
     case .passed: throw .sandboxUnavailable("the archive", "a worker is already reading it")
     }
   }

@@ -26,6 +26,7 @@ extension ArchiveReader {
     case .file(let file): file.name.split(separator: "/").last.map(String.init)
     case .kept(let files): files.first?.fileName
     case .source(let source): source.name?.split(separator: "/").last.map(String.init)
+    case .chunks(let feed): feed.name?.split(separator: "/").last.map(String.init)
     case .passed(_, let name): name
     case .descriptor, .bytes: nil
     }
@@ -40,6 +41,7 @@ extension ArchiveReader {
         .notVerified, "an archive in several files is not verified as one",
         advice: "Verify each of them, or give them as one file.")
     case .path, .descriptor, .bytes, .source, .passed, .kept:
+    case .path, .descriptor, .bytes, .chunks, .passed:
       return try MemFile(name: fileName ?? "archive", archive: open([context.cancellation]), in: context)
     }
   }
@@ -51,6 +53,9 @@ extension ArchiveReader {
     case .file(let file): return MemorySource(file, cancellations: cancellations)
     case .descriptor(let descriptor): return try source(descriptor, isOwned: false, cancellations)
     case .source(let source): return try RequestedSource(source, cancellations)
+    case .chunks(let feed):
+      let (descriptor, task) = try start(feed, cancellations)
+      return PipeSource(descriptor, isOwned: true, cancellations: cancellations, fedBy: task)
     case .passed(let files, _): return Self.source(of: files, cancellations)
     case .kept(let files):
       for file in files { try file.check() }
@@ -77,6 +82,16 @@ extension ArchiveReader {
     case .passed(let file): FileSource(file.descriptor, size: file.size ?? 0, isOwned: false)
     case nil: nil
     }
+  /// Starts what produces the archive, for the first reading.
+  func start(
+    _ feed: ChunkFeed, _ cancellations: [Cancellation]
+  ) throws(ArchiveError) -> (FileDescriptor, ChunkTask) {
+    guard pipe?.take() ?? true else {
+      throw ArchiveError(
+        .sourceConsumed, "its chunks have already been read",
+        advice: "Keep them in a MemFile, which can be read again.")
+    }
+    return try feed.start(cancellations)
   }
 
   private static func source(of files: [PassedFile], _ cancellations: [Cancellation]) -> any ByteSource {

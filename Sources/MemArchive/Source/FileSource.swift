@@ -62,12 +62,18 @@ final class PipeSource: ByteSource {
   private let isOwned: Bool
   private let cancellations: [Cancellation]
   private let waits: Bool
+  /// What writes to the other end, until this is released.
+  private let feeder: ChunkTask?
   private var bytesRead: Int64 = 0
 
   /// Takes over `descriptor` when `isOwned`.
   /// - Parameter waits: Whether to wait for input with poll(2), so that cancellation takes effect; otherwise read(2) blocks.
-  init(_ descriptor: FileDescriptor, isOwned: Bool, cancellations: [Cancellation], waits: Bool = true) {
+  init(
+    _ descriptor: FileDescriptor, isOwned: Bool, cancellations: [Cancellation], waits: Bool = true,
+    fedBy feeder: ChunkTask? = nil
+  ) {
     self.waits = waits
+    self.feeder = feeder
     self.descriptor = descriptor
     self.isOwned = isOwned
     self.cancellations = cancellations

@@ -1,4 +1,3 @@
-internal import CLinux
 internal import Glibc
 internal import SealedMemory
 internal import SystemPackage
@@ -71,15 +70,7 @@ final class DescriptorTarget: ArchiveTarget {
       let most = kind == .other ? Self.pipeRoom : bytes.byteCount
       let rest = bytes.extracting(written..<min(bytes.byteCount, written + most))
       do throws(Errno) {
-        let count = try SystemCalls.valueOrErrno {
-          unsafe rest.withUnsafeBytes {
-            unsafe clinux_write_quietly(
-              descriptor.rawValue, $0.baseAddress, $0.count, kind == .socket ? 1 : 0)
-          }
-        }
-        // No error and nothing written would be retried forever.
-        guard count > 0 else { throw .ioError }
-        written += count
+        written += try SystemCalls.writeQuietly(rest, to: descriptor, isSocket: kind == .socket)
       } catch .wouldBlock {
         // Another writer was faster.
         continue

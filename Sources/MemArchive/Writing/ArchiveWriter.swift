@@ -108,7 +108,7 @@ public struct ArchiveWriter: Hashable, Sendable {
   ///
   /// Written is each name that has a file, and of ``MemFiles/entries`` the selected ones that never have one: directories,
   /// symbolic links, named pipes. A symbolic link is written as one, whether what it leads to is among the files or not; what
-  /// was taken out of the files (``MemFiles/filter(_:)``) is left out.
+  /// was taken out of the files (``MemFiles/filter(_:)``) is left out, and so is what could not be extracted (``MemFiles/errors``).
   ///
   /// A pipe or a socket may be slow, and its descriptor may have O_NONBLOCK. No signal is raised where its reader is gone
   /// (SIGPIPE).

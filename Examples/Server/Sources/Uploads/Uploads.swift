@@ -19,8 +19,8 @@ public func uploads(
   let router = Router()
   router.get("health") { _, _ in HTTPResponse.Status.ok }
   router.post("upload") { request, _ -> Listing in
-    let body = try await request.body.collect(upTo: 16 << 20)
-    let archive = ArchiveReader(bytes: Array(body.readableBytesView))
+    // Read while it arrives: of the upload itself nothing is kept.
+    let archive = ArchiveReader(chunks: request.body.map(\.readableBytesView))
     do {
       // The async form: it waits for its turn, and no thread of Swift's pool waits with it.
       let files = try await archive.extract(options: forStrangers(pool, observer))
@@ -49,6 +49,8 @@ func status(of error: ArchiveError) -> HTTPResponse.Status {
   switch error.code {
   case .unrecognizedFormat, .unsupportedFormat: .unsupportedMediaType
   case .limitExceeded, .tooManyLayers: .contentTooLarge
+  // The client went away.
+  case .sourceFailed: .badRequest
   case .sandboxUnavailable, .descriptorLimit, .processLimit, .outOfMemory: .serviceUnavailable
   case .system, .pathUnavailable: .internalServerError
   // Damaged, encrypted, hostile, or too slow: the same archive fails again.
