@@ -18,7 +18,6 @@ public struct ArchiveError: Error, Hashable, Sendable {
       case nameConflict, nameTooLong
       case descriptorLimit, processLimit, outOfMemory, pathUnavailable, treeUnavailable, sourceConsumed,
         untrusted, notVerified, archiveChanged, sourceFailed
-        untrusted, notVerified, sourceFailed
       case system
     }
 
@@ -94,8 +93,8 @@ public struct ArchiveError: Error, Hashable, Sendable {
     /// The archive is not the one that ``LazyMemFiles`` has listed: its size or its time differs, or another entry is where the
     /// requested one was.
     public static var archiveChanged: Self { Self(.archiveChanged) }
-    /// An ``ArchiveSource`` could not be read, or returned what it must not; the reason has its own error.
-    /// Whatever produces the archive's bytes for ``ArchiveReader/init(chunks:name:)`` failed; the reason has its own error.
+    /// An ``ArchiveSource``, or what produces the chunks of ``ArchiveReader/init(chunks:name:)``, failed or returned what it must not; the
+    /// reason has its own error.
     public static var sourceFailed: Self { Self(.sourceFailed) }
     /// A system call failed; ``ArchiveError/call`` and ``ArchiveError/errno`` say which and why.
     public static var system: Self { Self(.system) }

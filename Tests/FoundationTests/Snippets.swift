@@ -179,6 +179,10 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
     for variable in image.configuration.environment { print(variable) }
     _ = image
     _ = tree
+  }
+
+  // Sources/MemArchive/MemArchive.docc/InAServer.md
+  func example20() throws {
     func receive(_ body: some AsyncSequence<ArraySlice<UInt8>, any Error> & Sendable) async throws {
       let reader = ArchiveReader(chunks: body)
       for try await file in reader.files(options: ExtractionOptions(sandbox: .required)) { use(file) }
@@ -186,7 +190,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
   }
 
   // Sources/MemArchive/MemArchive.docc/InAServer.md
-  func example20() throws {
+  func example21() throws {
     let options = ExtractionOptions {
       $0.sandbox = .required
       $0.limits = .strict
@@ -198,14 +202,14 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
   }
 
   // Sources/MemArchive/MemArchive.docc/KeysAndCertificates.md
-  func example21() throws {
+  func example22() throws {
     let keys = try ArchiveReader(path: "keys.zip").extract(options: ExtractionOptions { $0.mode = 0o600 })
     try keys["id"]!.withPath { path in index(path) }
     _ = keys
   }
 
   // Sources/MemArchive/MemArchive.docc/Lazily.md
-  func example22() throws {
+  func example23() throws {
     func serve(_ path: String) throws -> MemFile {
       let site = try ArchiveReader(path: path).lazyFiles()  // names, sizes and times: no content has been read
       for (name, entry) in site { print(name, entry.size ?? 0) }
@@ -214,7 +218,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
   }
 
   // Sources/MemArchive/MemArchive.docc/Lazily.md
-  func example22() throws {
+  func example24() throws {
     func listed(_ path: String, savedIndex: String) throws -> LazyMemFiles {
       let reader = ArchiveReader(path: path)
       if let bytes = try? Data(contentsOf: URL(filePath: savedIndex)) {
@@ -227,8 +231,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
   }
 
   // Sources/MemArchive/MemArchive.docc/MemArchive.md
-  func example23() throws {
-  func example22() throws {
+  func example25() throws {
     let files = try ArchiveReader(path: "song.zip").extract()
     let font = try files["gm.sf2"]!.withPath { path in fluid_synth_sfload(synth, path, 1) }
     _ = files
@@ -236,8 +239,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
   }
 
   // Sources/MemArchive/MemArchive.docc/NativeExtensions.md
-  func example24() throws {
-  func example23() throws {
+  func example26() throws {
     let tree = try ArchiveReader(path: "plugins.zip").tree()
     let place = try tree.attach(at: "/mnt")
     withExtendedLifetime(place) { index("/mnt/plugin.so") }
@@ -246,16 +248,14 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
   }
 
   // Sources/MemArchive/MemArchive.docc/PassingFilesOn.md
-  func example25() throws {
-  func example24() throws {
+  func example27() throws {
     let path = try file.addToFileActions(&actions)
     posix_spawnp(&pid, "fluidsynth", &actions, nil, arguments + [strdup(path), nil], environ)
     _ = path
   }
 
   // Sources/MemArchive/MemArchive.docc/PlugInsAndData.md
-  func example26() throws {
-  func example25() throws {
+  func example28() throws {
     let tree = try ArchiveReader(path: "site.tar").tree(writable: true)
     try tree.withPath(of: "data.db") { path in index(path) }
     for change in try tree.changes() { print(change.kind, change.name) }
@@ -263,13 +263,12 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
   }
 
   // Sources/MemArchive/MemArchive.docc/Scanners.md
-  func example27() throws {
-  func example26() throws {
+  func example29() throws {
     try file.withBytes { span in span.withUnsafeBytes { bytes in checksum(bytes.baseAddress, bytes.count) } }
   }
 
   // Sources/MemArchive/MemArchive.docc/SourcesOfYourOwn.md
-  func example28() throws {
+  func example30() throws {
     struct Volume: ArchiveSource {
       let descriptor: FileDescriptor
       let start: Int64
@@ -288,9 +287,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
   }
 
   // Sources/MemArchive/MemArchive.docc/TheSandbox.md
-  func example29() throws {
-  func example28() throws {
-  func example27() throws {
+  func example31() throws {
     let options = ExtractionOptions(formats: .all, sandbox: .required)
     let files = try ArchiveReader(path: "untrusted.rar").extract(options: options)
     _ = options
@@ -298,9 +295,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
   }
 
   // Sources/MemArchive/MemArchive.docc/Trees.md
-  func example30() throws {
-  func example29() throws {
-  func example28() throws {
+  func example32() throws {
     let tree = try ArchiveReader(path: "map.zip").tree()
     let features = try tree.withPath(of: "roads.shp") { path in read(path) }
     _ = tree
@@ -308,9 +303,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
   }
 
   // Sources/MemArchive/MemArchive.docc/Trees.md
-  func example31() throws {
-  func example30() throws {
-  func example29() throws {
+  func example33() throws {
     let tree = try ArchiveReader(path: "site.tar").tree(writable: true)
     try tree.withPath(of: "data.db") { path in index(path) }
     for change in try tree.changes() where change.kind != .removed { print(change.name) }
@@ -318,9 +311,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
   }
 
   // Sources/MemArchive/MemArchive.docc/VerifyThenUnpack.md
-  func example32() throws {
-  func example31() throws {
-  func example30() throws {
+  func example34() throws {
     func bundle(_ path: String, signedBy key: String) throws -> MemFiles {
       let signature = try String(contentsOfFile: path + ".minisig", encoding: .utf8)
       return try ArchiveReader(path: path)
@@ -330,9 +321,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
   }
 
   // Sources/MemArchive/MemArchive.docc/WhenSomethingIsWrong.md
-  func example33() throws {
-  func example32() throws {
-  func example31() throws {
+  func example35() throws {
     func inform(about error: ArchiveError) -> String {
       error.description { advice in
         switch advice {
@@ -345,8 +334,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
   }
 
   // Sources/MemArchive/MemArchive.docc/WritingArchives.md
-  func example34() throws {
-  func example32() throws {
+  func example36() throws {
     let tree = try ArchiveReader(path: "site.tar.zst").tree(writable: true)
     try tree.withPath { path in index(path) }
     let archive = try ArchiveWriter(.tar(.zstd)).archive(of: tree)  // a sealed MemFile
@@ -356,8 +344,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
   }
 
   // Sources/MemArchive/MemArchive.docc/WritingArchives.md
-  func example35() throws {
-  func example33() throws {
+  func example37() throws {
     let reader = ArchiveReader(path: "upload.7z")
     let files = try reader.extract(options: ExtractionOptions(sandbox: .required))
     try ArchiveWriter(.zip).write(files, to: socket)  // as another format
@@ -366,8 +353,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
   }
 
   // Sources/MemArchive/MemArchive.docc/WritingArchives.md
-  func example36() throws {
-  func example34() throws {
+  func example38() throws {
     let report = try MemFile(name: "report/summary.txt", bytes: "12 files, no errors".utf8)
     let archive = try ArchiveWriter(.zip).archive(of: MemFiles([report]))
     _ = report
@@ -375,8 +361,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
   }
 
   // Sources/MemArchive/MemArchive.docc/WritingArchives.md
-  func example37() throws {
-  func example35() throws {
+  func example39() throws {
     let time = ArchiveEntry.Time(seconds: 1_700_000_000)
     let writer = ArchiveWriter(.tar(.gzip), options: .init { $0.modified = .fixed(time) })
     _ = time
@@ -384,9 +369,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
   }
 
   // Sources/MemArchive/ArchiveReader.swift
-  func example38() throws {
-  func example33() throws {
-  func example36() throws {
+  func example40() throws {
     let files = try ArchiveReader(path: "song.zip").extract()
     let font = try files["gm.sf2"]!.withPath { path in fluid_synth_sfload(synth, path, 1) }
     _ = files
@@ -394,9 +377,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
   }
 
   // Sources/MemArchive/ArchiveStream.swift
-  func example39() throws {
-  func example34() throws {
-  func example37() throws {
+  func example41() throws {
     var stream = try ArchiveReader(path: "linux.tar.xz").stream()
     while let entry = try stream.next() {
       if entry.name.hasSuffix(".h") { use(try stream.extract()) }
@@ -405,7 +386,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
   }
 
   // Sources/MemArchive/Image/ContainerImage.swift
-  func example40() throws {
+  func example42() throws {
     let image = try ContainerImage(ArchiveReader(path: "app.tar"))
     let root = try image.tree()  // its layers over each other
     _ = image
@@ -413,8 +394,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
   }
 
   // Sources/MemArchive/LazyMemFiles.swift
-  func example41() throws {
-  func example35() throws {
+  func example43() throws {
     let files = try ArchiveReader(path: "fonts.zip").lazyFiles()  // names, sizes, times: no content has been read
     let serif = try files.file("serif.ttf")  // this entry alone is read, and verified
     _ = files
@@ -422,9 +402,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
   }
 
   // Sources/MemArchive/MemTree.swift
-  func example42() throws {
-  func example36() throws {
-  func example38() throws {
+  func example44() throws {
     let tree = try ArchiveReader(path: "map.zip").tree()
     let features = try tree.withPath(of: "roads.shp") { path in read(path) }  // finds roads.dbf beside it
     _ = tree
@@ -432,9 +410,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
   }
 
   // Sources/MemArchive/Passing/MemFile+Spawn.swift
-  func example43() throws {
-  func example37() throws {
-  func example39() throws {
+  func example45() throws {
     var actions = posix_spawn_file_actions_t()
     posix_spawn_file_actions_init(&actions)
     let path = try file.addToFileActions(&actions)
@@ -445,7 +421,7 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
   }
 
   // Sources/MemArchive/Source/ArchiveSource.swift
-  func example44() throws {
+  func example46() throws {
     struct Volume: ArchiveSource {
       let descriptor: FileDescriptor
       let size: Int64
@@ -460,17 +436,14 @@ private func examples(_ file: MemFile, _ files: MemFiles) {
   }
 
   // Sources/MemArchive/Writing/ArchiveWriter.swift
-  func example45() throws {
-  func example40() throws {
+  func example47() throws {
     let archive = try ArchiveWriter(.tar(.zstd)).archive(of: files)  // a sealed MemFile
     try ArchiveWriter(.zip).write(files, to: .standardOutput)
     _ = archive
   }
 
   // Sources/MemArchiveVerification/Verification.swift
-  func example46() throws {
-  func example38() throws {
-  func example41() throws {
+  func example48() throws {
     let signature = try Verification.Signature(parsing: String(contentsOfFile: "bundle.tar.xz.minisig", encoding: .utf8))
     let key = try Verification.PublicKey(parsing: String(contentsOfFile: "release.pub", encoding: .utf8))
     let files = try ArchiveReader(path: "bundle.tar.xz").verified(by: .signature(signature, key)).extract()

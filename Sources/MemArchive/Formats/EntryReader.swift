@@ -42,13 +42,11 @@ final class EntryReader {
     let chain = try FilterChain(
       peeling: source, name: name, depth: options.limits.depth,
       allowed: options.formats, threads: context.threads,
-      engine: context.hooks.decoding, warnings: warnings, stop: stop, parted: parted)
+      engine: context.hooks.decoding, warnings: warnings, stop: stop, parted: parted, indexer: indexer)
     let choice = try FormatChoice(
       chain, allowed: options.formats, decodesOnly: context.hooks.decodesOnly)
     // Nothing tells it from a download that never began.
     if chain.head.isEmpty, !chain.isCompressed { warnings.add("the archive has no bytes") }
-      engine: context.hooks.decoding, warnings: warnings, stop: stop, parted: parted, indexer: indexer)
-    let choice = try FormatChoice(chain, allowed: options.formats)
     content =
       chain.content.seekable != nil || !choice.needsSeeking
       ? chain.content : try Spool.seekable(chain.content, ledger: ledger)

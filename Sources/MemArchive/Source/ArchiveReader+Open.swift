@@ -40,8 +40,7 @@ extension ArchiveReader {
       throw ArchiveError(
         .notVerified, "an archive in several files is not verified as one",
         advice: "Verify each of them, or give them as one file.")
-    case .path, .descriptor, .bytes, .source, .passed, .kept:
-    case .path, .descriptor, .bytes, .chunks, .passed:
+    case .path, .descriptor, .bytes, .source, .chunks, .passed, .kept:
       return try MemFile(name: fileName ?? "archive", archive: open([context.cancellation]), in: context)
     }
   }
@@ -82,6 +81,8 @@ extension ArchiveReader {
     case .passed(let file): FileSource(file.descriptor, size: file.size ?? 0, isOwned: false)
     case nil: nil
     }
+  }
+
   /// Starts what produces the archive, for the first reading.
   func start(
     _ feed: ChunkFeed, _ cancellations: [Cancellation]

@@ -58,6 +58,7 @@ extension ArchiveReader {
       }
       files = parts
     case .descriptor(let descriptor): files = [try Self.keep(descriptor)]
+    case .chunks: files = [nil]
     }
     let there = files.compactMap(\.self)
     return there.count == files.count

@@ -77,11 +77,13 @@ final class WorkerConnection: @unchecked Sendable {
         descriptor: FileDescriptor(rawValue: descriptor.rawValue), size: source.size,
         channel: source.isAsked ? SourceChannel(descriptor) : nil)
     }
-    return ArchiveReader(passed: files, name: request.name)
+    var archive = ArchiveReader(passed: files, name: request.name)
+    archive.index = index(request).map { .passed($0) }
+    return archive
   }
 
   /// The index of the archive, if the host has one.
-  func index(_ request: WorkerRequest) -> ArchiveReader.PassedFile? {
+  private func index(_ request: WorkerRequest) -> ArchiveReader.PassedFile? {
     guard let size = request.indexSize, received.indices.contains(request.sources.count) else { return nil }
     let descriptor = received[request.sources.count]
     return ArchiveReader.PassedFile(descriptor: FileDescriptor(rawValue: descriptor.rawValue), size: size)

@@ -21,8 +21,6 @@ final class WorkerService {
     self.connection = connection
     self.window = window
     self.request = request
-    var archive = ArchiveReader(passed: connection.files(request), name: request.name)
-    archive.index = connection.index(request).map { .passed($0) }
     self.archive = archive
     plan = request.prefetch.makePlan()
     var options = request.options
