@@ -45,10 +45,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if kind == "secret" and self.headers["Authorization"] is None:
             return self.answer(401, {})
         try:
-            with open(os.path.join(directory, name), "rb") as file:
-                whole = file.read()
+            file = open(os.path.join(directory, name), "rb")
         except OSError:
             return self.answer(404, {}, b"no such file")
+        with file:
+            self.answer_from(file, kind, number)
+
+    def answer_from(self, file, kind, number):
+        size = os.fstat(file.fileno()).st_size
         fields = {"ETag": '"one"', "Last-Modified": "Mon, 30 Nov 2026 01:00:00 GMT"}
         if kind == "dated":
             del fields["ETag"]
@@ -62,21 +66,21 @@ class Handler(http.server.BaseHTTPRequestHandler):
             fields = {"Last-Modified": f"Mon, 30 Nov 2026 01:00:{min(number, 2):02} GMT"}
         condition = self.headers["If-Range"]
         if condition and kind != "careless" and condition not in fields.values():
-            return self.answer(200, fields, whole)
+            return self.answer(200, fields, file.read())
         if kind == "careless" and number > 1:
             fields = {"ETag": '"two"'}
         if kind == "whole":
-            return self.answer(200, fields, whole)
+            return self.answer(200, fields, file.read())
         if kind == "busy" and number <= 2 or kind == "always-busy":
             return self.answer(503, {})
         if kind == "dropping" and number <= 2 or kind == "always-dropping":
             return self.close()
         first, last = (int(end) for end in self.headers["Range"].removeprefix("bytes=").split("-"))
-        if first >= len(whole):
-            return self.answer(416, {"Content-Range": f"bytes */{len(whole)}"})
-        last = min(last, len(whole) - 1)
-        body = whole[first:last + 1]
-        size = len(whole)
+        if first >= size:
+            return self.answer(416, {"Content-Range": f"bytes */{size}"})
+        last = min(last, size - 1)
+        file.seek(first)
+        body = file.read(last + 1 - first)
         fields["Content-Range"] = f"bytes {first}-{last}/{size}"
         if number > 1:
             if kind == "elsewhere":

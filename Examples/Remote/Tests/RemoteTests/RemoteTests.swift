@@ -76,8 +76,7 @@ struct RemoteTests {
     #expect(text == "Name: package\nVersion: 1\n")
     #expect(try await server.sent() < 400_000)
     let reader = ArchiveReader(source: try HTTPSource(server.address + "/fine/large.whl"))
-    // Synchronously, too, and everything.
-    let files = try reader.extract()
+    let files = try await reader.extract()
     #expect(files.count == 301)
     #expect(files["package/module7.so"]?.size == 100_000)
   }
