@@ -11,8 +11,9 @@ struct SquashFSTests {
   {
     try withTemporaryDirectory { directory in
       let made = try Program.shell(
-        "mkdir tree && cd tree && \(script) && cd .. && mksquashfs tree image -quiet -no-progress \(options) >/dev/null",
-        in: directory)
+        "mkdir tree && cd tree && " + script + " && cd .. && mksquashfs tree image -quiet -no-progress "
+          + options
+          + " >/dev/null", in: directory)
       try #require(made == .done(), "\(made)")
       return try Bytes(contentsOfFile: directory + "/image")
     }
@@ -100,7 +101,7 @@ struct SquashFSTests {
     func descriptor(_ type: UInt32, _ offset: Int, _ size: Int, _ extra: Bytes) -> Bytes {
       little(type) + [1] + little(UInt32(1)) + little(UInt32(0)) + little(UInt32(0))
         + little(UInt64(offset))
-        + little(UInt64(size)) + Bytes(repeating: 0, count: 40 + 128 + 8) + extra
+        + little(UInt64(size)) + Bytes(repeating: 0, count: 40 + 128) + extra
         + Bytes(repeating: 0, count: 384 - extra.count)
     }
     let start = 8192
