@@ -51,17 +51,18 @@ let package = Package(
     .systemLibrary(name: "CSodium", pkgConfig: "libsodium", providers: [.apt(["libsodium-dev"])]),
     .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
     .target(name: "CLibArchive"),
+    .target(name: "Libc"),
     .target(name: "CSquashFS"),
     .target(name: "CMemArchive"),
     .target(name: "CLinux"),
     .target(name: "CSupervisor", dependencies: ["CLinux"], exclude: ["README.md"]),
     .target(
       name: "SealedMemory",
-      dependencies: ["CLinux", .product(name: "SystemPackage", package: "swift-system")]),
+      dependencies: ["CLinux", "Libc", .product(name: "SystemPackage", package: "swift-system")]),
     .target(
       name: "MemArchive",
       dependencies: [
-        "CBZip2", "CLibArchive", "CLinux", "CLZ4", "CSquashFS", "CSupervisor", "CZlib",
+        "CBZip2", "CLibArchive", "CLinux", "CLZ4", "CSquashFS", "CSupervisor", "CZlib", "Libc",
         "SealedMemory",
         .target(name: "CISAL", condition: .when(traits: ["FastDecoders"])),
         .target(name: "CLZMA", condition: .when(traits: ["FastDecoders"])),
@@ -96,7 +97,7 @@ let package = Package(
     .target(
       name: "MemArchiveC",
       dependencies: [
-        "CLinux", "CMemArchive", "MemArchive", "SealedMemory",
+        "CLinux", "CMemArchive", "Libc", "MemArchive", "SealedMemory",
         .product(name: "SystemPackage", package: "swift-system"),
       ]),
     .executableTarget(
@@ -107,6 +108,7 @@ let package = Package(
         "CNettle",
         "CTransfer",
         "HTTPRanges",
+        "Libc",
         "MemArchiveVerification",
         "SealedMemory",
         .product(
@@ -114,7 +116,7 @@ let package = Package(
         .product(name: "SystemPackage", package: "swift-system"),
       ]),
     .executableTarget(
-      name: "memarchive-worker", dependencies: ["MemArchive"], path: "Sources/MemArchiveWorker"),
+      name: "memarchive-worker", dependencies: ["Libc", "MemArchive"], path: "Sources/MemArchiveWorker"),
     .target(name: "CFaults", path: "Tests/CFaults"),
     .target(name: "CTrying", dependencies: ["CLinux"], path: "Tests/CTrying"),
     .executableTarget(

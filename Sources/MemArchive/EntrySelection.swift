@@ -1,4 +1,4 @@
-internal import Glibc
+internal import Libc
 
 /// The entries to be extracted.
 public struct EntrySelection: Sendable {

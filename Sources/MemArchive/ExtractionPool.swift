@@ -1,4 +1,4 @@
-internal import Glibc
+internal import Libc
 internal import SealedMemory
 internal import Synchronization
 internal import SystemPackage

@@ -1,5 +1,5 @@
 internal import CLinux
-internal import Glibc
+internal import Libc
 internal import SealedMemory
 
 /// Versions and kernel features, for a bug report or for a decision before an extraction.

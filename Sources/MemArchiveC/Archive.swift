@@ -2,7 +2,7 @@
 // memarchive.h documents these functions.
 
 public import CMemArchive
-internal import Glibc
+internal import Libc
 internal import MemArchive
 internal import SealedMemory
 internal import SystemPackage

@@ -1,4 +1,4 @@
-import Glibc
+import Libc
 import HTTPRanges
 import MemArchive
 import SystemPackage

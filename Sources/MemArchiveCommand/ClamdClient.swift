@@ -1,5 +1,5 @@
 import CLinux
-import Glibc
+import Libc
 import MemArchive
 import SealedMemory
 import Synchronization

@@ -1,5 +1,5 @@
 import CLinux
-import Glibc
+import Libc
 import MemArchive
 import SystemPackage
 
@@ -22,7 +22,7 @@ final class CollectingPipe {
   init(for stream: EntryCommand.Stream) throws {
     var ends: [Int32] = [-1, -1]
     guard unsafe clinux_pipe(&ends) == 0, clinux_never_wait(ends[0]) == 0 else {
-      Diagnostics.report("pipe: \(Errno(rawValue: Glibc.errno)). Run fewer commands at once (--jobs).")
+      Diagnostics.report("pipe: \(Errno(rawValue: Libc.errno)). Run fewer commands at once (--jobs).")
       throw ExitStatus.system
     }
     (self.stream, reading, writing) = (stream, ends[0], ends[1])
@@ -45,9 +45,9 @@ final class CollectingPipe {
 
   private func read() -> Piece {
     var buffer = [UInt8](repeating: 0, count: Self.capacity)
-    let count = unsafe Glibc.read(reading, &buffer, buffer.count)
+    let count = unsafe Libc.read(reading, &buffer, buffer.count)
     if count > 0 { return .bytes(Array(buffer[..<count])) }
-    return count < 0 && [EAGAIN, EINTR].contains(Glibc.errno) ? .nothing : .end
+    return count < 0 && [EAGAIN, EINTR].contains(Libc.errno) ? .nothing : .end
   }
 
   /// Passes on what the command writes until it has ended.

@@ -1,5 +1,5 @@
 import CTransfer
-import Glibc
+import Libc
 import HTTPRanges
 import MemArchive
 import Synchronization

@@ -1,6 +1,6 @@
 import ArgumentParser
 import CLinux
-import Glibc
+import Libc
 import MemArchive
 
 struct EachCommand: ParsableCommand {

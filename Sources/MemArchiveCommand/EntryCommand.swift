@@ -1,5 +1,5 @@
 import CLinux
-import Glibc
+import Libc
 import MemArchive
 import SystemPackage
 
@@ -199,7 +199,7 @@ struct EntryCommand: Sendable {
   private static func reap(_ process: pid_t) throws -> End {
     var status: Int32 = 0
     while unsafe waitpid(process, &status, 0) < 0 {
-      let error = Errno(rawValue: Glibc.errno)
+      let error = Errno(rawValue: Libc.errno)
       guard error == .interrupted else {
         Diagnostics.report("waitpid: \(error)")
         throw ExitStatus.system

@@ -1,5 +1,5 @@
 import ArgumentParser
-import Glibc
+import Libc
 import MemArchive
 
 /// What a shell offers for a word that names an entry of the archive on the same line, or is a part of `run`'s command.

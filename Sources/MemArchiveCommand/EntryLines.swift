@@ -1,4 +1,4 @@
-import Glibc
+import Libc
 import MemArchive
 
 /// The lines of `list`.

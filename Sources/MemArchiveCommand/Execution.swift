@@ -1,5 +1,5 @@
 import CLinux
-import Glibc
+import Libc
 import MemArchive
 import Synchronization
 import SystemPackage
@@ -7,7 +7,7 @@ import SystemPackage
 /// Replaces this program with the command.
 enum Execution {
   /// errno of the last call that failed.
-  static var lastError: Int32 { Glibc.errno }
+  static var lastError: Int32 { Libc.errno }
 
   /// execvp(3): returns only when it fails.
   static func command(named name: String, _ arguments: [[UInt8]]) -> ExitStatus {
@@ -37,7 +37,7 @@ enum Execution {
   }
 
   private static func failure(of name: String) -> ExitStatus {
-    failure(of: name, Errno(rawValue: Glibc.errno))
+    failure(of: name, Errno(rawValue: Libc.errno))
   }
 
   /// Reports that a command cannot be executed.

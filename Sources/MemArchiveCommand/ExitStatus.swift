@@ -1,5 +1,5 @@
 import ArgumentParser
-import Glibc
+import Libc
 import MemArchive
 
 /// The program's exit status; thrown once everything has been reported.
@@ -52,5 +52,5 @@ func leave(_ status: ExitStatus) -> Never {
     BrokenPipe.restore()
     raise(SIGPIPE)
   }
-  Glibc.exit(status.code)
+  Libc.exit(status.code)
 }

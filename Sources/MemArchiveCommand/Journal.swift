@@ -1,6 +1,6 @@
 import CLinux
 import FoundationEssentials
-import Glibc
+import Libc
 import MemArchive
 import Synchronization
 import SystemPackage

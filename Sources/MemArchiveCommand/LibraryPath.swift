@@ -1,4 +1,4 @@
-import Glibc
+import Libc
 import MemArchive
 import SystemPackage
 
@@ -15,7 +15,7 @@ enum LibraryPath {
     }
     let new = RawText.bytes(directory) + (old.map { [UInt8(ascii: ":")] + $0 } ?? [])
     guard unsafe setenv("LD_LIBRARY_PATH", new.map { CChar(bitPattern: $0) } + [0], 1) == 0 else {
-      Diagnostics.report("LD_LIBRARY_PATH: \(Errno(rawValue: Glibc.errno))")
+      Diagnostics.report("LD_LIBRARY_PATH: \(Errno(rawValue: Libc.errno))")
       throw ExitStatus.beforeCommand
     }
   }

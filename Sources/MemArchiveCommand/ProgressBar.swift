@@ -1,4 +1,4 @@
-import Glibc
+import Libc
 import MemArchive
 import Synchronization
 
@@ -82,6 +82,6 @@ enum ProgressBar {
 
   private static func write(_ text: String) {
     let bytes = Array(text.utf8)
-    _ = unsafe Glibc.write(STDERR_FILENO, bytes, bytes.count)
+    _ = unsafe Libc.write(STDERR_FILENO, bytes, bytes.count)
   }
 }

@@ -1,4 +1,4 @@
-import Glibc
+import Libc
 
 /// SIGQUIT ends this program as it ends others. Swift's runtime, where it finds its own swift-backtrace, takes the signal for
 /// a crash: it shows where the program is, and goes on.

@@ -1,5 +1,5 @@
 import ArgumentParser
-import Glibc
+import Libc
 import MemArchive
 import SystemPackage
 
@@ -267,7 +267,7 @@ extension RunCommand {
       unsafe setenv("MEMARCHIVE_ROOT", place, 1) == 0 && (!tree.startsInside || chdir(place) == 0)
     }
     guard isReady else {
-      Diagnostics.report("\(place): \(Errno(rawValue: Glibc.errno))")
+      Diagnostics.report("\(place): \(Errno(rawValue: Libc.errno))")
       throw ExitStatus.beforeCommand
     }
     if let libraryPath {

@@ -1,5 +1,5 @@
 import CLinux
-import Glibc
+import Libc
 
 /// SIGINT, SIGTERM and SIGHUP for a command that ends in order: the first is told, the second ends the program.
 enum StopSignal {

@@ -1,5 +1,5 @@
 import ArgumentParser
-import Glibc
+import Libc
 import MemArchive
 
 /// What a first argument that names no command may have been meant for.

@@ -1,4 +1,4 @@
-import Glibc
+import Libc
 import MemArchive
 
 /// The names given on a command line, and which of them have been found. No names select all entries.

@@ -1,4 +1,4 @@
-import Glibc
+import Libc
 import MemArchive
 
 // The worker that reads an archive for another process. It has no other use.

@@ -1,4 +1,4 @@
-internal import Glibc
+internal import Libc
 package import SystemPackage
 
 /// A range of memory backed by a file, unmapped with its owner (mmap(2)).

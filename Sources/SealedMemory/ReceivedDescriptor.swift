@@ -1,5 +1,5 @@
 internal import CLinux
-internal import Glibc
+internal import Libc
 package import SystemPackage
 
 /// What is asked of a descriptor that another process made before anything about it is believed.

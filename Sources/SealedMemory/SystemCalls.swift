@@ -1,5 +1,5 @@
 internal import CLinux
-package import Glibc
+package import Libc
 package import SystemPackage
 
 /// The system calls that the library makes, one small function each.
@@ -17,7 +17,7 @@ package enum SystemCalls {
   }
 
   /// The calling thread's errno(3).
-  package static var lastError: Errno { Errno(rawValue: Glibc.errno) }
+  package static var lastError: Errno { Errno(rawValue: Libc.errno) }
 
   /// memfd_create(2), with a number above the standard streams: in a program without these, a path would name one of them.
   static func memfdCreate(_ name: String, flags: UInt32) throws(Errno) -> FileDescriptor {
@@ -50,7 +50,7 @@ package enum SystemCalls {
 
   /// close(2). Never retried: Linux has released the descriptor even when it reports EINTR.
   package static func close(_ descriptor: FileDescriptor) {
-    _ = Glibc.close(descriptor.rawValue)
+    _ = Libc.close(descriptor.rawValue)
   }
 
   /// pipe2(2), O_CLOEXEC: the end to read from and the end to write to.
@@ -114,7 +114,7 @@ package enum SystemCalls {
         if let offset {
           unsafe pread(descriptor.rawValue, bytes.baseAddress, bytes.count, off_t(offset))
         } else {
-          unsafe Glibc.read(descriptor.rawValue, bytes.baseAddress, bytes.count)
+          unsafe Libc.read(descriptor.rawValue, bytes.baseAddress, bytes.count)
         }
       }
     }

@@ -1,5 +1,5 @@
 internal import CLinux
-internal import Glibc
+internal import Libc
 package import SystemPackage
 
 /// Memory through which one process passes content to another, which copies it: panes of one size, each filled again once

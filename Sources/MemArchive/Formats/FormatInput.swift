@@ -1,4 +1,4 @@
-internal import Glibc
+internal import Libc
 
 /// What a format's reader reads in order: headers as copies, content in blocks as large as the source gives them.
 @safe final class FormatInput {

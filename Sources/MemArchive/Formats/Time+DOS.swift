@@ -1,4 +1,4 @@
-internal import Glibc
+internal import Libc
 
 extension ArchiveEntry.Time {
   /// The time of DOS, which is local time; nil if there is no such time.

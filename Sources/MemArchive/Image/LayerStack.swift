@@ -1,5 +1,5 @@
 internal import CLinux
-internal import Glibc
+internal import Libc
 internal import SealedMemory
 internal import SystemPackage
 

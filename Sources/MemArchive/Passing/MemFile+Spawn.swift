@@ -1,4 +1,4 @@
-public import Glibc
+public import Libc
 internal import SealedMemory
 internal import SystemPackage
 

@@ -1,4 +1,4 @@
-public import Glibc
+public import Libc
 internal import Synchronization
 internal import SystemPackage
 

@@ -1,4 +1,4 @@
-internal import Glibc
+internal import Libc
 
 /// The reversible encoding between an archive's raw names and the strings that users see.
 ///

@@ -1,4 +1,4 @@
-internal import Glibc
+internal import Libc
 internal import SystemPackage
 
 /// Converts raw names to the strings that users see; names that are not UTF-8 by iconv(3) if a character set is given.
@@ -16,7 +16,7 @@ internal import SystemPackage
     guard Int(bitPattern: converter) != -1 else {
       throw ArchiveError(
         .unsupportedFeature, "names cannot be converted from \"\(encoding)\"", call: "iconv_open",
-        errno: Errno(rawValue: Glibc.errno),
+        errno: Errno(rawValue: Libc.errno),
         advice: "Check the name against `iconv --list`; on an appliance, the gconv module must be installed.")
     }
     unsafe self.converter = converter

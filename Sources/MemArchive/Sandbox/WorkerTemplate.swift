@@ -1,6 +1,6 @@
 internal import CLinux
 internal import CSupervisor
-internal import Glibc
+internal import Libc
 internal import SealedMemory
 internal import Synchronization
 internal import SystemPackage

@@ -1,4 +1,4 @@
-internal import Glibc
+internal import Libc
 
 extension [UInt8] {
   /// The little-endian number at `offset`, which must be within the array.

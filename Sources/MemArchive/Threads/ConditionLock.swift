@@ -1,5 +1,5 @@
 internal import CLinux
-internal import Glibc
+internal import Libc
 internal import Synchronization
 
 /// A mutex with a condition variable (pthread_cond_wait(3)).

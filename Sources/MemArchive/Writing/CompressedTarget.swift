@@ -1,5 +1,5 @@
 internal import CLibArchive
-internal import Glibc
+internal import Libc
 internal import SystemPackage
 
 /// Compresses what is written, by one of libarchive's filters, which does not see what it is.
@@ -61,7 +61,7 @@ internal import SystemPackage
       throw .system("archive_entry_new", .noMemory, doing: "compressing an archive")
     }
     defer { unsafe library.pointee.archive_entry_free(entry) }
-    unsafe library.pointee.archive_entry_set_filetype(entry, UInt32(Glibc.S_IFREG))
+    unsafe library.pointee.archive_entry_set_filetype(entry, UInt32(Libc.S_IFREG))
     try check(unsafe library.pointee.archive_write_header(archive, entry), "archive_write_header")
   }
 

@@ -1,5 +1,5 @@
 internal import CZlib
-internal import Glibc
+internal import Libc
 internal import SystemPackage
 
 /// Writes a zip (APPNOTE 6.3.10), from front to back: what is known only after an entry's content follows it.

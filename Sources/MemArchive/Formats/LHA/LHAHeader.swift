@@ -1,4 +1,4 @@
-internal import Glibc
+internal import Libc
 
 /// One member's header, of level 0 to 3 (LHa for UNIX, "header.doc"; lhasa, "lha_file_header.c").
 struct LHAHeader {

@@ -1,5 +1,5 @@
 internal import CLibArchive
-internal import Glibc
+internal import Libc
 
 /// Access control lists in the spelling of acl(5): libarchive reads what star wrote.
 enum AccessControlText {

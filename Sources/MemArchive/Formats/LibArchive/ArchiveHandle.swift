@@ -1,6 +1,6 @@
 internal import CLibArchive
 internal import CLinux
-internal import Glibc
+internal import Libc
 internal import SystemPackage
 
 /// The owner of one `struct archive` (libarchive(3)) and of the source that it reads through callbacks.

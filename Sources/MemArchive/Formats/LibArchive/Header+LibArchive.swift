@@ -1,5 +1,5 @@
 internal import CLibArchive
-internal import Glibc
+internal import Libc
 
 extension Header {
   /// Copies an entry's header from the C object.

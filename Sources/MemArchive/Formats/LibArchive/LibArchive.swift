@@ -1,5 +1,5 @@
 internal import CLibArchive
-internal import Glibc
+internal import Libc
 internal import SystemPackage
 
 /// libarchive, which is loaded when something is first read by it.

@@ -1,5 +1,5 @@
 #if FastDecoders
-internal import Glibc
+internal import Libc
 
 /// Reads 7z by its header. The entries of a folder are one stream: entries that are not wanted are decoded and dropped, as far
 /// as a wanted one follows. A damaged folder costs only its own entries.

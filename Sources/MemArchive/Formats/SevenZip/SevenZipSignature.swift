@@ -1,5 +1,5 @@
 #if FastDecoders
-internal import Glibc
+internal import Libc
 
 /// The first 32 bytes of a 7z, which say where its header is (7zFormat.txt, "SignatureHeader").
 struct SevenZipSignature {

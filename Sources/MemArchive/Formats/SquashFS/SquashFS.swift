@@ -1,5 +1,5 @@
 internal import CSquashFS
-internal import Glibc
+internal import Libc
 internal import SystemPackage
 
 /// libsquashfs, which is loaded when an image is first read.

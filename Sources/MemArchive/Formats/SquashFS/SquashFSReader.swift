@@ -1,5 +1,5 @@
 internal import CSquashFS
-internal import Glibc
+internal import Libc
 
 /// The entries of a squashfs image, by libsquashfs: one directory after another, each before those in it.
 ///

@@ -1,4 +1,4 @@
-internal import Glibc
+internal import Libc
 
 /// One block of 512 bytes that describes a member: v7, POSIX ustar, GNU and star (tar(5)).
 struct TarHeader {

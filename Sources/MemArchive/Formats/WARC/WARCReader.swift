@@ -1,4 +1,4 @@
-internal import Glibc
+internal import Libc
 
 /// The records of a web archive (ISO 28500) that hold what was fetched: responses with their HTTP headers, and resources.
 ///

@@ -1,4 +1,4 @@
-internal import Glibc
+internal import Libc
 
 /// The names in a zip that contain a NUL byte, where libarchive ends them: it would give an entry under the rest.
 ///

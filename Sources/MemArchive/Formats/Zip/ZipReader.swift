@@ -1,4 +1,4 @@
-internal import Glibc
+internal import Libc
 
 /// Reads zip by its central directory, which says where content is and what it must be; a damaged entry does not affect the
 /// others.

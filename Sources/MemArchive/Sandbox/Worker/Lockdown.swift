@@ -1,5 +1,5 @@
 internal import CLinux
-internal import Glibc
+internal import Libc
 internal import SystemPackage
 
 /// The steps by which a worker gives up all privileges, in the only order that works: files are opened first;

@@ -1,4 +1,4 @@
-internal import Glibc
+internal import Libc
 
 /// The main loop of a locked-in worker: it reads the archive like any process, reports each entry to the host, and sends
 /// the content that it was told to extract. It makes no decisions.
