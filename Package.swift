@@ -237,7 +237,8 @@ let isTested = Context.environment["MEMARCHIVE_TESTED"] != nil
 for target in package.targets
 where target.type != .system
   && ![
-    "CLibArchive", "CLinux", "CMemArchive", "CSquashFS", "CSupervisor", "CTransfer", "CFaults", "CTrying", "Demo",
+    "CLibArchive", "CLinux", "CMemArchive", "CSquashFS", "CSupervisor", "CTransfer", "CFaults", "CTrying",
+    "Demo",
   ].contains(target.name)
   && !target.name.hasPrefix("Client")
 {
