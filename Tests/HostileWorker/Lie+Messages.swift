@@ -27,6 +27,11 @@ extension Lie {
     },
     says("an entry that is none of the wanted", .header(answer: .no), .end),
     says("a question that nobody allowed", .header(answer: .asks)),
+    says("a place that nobody asked for", .place(0), .header()),
+    Lie("an index that nobody asked for") { liar in
+      try liar.begin()
+      try liar.say(.index(size: 3), with: [memfd()])
+    },
     Lie("another version", .sandboxUnavailable) { liar in try liar.begin(version: "99") },
   ]
 
