@@ -134,13 +134,18 @@ private final class RequestedChunks: @unchecked Sendable {
 
   // MARK: With the monitor locked
 
-  /// Asks for what is at `offset`, as much as is wanted at once, and more the further a reader has gone on before it.
+  /// Asks for what is at `offset`, as much as is wanted at once, and more the further a reader has gone on before it. What lies
+  /// between is asked for too where that is less than what came before: several threads read one entry each.
   private func request(_ offset: Int64, _ wanted: Int64, _ size: Int64) {
     let known = chunks.map(\.range) + pending
     // What is read backwards in small steps, such as a zip's end, is one part.
     var start = offset / Self.smallest * Self.smallest
-    for range in known where range.upperBound <= offset { start = max(start, range.upperBound) }
-    let length = max(Self.smallest, min(consecutive(before: start), Self.largest))
+    if let end = known.lazy.map(\.upperBound).filter({ $0 <= offset }).max(),
+      end > start || offset - end <= min(Self.consecutive(before: end, in: known), Self.largest / 2)
+    {
+      start = end
+    }
+    let length = max(Self.smallest, min(Self.consecutive(before: start, in: known), Self.largest))
     let end = max(start + length, offset + min(wanted, Self.largest))
     fetch(start..<min(end, start + Self.largest), known, size)
   }
@@ -150,17 +155,17 @@ private final class RequestedChunks: @unchecked Sendable {
     guard pending.isEmpty, failure == nil, range.upperBound < size,
       offset - range.lowerBound >= range.count / 2
     else { return }
-    let before = consecutive(before: range.upperBound)
     let known = chunks.map(\.range)
+    let before = Self.consecutive(before: range.upperBound, in: known)
     guard before >= Self.sequential, !known.contains(where: { $0.contains(range.upperBound) }) else { return }
     fetch(range.upperBound..<range.upperBound + min(before, Self.largest), known, size)
   }
 
-  /// The number of bytes that are there without a gap up to `offset`, as far as it matters.
-  private func consecutive(before offset: Int64) -> Int64 {
+  /// The number of bytes that are known without a gap up to `offset`, as far as it matters.
+  private static func consecutive(before offset: Int64, in known: [Range<Int64>]) -> Int64 {
     var start = offset
-    while offset - start < Self.largest, let chunk = chunks.first(where: { $0.range.upperBound == start }) {
-      start = chunk.range.lowerBound
+    while offset - start < largest, let range = known.first(where: { $0.upperBound == start }) {
+      start = range.lowerBound
     }
     return offset - start
   }

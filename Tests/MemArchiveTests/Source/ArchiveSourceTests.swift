@@ -100,6 +100,16 @@ struct ArchiveSourceTests {
   private static let medium = Zip.archive(
     (0..<10).map { Zip.Entry("file\($0)", Bytes(repeating: 1, count: 100_000)) })
 
+  @Test(arguments: Isolation.allCases)
+  func `All entries of a zip, on several threads, take large calls`(_ isolation: Isolation) throws {
+    let source = Source(Self.large)
+    var options = isolation.applied()
+    options.parallelism = 4
+    #expect(try ArchiveReader(source: source).extract(options: options).count == 400)
+    #expect(source.calls.count < 150, "\(source.calls)")
+    #expect(source.bytesRead < Self.large.count + 4 << 20)
+  }
+
   // MARK: What may be wrong
 
   private func error(
