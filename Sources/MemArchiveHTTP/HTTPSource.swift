@@ -21,11 +21,11 @@ public struct HTTPSource: AsyncArchiveSource {
   ///   - address: Begins with http:// or https://. Its last part names the archive.
   ///   - fields: Further fields of each request's header, such as `Authorization`.
   ///   - client: Keeps connections and follows redirections as it is configured; shared with the whole process by default.
-  ///   - timeout: For each request.
+  ///   - timeout: For each request. The client connects again and again for as long, whatever is wrong, a certificate too.
   /// - Throws: `ArchiveError` with `sourceFailed` for an address of another kind.
   public init(
     _ address: String, fields: [(name: String, value: String)] = [], client: HTTPClient = .shared,
-    timeout: Duration = .seconds(60)
+    timeout: Duration = .seconds(30)
   ) throws {
     guard let address = FileAddress(address) else {
       throw ArchiveError(
@@ -54,6 +54,7 @@ private struct ClientTransport: RangeTransport {
     var request = HTTPClientRequest(url: address.text)
     for field in self.fields + fields { request.headers.add(name: field.name, value: field.value) }
     request.headers.replaceOrAdd(name: "Accept-Encoding", value: "identity")
+    let end = ContinuousClock.now + timeout
     do {
       let response = try await client.execute(request, timeout: TimeAmount(timeout))
       var fields: [String: String] = [:]
@@ -73,6 +74,9 @@ private struct ClientTransport: RangeTransport {
       throw error
     } catch let error as CancellationError {
       throw error
+    } catch  where end <= .now {
+      // The client has tried to connect all the time.
+      throw ArchiveError.sourceFailed("\(address.publicText): no answer in \(timeout): \(error)")
     } catch {
       throw UnansweredRequest("\(address.publicText): \(error)")
     }

@@ -112,7 +112,7 @@ struct RemoteTests {
     let server = try Server(tls: true)
     let address = server.address + "/fine/large.whl"
     let error = await #expect(throws: ArchiveError.self) {
-      try await ArchiveReader(source: HTTPSource(address)).entries()
+      try await ArchiveReader(source: HTTPSource(address, timeout: .seconds(2))).entries()
     }
     #expect(error?.code == .sourceFailed)
     var configuration = HTTPClient.Configuration.singletonConfiguration
