@@ -268,7 +268,7 @@ def tars():
         [],
     )
     add("zeros-1024", "1,024 zero bytes: an empty tar without a name", "by hand", bytes(1024), [])
-    add("empty", "an empty file", "by hand", b"", [])
+    add("empty", "an empty file", "by hand", b"", [], warnings=1)
 
 
 def hardlink_with_body(entries, give_body):

@@ -12,7 +12,7 @@ struct MemArchiveCommand: ParsableCommand {
       compress, uuencode or rpm. Nothing is written to a disk but what convert and run --save are told to. Archives are read in a sandbox, a process that \
       cannot open, send or execute anything; in the sandbox, rar, cab, lha, iso, xar, warc and squashfs are read too.
 
-      ARCHIVE may be - for standard input, or an address, https://…, of which only what is needed is fetched. Names are \
+      ARCHIVE may be - for standard input, or an address, https://host/file, of which only what is needed is fetched. Names are \
       raw bytes, escaped as sha256sum does. On a terminal, and always on standard error, characters that control a \
       terminal or reverse text are shown as \\u{1B} or \\x9B.
 

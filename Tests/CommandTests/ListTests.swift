@@ -76,7 +76,12 @@ struct ListTests {
       "list", "hello.txt.xz", gives: .done("file                 -  -                     hello.txt\n"))
   }
 
-  @Test(arguments: ["tar-empty.tar", "zip-empty.zip", "empty"])
+  @Test func `A file without bytes is an archive without entries, with a warning`() throws {
+    try Program.expect(
+      "list", "empty", gives: .done(errors: "memarchive: empty: warning: the archive has no bytes\n"))
+  }
+
+  @Test(arguments: ["tar-empty.tar", "zip-empty.zip"])
   func `An archive without an entry lists as nothing`(archive: String) throws {
     try Program.expect("list", ByteString(archive.utf8), gives: .done())
     try Program.expect("list", "--json", ByteString(archive.utf8), gives: .done())

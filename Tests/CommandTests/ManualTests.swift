@@ -21,7 +21,9 @@ struct ManualTests {
     let repeated = Dictionary(grouping: options, by: \.self).filter { $0.value.count > 1 }.keys
     // What commands of their own mean by them is told at each.
     #expect(
-      repeated.allSatisfy { tag in ["json", "also", "hold", "jobs"].contains { tag.contains($0) } },
+      repeated.allSatisfy { tag in
+        ["json", "also", "hold", "jobs", "keep", "recursive"].contains { tag.contains($0) }
+      },
       "\(repeated)")
   }
 

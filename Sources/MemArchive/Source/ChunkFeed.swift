@@ -1,6 +1,7 @@
 internal import CLinux
 internal import Libc
 internal import SealedMemory
+internal import Synchronization
 internal import SystemPackage
 
 /// An archive whose bytes a caller's sequence produces, one chunk after another.
@@ -43,8 +44,8 @@ struct ChunkFeed: Sendable {
         // Until the reader is gone.
         while !Task.isCancelled { try? await Task.sleep(for: .seconds(3600)) }
       }
-      // The pipe ends with the last reference to it.
-      withExtendedLifetime(writer) {}
+      // The task, which its reader holds, may keep what it was given.
+      writer.close()
     }
     return (FileDescriptor(rawValue: ends.0), ChunkTask(task))
   }
@@ -64,6 +65,7 @@ private struct ReaderGone: Error {}
 final class ChunkWriter: Sendable {
   private let descriptor: FileDescriptor
   private let room: PipeRoom
+  private let isClosed = Atomic(false)
 
   /// Takes over the descriptor, which never waits.
   init(_ descriptor: FileDescriptor) {
@@ -71,7 +73,11 @@ final class ChunkWriter: Sendable {
     room = PipeRoom(descriptor)
   }
 
-  deinit {
+  deinit { close() }
+
+  /// Ends the pipe; nothing may be written afterwards.
+  func close() {
+    guard !isClosed.exchange(true, ordering: .acquiringAndReleasing) else { return }
     room.end()
     SystemCalls.close(descriptor)
   }
