@@ -64,13 +64,13 @@ import Testing
   private final class Order: Sendable { let numbers = Mutex<[Int]>([]) }
 
   /// A pipe that gives nothing occupies the only turn.
-  private static func occupied(_ pool: ExtractionPool) throws -> (Task<Void, any Error>, FileDescriptor) {
+  private static func occupied(_ pool: ExtractionPool) async throws -> (Task<Void, any Error>, FileDescriptor) {
     let (reading, writing) = try FileDescriptor.pipe()
     let task = Task {
       defer { try? reading.close() }
       _ = try await ArchiveReader(descriptor: reading).extract(options: ExtractionOptions { $0.pool = pool })
     }
-    while pool.running == 0 { sched_yield() }
+    while pool.running == 0 { await Task.yield() }
     return (task, writing)
   }
 
@@ -79,7 +79,7 @@ import Testing
     async throws
   {
     let pool = ExtractionPool(extractions: 1)
-    let (first, writing) = try Self.occupied(pool)
+    let (first, writing) = try await Self.occupied(pool)
     let order = Order()
     var tasks: [Task<Void, any Error>] = []
     for number in 0..<5 {
@@ -126,7 +126,7 @@ import Testing
 
   @Test func `A synchronous extraction never waits`() async throws {
     let pool = ExtractionPool(extractions: 1)
-    let (first, writing) = try Self.occupied(pool)
+    let (first, writing) = try await Self.occupied(pool)
     let options = ExtractionOptions { $0.pool = pool }
     func read() throws -> Int { try ArchiveReader(bytes: Self.archive(1)).extract(options: options).count }
     #expect(try read() == 1)
