@@ -825,7 +825,7 @@ static void test_options(void) {
   REFUSED("sandbox", given.sandbox = -1);
   REFUSED("storage", given.storage = 3);
   REFUSED("duplicates", given.duplicates = INT32_MIN);
-  REFUSED("formats", given.formats = 0x2000);
+  REFUSED("formats", given.formats = 0x4000);
   REFUSED("formats", given.formats = UINT32_MAX);
   REFUSED("parallelism", given.parallelism = -1);
   REFUSED("descriptor_budget", given.descriptor_budget = -2);
