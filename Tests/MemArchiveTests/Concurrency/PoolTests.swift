@@ -64,7 +64,8 @@ import Testing
   private final class Order: Sendable { let numbers = Mutex<[Int]>([]) }
 
   /// A pipe that gives nothing occupies the only turn.
-  private static func occupied(_ pool: ExtractionPool) async throws -> (Task<Void, any Error>, FileDescriptor) {
+  private static func occupied(_ pool: ExtractionPool) async throws -> (Task<Void, any Error>, FileDescriptor)
+  {
     let (reading, writing) = try FileDescriptor.pipe()
     let task = Task {
       defer { try? reading.close() }
