@@ -125,8 +125,7 @@ struct WorkerSource {
     }
     guard pipe?.take() ?? true else { throw .consumed(name) }
     if status.type == .fifo {
-      let reopened = unsafe FileDescriptor(rawValue: clinux_reopen_pipe(path))
-      if let file = own ?? Self.reopened(reopened.rawValue < 0 ? nil : reopened, status) {
+      if let file = own ?? Self.reopened(Self.reopenedPipe(path), status) {
         return add(file, .pipe)
       }
     }
@@ -134,6 +133,11 @@ struct WorkerSource {
     let cancellations = [context.cancellation]
     try add(
       Self.copy(of: PipeSource(descriptor, isOwned: false, cancellations: cancellations), context.ledger))
+  }
+
+  private static func reopenedPipe(_ path: String) -> FileDescriptor? {
+    let number = unsafe clinux_reopen_pipe(path)
+    return number < 0 ? nil : FileDescriptor(rawValue: number)
   }
 
   private static func reopened(_ descriptor: FileDescriptor?, _ status: Stat) -> HeldDescriptor? {
