@@ -7,7 +7,7 @@ extension Attack {
     Attack("garbage", .error(.unrecognizedFormat)) {
       Bytes("this is no archive at all, however long one looks at it".utf8)
     },
-    Attack("nothing", .files([])) { [] },
+    Attack("nothing", .files([], warnings: ["no bytes"])) { [] },
     Attack("zeros", .files([])) { Bytes(repeating: 0, count: 4096) },
     Attack("lzop", .error(.unsupportedFormat)) {
       [0x89, 0x4C, 0x5A, 0x4F, 0, 0x0D, 0x0A, 0x1A, 0x0A] + hello
