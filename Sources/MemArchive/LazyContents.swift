@@ -130,8 +130,10 @@ final class LazyContents: Sendable {
     let (wanted, place) = (listing.files.entries[position], places[position])
     let entries: any EntrySource
     var current = place == nil ? -1 : position - 1
+    // Once it has sent what it was to find, a worker reads on to the end of the compression, and finds no other of that name.
+    let isRepeated = place == nil && listing.files.entries[..<position].contains { $0.name == wanted.name }
     do throws(ArchiveError) {
-      entries = try reader.entries(in: context, .listed(wanted.name, at: place))
+      entries = try reader.entries(in: context, .listed(wanted.name, at: place, asks: isRepeated))
       while current < position {
         do throws(ArchiveError) {
           guard let entry = try entries.next() else { throw .changed() }

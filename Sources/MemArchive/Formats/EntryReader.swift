@@ -207,6 +207,8 @@ final class EntryReader {
       // Nobody reads on to where the checksums are of the layers around it.
       if extent == .again {
         try drain()
+        // What the format's reader has of it is gone.
+        if isCompressed, content.seekable == nil { isFinished = true }
         meter.finish(content.progress)
       }
       if let noteWhenRead { warnings.add(noteWhenRead, entry: entry.name) }

@@ -53,9 +53,11 @@ package struct Prefetch: Equatable, Sendable {
   static func named(_ names: [String]) -> Self { Self(mode: .matching, names: names) }
   /// Nothing yet: names and places alone.
   static var listing: Self { Self(mode: .nothing, inStep: true, extent: .sparing) }
-  /// One entry of a listing.
-  static func listed(_ name: String, at place: Int64?) -> Self {
-    Self(mode: .matching, names: [name], inStep: true, extent: .again, place: place)
+  /// One entry of a listing, which the worker finds by its name unless it is to ask about each.
+  static func listed(_ name: String, at place: Int64?, asks: Bool) -> Self {
+    Self(
+      mode: asks ? .asking : .matching, names: asks ? nil : [name], inStep: true, extent: .again, place: place
+    )
   }
 
   /// Whether the worker tells where each entry is.
