@@ -121,16 +121,17 @@ public struct ArchiveWriter: Hashable, Sendable {
   }
 
   /// Writes a tree to a descriptor, as it is now, with what was changed in a writable one; otherwise as
-  /// ``write(_:to:)-(MemFiles,_)``.
+  /// `write` does with files.
   ///
   /// - Throws: Also ``ArchiveError/Code/corrupt`` where a file changes its size meanwhile.
   public func write(_ tree: MemTree, to descriptor: FileDescriptor) throws(ArchiveError) {
     try write(tree.contents(), to: descriptor, in: ExtractionContext(ExtractionOptions()))
   }
 
-  /// The archive of the files as a sealed file in memory; see ``write(_:to:)-(MemFiles,_)`` for what is in it.
+  /// The archive of the files as a sealed file in memory; see `write` for what is in it.
   ///
   /// - Parameters:
+  ///   - files: What is written.
   ///   - name: The name of the returned file.
   ///   - limits: ``ExtractionLimits/heldBytes`` bounds the archive's size.
   /// - Throws: Also ``ArchiveError/Code/limitExceeded``, ``ArchiveError/Code/outOfMemory`` and
@@ -141,7 +142,7 @@ public struct ArchiveWriter: Hashable, Sendable {
     try archive(of: files, named: name, ExtractionContext(writingWithin: limits))
   }
 
-  /// The archive of a tree, as it is now, as a sealed file in memory; see ``archive(of:named:limits:)-(MemFiles,_,_)``.
+  /// The archive of a tree, as it is now, as a sealed file in memory; as `archive` makes it of files.
   public func archive(
     of tree: MemTree, named name: String = "archive", limits: ExtractionLimits = ExtractionLimits()
   ) throws(ArchiveError) -> MemFile {
