@@ -58,8 +58,9 @@ package final class RangedFile<Transport: RangeTransport>: AsyncArchiveSource {
       if let version = version.withLock({ $0 }) { return version.size }
       let first = try await first()
       return version.withLock { version in
-        version = version ?? first
-        return first.size
+        let kept = version ?? first
+        version = kept
+        return kept.size
       }
     }
   }

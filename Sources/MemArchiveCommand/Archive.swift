@@ -1,5 +1,5 @@
-import Libc
 import HTTPRanges
+import Libc
 import MemArchive
 import SystemPackage
 
@@ -114,7 +114,7 @@ struct Archive {
   func reportUnmatched(
     _ options: WalkOptions, _ status: ExitStatus, isMatched: Bool
   ) -> ExitStatus {
-    guard !isMatched, status == .done, !options.admitsAll else { return .done }
+    guard !isMatched, status == .done, !options.globs.admitsAll else { return .done }
     Diagnostics.report("\(argument): no entry is left by --include and --exclude. See memarchive list.")
     return .usage
   }
@@ -161,7 +161,7 @@ struct Archive {
       archive: Archive, options: WalkOptions, _ account: EntryAccount?, take: @escaping (MemFile) -> Void
     ) {
       (self.archive, self.account, self.take) = (archive, account, take)
-      (isVerbose, include, exclude) = (options.reading.verbose, options.include, options.exclude)
+      (isVerbose, include, exclude) = (options.reading.verbose, options.globs.include, options.globs.exclude)
     }
 
     var prefetch: Prefetch { .contents(include: include.map(\.text), exclude: exclude.map(\.text)) }

@@ -20,7 +20,7 @@ struct CatCommand: ParsableCommand {
   @OptionGroup var options: WalkOptions
 
   func validate() throws {
-    if names.isEmpty, options.include.isEmpty {
+    if names.isEmpty, options.globs.include.isEmpty {
       throw ValidationError("Give the names of entries, or a pattern by --include.")
     }
   }

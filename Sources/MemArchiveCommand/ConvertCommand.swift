@@ -44,16 +44,7 @@ struct ConvertCommand: ParsableCommand {
   var modified: Int64?
   @Flag(name: .customLong("no-owners"), help: "Leave out which users and groups entries belong to.")
   var leavesOutOwners = false
-  @Option(
-    name: .long, parsing: .singleValue,
-    help: ArgumentHelp(
-      "Only entries whose name matches, as in fnmatch(3); * matches / too. May be repeated.",
-      valueName: "glob"))
-  var include: [Glob] = []
-  @Option(
-    name: .long, parsing: .singleValue,
-    help: ArgumentHelp("Skip entries whose name matches. May be repeated.", valueName: "glob"))
-  var exclude: [Glob] = []
+  @OptionGroup var globs: GlobOptions
   @OptionGroup var options: ReadingOptions
 
   private static func format(_ text: String) throws -> ArchiveWriter.Format {
@@ -75,7 +66,7 @@ struct ConvertCommand: ParsableCommand {
     let files: MemFiles
     do {
       // Copied because each access to the options goes through ArgumentParser.
-      let (include, exclude) = (include, exclude)
+      let (include, exclude) = (globs.include, globs.exclude)
       files = try archive.reader.extract(
         include.isEmpty && exclude.isEmpty
           ? .all : .matching { Glob.admits($0, include: include, exclude: exclude) }, in: archive.context)

@@ -1,6 +1,6 @@
 import CTransfer
-import Libc
 import HTTPRanges
+import Libc
 import MemArchive
 import Synchronization
 

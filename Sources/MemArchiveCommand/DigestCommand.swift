@@ -34,7 +34,7 @@ struct DigestCommand: ParsableCommand {
     let archives = [archive] + others
     let status = try jobs.forEach(archives, options.reading) { index in
       let archive = try Archive.opened(
-        archives[index], isSelected: !names.isEmpty || !options.admitsAll, options.reading)
+        archives[index], isSelected: !names.isEmpty || !options.globs.admitsAll, options.reading)
       if archives.count > 1, !json { try Output.writeHeading(archive.argument, isFirst: index == 0) }
       return try digest(archive, isOneOfSeveral: archives.count > 1)
     }
@@ -46,7 +46,7 @@ struct DigestCommand: ParsableCommand {
     var lines = DigestLines(
       json: json, of: isOneOfSeveral ? archive.argument : nil, EntryAccount(archive.context.ledger))
     var status = try archive.walk(
-      options, options.admitsAll && names.isEmpty ? .allInStep : .eachInStep, showsEntries: false
+      options, options.globs.admitsAll && names.isEmpty ? .allInStep : .eachInStep, showsEntries: false
     ) { entry, outer, content in
       let isWanted = wanted.take(entry)
       let target = entry.target(inside: outer).map { NameKey(path: $0) }

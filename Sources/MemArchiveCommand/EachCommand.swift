@@ -127,6 +127,6 @@ struct EachCommand: ParsableCommand {
   private var request: Journal.Request {
     Journal.Request(
       command: command, clamd: clamd != nil, recursive: options.recursive, keepGoing: options.keepGoing,
-      include: options.include.map(\.text), exclude: options.exclude.map(\.text))
+      include: options.globs.include.map(\.text), exclude: options.globs.exclude.map(\.text))
   }
 }

@@ -1,8 +1,8 @@
 import ArgumentParser
 import MemArchive
 
-/// The options of the subcommands that read an archive entry by entry.
-struct WalkOptions: ParsableArguments {
+/// The options by which entries are chosen by their names.
+struct GlobOptions: ParsableArguments {
   @Option(
     name: .long, parsing: .singleValue,
     help: ArgumentHelp(
@@ -15,6 +15,14 @@ struct WalkOptions: ParsableArguments {
     help: ArgumentHelp("Skip entries whose name matches. May be repeated.", valueName: "glob"))
   var exclude: [Glob] = []
 
+  /// Whether all entries are admitted.
+  var admitsAll: Bool { include.isEmpty && exclude.isEmpty }
+}
+
+/// The options of the subcommands that read an archive entry by entry.
+struct WalkOptions: ParsableArguments {
+  @OptionGroup var globs: GlobOptions
+
   @Flag(
     name: .shortAndLong,
     help: "Read archives inside the archive too; their entries are named inner.tar/entry.")
@@ -25,12 +33,9 @@ struct WalkOptions: ParsableArguments {
 
   @OptionGroup var reading: ReadingOptions
 
-  /// Whether all entries are admitted.
-  var admitsAll: Bool { include.isEmpty && exclude.isEmpty }
-
   /// Whether --include and --exclude admit the entry.
   func admits(_ entry: ArchiveEntry) -> Bool {
-    Glob.admits(entry, include: include, exclude: exclude)
+    Glob.admits(entry, include: globs.include, exclude: globs.exclude)
   }
 
   /// Whether to read archives inside the archive.

@@ -19,6 +19,13 @@ struct CRC32 {
       })
   }
 
+  /// That of these bytes alone.
+  static func of(_ bytes: [UInt8]) -> UInt32 {
+    var checksum = Self()
+    unsafe checksum.update(bytes.span.bytes)
+    return checksum.value
+  }
+
   /// Throws if it differs from the archive's.
   func check(against wanted: UInt32) throws(ArchiveError) {
     guard value != wanted else { return }

@@ -61,20 +61,14 @@ struct GzipIndex {
       bytes.put(UInt32(0))
     }
     bytes += windows
-    bytes.put(Self.checksum(bytes))
+    bytes.put(CRC32.of(bytes))
     return bytes
   }
 
   private static func samples(_ archive: any SeekableSource) throws(ArchiveError) -> (UInt32, UInt32) {
     let head = try archive.bytes(sampleSize, at: 0)
     let tail = try archive.bytes(sampleSize, at: max(0, archive.size - Int64(sampleSize)))
-    return (checksum(head), checksum(tail))
-  }
-
-  private static func checksum(_ bytes: [UInt8]) -> UInt32 {
-    var checksum = CRC32()
-    unsafe checksum.update(bytes.span.bytes)
-    return checksum.value
+    return (CRC32.of(head), CRC32.of(tail))
   }
 
   /// Decodes an index without its windows, and compares it with the archive: its size, its first and last bytes, and the checksum in
@@ -196,8 +190,8 @@ struct GzipIndex {
 }
 
 /// The content between two points of a gzip stream, whose checksum is compared at its end.
-@safe private final class GzipSpanSource: ByteSource {
-  private let stream: UnsafeMutablePointer<z_stream>
+private final class GzipSpanSource: ByteSource {
+  private let zlib: ZlibInflater
   private var input: InputBuffer
   private let point: GzipIndex.Point
   private let window: [UInt8]
@@ -210,16 +204,7 @@ struct GzipIndex {
   {
     (self.point, self.window, rest) = (point, window, count)
     input = InputBuffer(upstream)
-    unsafe stream = .allocate(capacity: 1)
-    unsafe stream.initialize(to: z_stream())
-    guard unsafe inflateInit2_(stream, -15, ZLIB_VERSION, CInt(MemoryLayout<z_stream>.size)) == Z_OK else {
-      throw .system("inflateInit2", .noMemory, doing: "starting a deflate decoder")
-    }
-  }
-
-  deinit {
-    unsafe inflateEnd(stream)
-    unsafe stream.deallocate()
+    zlib = try ZlibInflater()
   }
 
   var progress: SourceProgress { input.progress }
@@ -232,32 +217,14 @@ struct GzipIndex {
     }
     while true {
       let hasInput = try input.has(1)
-      let capacity = min(buffer.byteCount, rest)
-      let (status, used, produced) = unsafe buffer.withUnsafeMutableBytes { output in
-        input.withBytes { bytes in
-          unsafe bytes.withUnsafeBytes { bytes in
-            let start = unsafe UnsafeMutableRawPointer(mutating: bytes.baseAddress)
-            unsafe stream.pointee.next_in = start?.assumingMemoryBound(to: UInt8.self)
-            unsafe stream.pointee.avail_in = UInt32(bytes.count)
-            unsafe stream.pointee.next_out = output.baseAddress?.assumingMemoryBound(to: UInt8.self)
-            unsafe stream.pointee.avail_out = UInt32(capacity)
-            let status = unsafe inflate(stream, Z_NO_FLUSH)
-            return unsafe (
-              status, bytes.count - Int(stream.pointee.avail_in), capacity - Int(stream.pointee.avail_out)
-            )
-          }
-        }
-      }
-      input.drop(used)
-      checksum.update(buffer.bytes.extracting(0..<produced))
-      rest -= produced
-      if produced > 0 { return produced }
-      switch status {
-      case Z_OK where hasInput, Z_BUF_ERROR where hasInput: continue
-      case Z_MEM_ERROR: throw .system("inflate", .noMemory, doing: "decoding deflate")
-      default:
-        throw Self.damaged(
-          unsafe stream.pointee.msg.map { unsafe String(cString: $0) } ?? "it ends too early")
+      var room = buffer._mutatingExtracting(0..<min(buffer.byteCount, rest))
+      let step = try input.withBytes { bytes throws(ArchiveError) in try zlib.inflate(bytes, into: &room) }
+      input.drop(step.used)
+      checksum.update(buffer.bytes.extracting(0..<step.produced))
+      rest -= step.produced
+      if step.produced > 0 { return step.produced }
+      guard step.damage == nil, !step.isLast, hasInput else {
+        throw Self.damaged(step.damage ?? "it ends too early")
       }
     }
   }
@@ -267,20 +234,14 @@ struct GzipIndex {
     isBegun = true
     if point.bits > 0 {
       guard try input.has(1) else { throw Self.damaged("it ends too early") }
-      unsafe inflatePrime(stream, CInt(point.bits), CInt(input[0]) >> (8 - CInt(point.bits)))
+      zlib.prime(point.bits, of: input[0])
       input.drop(1)
     }
-    if !window.isEmpty { unsafe inflateSetDictionary(stream, window, UInt32(window.count)) }
+    zlib.set(history: window)
   }
 
   private static func damaged(_ what: String) -> ArchiveError {
     .corrupt("the gzip stream, begun by an index, is damaged: \(what)", call: "inflate")
-  }
-}
-
-extension FixedWidthInteger {
-  fileprivate var littleEndianBytes: [UInt8] {
-    (0..<Self.bitWidth / 8).map { UInt8(truncatingIfNeeded: self >> (8 * $0)) }
   }
 }
 

@@ -1,10 +1,7 @@
-internal import CZlib
-internal import SystemPackage
-
 /// Notes, while a gzip stream is decoded, where it can be decoded from: between blocks, every few mebibytes, with the content in
 /// front that matches there may reach into (as zlib's examples/zran.c does). zlib alone tells where its blocks end.
-@safe final class GzipIndexer {
-  private let stream: UnsafeMutablePointer<z_stream>
+final class GzipIndexer {
+  private let zlib: ZlibInflater
   private let account: EntryAccount
   private var index = GzipIndex()
   /// The last content, at least as much as a window if there was as much.
@@ -23,22 +20,12 @@ internal import SystemPackage
 
   init(_ ledger: Ledger) throws(ArchiveError) {
     account = EntryAccount(ledger)
-    unsafe stream = .allocate(capacity: 1)
-    unsafe stream.initialize(to: z_stream())
-    // -15: the largest window, and neither header nor trailer.
-    guard unsafe inflateInit2_(stream, -15, ZLIB_VERSION, CInt(MemoryLayout<z_stream>.size)) == Z_OK else {
-      throw .system("inflateInit2", .noMemory, doing: "starting a deflate decoder")
-    }
-  }
-
-  deinit {
-    unsafe inflateEnd(stream)
-    unsafe stream.deallocate()
+    zlib = try ZlibInflater()
   }
 
   /// Called at the beginning of each member's content, with its offset in the stream.
   func beginMember(at offset: Int) {
-    unsafe _ = inflateReset(stream)
+    zlib.reset()
     members += 1
     // Points lie in one deflate stream.
     if members > 1 { isUsable = false }
@@ -56,33 +43,12 @@ internal import SystemPackage
   func inflate(
     _ input: RawSpan, at offset: Int, into output: inout MutableRawSpan
   ) throws(ArchiveError) -> RawInflater.Step {
-    let (inputCount, capacity) = (min(input.byteCount, Int(CInt.max)), min(output.byteCount, Int(CInt.max)))
-    let status = unsafe output.withUnsafeMutableBytes { output in
-      unsafe input.withUnsafeBytes { input in
-        // zlib only reads its input; the type lacks the const.
-        let start = unsafe UnsafeMutableRawPointer(mutating: input.baseAddress)
-        unsafe stream.pointee.next_in = start?.assumingMemoryBound(to: UInt8.self)
-        unsafe stream.pointee.avail_in = UInt32(inputCount)
-        unsafe stream.pointee.next_out = output.baseAddress?.assumingMemoryBound(to: UInt8.self)
-        unsafe stream.pointee.avail_out = UInt32(capacity)
-        return unsafe CZlib.inflate(stream, Z_BLOCK)
-      }
-    }
-    var step = RawInflater.Step(
-      used: inputCount - Int(unsafe stream.pointee.avail_in),
-      produced: capacity - Int(unsafe stream.pointee.avail_out), isLast: status == Z_STREAM_END)
-    switch status {
-    case Z_OK, Z_BUF_ERROR, Z_STREAM_END: break
-    case Z_MEM_ERROR: throw .system("inflate", .noMemory, doing: "decoding deflate")
-    default: step.damage = unsafe stream.pointee.msg.map { unsafe String(cString: $0) } ?? "invalid data"
-    }
+    let step = try zlib.inflate(input, into: &output, stopsAtBlocks: true)
     note(output.bytes.extracting(0..<step.produced))
-    let type = unsafe stream.pointee.data_type
-    // 128: at the end of a block; 64: of the last; below: the bits of the last byte that are not used.
-    if type & 128 != 0, type & 64 == 0, content - (index.points.last?.content ?? 0) >= Self.spacing {
+    if let bits = zlib.bitsAfterBlock, content - (index.points.last?.content ?? 0) >= Self.spacing {
       add(
         GzipIndex.Point(
-          content: content, packed: Int64(offset + step.used), bits: UInt8(type & 7),
+          content: content, packed: Int64(offset + step.used), bits: bits,
           windowSize: min(history.count, GzipIndex.windowSize)))
     }
     return step

@@ -101,7 +101,7 @@ internal import SystemPackage
   private func beginsMagic() -> Bool {
     let magics = [Self.magic, Self.legacyMagic] + Array(Self.skippableMagics)
     return magics.contains { magic in
-      input.begins(with: (0..<4).map { UInt8(truncatingIfNeeded: magic >> (8 * $0)) })
+      input.begins(with: magic.littleEndianBytes)
     }
   }
 

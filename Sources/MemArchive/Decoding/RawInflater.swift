@@ -1,4 +1,3 @@
-internal import CZlib
 internal import SystemPackage
 
 #if FastDecoders
@@ -10,7 +9,7 @@ internal import CISAL
   #if FastDecoders
   private let stream: UnsafeMutablePointer<inflate_state>
   #else
-  private let stream: UnsafeMutablePointer<z_stream>
+  private let zlib: ZlibInflater
   #endif
 
   init() throws(ArchiveError) {
@@ -20,25 +19,13 @@ internal import CISAL
     }
     unsafe self.stream = stream
     #else
-    unsafe stream = .allocate(capacity: 1)
-    unsafe stream.initialize(to: z_stream())
-    // -15: the largest window, and neither header nor trailer.
-    guard unsafe inflateInit2_(stream, -15, ZLIB_VERSION, CInt(MemoryLayout<z_stream>.size)) == Z_OK else {
-      throw .system("inflateInit2", .noMemory, doing: "starting a deflate decoder")
-    }
-    #endif
-  }
-
-  deinit {
-    #if FastDecoders
-    unsafe cisal_destroy(stream)
-    #else
-    unsafe inflateEnd(stream)
-    unsafe stream.deallocate()
+    zlib = try ZlibInflater()
     #endif
   }
 
   #if FastDecoders
+  deinit { unsafe cisal_destroy(stream) }
+
   /// ISA-L's version.
   static var libraryVersion: String {
     "ISA-L \(ISAL_MAJOR_VERSION).\(ISAL_MINOR_VERSION).\(ISAL_PATCH_VERSION)"
@@ -53,8 +40,8 @@ internal import CISAL
     unsafe cisal_reset(stream)
     if !history.isEmpty { unsafe cisal_set_dictionary(stream, history, UInt32(history.count)) }
     #else
-    unsafe _ = inflateReset(stream)
-    if !history.isEmpty { unsafe _ = inflateSetDictionary(stream, history, UInt32(history.count)) }
+    zlib.reset()
+    zlib.set(history: history)
     #endif
   }
 
@@ -73,8 +60,8 @@ internal import CISAL
 
   /// Decodes some of `input` to the front of `output`. Without progress, more input is needed.
   func inflate(_ input: RawSpan, into output: inout MutableRawSpan) throws(ArchiveError) -> Step {
-    let (inputCount, capacity) = (min(input.byteCount, Int(CInt.max)), min(output.byteCount, Int(CInt.max)))
     #if FastDecoders
+    let (inputCount, capacity) = (min(input.byteCount, Int(CInt.max)), min(output.byteCount, Int(CInt.max)))
     var (used, produced, isLast) = (Int64(0), Int64(0), CInt(0))
     let status = unsafe output.withUnsafeMutableBytes { output in
       unsafe input.withUnsafeBytes { input in
@@ -93,26 +80,7 @@ internal import CISAL
     }
     return step
     #else
-    let status = unsafe output.withUnsafeMutableBytes { output in
-      unsafe input.withUnsafeBytes { input in
-        // zlib only reads its input; the type lacks the const.
-        let start = unsafe UnsafeMutableRawPointer(mutating: input.baseAddress)
-        unsafe stream.pointee.next_in = start?.assumingMemoryBound(to: UInt8.self)
-        unsafe stream.pointee.avail_in = UInt32(inputCount)
-        unsafe stream.pointee.next_out = output.baseAddress?.assumingMemoryBound(to: UInt8.self)
-        unsafe stream.pointee.avail_out = UInt32(capacity)
-        return unsafe CZlib.inflate(stream, Z_NO_FLUSH)
-      }
-    }
-    var step = Step(
-      used: inputCount - Int(unsafe stream.pointee.avail_in),
-      produced: capacity - Int(unsafe stream.pointee.avail_out), isLast: status == Z_STREAM_END)
-    switch status {
-    case Z_OK, Z_BUF_ERROR, Z_STREAM_END: break
-    case Z_MEM_ERROR: throw .system("inflate", .noMemory, doing: "decoding deflate")
-    default: step.damage = unsafe stream.pointee.msg.map { unsafe String(cString: $0) } ?? "invalid data"
-    }
-    return step
+    return try zlib.inflate(input, into: &output)
     #endif
   }
 }

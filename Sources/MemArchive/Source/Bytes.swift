@@ -17,6 +17,13 @@ extension [UInt8] {
   }
 }
 
+extension FixedWidthInteger {
+  /// Its bytes, the lowest first.
+  var littleEndianBytes: [UInt8] {
+    (0..<Self.bitWidth / 8).map { UInt8(truncatingIfNeeded: self >> (8 * $0)) }
+  }
+}
+
 extension RawSpan {
   /// Whether all bytes are zero.
   var isZero: Bool {

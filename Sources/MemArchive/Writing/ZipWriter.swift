@@ -226,7 +226,7 @@ private struct Record {
 extension [UInt8] {
   /// Appends the low bytes of a number, the lowest first.
   fileprivate mutating func add(_ number: UInt64, _ count: Int) {
-    for index in 0..<count { append(UInt8(truncatingIfNeeded: number >> UInt64(8 * index))) }
+    append(contentsOf: number.littleEndianBytes.prefix(count))
   }
 }
 

@@ -38,15 +38,16 @@ private final class MinimalSevenZip: SeekableSource {
   var position: Int64 = 0
 
   init(_ source: any ByteSource, properties: [UInt8], packedSize: Int64, size: Int64) {
-    func number(_ value: Int64) -> [UInt8] { [0xFF] + Self.little(UInt64(value)) }
+    func number(_ value: Int64) -> [UInt8] { [0xFF] + UInt64(value).littleEndianBytes }
     // 7zFormat.txt: the packed stream; its folder with PPMd; its only content; a file "a".
     var header: [UInt8] = [0x01, 0x04, 0x06, 0x00, 0x01, 0x09] + number(packedSize) + [0x00]
     header += [0x07, 0x0B, 0x01, 0x00, 0x01, 0x23, 0x03, 0x04, 0x01, UInt8(properties.count)] + properties
     header += [0x0C] + number(size) + [0x00, 0x08, 0x00, 0x00]
     header += [0x05, 0x01, 0x11, 0x05, 0x00, 0x61, 0x00, 0x00, 0x00, 0x00, 0x00]
     let place =
-      Self.little(UInt64(packedSize)) + Self.little(UInt64(header.count)) + Self.little(Self.checksum(header))
-    front = SevenZipSignature.magic + [0, 4] + Self.little(Self.checksum(place)) + place
+      UInt64(packedSize).littleEndianBytes + UInt64(header.count).littleEndianBytes
+      + CRC32.of(header).littleEndianBytes
+    front = SevenZipSignature.magic + [0, 4] + CRC32.of(place).littleEndianBytes + place
     self.header = header
     self.source = source
     packed = Int64(front.count)..<Int64(front.count) + packedSize
@@ -75,16 +76,6 @@ private final class MinimalSevenZip: SeekableSource {
     let end = min(bytes.count, Int(start) + buffer.byteCount)
     unsafe buffer.copy(bytes.span.bytes.extracting(Int(start)..<end))
     return end - Int(start)
-  }
-
-  private static func little<Value: FixedWidthInteger>(_ value: Value) -> [UInt8] {
-    (0..<MemoryLayout<Value>.size).map { UInt8(truncatingIfNeeded: value >> Value($0 * 8)) }
-  }
-
-  private static func checksum(_ bytes: [UInt8]) -> UInt32 {
-    var checksum = CRC32()
-    unsafe checksum.update(bytes.span.bytes)
-    return checksum.value
   }
 }
 #endif

@@ -68,6 +68,20 @@ internal import CLZMA
     return BlockStep(used: packed.count - left, produced: output.count - free, status: result)
   }
 
+  /// Decodes what comes next, and drops from the input what it took.
+  func decode(
+    from input: inout InputBuffer, into buffer: inout MutableRawSpan
+  ) throws(ArchiveError) -> BlockStep {
+    let hasInput = try input.has(1)
+    let step = unsafe buffer.withUnsafeMutableBytes { output in
+      input.withBytes { bytes in
+        unsafe bytes.withUnsafeBytes { unsafe decode($0, isAll: !hasInput, into: output) }
+      }
+    }
+    input.drop(step.used)
+    return step
+  }
+
   /// Records the sizes of a block that has ended, for comparison with the stream's index (4.3).
   func append(to index: OpaquePointer) -> lzma_ret {
     unsafe lzma_index_hash_append(

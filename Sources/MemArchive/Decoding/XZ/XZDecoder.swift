@@ -165,13 +165,7 @@ internal import CLZMA
   }
 
   private func decode(_ block: XZBlock, into buffer: inout MutableRawSpan) throws(ArchiveError) -> Int {
-    let hasInput = try input.has(1)
-    let step = unsafe buffer.withUnsafeMutableBytes { output in
-      input.withBytes { bytes in
-        unsafe bytes.withUnsafeBytes { unsafe block.decode($0, isAll: !hasInput, into: output) }
-      }
-    }
-    input.drop(step.used)
+    let step = try block.decode(from: &input, into: &buffer)
     switch step.status {
     case .goesOn, .starved: break
     case .ended:

@@ -134,13 +134,7 @@ private final class XZBlockSource: ByteSource {
       let block: XZBlock
       if let begun = self.block { block = begun } else { block = try XZBlock(&input, check: check) }
       self.block = block
-      let hasInput = try input.has(1)
-      let step = unsafe buffer.withUnsafeMutableBytes { output in
-        input.withBytes { bytes in
-          unsafe bytes.withUnsafeBytes { unsafe block.decode($0, isAll: !hasInput, into: output) }
-        }
-      }
-      input.drop(step.used)
+      let step = try block.decode(from: &input, into: &buffer)
       switch step.status {
       case .goesOn, .starved: break
       case .failed(let error): failure = error
