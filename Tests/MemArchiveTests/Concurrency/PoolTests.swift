@@ -75,7 +75,7 @@ import Testing
     return (task, writing)
   }
 
-  @Test(.timeLimit(.minutes(1)))
+  @Test(.timeLimit(.minutes(10)))
   func `Whoever waits longest is next, and whoever is cancelled leaves the row`()
     async throws
   {
@@ -109,7 +109,7 @@ import Testing
     while pool.running != 0 { await Task.yield() }
   }
 
-  @Test(.timeLimit(.minutes(1))) func `A task that is cancelled already takes no turn`() async throws {
+  @Test(.timeLimit(.minutes(10))) func `A task that is cancelled already takes no turn`() async throws {
     let pool = ExtractionPool(extractions: 1)
     for _ in 0..<3 {
       let task = Task {

@@ -35,7 +35,7 @@ private let archive = Tar.archive(Tar.entry("a", [1, 2, 3]))
     }
   }
 
-  @Test(.timeLimit(.minutes(1)))
+  @Test(.timeLimit(.minutes(10)))
   func `A host that closes all descriptors gets another template, and keeps its own`() async {
     await #expect(processExitsWith: .success) {
       guard Self.reads(), let first = Self.template() else { exit(1) }
@@ -50,7 +50,7 @@ private let archive = Tar.archive(Tar.entry("a", [1, 2, 3]))
     }
   }
 
-  @Test(.timeLimit(.minutes(1))) func `A child that was forked from a host has a template of its own`() async
+  @Test(.timeLimit(.minutes(10))) func `A child that was forked from a host has a template of its own`() async
   {
     await #expect(processExitsWith: .success) {
       guard Self.reads(), let first = Self.template() else { exit(1) }
@@ -63,7 +63,7 @@ private let archive = Tar.archive(Tar.entry("a", [1, 2, 3]))
     }
   }
 
-  @Test(.timeLimit(.minutes(1)), .enabled(if: geteuid() == 0))
+  @Test(.timeLimit(.minutes(10)), .enabled(if: geteuid() == 0))
   func `A host that gives up its rights gets a template without them`() async {
     await #expect(processExitsWith: .success) {
       guard Self.reads(), let first = Self.template() else { exit(1) }
@@ -77,7 +77,7 @@ private let archive = Tar.archive(Tar.entry("a", [1, 2, 3]))
     }
   }
 
-  @Test(.timeLimit(.minutes(1))) func `A template that is stopped delays one extraction, and is replaced`()
+  @Test(.timeLimit(.minutes(10))) func `A template that is stopped delays one extraction, and is replaced`()
     async
   {
     await #expect(processExitsWith: .success) {
