@@ -6,6 +6,7 @@
 #include <linux/futex.h>
 #include <signal.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -125,11 +126,9 @@ static void emit(struct program *program, uint16_t code, uint32_t value, uint8_t
   program->instructions[program->count++] = (struct clinux_instruction){code, if_true, if_false, value};
 }
 
-static void emit_rule(struct program *program, const struct rule *rule, uint32_t number) {
+// A rule whose number the call has. Where a condition is not met, what is emitted next decides.
+static void emit_rule(struct program *program, const struct rule *rule) {
   size_t escapes[MOST_CONDITIONS], escape_count = 0;
-  emit(program, LOAD, NUMBER, 0, 0);
-  size_t comparison = program->count;
-  emit(program, JUMP_EQUAL, number, 0, 0);
   for (int index = 0; index < MOST_CONDITIONS && rule->conditions[index].kind != END; index++) {
     const struct condition *condition = &rule->conditions[index];
     emit(program, LOAD, (uint32_t)(ARGUMENTS + 8 * condition->argument), 0, 0);
@@ -149,9 +148,42 @@ static void emit_rule(struct program *program, const struct rule *rule, uint32_t
   emit(program, RETURN, rule->answer ? REFUSE | error : ALLOW, 0, 0);
   for (size_t index = 0; index < escape_count; index++)
     program->instructions[escapes[index]].value = (uint32_t)(program->count - escapes[index] - 1);
-  // Another number, still loaded, goes to the next rule's comparison: when a filter is installed, the kernel runs it for
-  // each number that there is (seccomp_cache_prepare).
-  program->instructions[comparison].if_false = (uint8_t)(program->count - comparison);
+}
+
+struct numbered {
+  uint32_t number;
+  const struct rule *rule;
+};
+
+// The rules of one number or, where there are several numbers, a comparison and two halves: when a filter is installed, the
+// kernel runs it for each number that there is (seccomp_cache_prepare), and afterwards for each call that has conditions.
+static void emit_rules(struct program *program, const struct numbered *rules, size_t count) {
+  if (rules[0].number == rules[count - 1].number) {
+    size_t comparison = program->count;
+    emit(program, JUMP_EQUAL, rules[0].number, 0, 0);
+    for (size_t index = 0; index < count; index++) emit_rule(program, rules[index].rule);
+    program->instructions[comparison].if_false = (uint8_t)(program->count - comparison - 1);
+    emit(program, RETURN, TRAP, 0, 0);
+    return;
+  }
+  size_t half = count / 2;
+  while (rules[half].number == rules[0].number) half++;
+  while (rules[half].number == rules[half - 1].number) half--;
+  size_t comparison = program->count;
+  emit(program, JUMP_AT_LEAST, rules[half].number, 0, 0);
+  emit_rules(program, rules, half);
+  size_t distance = program->count - comparison - 1;
+  program->instructions[comparison].if_true = (uint8_t)distance;
+  emit_rules(program, rules + half, count - half);
+  // A filter that is too long is none.
+  if (distance > UINT8_MAX) program->count = CLINUX_MOST_INSTRUCTIONS;
+}
+
+static int by_number(const void *left, const void *right) {
+  const struct numbered *one = left, *other = right;
+  // Rules of one number stay in the table's order.
+  if (one->number == other->number) return one->rule < other->rule ? -1 : 1;
+  return one->number < other->number ? -1 : 1;
 }
 
 #if defined(__x86_64__)
@@ -175,11 +207,13 @@ size_t clinux_build_filter(
   emit(&program, LOAD, ARCHITECTURE, 0, 0);
   emit(&program, JUMP_EQUAL, architecture, 1, 0);
   emit(&program, RETURN, KILL_PROCESS, 0, 0);
+  struct numbered sorted[sizeof rules / sizeof *rules];
   for (size_t index = 0; index < count; index++)
-    emit_rule(
-        &program, &rules[index], architecture == CLINUX_X86_64 ? rules[index].x86_64 : rules[index].aarch64);
+    sorted[index] = (struct numbered){
+        architecture == CLINUX_X86_64 ? rules[index].x86_64 : rules[index].aarch64, &rules[index]};
+  qsort(sorted, count, sizeof *sorted, by_number);
   emit(&program, LOAD, NUMBER, 0, 0);
-  emit(&program, RETURN, TRAP, 0, 0);
+  emit_rules(&program, sorted, count);
   return program.count == CLINUX_MOST_INSTRUCTIONS ? 0 : program.count;
 }
 

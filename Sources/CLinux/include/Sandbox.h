@@ -39,6 +39,10 @@ int clinux_landlock_nothing(int *abi);
 // One heap for all threads (mallopt(3), M_ARENA_MAX), and time zone `zone` (environ(7), TZ) loaded for good.
 void clinux_settle_heap_and_zone(const char *zone);
 
+// Every second, by a timer (setitimer(2), SIGALRM), sends `packet` of `count` bytes on `socket` if the number of type size_t at
+// `progress` has changed, and exits if the peer has closed its end. Returns 0 or an error number.
+int clinux_show_life(int socket, const uint8_t *packet, size_t count, const void *progress);
+
 // Opens the conversions between character sets that names may need, and the one from `encoding` unless that is NULL.
 void clinux_open_conversions(const char *encoding);
 

@@ -1,16 +1,25 @@
 internal import Synchronization
 
 /// Whether a running extraction is to stop; checked between blocks, and while a pipe is empty.
-package final class Cancellation: Sendable {
+@safe package final class Cancellation: @unchecked Sendable {
   private let isRequested = Atomic<Bool>(false)
-  private let checks = Atomic<UInt>(0)
+  /// In memory of its own, because a signal handler reads it.
+  private let checks = UnsafeMutablePointer<Atomic<UInt>>.allocate(capacity: 1)
   /// Why it is to stop, unless somebody wants that.
   private let failure = Mutex<ArchiveError?>(nil)
   /// The time at which it stops by itself.
   private let deadline: (instant: ContinuousClock.Instant, timeout: Duration)?
 
   /// - Parameter timeout: Stops it after this time from now.
-  init(timeout: Duration? = nil) { deadline = timeout.map { (.now + $0, $0) } }
+  init(timeout: Duration? = nil) {
+    unsafe checks.initialize(to: Atomic(0))
+    deadline = timeout.map { (.now + $0, $0) }
+  }
+
+  deinit {
+    unsafe checks.deinitialize(count: 1)
+    unsafe checks.deallocate()
+  }
 
   /// The remaining time; nil without a deadline.
   var remaining: Duration? { deadline.map { max(.zero, $0.instant - .now) } }
@@ -24,11 +33,13 @@ package final class Cancellation: Sendable {
   }
 
   /// How often `check` was called, which shows progress.
-  var count: UInt { checks.load(ordering: .relaxed) }
+  var count: UInt { unsafe checks.pointee.load(ordering: .relaxed) }
+  /// Where that number is; valid as long as this object.
+  var progress: UnsafeRawPointer { unsafe UnsafeRawPointer(checks) }
 
   /// Throws once `cancel` or `fail` has been called, or the deadline has passed.
   package func check() throws(ArchiveError) {
-    checks.wrappingAdd(1, ordering: .relaxed)
+    unsafe checks.pointee.wrappingAdd(1, ordering: .relaxed)
     if isRequested.load(ordering: .relaxed) { throw failure.withLock { $0 } ?? .cancelled() }
     if let deadline, deadline.instant < .now {
       throw .timedOut("the extraction took longer than \(deadline.timeout)")

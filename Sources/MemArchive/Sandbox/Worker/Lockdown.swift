@@ -44,9 +44,9 @@ enum Lockdown {
     var abi: CInt = 0
     let refused = unsafe clinux_landlock_nothing(&abi)
     if refused != 0, !request.isBestEffort || isExhaustion(refused) { throw failure("Landlock", refused) }
-    // One watches the parent and one decodes, except for a small archive; of the extracting threads, this is the first.
-    try startThreads(
-      isSmall ? 1 : threads + 1 + (mayHaveBlocks(request, head) ? threads : 0), cancellation)
+    // One decodes, except for a small archive; of the extracting threads, this is the first.
+    try startThreads(isSmall ? 0 : threads + (mayHaveBlocks(request, head) ? threads : 0))
+    try require("signs of life", showLife(cancellation))
     let seccomp = try lock(request, archive, window)
     return (
       SandboxProtection(landlock: refused == 0 ? Int(abi) : nil, seccomp: seccomp, diesFirst: diesFirst),
@@ -101,11 +101,8 @@ enum Lockdown {
     }
   }
 
-  private static func startThreads(_ count: Int, _ cancellation: Cancellation) throws(Failure) {
-    do throws(ArchiveError) {
-      try PrestartedThreads.fill(count)
-      try watchParent(cancellation)
-    } catch {
+  private static func startThreads(_ count: Int) throws(Failure) {
+    do throws(ArchiveError) { try PrestartedThreads.fill(count) } catch {
       throw Failure(part: "threads", reason: "\(error.reason)", errno: error.errno?.rawValue ?? 0)
     }
   }
@@ -138,20 +135,11 @@ enum Lockdown {
     return head.map { SquashFSPlace.isPossible($0) } ?? true
   }
 
-  /// Starts a thread that ends the process with its parent, and sends a sign of life every second while there is progress.
-  private static func watchParent(_ cancellation: Cancellation) throws(ArchiveError) {
-    try JoinableThread.start {
-      var before: UInt = 0
-      while true {
-        clinux_exit_with_peer(CInt(CLINUX_WORKER_SOCKET), 1000)
-        let now = cancellation.count
-        if now != before {
-          _ = try? PacketChannel.send(
-            PacketChannel.header(PacketChannel.alive), [], on: CInt(CLINUX_WORKER_SOCKET))
-        }
-        before = now
-      }
-    }.detach()
+  /// Sends a sign of life every second while there is progress, and ends the process with its host. Returns an error number.
+  private static func showLife(_ cancellation: Cancellation) -> CInt {
+    unsafe PacketChannel.header(PacketChannel.alive).withUnsafeBufferPointer {
+      unsafe clinux_show_life(CInt(CLINUX_WORKER_SOCKET), $0.baseAddress, $0.count, cancellation.progress)
+    }
   }
 
   private static func lock(
