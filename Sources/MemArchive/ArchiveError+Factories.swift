@@ -120,9 +120,9 @@ extension ArchiveError {
   }
 
   /// - Parameter reason: What an archive's source did, as a sentence about "it".
-  package static func sourceFailed(_ reason: String) -> Self {
+  package static func sourceFailed(_ reason: String, errno: Errno? = nil) -> Self {
     Self(
-      .sourceFailed, "the archive's source failed: \(reason)",
+      .sourceFailed, "the archive's source failed: \(reason)", errno: errno,
       advice: "Read the archive again once its source can be read.")
   }
 

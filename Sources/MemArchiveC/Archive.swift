@@ -113,29 +113,55 @@ public func openSource(
   unsafe open(archive, options, error) { settings in
     guard let source = unsafe source else { throw InvalidArgument("the source is NULL") }
     let given = try unsafe copied(source, memarchive_source(), through: \.size, "source")
-    guard let read = unsafe given.read else { throw InvalidArgument("the source's function is NULL") }
-    guard unsafe given.size >= -1 else {
-      throw unsafe InvalidArgument("the source's size is \(given.size): it must be -1 or more")
+    let callback = try unsafe SourceCallback(given)
+    let size = callback.size
+    guard size >= -1 else { throw InvalidArgument("the source's size is \(size): it must be -1 or more") }
+    guard unsafe given.on_demand == 0 else {
+      guard size >= 0 else { throw InvalidArgument("a source that is read on demand needs its size") }
+      return ArchiveHandle(ArchiveReader(source: callback), settings)
     }
     var failure: CallbackFailure?
     do {
-      return try unsafe spooled(settings, size: given.size < 0 ? nil : given.size) {
-        offset, buffer throws(ArchiveError) in
-        let count = unsafe buffer.withUnsafeMutableBytes {
-          unsafe read(given.user, offset, $0.baseAddress, $0.count)
-        }
-        guard count >= 0, count <= buffer.byteCount else {
-          failure = CallbackFailure(
-            number: count < 0 ? Int32(clamping: count.magnitude) : 0,
-            reason: count < 0
-              ? "the source could not be read at offset \(offset)"
-              : "the source's function returned more than was asked for")
+      return try spooled(settings, size: size < 0 ? nil : size) { offset, buffer throws(ArchiveError) in
+        do throws(CallbackFailure) { return try callback.bytes(at: offset, into: &buffer) } catch {
+          failure = error
           throw ArchiveError.system("read", .ioError, doing: "reading the archive")
         }
-        return Int(count)
       }
     } catch {
       throw failure ?? error
+    }
+  }
+}
+
+/// The caller's function, which may be called by any thread.
+@safe private struct SourceCallback: ArchiveSource, @unchecked Sendable {
+  private let function: (UnsafeMutableRawPointer?, Int64, UnsafeMutableRawPointer?, Int) -> Int64
+  private let user: UnsafeMutableRawPointer?
+  let size: Int64
+
+  init(_ source: memarchive_source) throws {
+    guard let read = unsafe source.read else { throw InvalidArgument("the source's function is NULL") }
+    unsafe (function, user, size) = (read, source.user, source.size)
+  }
+
+  func bytes(at offset: Int64, into buffer: inout MutableRawSpan) throws(CallbackFailure) -> Int {
+    let count = unsafe buffer.withUnsafeMutableBytes {
+      unsafe function(user, offset, $0.baseAddress, $0.count)
+    }
+    guard count >= 0, count <= buffer.byteCount else {
+      throw CallbackFailure(
+        number: count < 0 ? Int32(clamping: count.magnitude) : 0,
+        reason: count < 0
+          ? "the source could not be read at offset \(offset)"
+          : "the source's function returned more than was asked for")
+    }
+    return Int(count)
+  }
+
+  func read(at offset: Int64, into buffer: inout MutableRawSpan) throws(ArchiveError) -> Int {
+    do throws(CallbackFailure) { return try bytes(at: offset, into: &buffer) } catch {
+      throw .sourceFailed(error.reason, errno: error.number == 0 ? nil : Errno(rawValue: error.number))
     }
   }
 }

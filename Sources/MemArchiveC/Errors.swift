@@ -76,6 +76,8 @@ private enum ErrorNames {
     .processLimit: MEMARCHIVE_PROCESS_LIMIT, .outOfMemory: MEMARCHIVE_OUT_OF_MEMORY,
     .pathUnavailable: MEMARCHIVE_PATH_UNAVAILABLE, .treeUnavailable: MEMARCHIVE_TREE_UNAVAILABLE,
     .sourceConsumed: MEMARCHIVE_SOURCE_CONSUMED, .untrusted: MEMARCHIVE_UNTRUSTED, .system: MEMARCHIVE_SYSTEM,
+    .notVerified: MEMARCHIVE_NOT_VERIFIED, .archiveChanged: MEMARCHIVE_ARCHIVE_CHANGED,
+    .sourceFailed: MEMARCHIVE_SOURCE_FAILED,
   ].mapValues { memarchive_code($0) }
 
   /// The codes that this interface alone has.

@@ -448,7 +448,7 @@ static void test_sources(void) {
   memarchive_archive_free(archive);
 
   struct source state = {bytes, (int64_t)size, 0, 7, 0};
-  memarchive_source source = {sizeof source, read_source, &state, (int64_t)size};
+  memarchive_source source = {sizeof source, read_source, &state, (int64_t)size, 0};
   for (int known = 0; known < 2; known++) {
     source.size = known ? (int64_t)size : -1;
     OK(memarchive_open_source(&source, &given, &archive, &error));
@@ -474,6 +474,41 @@ static void test_sources(void) {
   given.limit_held_bytes = 100;
   FAILS(MEMARCHIVE_LIMIT_EXCEEDED, "heldBytes", memarchive_open_source(&source, &given, &archive, &error));
   FAILS(MEMARCHIVE_LIMIT_EXCEEDED, "heldBytes", memarchive_open_bytes(bytes, size, &given, &archive, &error));
+
+  part = "sources on demand";
+  given = options();
+  source.on_demand = 1;
+  source.size = (int64_t)size;
+  state.end = 0;
+  state.calls = 0;
+  for (int most = 0; most < 8; most += 7) {
+    state.most = most;
+    OK(memarchive_open_source(&source, &given, &archive, &error));
+    /* Nothing has been read yet, and each call reads it anew. */
+    CHECK(state.calls == 0);
+    for (int round = 0; round < 2; round++) {
+      files = extracted(archive);
+      CHECK(memarchive_files_count(files) == 5 && state.calls > 0);
+      memarchive_files_free(files);
+    }
+    memarchive_archive_free(archive);
+    state.calls = 0;
+  }
+  state.most = 0;
+  source.size = (int64_t)size + 1;
+  state.end = -EIO;
+  OK(memarchive_open_source(&source, &given, &archive, &error));
+  CHECK(memarchive_extract(archive, NULL, &files, &failure) == MEMARCHIVE_SOURCE_FAILED && !files);
+  CHECK(failure->error_number == EIO && strstr(failure->reason, "offset"));
+  memarchive_error_free(failure);
+  state.end = 0;
+  FAILS(MEMARCHIVE_TRUNCATED, NULL, memarchive_extract(archive, NULL, &files, &error));
+  state.most = -1;
+  FAILS(MEMARCHIVE_SOURCE_FAILED, "more than", memarchive_extract(archive, NULL, &files, &error));
+  memarchive_archive_free(archive);
+  state.most = 0;
+  source.size = -1;
+  FAILS(MEMARCHIVE_INVALID_ARGUMENT, "its size", memarchive_open_source(&source, &given, &archive, &error));
   free(bytes);
 
   part = "sources that are none";
@@ -950,7 +985,7 @@ static void test_stopping(void) {
   part = "time";
   given = options();
   given.timeout_milliseconds = 1;
-  memarchive_source source = {sizeof source, slow_source, NULL, -1};
+  memarchive_source source = {sizeof source, slow_source, NULL, -1, 0};
   FAILS(MEMARCHIVE_TIMED_OUT, NULL, memarchive_open_source(&source, &given, &archive, &error));
 }
 
@@ -1040,7 +1075,7 @@ static void test_nothing(void) {
   NOTHING(memarchive_open_bytes(NULL, 1, NULL, &archive, &error));
   NOTHING(memarchive_open_bytes("", SIZE_MAX, NULL, &archive, &error));
   NOTHING(memarchive_open_source(NULL, NULL, &archive, &error));
-  memarchive_source source = {sizeof source, NULL, NULL, 0};
+  memarchive_source source = {sizeof source, NULL, NULL, 0, 0};
   NOTHING(memarchive_open_source(&source, NULL, &archive, &error));
   source.read = slow_source;
   source.size = -2;

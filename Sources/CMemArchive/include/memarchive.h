@@ -156,6 +156,12 @@ enum {
   MEMARCHIVE_UNTRUSTED = 28,
   /* Another system call failed; `call` and `error_number` say which and why. */
   MEMARCHIVE_SYSTEM = 29,
+  /* An archive is not the one that a checksum or a signature is for. */
+  MEMARCHIVE_NOT_VERIFIED = 30,
+  /* The archive is not what it was when it was listed. */
+  MEMARCHIVE_ARCHIVE_CHANGED = 31,
+  /* A source that is read on demand failed, or returned what it must not; `error_number` is what it returned. */
+  MEMARCHIVE_SOURCE_FAILED = 32,
   /* An argument is NULL that must not be, or makes no sense; `reason` names it. */
   MEMARCHIVE_INVALID_ARGUMENT = 100,
   /* A callback of the caller's returned that it failed; `error_number` is what it returned. */
@@ -413,15 +419,22 @@ typedef struct memarchive_source {
   void *user;
   /* Bytes in all; -1 if that is unknown. A source that ends elsewhere is MEMARCHIVE_TRUNCATED, or not read further. */
   int64_t size;
+  /* 0: all of it is read now. 1: it is read when it is needed, and where; its size must be known. */
+  int32_t on_demand;
 } memarchive_source;
 
-/* An archive read through callbacks, which reads all of it now, in order, into a sealed file in memory, within
- * limit_held_bytes, the timeout and the cancellation. A later version may read it when it is needed and where: so
- * `source->user` must stay valid until the archive is freed, and `read` must cope with any offset, called by one
- * thread at a time, which may be another than the caller's. The struct is copied.
+/* An archive read through callbacks. The struct is copied.
  *
- * MEMARCHIVE_CALLBACK_FAILED with the errno; MEMARCHIVE_LIMIT_EXCEEDED, MEMARCHIVE_TRUNCATED, MEMARCHIVE_TIMED_OUT,
- * MEMARCHIVE_CANCELLED. */
+ * With on_demand 0 the calling thread reads all of it now, in order, into a sealed file in memory, within
+ * limit_held_bytes, the timeout and the cancellation. MEMARCHIVE_CALLBACK_FAILED with the errno;
+ * MEMARCHIVE_LIMIT_EXCEEDED, MEMARCHIVE_TRUNCATED, MEMARCHIVE_TIMED_OUT, MEMARCHIVE_CANCELLED.
+ *
+ * With on_demand 1 nothing is read yet. Each call that reads the archive has a thread of the library's own call `read`,
+ * at any offset, for up to 1 MiB, some of it ahead, and keeps 16 MiB: the directory of a zip and one entry take a few
+ * calls. Two calls that read at the same time call it from two threads at the same time. `source->user` must stay valid
+ * until the archive and its streams are freed; a `read` that does not return by the timeout or the cancellation is left
+ * behind, and must find it valid until it returns. Errors are those of the calls that read: MEMARCHIVE_SOURCE_FAILED
+ * with the errno, MEMARCHIVE_TRUNCATED. */
 MEMARCHIVE_API memarchive_code memarchive_open_source(
     const memarchive_source *source, const memarchive_options *options, memarchive_archive **archive,
     memarchive_error **error);

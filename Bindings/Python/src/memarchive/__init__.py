@@ -13,6 +13,7 @@ from ._abi import library as _library
 from ._archive import Archive, open, receive
 from ._entries import Entry, Kind, Listing, Warning
 from ._errors import (
+    ArchiveChanged,
     BrokenPipe,
     CallbackFailed,
     Cancelled,
@@ -32,6 +33,7 @@ from ._errors import (
     NotAFile,
     NotFound,
     NotPermitted,
+    NotVerified,
     OutOfMemory,
     PassphraseError,
     PassphraseRequired,
@@ -41,6 +43,7 @@ from ._errors import (
     SandboxUnavailable,
     SandboxViolation,
     SourceConsumed,
+    SourceFailed,
     SystemFailure,
     TimedOut,
     TooManyLayers,
@@ -64,6 +67,7 @@ __version__: str = _library.version().decode()
 
 __all__ = [
     "Archive",
+    "ArchiveChanged",
     "BrokenPipe",
     "CallbackFailed",
     "Cancellation",
@@ -89,6 +93,7 @@ __all__ = [
     "NotAFile",
     "NotFound",
     "NotPermitted",
+    "NotVerified",
     "Options",
     "OutOfMemory",
     "PassphraseError",
@@ -102,6 +107,7 @@ __all__ = [
     "SandboxViolation",
     "Source",
     "SourceConsumed",
+    "SourceFailed",
     "Stream",
     "SystemFailure",
     "TimedOut",

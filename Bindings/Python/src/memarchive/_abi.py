@@ -78,7 +78,13 @@ class Options(ctypes.Structure):
 
 
 class Source(ctypes.Structure):
-    _fields_ = [("struct_size", c_size_t), ("read", read_callback), ("user", c_void_p), ("size", c_int64)]
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("read", read_callback),
+        ("user", c_void_p),
+        ("size", c_int64),
+        ("on_demand", c_int32),
+    ]
 
 
 class Time(ctypes.Structure):

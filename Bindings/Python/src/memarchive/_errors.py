@@ -234,6 +234,18 @@ class Untrusted(Error, ValueError):
     """What came over a socket is not a sealed file in memory, or not the one that it claims to be."""
 
 
+class NotVerified(Error, ValueError):
+    """An archive is not the one that a checksum or a signature is for."""
+
+
+class ArchiveChanged(Error, ValueError):
+    """The archive is not what it was when it was listed."""
+
+
+class SourceFailed(Error, OSError):
+    """A source that is read on demand failed, or returned what it must not."""
+
+
 class InvalidArgument(Error, ValueError):
     """An argument makes no sense."""
 
@@ -272,6 +284,9 @@ BY_CODE: dict[int, type[Error]] = {
     27: SourceConsumed,
     28: Untrusted,
     29: SystemFailure,
+    30: NotVerified,
+    31: ArchiveChanged,
+    32: SourceFailed,
     100: InvalidArgument,
     101: CallbackFailed,
     102: Error,
