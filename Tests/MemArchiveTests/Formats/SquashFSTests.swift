@@ -6,9 +6,7 @@ import Testing
 /// squashfs images, by mksquashfs(1); what each compressor makes is among the ordinary archives.
 struct SquashFSTests {
   /// An image of what a shell script makes in an empty directory.
-  private static func image(_ script: ByteString, _ options: ByteString = "-comp gzip") throws
-    -> Bytes
-  {
+  static func image(_ script: ByteString, _ options: ByteString = "-comp gzip") throws -> Bytes {
     try withTemporaryDirectory { directory in
       let made = try Program.shell(
         "mkdir tree && cd tree && " + script + " && cd .. && mksquashfs tree image -quiet -no-progress "

@@ -35,7 +35,7 @@ struct Attack: CustomTestStringConvertible, Sendable {
   static var all: [Attack] {
     let all: [Attack] =
       tarAttacks + zipAttacks + compressionAttacks + otherAttacks + sizeAttacks + bombAttacks
-      + requestedAttacks
+      + requestedAttacks + squashFSAttacks
     #if FastDecoders
     return all + sevenZipAttacks
     #else

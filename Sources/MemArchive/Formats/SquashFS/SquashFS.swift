@@ -30,6 +30,8 @@ struct SquashFSPlace: Equatable {
   private static let superblock: Int64 = 96
 
   /// nil if there is none.
+  ///
+  /// - Throws: `truncated` for an image that says it is longer, which the kernel refuses to mount too, and what reading throws.
   init?(in content: any SeekableSource) throws(ArchiveError) {
     let head = try content.bytes(Self.headSize, at: 0)
     var starts: [Int64] = []
@@ -41,10 +43,13 @@ struct SquashFSPlace: Equatable {
       starts = try Self.partitions(ofSIF: head, content)
     }
     for start in starts where start <= content.size - Self.superblock {
-      if try content.bytes(4, at: start) == Self.magic {
-        range = start..<content.size
-        return
+      let head = try content.bytes(Int(Self.superblock), at: start)
+      guard head.starts(with: Self.magic), head.count == Self.superblock else { continue }
+      guard head.little(UInt64.self, at: 40) <= UInt64(content.size - start) else {
+        throw .truncated("the squashfs image says that it is longer than what is left of the file")
       }
+      range = start..<content.size
+      return
     }
     return nil
   }
