@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import MemArchive
 import MemArchiveVerification
 import Synchronization
@@ -227,6 +228,63 @@ struct VerificationTests {
       try handle.close()
       #expect(try reader.extract()["tree/hello.txt"]?.size == 21)
       #expect(throws: ArchiveError.self) { _ = try ArchiveReader(path: path).extract() }
+    }
+  }
+
+  /// Exchanges the archive for another one of its size, and back, until it is killed; says so when it has begun.
+  private static let exchange = """
+    import os, sys
+    contents = [open(name, "rb").read() for name in ("good", "bad")]
+    archive = os.open("a", os.O_RDWR | os.O_CREAT)
+    number = 0
+    while True:
+      for name, content in zip(("good", "bad"), contents):
+        if sys.argv[1] == "in place":
+          os.pwrite(archive, content, 0)
+        else:
+          os.link(name, "next")
+          os.rename("next", "a")
+      if not number:
+        print("begun", flush=True)
+      number += 1
+    """
+
+  @Test(arguments: ["in place", "by its name"])
+  func `An archive that another process exchanges all the time is verified as it is read, or refused`(
+    _ how: String
+  ) throws {
+    try withTemporaryDirectory { directory in
+      for (name, letter) in [("good", "a"), ("bad", "b")] {
+        let body = Bytes(repeating: Character(letter).asciiValue ?? 0, count: 100_000)
+        try Data(Tar.archive(Tar.entry("f", body))).write(to: URL(filePath: directory + "/" + name))
+      }
+      let sum = try Program.shell("sha256sum good", in: directory).output.text.prefix(64)
+      var command = Command("python3", "-c", ByteString(Self.exchange.utf8), ByteString(how.utf8))
+      command.directory = directory
+      let pipe = Pipe()
+      command.output = .file("/proc/self/fd/\(pipe.fileHandleForWriting.fileDescriptor)")
+      let running = try command.start()
+      try pipe.fileHandleForWriting.close()
+      defer {
+        kill(-running.pid, SIGKILL)
+        _ = try? running.wait()
+      }
+      try #require(pipe.fileHandleForReading.availableData == Data("begun\n".utf8))
+      var (verified, refused) = (0, 0)
+      for number in 0..<5000 where verified < 100 || refused < 100 {
+        do {
+          let reader = try ArchiveReader(path: directory + "/a").verified(by: .sha256(hex: String(sum)))
+          let sandbox: ExtractionOptions.Sandbox = number.isMultiple(of: 20) ? .required : .off
+          let file = try #require(
+            try reader.extract(options: ExtractionOptions(sandbox: sandbox))["f"])
+          #expect(try file.withBytes { $0.withUnsafeBytes { $0.allSatisfy { $0 == UInt8(ascii: "a") } } })
+          verified += 1
+        } catch let error as ArchiveError {
+          #expect(error.code == .notVerified, "\(error)")
+          refused += 1
+        }
+      }
+      #expect(verified > 0 && refused > 0, "\(verified) verified, \(refused) refused")
     }
   }
 
