@@ -62,7 +62,7 @@ QUICK_PACKAGES = $(BUILD_PACKAGES) binutils gzip libarchive-tools python3 tar un
 BENCH_PACKAGES = $(QUICK_PACKAGES) bzip2 lbzip2 libdeflate-dev p7zip-full pbzip2 python3-matplotlib python3-pip tabix zip
 MORE_PACKAGES = debootstrap default-jdk-headless ffmpeg fonts-dejavu-core gcc gdal-bin imagemagick libc6-dev libcdio-utils \
   mmdb-bin nodejs openssl poppler-utils postgresql python3-venv tesseract-ocr
-DEMO_PACKAGES = $(BUILD_PACKAGES) bubblewrap fluidsynth fontconfig libfluidsynth-dev libfreetype-dev openssl python3 strace
+DEMO_PACKAGES = $(BUILD_PACKAGES) bubblewrap fluidsynth fontconfig libfluidsynth-dev libfreetype-dev minisign openssl python3 strace
 PYTHON ?= python3
 WHEEL_PACKAGES = $(BUILD_PACKAGES) binutils bubblewrap gcc libc-bin libc6-dev python3 python3-venv
 ABI_PACKAGES = $(BUILD_PACKAGES) binutils cmake g++ gcc libfreetype-dev libsndfile1-dev pkg-config python3

@@ -49,6 +49,16 @@ consumers() {
   digest=$("$memarchive" digest "$archive" scripts/hello.py) || fail 'memarchive digest'
   [[ $said == *"sha256 ${digest%% *}"* ]] || fail "the script read other bytes than memarchive digest: $digest"
   printf '   memarchive digest agrees\n'
+
+  step 6 'A signature is verified first, and python3 gets what was verified'
+  printf '   $ memarchive run --verify release.pub demo.zip -- python3 {scripts/hello.py} reader\n'
+  local verified=("$memarchive" run --signature "$signed/demo.zip.minisig")
+  "${verified[@]}" --verify "$signed/release.pub" "$archive" -- python3 '{scripts/hello.py}' reader 2>&1 | indent \
+    || fail 'memarchive --verify'
+  if said=$("${verified[@]}" --verify "$signed/other.pub" "$archive" -- python3 '{scripts/hello.py}' reader 2>&1); then
+    fail "a signature by another key was believed: $said"
+  fi
+  printf '   and with another key: %s\n' "${said##*: }"
 }
 
 # Shows that no mounted file system takes a new file, wherever one could be made.
@@ -79,7 +89,7 @@ touch_fails() {
 judged() {
   local report verdict=0
   report=$(python3 "$here/trace.py") || verdict=$?
-  step 6 'strace watched steps 1 to 5'
+  step 7 'strace watched steps 1 to 6'
   printf '%s\n' "$report" | indent
   return "$verdict"
 }
@@ -107,13 +117,20 @@ esac
 [[ $# -eq 2 || $# -eq 3 ]] || { sed -n '2s/^# //p' "$self" >&2; exit 2; }
 memarchive=$(realpath "$1") demo=$(realpath "$2")
 archive=$(realpath "${3-$here/../Fixtures/demo/demo.zip}")
-for tool in fluidsynth fc-scan openssl python3 strace bwrap; do
+for tool in fluidsynth fc-scan minisign openssl python3 strace bwrap; do
   command -v "$tool" >/dev/null || fail "$tool is not installed"
 done
 # fluidsynth starts SDL even when it renders to a file, and SDL a sound server's client, which leaves files behind.
 export SDL_AUDIODRIVER=dummy
 # Run by root, Python would refresh stale caches of its own library.
 export PYTHONDONTWRITEBYTECODE=1
+
+# As where an archive is made: for everything below it is there already.
+signed=$(mktemp -d)
+trap 'rm -rf "$signed"' EXIT
+export signed
+for key in release other; do minisign -G -W -p "$signed/$key.pub" -s "$signed/$key.key" >/dev/null; done
+minisign -S -s "$signed/release.key" -t 'the demo' -m "$archive" -x "$signed/demo.zip.minisig" >/dev/null
 
 # The trace goes through descriptor 3 into the checker, the consumers' output through 4 to the reader.
 exec 4>&1
@@ -122,11 +139,11 @@ strace -f --seccomp-bpf -y -s 4096 -e trace="$calls" -e signal=none -o /proc/sel
   | judged || fail 'a consumer, or the trace of it, is not as it should be'
 exec 4>&-
 
-step 7 'The same where every file system is read-only (bubblewrap)'
+step 8 'The same where every file system is read-only (bubblewrap)'
 output=$(bwrap --die-with-parent --ro-bind / / --dev /dev --remount-ro /dev --proc /proc \
   "$BASH" "$self" --read-only "$memarchive" "$demo" "$archive" 2>&1) \
   || { printf '%s\n' "$output" | indent; fail 'inside the read-only sandbox'; }
 printf '%s\n' "$output" | grep -E '^   (touch|and so) '
-printf '   steps 1 to 5 passed in there too\n'
+printf '   steps 1 to 6 passed in there too\n'
 
 printf '\nDEMO PASSED: every consumer read its entry by path; nothing was created or opened for writing on any disk.\n'
