@@ -42,7 +42,8 @@ struct Archive {
   /// - Parameter isSelected: Whether some of its entries are asked for, any of which may be a link whose target has gone by.
   static func opened(_ argument: String, isSelected: Bool, _ options: ReadingOptions) throws -> Archive {
     let archive = try Archive(argument, options)
-    guard isSelected else { return archive }
+    // What is verified is in memory, and what a pipe has after it is not verified.
+    guard isSelected, !options.verification.isWanted else { return archive }
     do { return try archive.kept() } catch let error as ArchiveError { throw archive.report(error) }
   }
 
