@@ -118,16 +118,12 @@ struct RunCommand: ParsableCommand {
     if tree.isWanted { return try runInTree(arguments) }
     let names = [program].compactMap { $0 } + arguments.flatMap(\.references).map(\.name)
     DescriptorLimit.raise()
-    let archive: Archive
-    let files: MemFiles
-    do {
-      archive = try Archive.opened(
+    let (archive, files) = try Self.beforeCommand {
+      let archive = try Archive.opened(
         self.archive, isSelected: !names.isEmpty || libraryPath != nil, options)
-      files = try extract(names, from: archive)
+      let files = try extract(names, from: archive)
       if names.isEmpty, libraryPath == nil, !options.quiet { warnUnused(files) }
-    } catch let status as ExitStatus {
-      // A failure before the command must not look like the command's own exit status.
-      throw status == .usage ? status : .beforeCommand
+      return (archive, files)
     }
     do {
       let script = try program.flatMap { try files[$0]?.isMachineProgram == false ? $0 : nil }
@@ -143,6 +139,13 @@ struct RunCommand: ParsableCommand {
     } catch let error as ArchiveError {
       _ = archive.report(error)
       throw ExitStatus.beforeCommand
+    }
+  }
+
+  /// A failure before the command must not look like the command's own exit status.
+  static func beforeCommand<Result>(_ body: () throws -> Result) throws -> Result {
+    do { return try body() } catch let status as ExitStatus {
+      throw status == .usage ? status : .beforeCommand
     }
   }
 

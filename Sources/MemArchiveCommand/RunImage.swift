@@ -39,11 +39,8 @@ extension RunCommand {
   /// Executes the command in a container image.
   func runImage() throws {
     let changes = try tree.changes.map { try ChangeList($0) }
-    let archive: Archive
-    do {
-      archive = try Archive.opened(self.archive, isSelected: true, options)
-    } catch let status as ExitStatus {
-      throw status == .usage ? status : .beforeCommand
+    let archive = try Self.beforeCommand {
+      try Archive.opened(self.archive, isSelected: true, options)
     }
     do {
       // Only a process with a single thread can enter a user namespace.

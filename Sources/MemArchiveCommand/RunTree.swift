@@ -196,7 +196,7 @@ extension RunCommand {
   func runInTree(_ arguments: [PathTemplate]) throws {
     let place = try tree.resolvedPlace()
     let changes = try tree.changes.map { try ChangeList($0) }
-    let first = try Archive(archive, options)
+    let first = try Self.beforeCommand { try Archive(archive, options) }
     let saved = try tree.save.map { try ArchiveFile($0, nil, failing: .beforeCommand) }
     // In the child process, whose exit it is not.
     let process = getpid()
@@ -210,7 +210,8 @@ extension RunCommand {
           tree.set(&$0)
         })
       for argument in [archive] + tree.others {
-        let one = argument == first.argument ? first : try Archive(argument, options)
+        let one =
+          argument == first.argument ? first : try Self.beforeCommand { try Archive(argument, options) }
         do throws(ArchiveError) {
           try mounted.add(one.reader, at: tree.place(of: argument))
         } catch {
