@@ -194,6 +194,23 @@ struct ContainerImageTests {
     return Image.layout(image)
   }()
 
+  /// What is appended to an archive, before its end.
+  private static func saved(_ entries: Bytes...) -> Bytes {
+    let image = Image([file("a", "1") + Tar.end]).saved()
+    return entries.reduce(Bytes(image.dropLast(Tar.end.count)), +) + Tar.end
+  }
+
+  /// Indexes in each other, the last of which has nothing.
+  private static let indexes: Bytes = {
+    var (blobs, text) = (Bytes(), "{\"manifests\": []}")
+    for _ in 0..<6 {
+      let digest = Image.digest(Bytes(text.utf8))
+      blobs += file("blobs/sha256/\(digest)", text)
+      text = "{\"manifests\": [{\"digest\": \"sha256:\(digest)\"}]}"
+    }
+    return blobs + file("index.json", text) + Tar.end
+  }()
+
   static let attacks: [Attack] = [
     Attack(testDescription: "a layer's digest", code: .notVerified, archive: Image.layout(lying(.layer))),
     Attack(testDescription: "what it decodes to", code: .notVerified, archive: Image.layout(lying(.content))),
@@ -217,6 +234,19 @@ struct ContainerImageTests {
       testDescription: "an index without its manifest", code: .corrupt,
       archive: Image.layout(
         index: "{\"manifests\": [{\"digest\": \"sha256:\(String(repeating: "0", count: 64))\"}]}")),
+    Attack(
+      testDescription: "a layer that is a link elsewhere", code: .linkTargetUnavailable,
+      archive: saved(link("0/layer.tar", "/etc/passwd"))),
+    Attack(
+      testDescription: "a layer that is a hard link elsewhere", code: .linkTargetUnavailable,
+      archive: saved(link("0/layer.tar", "../../etc/passwd", hard: true))),
+    Attack(
+      testDescription: "a manifest that is a link elsewhere", code: .corrupt,
+      archive: saved(link("manifest.json", "/etc/hostname"))),
+    Attack(testDescription: "indexes in each other", code: .corrupt, archive: indexes),
+    Attack(
+      testDescription: "501 layers", code: .corrupt,
+      archive: Image.layout(Image(Array(repeating: Tar.end, count: 501)))),
     Attack(testDescription: "no image", code: .unrecognizedFormat, archive: file("a", "1") + Tar.end),
     Attack(
       testDescription: "a text without an end of depth", code: .corrupt,
