@@ -108,6 +108,18 @@ struct RemoteTests {
     }
   }
 
+  @Test func `A change that a server hides is found by checksums, and by a digest`() throws {
+    let outcome = try shell(
+      """
+      $m list $s/hidden/large.zip | wc -l
+      $m cat $s/hidden/large.zip package/module7.so; echo $?
+      $m test -q $s/hidden/large.zip >/dev/null; echo $?
+      $m list --sha256 $(sha256sum <large.zip | cut -c 1-64) $s/hidden/large.zip; echo $?
+      """)
+    #expect(outcome.output == "300\n1\n1\n1\n", "\(outcome)")
+    #expect(outcome.errors.lines.last?.text.contains("its SHA-256 is") == true, "\(outcome)")
+  }
+
   @Test func `What passes is asked for again, and what has a date is enough`() throws {
     try expectDone(
       "for kind in busy dropping dated; do $m list $s/$kind/large.zip | wc -l; done", "300\n300\n300\n")
