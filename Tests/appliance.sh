@@ -12,7 +12,7 @@ root=$(mktemp -d)
 trap 'rm -rf "$root"' EXIT
 Scripts/image-root "$build" "$root"
 mkdir "$root/archives"
-cp "$fixtures"/{*.{zip,7z,tar,xz,zst,gz,bz2,lz4,rpm,deb},odd/iso/joliet.iso.gz,odd/rar/rar5-links.rar} "$root/archives"
+cp "$fixtures"/{*.{zip,7z,tar,xz,zst,gz,bz2,lz4,rpm,deb},odd/iso/joliet.iso.gz,odd/rar/rar5-links.rar,odd/squashfs/program.AppImage} "$root/archives"
 
 on_appliance() {
   bwrap --unshare-all --clearenv --ro-bind "$root" / "${extra[@]}" --proc /proc --die-with-parent -- \

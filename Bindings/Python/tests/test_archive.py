@@ -220,6 +220,8 @@ def test_formats() -> None:
     for formats in ("all", ["zip", "rar5"]):
         with memarchive.open(rar, formats=formats) as archive:
             assert len(archive.list()) > 0
+    with memarchive.open(FIXTURES / "odd/squashfs/program.AppImage", formats="all") as archive:
+        assert archive["d/f"].read_bytes() == b"hello\n"
     with memarchive.open(FIXTURES / "zip-stored.zip", formats=["tar"]) as archive:
         with pytest.raises(memarchive.UnsupportedFormat):
             archive.list()
