@@ -1,5 +1,6 @@
 internal import CLinux
 internal import SealedMemory
+internal import Synchronization
 internal import SystemPackage
 
 /// A file of an archive that is read again and again: it stays open, so that whatever is put at its path is not read in its place.
@@ -43,12 +44,38 @@ extension Stat {
   fileprivate var modified: [Int] { [Int(st_mtim.tv_sec), Int(st_mtim.tv_nsec)] }
 }
 
+/// A source of the caller's own that is read again and again.
+private final class KeptSource: AsyncArchiveSource {
+  private let source: any AsyncArchiveSource
+  private let first = Mutex<Int64?>(nil)
+
+  init(_ source: any AsyncArchiveSource) { self.source = source }
+
+  var name: String? { source.name }
+
+  /// - Throws: `archiveChanged` if it is not what it was at first.
+  var size: Int64 {
+    get async throws {
+      let size = try await source.size
+      let isSame = first.withLock { first in
+        first = first ?? size
+        return first == size
+      }
+      guard isSame else { throw ArchiveError.changed() }
+      return size
+    }
+  }
+
+  func bytes(in range: Range<Int64>) async throws -> [UInt8] { try await source.bytes(in: range) }
+}
+
 extension ArchiveReader {
   /// The same archive, to be read again and again: its files are kept open, and what can be read only once is put into memory.
   func kept(in context: ExtractionContext) throws(ArchiveError) -> ArchiveReader {
     let files: [KeptFile?]
     switch origin {
-    case .bytes, .file, .kept, .passed, .source: return self
+    case .bytes, .file, .kept, .passed: return self
+    case .source(let source): return ArchiveReader(source: KeptSource(source))
     case .path(let path): files = [try Self.keep(path, pipe)]
     case .parts(let paths):
       var parts: [KeptFile?] = []

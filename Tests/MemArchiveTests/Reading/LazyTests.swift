@@ -167,12 +167,7 @@ struct LazyTests {
         case .longer: try file.writeAll(toAbsoluteOffset: Int64(bytes.count), [0])
         case .shorter: try #require(ftruncate(file.rawValue, off_t(bytes.count - 1)) == 0)
         case .swapped:
-          // As long a name and a content, by other entries.
-          let other = [3, 2, 1, 0].map { (name: "f\($0)", body: Self.bodies[$0]) }
-          let swapped =
-            format == "zip"
-            ? Zip.archive(other.map { .init($0.name, $0.body) })
-            : other.reduce(into: Bytes()) { $0 += Tar.entry($1.name, $1.body) } + Tar.end
+          let swapped = Self.swapped(format)
           try #require(swapped.count == bytes.count)
           try file.writeAll(toAbsoluteOffset: 0, swapped)
         }
@@ -184,6 +179,52 @@ struct LazyTests {
         let error = #expect(throws: ArchiveError.self) { try lazy.file("f0") }
         #expect(error?.code == .archiveChanged, "\(format): \(String(describing: error))")
         #expect(error?.entry == "f0")
+      }
+    }
+  }
+
+  /// As long names and contents, by other entries.
+  private static func swapped(_ format: String) -> Bytes {
+    let other = [3, 2, 1, 0].map { (name: "f\($0)", body: bodies[$0]) }
+    return format == "zip"
+      ? Zip.archive(other.map { .init($0.name, $0.body) })
+      : other.reduce(into: Bytes()) { $0 += Tar.entry($1.name, $1.body) } + Tar.end
+  }
+
+  /// A source that becomes another one.
+  private final class Exchanged: ArchiveSource {
+    private let current: Mutex<Bytes>
+
+    init(_ bytes: Bytes) { current = Mutex(bytes) }
+
+    var bytes: Bytes {
+      get { current.withLock { $0 } }
+      set { current.withLock { $0 = newValue } }
+    }
+
+    var size: Int64 { Int64(bytes.count) }
+
+    func read(at offset: Int64, into buffer: inout MutableRawSpan) -> Int {
+      let rest = bytes.dropFirst(Int(offset)).prefix(buffer.byteCount)
+      buffer.withUnsafeMutableBytes { $0.copyBytes(from: rest) }
+      return rest.count
+    }
+  }
+
+  @Test(arguments: Isolation.allCases)
+  func `A source that has changed is an error, and never another content`(_ isolation: Isolation) throws {
+    for (format, bytes) in Self.archives {
+      for (what, other) in [
+        ("longer", bytes + [0]), ("shorter", bytes.dropLast()), ("swapped", Self.swapped(format)),
+      ] {
+        let source = Exchanged(bytes)
+        let lazy = try ArchiveReader(source: source).lazyFiles(options: isolation.applied())
+        #expect(try lazy.file("f0", keeping: false).content == Self.bodies[0])
+        source.bytes = other
+        let error = #expect(throws: ArchiveError.self) { try lazy.file("f0") }
+        #expect(error?.code == .archiveChanged, "\(format), \(what): \(String(describing: error))")
+        source.bytes = bytes
+        #expect(try lazy.file("f0").content == Self.bodies[0], "\(format), \(what)")
       }
     }
   }
