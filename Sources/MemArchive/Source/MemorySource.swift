@@ -59,7 +59,7 @@ enum Spool {
     _ source: any ByteSource, name: String, ledger: Ledger
   ) throws(ArchiveError) -> FileMemory {
     let factory = MemFileFactory(ExtractionOptions { $0.storage = .dedicated }, ledger: ledger)
-    var region = try Region.create(factory, name: name, declaredSize: nil)
+    var region = try Region.create(factory, name: name, declaredSize: source.seekable?.size)
     var size: Int64 = 0
     var buffer = [UInt8](repeating: 0, count: 256 << 10)
     while true {
