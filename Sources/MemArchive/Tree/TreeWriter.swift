@@ -58,7 +58,9 @@ final class TreeWriter: EntryVisitor {
     options = context.options
     cancellation = context.cancellation
     // If the first of two entries with the same name wins, the second must not be read, because it may be damaged.
-    prefetch = wantsAll && options.duplicates != .first ? .safeContents : .onDemand
+    // An absolute name in a layer begins at the image's root.
+    let all: Prefetch = isLayer ? .contents() : .safeContents
+    prefetch = wantsAll && options.duplicates != .first ? all : .onDemand
     self.wantsAll = wantsAll
     self.isLayer = isLayer
     self.place = place
