@@ -50,6 +50,14 @@ struct RunImageTests {
     #expect(none.end == .exit(2) && none.errors.text.contains("give one after --"))
   }
 
+  @Test func `Advice about a layer is for an image`() throws {
+    let layer = Tar.entry("d", type: "2", link: "etc") + Tar.entry("d/f", [1])
+    let outcome = try run(Self.simple, [layer], [], "id")
+    #expect(outcome.end == .exit(125))
+    let advice = ": a symbolic link is in the place of its directory \"d\". Have the image built again"
+    #expect(outcome.errors.text.contains(advice), "\(outcome.errors)")
+  }
+
   @Test(arguments: [
     ("", "0:0"), ("ann", "7:8"), ("7:50", "7:50"), ("123", "123:0"),
   ])

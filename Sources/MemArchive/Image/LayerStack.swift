@@ -44,7 +44,7 @@ final class LayerStack {
       try writer.settle()
       try take(writer, context)
     } catch {
-      throw error.inside(name)
+      throw error.inside(name).adviceForImages
     }
     try making(name) { () throws(Errno) in try space.removeFromStage(stage) }
   }
@@ -284,6 +284,16 @@ final class LayerStack {
     do throws(Errno) { return try body() } catch {
       throw .system("openat2", error, doing: "laying a layer of an image over those below", entry: name)
     }
+  }
+}
+
+extension ArchiveError {
+  /// The error with advice for a layer, which is never extracted without directories.
+  fileprivate var adviceForImages: Self {
+    guard code == .nameConflict || code == .nameTooLong else { return self }
+    return Self(
+      code, entry: entry, reason,
+      advice: "Have the image built again without the entry, or ask whoever made it.")
   }
 }
 
