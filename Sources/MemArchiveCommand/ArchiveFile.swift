@@ -8,8 +8,34 @@ struct ArchiveFile {
   let argument: String
   let format: ArchiveWriter.Format
   private let descriptor: FileDescriptor
+  private let place: Place?
+
   /// Where it is written, and the names there, meanwhile and at the end.
-  private let place: (directory: FileDescriptor, meanwhile: FilePath, name: FilePath)?
+  private struct Place {
+    let directory: FileDescriptor
+    let meanwhile: FilePath
+    let name: FilePath
+    /// Whether the file has no name, not even meanwhile.
+    let isUnnamed: Bool
+
+    func link(_ file: FileDescriptor) throws(Errno) {
+      let result = unsafe meanwhile.withPlatformString { name in
+        unsafe linkat(AT_FDCWD, ArchiveFile.path(of: file), directory.rawValue, name, AT_SYMLINK_FOLLOW)
+      }
+      guard result == 0 else { throw Errno(rawValue: errno) }
+    }
+
+    func rename() throws(Errno) {
+      let result = unsafe meanwhile.withPlatformString { old in
+        unsafe name.withPlatformString { new in
+          unsafe renameat(directory.rawValue, old, directory.rawValue, new)
+        }
+      }
+      guard result == 0 else { throw Errno(rawValue: errno) }
+    }
+
+    func unlink() { unsafe _ = meanwhile.withPlatformString { unsafe unlinkat(directory.rawValue, $0, 0) } }
+  }
 
   /// - Parameter format: The one that is wanted; nil for what the name ends in.
   /// - Throws: `ExitStatus`, reported.
@@ -34,9 +60,7 @@ struct ArchiveFile {
   static let formatHint =
     "the name ends in none of .tar, .tar.gz, .tgz, .tar.bz2, .tbz2, .tar.xz, .txz, .tar.zst, .tzst, .zip, which tell the format."
 
-  private static func open(
-    _ path: FilePath
-  ) throws -> (FileDescriptor, (FileDescriptor, FilePath, FilePath)?) {
+  private static func open(_ path: FilePath) throws -> (FileDescriptor, Place?) {
     // Where links lead, so that the file and not the link is replaced.
     let real = try? resolved(path)
     var status = stat()
@@ -50,16 +74,41 @@ struct ArchiveFile {
       above.isEmpty ? "." : above, .readOnly, options: [.directory, .closeOnExec])
     let meanwhile = FilePath(".memarchive-\(getpid())")
     do {
-      let descriptor = try FileDescriptor.open(
-        above.appending(meanwhile.components), .writeOnly,
-        options: [.create, .exclusiveCreate, .closeOnExec], permissions: FilePermissions(rawValue: 0o666))
+      let unnamed = unnamed(in: above)
+      let descriptor =
+        try unnamed
+        ?? FileDescriptor.open(
+          above.appending(meanwhile.components), .writeOnly,
+          options: [.create, .exclusiveCreate, .closeOnExec], permissions: FilePermissions(rawValue: 0o666))
       if isThere { _ = fchmod(descriptor.rawValue, status.st_mode & 0o777) }
-      return (descriptor, (directory, meanwhile, FilePath(name.string)))
+      return (
+        descriptor,
+        Place(
+          directory: directory, meanwhile: meanwhile, name: FilePath(name.string), isUnnamed: unnamed != nil)
+      )
     } catch {
       try? directory.close()
       throw error
     }
   }
+
+  /// A file of which nothing is left however this program ends (O_TMPFILE, open(2)); nil where the file system has none, or no
+  /// /proc could lead to it when it is to have a name.
+  private static func unnamed(in directory: FilePath) -> FileDescriptor? {
+    guard
+      let descriptor = try? FileDescriptor.open(
+        directory.isEmpty ? "." : directory, .writeOnly,
+        options: [.init(rawValue: __O_TMPFILE | O_DIRECTORY), .closeOnExec],
+        permissions: FilePermissions(rawValue: 0o666))
+    else { return nil }
+    guard unsafe access(path(of: descriptor), F_OK) == 0 else {
+      try? descriptor.close()
+      return nil
+    }
+    return descriptor
+  }
+
+  private static func path(of descriptor: FileDescriptor) -> String { "/proc/self/fd/\(descriptor.rawValue)" }
 
   /// realpath(3) of what is there.
   private static func resolved(_ path: FilePath) throws -> FilePath {
@@ -85,15 +134,16 @@ struct ArchiveFile {
     }
     guard let place else { return }
     do {
-      try descriptor.close()
-      let renamed = unsafe place.meanwhile.withPlatformString { old in
-        unsafe place.name.withPlatformString { new in
-          unsafe renameat(place.directory.rawValue, old, place.directory.rawValue, new)
-        }
+      // linkat(2) replaces nothing, but rename(2) does.
+      if place.isUnnamed { try place.link(descriptor) }
+      do {
+        try descriptor.close()
+        try place.rename()
+      } catch {
+        place.unlink()
+        throw error
       }
-      guard renamed == 0 else { throw Errno(rawValue: errno) }
     } catch {
-      discard()
       Diagnostics.report("cannot write \"\(argument)\": \(error)")
       throw ExitStatus.system
     }
@@ -101,7 +151,6 @@ struct ArchiveFile {
 
   /// Leaves everything as it was.
   func discard() {
-    guard let place else { return }
-    unsafe _ = place.meanwhile.withPlatformString { unsafe unlinkat(place.directory.rawValue, $0, 0) }
+    if let place, !place.isUnnamed { place.unlink() }
   }
 }

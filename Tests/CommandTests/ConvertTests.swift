@@ -88,4 +88,13 @@ struct ConvertTests {
       outcome.errors.lines.count { $0 == "memarchive: b.tar.zst: not written, because the command failed" }
         == 2)
   }
+
+  @Test func `Nothing is left of an archive whose writer is killed`() throws {
+    let outcome = try shell(
+      """
+      $m run --tree --save b.tar a.tar -- sh -c 'ls -A "$1"; kill -9 $PPID' sh "$PWD"; echo $?
+      ls -A
+      """)
+    #expect(outcome.output == "a.tar\n137\na.tar\n")
+  }
 }
