@@ -144,8 +144,11 @@ done:
   return holder;
 }
 
+// The signals that were blocked before clinux_fork_command.
+static sigset_t before;
+
 pid_t clinux_fork_command(void) {
-  sigset_t most, before;
+  sigset_t most;
   sigfillset(&most);
   const int job_control[] = {SIGTSTP, SIGTTIN, SIGTTOU, SIGCONT};
   for (size_t i = 0; i < sizeof job_control / sizeof *job_control; i++) sigdelset(&most, job_control[i]);
@@ -169,10 +172,16 @@ int clinux_wait_for_command(pid_t command) {
   sigprocmask(SIG_BLOCK, NULL, &blocked);
   for (;;) {
     int status;
-    pid_t ended = waitpid(command, &status, WNOHANG);
-    if (ended == command) return status;
-    if (ended < 0 && errno != EINTR) return -1;
     siginfo_t info;
+    pid_t ended = waitpid(command, &status, WNOHANG);
+    if (ended == command) {
+      // Those that are pending came while the command ran, and were for it.
+      const struct timespec none = {0};
+      while (sigtimedwait(&blocked, &info, &none) > 0 || errno == EINTR) {}
+      sigprocmask(SIG_SETMASK, &before, NULL);
+      return status;
+    }
+    if (ended < 0 && errno != EINTR) return -1;
     int number = sigwaitinfo(&blocked, &info);
     if (number > 0 && number != SIGCHLD && info.si_code != SI_KERNEL) kill(command, number);
   }

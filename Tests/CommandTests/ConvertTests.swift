@@ -97,4 +97,17 @@ struct ConvertTests {
       """)
     #expect(outcome.output == "a.tar\n137\na.tar\n")
   }
+
+  @Test func `A signal ends the writing of a tree, whose command has ended`() throws {
+    let outcome = try shell(
+      """
+      mkfifo b.tar; exec 9<>b.tar
+      # More than a pipe takes, so that it waits for a reader.
+      $m run --tree --save b.tar a.tar -- truncate -s 1M "{d/old}" & p=$!
+      head -c 1 <&9 > first; kill -TERM $p
+      cat <&9 > rest & c=$!
+      wait $p; echo $?; kill $c
+      """)
+    #expect(outcome.output == "143\n")
+  }
 }

@@ -13,11 +13,11 @@
 pid_t clinux_hold(const int *descriptors, size_t count, pid_t other, int *token);
 
 // fork(2) for a command that its parent waits for: 0 in the child, which executes it, and its number in the parent, where all
-// signals but those of job control stay blocked.
+// signals but those of job control are blocked until clinux_wait_for_command has returned.
 pid_t clinux_fork_command(void);
 
-// Waits until the command has ended, and passes on signals to it: not those that a terminal sends to all its processes. Returns
-// what waitpid(2) says, or -1.
+// Waits until the command has ended, and passes on signals to it: not those that a terminal sends to all its processes. Later
+// ones end this process as they would have before. Returns what waitpid(2) says, or -1.
 int clinux_wait_for_command(pid_t command);
 
 // Ends the calling process by a signal, without a core file.
