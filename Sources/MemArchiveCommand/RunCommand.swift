@@ -56,7 +56,7 @@ struct RunCommand: ParsableCommand {
   var hold = false
   // What --hold=PID is rewritten to: the parser has no option whose value may be left out.
   @Option(name: .customLong(HoldOption.name), help: .hidden)
-  var holdUntil: Int32?
+  var holdUntil: String?
   @Option(
     help: ArgumentHelp("The permissions of all files, such as 600.", valueName: "mode"),
     transform: FileMode.parse)
@@ -95,7 +95,10 @@ struct RunCommand: ParsableCommand {
     if let libraryPath, !LibraryPath.isUsable(libraryPath) {
       throw ValidationError("--library-path takes one directory, without a colon in its name.")
     }
-    if let holdUntil, holdUntil <= 0 { throw ValidationError("--hold= takes the number of a process.") }
+    // Here, because the parser would name an option that nobody has written.
+    if let holdUntil, (Int32(holdUntil) ?? 0) <= 0 {
+      throw ValidationError("--hold= takes the number of a process.")
+    }
     for reference in try command.flatMap({ try PathTemplate($0).references }) {
       switch reference.form {
       case .path where reference.name == "." && !tree.isWanted:
@@ -129,7 +132,7 @@ struct RunCommand: ParsableCommand {
       let script = try program.flatMap { try files[$0]?.isMachineProgram == false ? $0 : nil }
       let passed = try PassedFiles(
         [script].compactMap { $0 }.map { .init($0) } + arguments.flatMap(\.references), of: files,
-        by: isHeld ? .init(other: holdUntil) : nil)
+        by: isHeld ? .init(other: holdUntil.flatMap { Int32($0) }) : nil)
       if let libraryPath {
         try LibraryPath.pass(
           libraryPath, of: archive, nested: recursive ? .expand : .keep)

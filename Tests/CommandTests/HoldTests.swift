@@ -103,6 +103,9 @@ struct HoldTests {
     let none = try Program.run("run", "--hold=1073741824", "tar-ustar.tar", "--", "cat", "{tree/hello.txt}")
     #expect(none.end == .exit(125))
     #expect(none.errors.text.contains("Give --hold= the number of a process that runs."))
+    let word = try Program.run("run", "--hold=x", "tar-ustar.tar", "--", "cat", "{tree/hello.txt}")
+    #expect(word.end == .exit(2))
+    #expect(word.errors.lines.first == "memarchive: --hold= takes the number of a process.")
   }
 
   @Test(arguments: [0, 7, 255] as [Int32])
