@@ -116,8 +116,10 @@ struct EntryCommand: Sendable {
     var actions = unsafe posix_spawn_file_actions_t()
     unsafe posix_spawn_file_actions_init(&actions)
     defer { unsafe _ = posix_spawn_file_actions_destroy(&actions) }
-    if takesPaths {
-      unsafe _ = posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0)
+    let null = try takesPaths ? Self.openNull() : nil
+    defer { try? null?.close() }
+    if let null {
+      unsafe _ = posix_spawn_file_actions_adddup2(&actions, null.rawValue, STDIN_FILENO)
     } else if let file = entries.first?.file {
       // Its offset is nobody else's.
       let descriptor = try file.fileDescriptor
@@ -162,9 +164,22 @@ struct EntryCommand: Sendable {
     }
   }
 
+  /// Opened here, because of an action that fails posix_spawn(3) says no more than of a command that is not there.
+  private static func openNull() throws(ExitStatus) -> FileDescriptor {
+    do {
+      return try FileDescriptor.open(FilePath("/dev/null"), .readOnly, options: .closeOnExec)
+    } catch {
+      Diagnostics.reportOnce("/dev/null: \(error)")
+      throw .system
+    }
+  }
+
   /// A path of the file for the command, which inherits it unless it is held.
+  ///
+  /// - Throws: ``ArchiveError`` also when /proc is not mounted.
   private func path(of file: MemFile, _ actions: inout posix_spawn_file_actions_t) throws -> [UInt8] {
-    Array((try isHeld ? file.externalPath : unsafe file.addToFileActions(&actions)).utf8)
+    _ = try file.path
+    return Array((try isHeld ? file.externalPath : unsafe file.addToFileActions(&actions)).utf8)
   }
 
   /// No format lets a NUL into a name.
