@@ -268,6 +268,8 @@ extension ArchiveError {
       case ("mount_setattr", .resourceBusy):
         "A child process that was forked in the meantime holds files of the tree open: let it execute its program first."
       case ("fsconfig", .invalidArgument): .raiseLimit(.heldBytes)
+      case ("mount", .invalidArgument):
+        "The root directory is no mount, as after chroot(8): bind it to itself first (mount --bind DIRECTORY DIRECTORY)."
       case ("mount (overlayfs)", _):
         """
         A tree that takes changes or is of several archives needs overlayfs: the kernel's module overlay, loaded, and Linux \

@@ -33,6 +33,22 @@ struct RunFailureTests {
     #expect(outcome.errors.lines.count == 1 && outcome.errors.text.hasPrefix("memarchive: \(archive): "))
   }
 
+  @Test func `A root directory that is no mount is told how to become one`() throws {
+    // Each of the system's directories is bound below one that is none.
+    let outcome = try withTemporaryDirectory { directory in
+      try Program.shell(
+        """
+        mkdir r && cd r && for d in /*; do if [ -h $d ]; then cp -P $d .; elif [ -d $d ]; then mkdir .$d; fi; done
+        exec unshare -rm sh -c '
+          for d in *; do [ -h $d ] || mount --rbind /$d $d; done
+          exec chroot . "$0" run --tree "$1" -- true' "$m" "$1"
+        """, "\(Fixture.directory)/tar-ustar.tar", in: directory)
+    }
+    #expect(outcome.end == .exit(125))
+    let says = "(mount: Invalid argument). The root directory is no mount, as after chroot(8): bind"
+    #expect(outcome.errors.text.contains(says), "\(outcome.errors)")
+  }
+
   @Test func `An unknown name exits 2 with those that come near`() throws {
     let says: ByteString = """
       memarchive: tar-all-kinds.tar: there is no entry "all/fil". Did you mean "all/file"?
