@@ -6,6 +6,8 @@ import SystemPackage
 /// An archive named on the command line, with the ways in which subcommands read it.
 struct Archive {
   let argument: String
+  /// What it is called in all that is said of it: the argument, or an address without a password and without its query.
+  let name: String
   private(set) var reader: ArchiveReader
   /// The options for every reading of it and of archives in it, with one deadline for all.
   let context: ExtractionContext
@@ -17,7 +19,7 @@ struct Archive {
 
   /// The time of --timeout starts here.
   init(_ argument: String, _ options: ReadingOptions) throws {
-    self.argument = argument
+    (self.argument, name) = (argument, Self.name(of: argument))
     context = try options.context()
     Transcript.current?.own(context)
     reader =
@@ -30,6 +32,8 @@ struct Archive {
       throw report(error)
     }
   }
+
+  static func name(of argument: String) -> String { FileAddress(argument)?.publicText ?? argument }
 
   /// The archive of an address; nil for a path.
   private static func remote(_ argument: String) -> ArchiveReader? {
@@ -74,7 +78,7 @@ struct Archive {
   }
 
   private init(argument: String, reader: ArchiveReader, context: ExtractionContext) {
-    self.argument = argument
+    (self.argument, name) = (argument, Self.name(of: argument))
     self.reader = reader
     self.context = context
   }
@@ -116,7 +120,7 @@ struct Archive {
     _ options: WalkOptions, _ status: ExitStatus, isMatched: Bool
   ) -> ExitStatus {
     guard !isMatched, status == .done, !options.globs.admitsAll else { return .done }
-    Diagnostics.report("\(argument): no entry is left by --include and --exclude. See memarchive list.")
+    Diagnostics.report("\(name): no entry is left by --include and --exclude. See memarchive list.")
     return .usage
   }
 
@@ -169,7 +173,7 @@ struct Archive {
 
     mutating func wants(_ entry: ArchiveEntry) throws(ArchiveError) -> Bool {
       try account?.add(entry)
-      if isVerbose { Diagnostics.report("\(archive.argument): \(entry.kind) \(entry.name)") }
+      if isVerbose { Diagnostics.report("\(archive.name): \(entry.kind) \(entry.name)") }
       admitted.append(Glob.admits(entry, include: include, exclude: exclude))
       return admitted[admitted.count - 1] && entry.hasContent
     }
@@ -218,7 +222,7 @@ struct Archive {
       if warning.concernsSandbox {
         Diagnostics.reportOnce("warning: \(warning.text)")
       } else {
-        Diagnostics.report("\(argument): warning: \(warning)")
+        Diagnostics.report("\(name): warning: \(warning)")
       }
     }
   }
@@ -227,7 +231,7 @@ struct Archive {
   func report(_ protection: SandboxProtection?, _ options: ReadingOptions) {
     guard options.verbose, !options.quiet else { return }
     Diagnostics.report(
-      "\(argument): read by \(protection.map { "\($0)" } ?? "this process, without a sandbox")")
+      "\(name): read by \(protection.map { "\($0)" } ?? "this process, without a sandbox")")
   }
 
   /// Reports an error once, and returns its exit status.
@@ -235,7 +239,7 @@ struct Archive {
     // The name of the archive is in front.
     let text = error.withoutPath.description { $0.inOptions }
     failures.note(error, text)
-    Diagnostics.reportOnce("\(argument): \(text)")
+    Diagnostics.reportOnce("\(name): \(text)")
     return ExitStatus(error)
   }
 }

@@ -35,7 +35,7 @@ final class ArchiveWalk {
     while let stream, !isEnded {
       do {
         let entry = try stream.next { entry in
-          if showsEntries { Diagnostics.report("\(archive.argument): \(entry.kind) \(entry.name)") }
+          if showsEntries { Diagnostics.report("\(archive.name): \(entry.kind) \(entry.name)") }
         }
         guard let entry else { break }
         position += 1

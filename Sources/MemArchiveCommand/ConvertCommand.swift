@@ -55,6 +55,9 @@ struct ConvertCommand: ParsableCommand {
   }
 
   func validate() throws {
+    if let level, !(1...22).contains(level) {
+      throw ValidationError("--level takes 1 to 9, for tar.zst to 22.")
+    }
     if output == "-", format == nil { throw ValidationError("--to tells the format of standard output.") }
     if output != "-", format == nil, ArchiveWriter.Format(fileName: output) == nil {
       throw ValidationError("\(output): \(ArchiveFile.formatHint) Or give it with --to.")

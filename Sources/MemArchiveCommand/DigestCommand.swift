@@ -35,7 +35,7 @@ struct DigestCommand: ParsableCommand {
     let status = try jobs.forEach(archives, options.reading) { index in
       let archive = try Archive.opened(
         archives[index], isSelected: !names.isEmpty || !options.globs.admitsAll, options.reading)
-      if archives.count > 1, !json { try Output.writeHeading(archive.argument, isFirst: index == 0) }
+      if archives.count > 1, !json { try Output.writeHeading(archive.name, isFirst: index == 0) }
       return try digest(archive, isOneOfSeveral: archives.count > 1)
     }
     if status != .done { throw status }
@@ -44,7 +44,7 @@ struct DigestCommand: ParsableCommand {
   private func digest(_ archive: Archive, isOneOfSeveral: Bool) throws -> ExitStatus {
     var wanted = WantedNames(names)
     var lines = DigestLines(
-      json: json, of: isOneOfSeveral ? archive.argument : nil, EntryAccount(archive.context.ledger))
+      json: json, of: isOneOfSeveral ? archive.name : nil, EntryAccount(archive.context.ledger))
     var status = try archive.walk(
       options, options.globs.admitsAll && names.isEmpty ? .allInStep : .eachInStep, showsEntries: false
     ) { entry, outer, content in

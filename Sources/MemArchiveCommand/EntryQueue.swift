@@ -15,6 +15,8 @@ final class EntryQueue: @unchecked Sendable {
   /// An archive on its way.
   private final class Item {
     let argument: String
+    /// What it is called in all that is said of it.
+    let name: String
     /// nil without a journal.
     let identity: Journal.Identity?
     let before: Journal.Progress
@@ -34,7 +36,7 @@ final class EntryQueue: @unchecked Sendable {
     var isIncomplete = false
 
     init(_ argument: String, _ journal: Journal?) {
-      self.argument = argument
+      (self.argument, name) = (argument, Archive.name(of: argument))
       identity = journal == nil ? nil : Journal.Identity(argument)
       before = identity.flatMap { journal?.progress(of: $0) } ?? Journal.Progress()
       hasFailures = before.hasFailures
@@ -204,7 +206,7 @@ final class EntryQueue: @unchecked Sendable {
     if item.reading == nil {
       let archive = try Archive(item.argument, options.reading)
       if json {
-        archive.failures.observer = { [argument = item.argument] in try? EachLine($0, of: argument).write() }
+        archive.failures.observer = { [name = item.name] in try? EachLine($0, of: name).write() }
       }
       item.reading = EntryReading(archive, options, without: item.before.entries)
       monitor.locked {
@@ -236,7 +238,7 @@ final class EntryQueue: @unchecked Sendable {
     }
     for entry in drawn {
       if json {
-        var line = EachLine(entry, of: item.argument)
+        var line = EachLine(entry, of: item.name)
         line.set(end)
         line.milliseconds = begin.elapsedMilliseconds
         // That of several together is the first one's.
@@ -245,7 +247,7 @@ final class EntryQueue: @unchecked Sendable {
         }
         try line.write()
       } else if options.reading.verbose, !end.isSuccess {
-        Diagnostics.report("\(item.argument): entry \"\(entry.entry.name)\": the command ended with \(end)")
+        Diagnostics.report("\(item.name): entry \"\(entry.entry.name)\": the command ended with \(end)")
       }
     }
     // By a signal that this program is getting too, from a terminal for example.
@@ -266,7 +268,7 @@ final class EntryQueue: @unchecked Sendable {
     } catch let error as ArchiveError {
       return try fail([drawn], item, error, seat)
     }
-    var line = EachLine(drawn, of: item.argument)
+    var line = EachLine(drawn, of: item.name)
     line.milliseconds = begin.elapsedMilliseconds
     switch verdict {
     case .clean: line.verdict = "OK"
@@ -283,7 +285,7 @@ final class EntryQueue: @unchecked Sendable {
       try line.write()
     } else if verdict != .clean || !options.reading.quiet {
       try Output.write(
-        NameText.escaped(item.argument).bytes + Array(": ".utf8) + NameText.escaped(drawn.entry.name).bytes)
+        NameText.escaped(item.name).bytes + Array(": ".utf8) + NameText.escaped(drawn.entry.name).bytes)
       let found = line.found.map { NameText.escaped($0).bytes + Array(" FOUND".utf8) }
       try Output.write(Array(": ".utf8) + (found ?? Array("OK".utf8)) + [0x0A])
     }
@@ -302,9 +304,9 @@ final class EntryQueue: @unchecked Sendable {
     }
     if json {
       let record = FailureRecord(name: error.entry, code: "\(error.code)", error: text, status: status.code)
-      try EachLine(record, of: item.argument).write()
+      try EachLine(record, of: item.name).write()
     }
-    Diagnostics.report("\(item.argument): \(text)")
+    Diagnostics.report("\(item.name): \(text)")
     try finish(drawn, item, isDone: false, failed: false, seat)
   }
 
@@ -333,7 +335,7 @@ final class EntryQueue: @unchecked Sendable {
     }
     guard let reading = item.reading else { return }
     if json {
-      var line = EachLine(.archive, item.argument)
+      var line = EachLine(.archive, item.name)
       line.verdict = status == .done ? "OK" : "FAILED"
       (line.status, line.failures) = (status.code, failures + reading.archive.failures.count)
       (line.entries, line.files, line.bytes) = (reading.entries, reading.files, reading.bytes)

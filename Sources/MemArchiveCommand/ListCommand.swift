@@ -52,13 +52,13 @@ struct ListCommand: ParsableCommand {
       let archive = try Archive(archives[index], options.reading)
       let encoder = JSONLine.encoder()
       var (wanted, totals) = (WantedEntries(names), EntryTotals())
-      if archives.count > 1, !json { try Output.writeHeading(archive.argument, isFirst: index == 0) }
+      if archives.count > 1, !json { try Output.writeHeading(archive.name, isFirst: index == 0) }
       let status = try archive.walk(options, .headers, showsEntries: false) { entry, _, _ in
         guard wanted.take(entry) else { return }
         if long, totals.entries == 0 { try Output.write(EntryLines.heading) }
         totals.count(entry)
         if json {
-          let record = EntryRecord(entry, of: archives.count > 1 ? archive.argument : nil)
+          let record = EntryRecord(entry, of: archives.count > 1 ? archive.name : nil)
           try Output.write(JSONLine.bytes(record, by: encoder))
         } else {
           try Output.write(lines.line(entry))

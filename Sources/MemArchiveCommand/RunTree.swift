@@ -250,7 +250,7 @@ extension RunCommand {
           left.text.contains("leads out of the tree")
           ? " --links keep makes such links, for an archive that you trust." : ""
         Diagnostics.report(
-          "\(archive.argument): entry \"\(left.entry ?? "")\" was left out: \(left.text).\(hint)")
+          "\(archive.name): entry \"\(left.entry ?? "")\" was left out: \(left.text).\(hint)")
         throw ExitStatus.usage
       }
       var wanted = WantedNames(names)

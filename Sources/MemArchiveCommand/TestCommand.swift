@@ -73,7 +73,7 @@ struct TestCommand: ParsableCommand {
     if json {
       let failures = archive.failures
       let record = Record(
-        archive: archive.argument, verdict: verdict, error: failures.kept.first?.error,
+        archive: archive.name, verdict: verdict, error: failures.kept.first?.error,
         errors: failures.kept.isEmpty ? nil : failures.kept,
         failures: failures.count > 0 ? failures.count : nil,
         refusals: failures.count > 0 ? failures.byCode : nil, status: status.code, entries: tally.entries,
@@ -81,7 +81,7 @@ struct TestCommand: ParsableCommand {
         milliseconds: begin.elapsedMilliseconds)
       try Output.write(JSONLine.bytes(record, by: JSONLine.encoder()))
     } else {
-      try Output.write(NameText.escaped(archive.argument).bytes)
+      try Output.write(NameText.escaped(archive.name).bytes)
       try Output.write(": \(verdict), \(tally)\(hold ? " held" : "")\n")
     }
     return status

@@ -56,7 +56,7 @@ struct VerificationOptions: ParsableArguments {
     let (path, signature) = try signature(of: argument)
     let verified = try reader.verified(by: .signature(signature, key), in: context)
     if !options.quiet, let comment = try signature.trustedComment(of: key) {
-      Diagnostics.report("\(argument): verified by \(path): \(comment)")
+      Diagnostics.report("\(Archive.name(of: argument)): verified by \(path): \(comment)")
     }
     return verified
   }

@@ -65,7 +65,7 @@ struct WantedNames {
       let what =
         use == .list && Self.isPattern(name)
         ? "no entry matches \"\(name)\"." : "there is no entry \"\(name)\"."
-      Diagnostics.report("\(archive.argument): \(what)\(hint)\(advice)")
+      Diagnostics.report("\(archive.name): \(what)\(hint)\(advice)")
     }
     return .usage
   }

@@ -77,6 +77,19 @@ struct RemoteTests {
     #expect(numbers[4] - numbers[1] < 600_000)
   }
 
+  @Test func `A password and a query are told to nobody`() throws {
+    try expectDone(
+      """
+      port=${s##*:}; name=127.0.0.1:$port
+      for path in fine/small.zip missing; do
+        a="http://somebody:secret@$name/$path?token=hidden"
+        $m list -v $a; $m test --json $a; $m test --sha256 $(printf %064d 0) $a; $m digest $a; $m each --json $a -- true
+        $m cat $a nosuch; $m run --tree $a -- true {nosuch}
+      done >said 2>&1
+      grep -q "http://$name/fine/small.zip" said && grep -q "http://$name/missing" said && ! grep -E 'secret|hidden' said
+      """)
+  }
+
   @Test func `Certificates are verified`() throws {
     let outcome = try shell(
       """
