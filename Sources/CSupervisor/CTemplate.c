@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,8 @@ struct worker {
   int control;
   int is_killed;
 };
+
+static const char NAME[] = "memarchive-tmpl";
 
 static struct worker *workers;
 static struct pollfd *requests;
@@ -103,9 +106,36 @@ static void become_worker(pid_t template, int socket, int control, const sigset_
 
 static void run(void *body) { (*(void (**)(void))body)(); }
 
+static struct {
+  void (*body)(void);
+  sigset_t signals;
+} start;
+
+static void *begin(void *unused) {
+  (void)unused;
+  pthread_sigmask(SIG_SETMASK, &start.signals, NULL);
+  start.body();
+  _exit(0);
+}
+
+void ctemplate_run(void (*body)(void)) {
+  prctl(PR_SET_NAME, NAME);
+  start.body = body;
+  // Signals are for the other thread, which waits for them.
+  sigset_t all;
+  sigfillset(&all);
+  pthread_sigmask(SIG_BLOCK, &all, &start.signals);
+  pthread_attr_t attributes;
+  pthread_attr_init(&attributes);
+  pthread_attr_setstacksize(&attributes, 8 << 20);
+  pthread_t thread;
+  if (pthread_create(&thread, &attributes, begin, NULL) != 0) begin(NULL);
+  for (;;) pause();
+}
+
 void ctemplate_serve(void (*warm)(void)) {
   pid_t self = getpid();
-  prctl(PR_SET_NAME, "memarchive-tmpl");
+  prctl(PR_SET_NAME, NAME);
   sigset_t child, before, waiting;
   sigemptyset(&child);
   sigaddset(&child, SIGCHLD);

@@ -15,7 +15,11 @@ struct ctemplate_end {
 };
 enum { CTEMPLATE_NOT_STARTED = 3 };
 
-// Serves, in a process with one thread, until the host closes its socket. Returns in each worker: its socket is descriptor
+// Runs `body`, in which ctemplate_serve is called, on a thread that has done nothing before, and never returns: whatever a worker is
+// forked from has taken no lock of Swift's yet, of which the runtime itself takes some as the program starts (Forked.h).
+__attribute__((noreturn)) void ctemplate_run(void (*body)(void));
+
+// Serves, on the only thread that does anything, until the host closes its socket. Returns in each worker: its socket is descriptor
 // CLINUX_WORKER_SOCKET, and it has no other but the standard streams. `warm` is called before the second is forked, so that a host with a
 // single archive does not pay for it.
 void ctemplate_serve(void (*warm)(void));

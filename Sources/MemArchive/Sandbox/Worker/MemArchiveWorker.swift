@@ -13,7 +13,7 @@ public enum MemArchiveWorker {
   /// it was started for, and does not return.
   public static func runIfRequested() {
     guard isRequested else { return WorkerLocator.isOwnWorker.store(true, ordering: .relaxed) }
-    serve()
+    ctemplate_run { MemArchiveWorker.serve() }
   }
 
   private static var isRequested: Bool {
