@@ -59,6 +59,12 @@ consumers() {
     fail "a signature by another key was believed: $said"
   fi
   printf '   and with another key: %s\n' "${said##*: }"
+
+  step 7 'The archive as another format, which tar reads while it is written'
+  printf '   $ memarchive convert --to tar.gz demo.zip - | tar -xzO scripts/hello.py | sha256sum\n'
+  said=$("$memarchive" convert --to tar.gz "$archive" - | tar -xzO scripts/hello.py | sha256sum) || fail 'memarchive convert'
+  printf '%s\n' "$said" | indent
+  [[ ${said%% *} == "${digest%% *}" ]] || fail "tar read other bytes than memarchive digest: $digest"
 }
 
 # Shows that no mounted file system takes a new file, wherever one could be made.
@@ -89,7 +95,7 @@ touch_fails() {
 judged() {
   local report verdict=0
   report=$(python3 "$here/trace.py") || verdict=$?
-  step 7 'strace watched steps 1 to 6'
+  step 8 'strace watched steps 1 to 7'
   printf '%s\n' "$report" | indent
   return "$verdict"
 }
@@ -139,11 +145,11 @@ strace -f --seccomp-bpf -y -s 4096 -e trace="$calls" -e signal=none -o /proc/sel
   | judged || fail 'a consumer, or the trace of it, is not as it should be'
 exec 4>&-
 
-step 8 'The same where every file system is read-only (bubblewrap)'
+step 9 'The same where every file system is read-only (bubblewrap)'
 output=$(bwrap --die-with-parent --ro-bind / / --dev /dev --remount-ro /dev --proc /proc \
   "$BASH" "$self" --read-only "$memarchive" "$demo" "$archive" 2>&1) \
   || { printf '%s\n' "$output" | indent; fail 'inside the read-only sandbox'; }
 printf '%s\n' "$output" | grep -E '^   (touch|and so) '
-printf '   steps 1 to 6 passed in there too\n'
+printf '   steps 1 to 7 passed in there too\n'
 
 printf '\nDEMO PASSED: every consumer read its entry by path; nothing was created or opened for writing on any disk.\n'
