@@ -107,9 +107,14 @@ static void go_on(int signal, siginfo_t *info, void *context) {
   }
 }
 
+static void (*before_report)(void);
+
+void ctrying_before_report(void (*action)(void)) { before_report = action; }
+
 static int install_and_report(const struct clinux_instruction *instructions, size_t count) {
   static struct clinux_instruction all[CLINUX_MOST_INSTRUCTIONS + 6];
   enum { LOAD = 0x20, JUMP_EQUAL = 0x15, RETURN = 0x06, ALLOW = 0x7FFF0000 };
+  if (before_report) before_report();
   uint64_t behind = (uint64_t)(uintptr_t)ctrying_behind_call;
   // Where struct seccomp_data has the instruction pointer, its lower half first.
   all[0] = (struct clinux_instruction){LOAD, 0, 0, 8};

@@ -5,6 +5,7 @@
 // - block,CALL,A,B,…: the same, after it has blocked all signals.
 // - report: calls that the filter refuses are noted, by their numbers, in a file beside it (NAME.calls), and made all the same.
 // - report,CALL: makes a call of its own besides.
+// - contend: reports too, after two of its threads have wanted the same global of Swift's at once.
 #ifndef CTRYING_H
 #define CTRYING_H
 
@@ -36,6 +37,9 @@ enum {
 
 // To be called first.
 void ctrying_prepare(void);
+
+// Has `action` called in a worker that reports, before it is locked in.
+void ctrying_before_report(void (*action)(void));
 
 // Leaves the process so many of its processors, where it has as many; 0, or an error number.
 int ctrying_use_processors(int count);

@@ -35,6 +35,17 @@ private let archive = Tar.archive(Tar.entry("a", [1, 2, 3]))
     }
   }
 
+  /// A lock of Swift's runtime has the number of the thread that holds it, which fork(2) changes.
+  @Test func `Threads of a worker wait for each other in the runtime, and go on`() throws {
+    let worker = try NamedWorker(trying: "contend")
+    var options = ExtractionOptions(sandbox: .required)
+    options.timeout = .seconds(60)
+    options.worker = worker.path.string
+    let reader = ArchiveReader(bytes: archive)
+    // From the second on they are forked from a template that is warm.
+    for _ in 0..<3 { #expect(try reader.extract(options: options)["a"]?.content == [1, 2, 3]) }
+  }
+
   @Test(.timeLimit(.minutes(10)))
   func `A host that closes all descriptors gets another template, and keeps its own`() async {
     await #expect(processExitsWith: .success) {
