@@ -119,6 +119,13 @@ void clinux_settle_heap_and_zone(const char *zone) {
   mktime(&parts);
 }
 
+// Sends a packet from a signal's handler, unless the socket is full.
+static void send_now(int socket, uint8_t *bytes, size_t count) {
+  struct iovec part = {.iov_base = bytes, .iov_len = count};
+  struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+  sendmsg(socket, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
 // What the handler of the timer needs.
 static struct {
   int socket;
@@ -132,12 +139,8 @@ static void show_life(int signal) {
   int error = errno;
   clinux_exit_with_peer(life.socket, 0);
   size_t now = __atomic_load_n(life.progress, __ATOMIC_RELAXED);
-  if (now != life.told) {
-    struct iovec part = {.iov_base = life.packet, .iov_len = life.count};
-    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
-    // A socket that is full has signs enough.
-    sendmsg(life.socket, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
-  }
+  // A socket that is full has signs enough.
+  if (now != life.told) send_now(life.socket, life.packet, life.count);
   life.told = now;
   errno = error;
 }
@@ -168,9 +171,7 @@ static void refuse(int signal, siginfo_t *info, void *context) {
   (void)signal, (void)context;
   uint32_t number = (uint32_t)info->si_syscall;
   for (int index = 0; index < 4; index++) report[report_count + index] = (uint8_t)(number >> (8 * index));
-  struct iovec part = {.iov_base = report, .iov_len = report_count + 4};
-  struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
-  sendmsg(report_socket, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+  send_now(report_socket, report, report_count + 4);
   syscall(SYS_exit_group, 128 + SIGSYS);
 }
 
