@@ -71,7 +71,7 @@ struct ConvertCommand: ParsableCommand {
       // Copied because each access to the options goes through ArgumentParser.
       let (include, exclude) = (globs.include, globs.exclude)
       files = try archive.reader.extract(
-        include.isEmpty && exclude.isEmpty
+        globs.admitsAll
           ? .all : .matching { Glob.admits($0, include: include, exclude: exclude) }, in: archive.context)
     } catch {
       throw archive.report(error)

@@ -57,6 +57,7 @@ struct RunCommand: ParsableCommand {
   // What --hold=PID is rewritten to: the parser has no option whose value may be left out.
   @Option(name: .customLong(HoldOption.name), help: .hidden)
   var holdUntil: String?
+  private var holder: Int32? { holdUntil.flatMap { Int32($0) } }
   @Option(
     help: ArgumentHelp("The permissions of all files, such as 600.", valueName: "mode"),
     transform: FileMode.parse)
@@ -96,7 +97,7 @@ struct RunCommand: ParsableCommand {
       throw ValidationError("--library-path takes one directory, without a colon in its name.")
     }
     // Here, because the parser would name an option that nobody has written.
-    if let holdUntil, (Int32(holdUntil) ?? 0) <= 0 {
+    if holdUntil != nil, (holder ?? 0) <= 0 {
       throw ValidationError("--hold= takes the number of a process.")
     }
     for reference in try command.flatMap({ try PathTemplate($0).references }) {
@@ -132,7 +133,7 @@ struct RunCommand: ParsableCommand {
       let script = try program.flatMap { try files[$0]?.isMachineProgram == false ? $0 : nil }
       let passed = try PassedFiles(
         [script].compactMap { $0 }.map { .init($0) } + arguments.flatMap(\.references), of: files,
-        by: isHeld ? .init(other: holdUntil.flatMap { Int32($0) }) : nil)
+        by: isHeld ? .init(other: holder) : nil)
       if let libraryPath {
         try LibraryPath.pass(
           libraryPath, of: archive, nested: recursive ? .expand : .keep)
