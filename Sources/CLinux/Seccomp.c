@@ -24,7 +24,7 @@ struct condition {
   uint32_t values[8];
 };
 
-// `answer`: 0 allows the call; an error number fails it with that error, and NOTHING pretends success, without making it.
+// `answer`: 0 allows the call, EACCES fails it with that error, and NOTHING pretends success, without making it.
 enum { NOTHING = -1 };
 
 struct rule {
@@ -109,45 +109,64 @@ static size_t write_rules(const struct clinux_filter_settings *settings, struct 
 }
 
 // <linux/bpf_common.h>, <linux/seccomp.h>, <linux/audit.h>
-enum { LOAD = 0x20, JUMP = 0x05, JUMP_EQUAL = 0x15, JUMP_AT_LEAST = 0x35, JUMP_SET = 0x45, RETURN = 0x06 };
+enum { LOAD = 0x20, JUMP_EQUAL = 0x15, JUMP_AT_LEAST = 0x35, JUMP_SET = 0x45, RETURN = 0x06 };
 enum { ALLOW = 0x7FFF0000, TRAP = 0x00030000, REFUSE = 0x00050000 };
 #define KILL_PROCESS 0x80000000U
 // Offsets in struct seccomp_data; of the arguments, the lower halves.
 enum { NUMBER = 0, ARCHITECTURE = 4, ARGUMENTS = 16 };
 
+// Written from its end to its beginning: a jump only leads forward, so what it leads to has a place already, and all rules can share
+// the returns at the end. The kernel's time to prepare a filter goes by its length, for each worker.
 struct program {
   struct clinux_instruction *instructions;
-  size_t count;
+  // Of the instruction written last; everything after it is complete.
+  size_t first;
+  int is_too_long;
 };
 
-static void emit(struct program *program, uint16_t code, uint32_t value, uint8_t if_true, uint8_t if_false) {
-  // The table needs far fewer.
-  if (program->count == CLINUX_MOST_INSTRUCTIONS) return;
-  program->instructions[program->count++] = (struct clinux_instruction){code, if_true, if_false, value};
+static size_t emit(struct program *program, uint16_t code, uint32_t value) {
+  if (program->first == 0) program->is_too_long = 1;
+  else program->first--;
+  program->instructions[program->first] = (struct clinux_instruction){.code = code, .value = value};
+  return program->first;
 }
 
-// A rule whose number the call has. Where a condition is not met, what is emitted next decides.
-static void emit_rule(struct program *program, const struct rule *rule) {
-  size_t escapes[MOST_CONDITIONS], escape_count = 0;
-  for (int index = 0; index < MOST_CONDITIONS && rule->conditions[index].kind != END; index++) {
-    const struct condition *condition = &rule->conditions[index];
-    emit(program, LOAD, (uint32_t)(ARGUMENTS + 8 * condition->argument), 0, 0);
+static size_t emit_jump(struct program *program, uint16_t code, uint32_t value, size_t if_true, size_t if_false) {
+  size_t place = emit(program, code, value);
+  size_t distances[] = {if_true - place - 1, if_false - place - 1};
+  if (distances[0] > UINT8_MAX || distances[1] > UINT8_MAX) program->is_too_long = 1;
+  program->instructions[place].if_true = (uint8_t)distances[0];
+  program->instructions[place].if_false = (uint8_t)distances[1];
+  return place;
+}
+
+// Where a filter ends.
+struct answers {
+  size_t allow, trap, kill, nothing, denied;
+};
+
+// Returns where a rule begins, whose number the call has. Where a condition is not met, what is at `otherwise` decides.
+static size_t emit_rule(
+    struct program *program, const struct rule *rule, const struct answers *answers, size_t otherwise) {
+  size_t next = rule->answer == 0 ? answers->allow : rule->answer == NOTHING ? answers->nothing : answers->denied;
+  int count = 0;
+  while (count < MOST_CONDITIONS && rule->conditions[count].kind != END) count++;
+  while (count-- > 0) {
+    const struct condition *condition = &rule->conditions[count];
+    const uint32_t *values = condition->values;
+    size_t unequal = otherwise;
     switch (condition->kind) {
     case END: break;
     case ONE_OF:
-      for (int value = 0; value < condition->count; value++)
-        emit(program, JUMP_EQUAL, condition->values[value], (uint8_t)(condition->count - value), 0);
+      for (int index = condition->count; index-- > 0;)
+        unequal = emit_jump(program, JUMP_EQUAL, values[index], next, unequal);
       break;
-    case NO_BITS_BUT: emit(program, JUMP_SET, ~condition->values[0], 0, 1); break;
-    case AT_LEAST: emit(program, JUMP_AT_LEAST, condition->values[0], 1, 0); break;
+    case NO_BITS_BUT: emit_jump(program, JUMP_SET, ~values[0], otherwise, next); break;
+    case AT_LEAST: emit_jump(program, JUMP_AT_LEAST, values[0], next, otherwise); break;
     }
-    escapes[escape_count++] = program->count;
-    emit(program, JUMP, 0, 0, 0);
+    next = emit(program, LOAD, (uint32_t)(ARGUMENTS + 8 * condition->argument));
   }
-  uint32_t error = rule->answer == NOTHING ? 0 : (uint32_t)rule->answer;
-  emit(program, RETURN, rule->answer ? REFUSE | error : ALLOW, 0, 0);
-  for (size_t index = 0; index < escape_count; index++)
-    program->instructions[escapes[index]].value = (uint32_t)(program->count - escapes[index] - 1);
+  return next;
 }
 
 struct numbered {
@@ -157,26 +176,19 @@ struct numbered {
 
 // The rules of one number or, where there are several numbers, a comparison and two halves: when a filter is installed, the
 // kernel runs it for each number that there is (seccomp_cache_prepare), and afterwards for each call that has conditions.
-static void emit_rules(struct program *program, const struct numbered *rules, size_t count) {
+static size_t emit_rules(
+    struct program *program, const struct numbered *rules, size_t count, const struct answers *answers) {
   if (rules[0].number == rules[count - 1].number) {
-    size_t comparison = program->count;
-    emit(program, JUMP_EQUAL, rules[0].number, 0, 0);
-    for (size_t index = 0; index < count; index++) emit_rule(program, rules[index].rule);
-    program->instructions[comparison].if_false = (uint8_t)(program->count - comparison - 1);
-    emit(program, RETURN, TRAP, 0, 0);
-    return;
+    size_t next = answers->trap;
+    for (size_t index = count; index-- > 0;) next = emit_rule(program, rules[index].rule, answers, next);
+    return emit_jump(program, JUMP_EQUAL, rules[0].number, next, answers->trap);
   }
   size_t half = count / 2;
   while (rules[half].number == rules[0].number) half++;
   while (rules[half].number == rules[half - 1].number) half--;
-  size_t comparison = program->count;
-  emit(program, JUMP_AT_LEAST, rules[half].number, 0, 0);
-  emit_rules(program, rules, half);
-  size_t distance = program->count - comparison - 1;
-  program->instructions[comparison].if_true = (uint8_t)distance;
-  emit_rules(program, rules + half, count - half);
-  // A filter that is too long is none.
-  if (distance > UINT8_MAX) program->count = CLINUX_MOST_INSTRUCTIONS;
+  size_t upper = emit_rules(program, rules + half, count - half, answers);
+  size_t lower = emit_rules(program, rules, half, answers);
+  return emit_jump(program, JUMP_AT_LEAST, rules[half].number, upper, lower);
 }
 
 static int by_number(const void *left, const void *right) {
@@ -203,18 +215,28 @@ size_t clinux_build_filter(
   if (architecture != CLINUX_X86_64 && architecture != CLINUX_AARCH64) return 0;
   struct rule rules[64];
   size_t count = write_rules(settings, rules);
-  struct program program = {instructions, 0};
-  emit(&program, LOAD, ARCHITECTURE, 0, 0);
-  emit(&program, JUMP_EQUAL, architecture, 1, 0);
-  emit(&program, RETURN, KILL_PROCESS, 0, 0);
   struct numbered sorted[sizeof rules / sizeof *rules];
   for (size_t index = 0; index < count; index++)
     sorted[index] = (struct numbered){
         architecture == CLINUX_X86_64 ? rules[index].x86_64 : rules[index].aarch64, &rules[index]};
   qsort(sorted, count, sizeof *sorted, by_number);
-  emit(&program, LOAD, NUMBER, 0, 0);
-  emit_rules(&program, sorted, count);
-  return program.count == CLINUX_MOST_INSTRUCTIONS ? 0 : program.count;
+  struct program program = {instructions, CLINUX_MOST_INSTRUCTIONS, 0};
+  const struct answers answers = {
+      .allow = emit(&program, RETURN, ALLOW),
+      .trap = emit(&program, RETURN, TRAP),
+      .kill = emit(&program, RETURN, KILL_PROCESS),
+      .nothing = emit(&program, RETURN, REFUSE),
+      .denied = emit(&program, RETURN, REFUSE | EACCES),
+  };
+  emit_rules(&program, sorted, count, &answers);
+  size_t number = emit(&program, LOAD, NUMBER);
+  emit_jump(&program, JUMP_EQUAL, architecture, number, answers.kill);
+  emit(&program, LOAD, ARCHITECTURE);
+  // A filter that is too long is none.
+  if (program.is_too_long) return 0;
+  size_t length = CLINUX_MOST_INSTRUCTIONS - program.first;
+  memmove(instructions, instructions + program.first, length * sizeof *instructions);
+  return length;
 }
 
 const char *clinux_call_name(uint32_t number) {
