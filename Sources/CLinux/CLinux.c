@@ -8,6 +8,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
@@ -125,6 +126,13 @@ int clinux_has_noexec_seal(void) {
   known = descriptor >= 0;
   if (descriptor >= 0) close(descriptor);
   return known;
+}
+
+int clinux_next_descriptor(void) {
+  // The kind that costs least.
+  int next = eventfd(0, EFD_CLOEXEC);
+  if (next >= 0) close(next);
+  return next;
 }
 
 int clinux_has_collapse(void) {

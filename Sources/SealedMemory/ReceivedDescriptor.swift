@@ -16,7 +16,12 @@ package enum ReceivedDescriptor {
 
   /// The device of this process's own memory files: a mount of the kernel's that is never unmounted. Any other file on it is on
   /// tmpfs too.
-  private static let ownDevice = try? Stat(Memfd.create(name: "probe", executable: false).descriptor).deviceID
+  package static let ownDevice: DeviceID? = {
+    guard let memfd = try? Memfd.create(name: "probe", executable: false) else { return nil }
+    // Its descriptor is closed with it.
+    defer { extendLifetime(memfd) }
+    return try? Stat(memfd.descriptor).deviceID
+  }()
 
   /// Takes a descriptor over if it is a memory file of exactly this size that can no longer change.
   ///

@@ -185,6 +185,12 @@ package enum SystemCalls {
     return Int(min(limit.rlim_cur, rlim_t(CInt.max)))
   }
 
+  /// The number of the next descriptor, the lowest that is free; nil where there is none.
+  package static func nextDescriptor() -> CInt? {
+    let next = clinux_next_descriptor()
+    return next < 0 ? nil : next
+  }
+
   /// Makes room for `count` descriptors at once, or for as many as the process may have.
   ///
   /// The kernel doubles a table that is full, and each time makes a process of several threads wait for an RCU grace period,
@@ -238,9 +244,11 @@ package enum SystemCalls {
   package static func text(of path: FilePath) -> String {
     guard let descriptor = try? openReadOnly(path) else { return "" }
     defer { close(descriptor) }
-    var text = [UInt8](repeating: 0, count: 65_536)
+    // Most of these files are a line.
+    var text = [UInt8](repeating: 0, count: 4096)
     var filled = 0
-    while filled < text.count {
+    while filled < 64 << 10 {
+      if filled == text.count { text.append(contentsOf: repeatElement(0, count: filled)) }
       var span = text.mutableSpan
       var bytes = unsafe span.mutableBytes
       var free = bytes._mutatingExtracting(filled...)

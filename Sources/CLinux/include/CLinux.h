@@ -9,6 +9,7 @@
 
 #include "Forked.h"
 #include "Holder.h"
+#include "HugeCode.h"
 #include "Passing.h"
 #include "Processes.h"
 #include "Sandbox.h"
@@ -53,6 +54,8 @@ void clinux_name_thread(const char *name);
 // there is none. Safe between fork(2) and execve(2).
 pid_t clinux_number_in_proc(void);
 int clinux_duplicate(int descriptor, int close_on_exec);
+// The number of the next descriptor, which is the lowest free one (open(2)); -1 and errno where there is none.
+int clinux_next_descriptor(void);
 // sendfile(2) from one offset to another.
 ssize_t clinux_send_file(int source, off_t from, int target, off_t to, size_t count);
 

@@ -136,9 +136,8 @@ extension HostConnection {
 
   /// The number of descriptors that the process may still open.
   static func freeDescriptors() -> Int {
-    // A new descriptor gets the lowest free number.
-    guard let probe = try? Memfd.create(name: "probe", executable: false) else { return 0 }
-    return max(0, SystemCalls.descriptorLimit() - Int(probe.descriptor.rawValue))
+    guard let next = SystemCalls.nextDescriptor() else { return 0 }
+    return max(0, SystemCalls.descriptorLimit() - Int(next))
   }
 
   /// The error for a program that was started as a worker and is not one.

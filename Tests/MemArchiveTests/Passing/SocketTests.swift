@@ -1,5 +1,6 @@
 import Glibc
 import MemArchive
+import SealedMemory
 import SystemPackage
 import TestSupport
 import Testing
@@ -30,6 +31,13 @@ final class SocketPair {
 
 /// Files passed from process to process.
 struct SocketTests {
+  /// Otherwise each file that arrives costs another system call.
+  @Test func `The device of this process's own memory files is known`() throws {
+    let memfd = try Memfd.create(name: "own", executable: false)
+    #expect(try ReceivedDescriptor.ownDevice == Stat(memfd.descriptor).deviceID)
+    extendLifetime(memfd)
+  }
+
   @Test(arguments: [SOCK_STREAM, SOCK_SEQPACKET, SOCK_DGRAM].map(\.rawValue))
   func `A file arrives with its name, size and bytes, under a descriptor of the receiver's own`(type: UInt32)
     throws

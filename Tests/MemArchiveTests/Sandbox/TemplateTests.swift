@@ -1,6 +1,7 @@
 // Optimized builds have no @testable modules, and skip these tests.
 #if TESTABLE
 import CFaults
+import CLinux
 import Foundation
 import Glibc
 import TestSupport
@@ -32,6 +33,21 @@ private let archive = Tar.archive(Tar.entry("a", [1, 2, 3]))
         templates.insert(family.template)
       }
       exit(workers.count == 20 && templates.count == 1 ? 0 : 2)
+    }
+  }
+
+  @Test func `A template of many archives has its code in huge pages, where the kernel can`() async {
+    await #expect(processExitsWith: .success) {
+      for _ in 0..<30 { guard Self.reads() else { exit(1) } }
+      guard let template = Self.template(),
+        let maps = try? String(contentsOfFile: "/proc/\(template)/maps", encoding: .utf8)
+      else { exit(2) }
+      let hasCopy = maps.split(separator: "\n").contains {
+        $0.contains(" r-xp 00000000 00:00 0") && !$0.hasSuffix("]")
+      }
+      // What the kernel can, it can for this process, which goes on in its own copy.
+      guard hasCopy == (clinux_use_huge_code() > 0) else { exit(3) }
+      exit(Self.reads() ? 0 : 4)
     }
   }
 
