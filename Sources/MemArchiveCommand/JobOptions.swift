@@ -8,8 +8,8 @@ struct JobOptions: ParsableArguments {
     parsing: .unconditional,
     help: ArgumentHelp(
       """
-      Read so many archives at once; what they print comes in order. The default is the number of processors, or 1 with \
-      --timeout.
+      Read so many archives at once; what they print comes in order. The default is the number of processors, one more in \
+      the sandbox, or 1 with --timeout.
       """, valueName: "number"))
   var jobs: Int?
 
@@ -28,7 +28,7 @@ struct JobOptions: ParsableArguments {
     _ archives: [String], _ reading: ReadingOptions, inTurn: Bool = false,
     _ body: @escaping (_ index: Int) throws -> ExitStatus
   ) throws -> ExitStatus {
-    let wanted = inTurn ? 1 : jobs ?? (reading.timeout == nil ? ExtractionOptions().threads : 1)
+    let wanted = inTurn ? 1 : jobs ?? (reading.timeout == nil ? Self.usual(reading) : 1)
     var limit = min(archives.count, wanted)
     if limit > 1 { limit = min(limit, DescriptorLimit.raise() / Self.mostDescriptors) }
     guard limit > 1 else { return try Self.forEachInTurn(archives.count, body) }
@@ -55,6 +55,11 @@ struct JobOptions: ParsableArguments {
     var worst = ExitStatus.done
     for index in archives.indices { worst = worst.and(try queue.show(index)) }
     return worst
+  }
+
+  /// With a worker of its own, each archive has moments at which a processor waits for another one.
+  private static func usual(_ reading: ReadingOptions) -> Int {
+    ExtractionOptions().threads + (reading.sandbox == .off ? 0 : 1)
   }
 
   /// Upper bound of the descriptors that one extraction has on their way: three packets, and some for everything else.

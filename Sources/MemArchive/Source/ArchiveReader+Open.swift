@@ -55,7 +55,7 @@ extension ArchiveReader {
     case .chunks(let feed):
       let (descriptor, task) = try start(feed, cancellations)
       return PipeSource(descriptor, isOwned: true, cancellations: cancellations, fedBy: task)
-    case .passed(let files, _): return Self.source(of: files, cancellations)
+    case .passed(let files, _): return try Self.source(of: files, cancellations)
     case .kept(let files):
       for file in files { try file.check() }
       let parts = files.map {
@@ -95,12 +95,17 @@ extension ArchiveReader {
     return try feed.start(cancellations)
   }
 
-  private static func source(of files: [PassedFile], _ cancellations: [Cancellation]) -> any ByteSource {
+  private static func source(
+    of files: [PassedFile], _ cancellations: [Cancellation]
+  ) throws(ArchiveError) -> any ByteSource {
     if let file = files.first, let size = file.size, let channel = file.channel {
       return AskedSource(channel, size: size, cancellations)
     }
-    let parts = files.compactMap { file in
-      file.size.map { FileSource(file.descriptor, size: $0, isOwned: false, cancellations: cancellations) }
+    var parts: [any SeekableSource] = []
+    for file in files {
+      guard let size = file.size else { continue }
+      parts.append(
+        try FileSource.open(file.descriptor, size: size, isOwned: false, cancellations: cancellations))
     }
     if parts.count > 1 { return SplitSource(parts) }
     return parts.first
@@ -123,13 +128,13 @@ extension ArchiveReader {
   private func source(
     _ descriptor: FileDescriptor, path: FilePath? = nil, isOwned: Bool, _ cancellations: [Cancellation]
   ) throws(ArchiveError) -> any ByteSource {
-    do throws(Errno) {
-      if let size = try SystemCalls.extent(of: descriptor, try Stat(descriptor)) {
-        return FileSource(descriptor, size: size, isOwned: isOwned, cancellations: cancellations)
-      }
-    } catch {
+    let size: Int64?
+    do throws(Errno) { size = try SystemCalls.extent(of: descriptor, try Stat(descriptor)) } catch {
       if isOwned { SystemCalls.close(descriptor) }
       throw .open(path.map { "\($0)" } ?? "descriptor \(descriptor.rawValue)", error)
+    }
+    if let size {
+      return try FileSource.open(descriptor, size: size, isOwned: isOwned, cancellations: cancellations)
     }
     guard pipe?.take() ?? true else { throw .consumed("descriptor \(descriptor.rawValue)") }
     return PipeSource(descriptor, isOwned: isOwned, cancellations: cancellations)

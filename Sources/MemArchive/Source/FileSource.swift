@@ -21,6 +21,18 @@ final class FileSource: SeekableSource {
     self.isOwned = isOwned
   }
 
+  /// A file of this many bytes is read once: for a small zip, the system calls for its parts would take longer than the rest.
+  private static let small: Int64 = 64 << 10
+
+  /// The file, or what is in it where that is little.
+  static func open(
+    _ descriptor: FileDescriptor, size: Int64, isOwned: Bool, cancellations: [Cancellation]
+  ) throws(ArchiveError) -> any SeekableSource {
+    let file = FileSource(descriptor, size: size, isOwned: isOwned, cancellations: cancellations)
+    guard size <= small else { return file }
+    return MemorySource(try file.bytes(Int(size), at: 0), cancellations: cancellations)
+  }
+
   deinit {
     if isOwned { SystemCalls.close(descriptor) }
   }
