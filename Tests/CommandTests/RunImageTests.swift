@@ -51,10 +51,10 @@ struct RunImageTests {
   }
 
   @Test func `Advice about a layer is for an image`() throws {
-    let layer = Tar.entry("d", type: "2", link: "etc") + Tar.entry("d/f", [1])
+    let layer = Tar.entry("d", [1]) + Tar.entry("d/f", [1])
     let outcome = try run(Self.simple, [layer], [], "id")
     #expect(outcome.end == .exit(125))
-    let advice = ": a symbolic link is in the place of its directory \"d\". Have the image built again"
+    let advice = ": a file is in the place of its directory \"d\". Have the image built again"
     #expect(outcome.errors.text.contains(advice), "\(outcome.errors)")
   }
 

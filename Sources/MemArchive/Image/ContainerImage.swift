@@ -116,7 +116,8 @@ public struct ContainerImage: Sendable {
   /// The image's file system: its layers over each other, in memory, as the tree of any archive is (<doc:Trees>).
   ///
   /// What a layer hides (whiteouts, opaque directories) is not there. A layer's entry replaces one of another kind, and its
-  /// directories are those of the layers below where these have a symbolic link to one. Devices, pipes, set-user-ID,
+  /// directories are those of the layers below where these have a symbolic link to one, and what is below a symbolic link of its
+  /// own is where that leads in the image. Devices, pipes, set-user-ID,
   /// set-group-ID and sticky bits are left out as in every tree. ``MemTree/entries`` are those of all layers.
   ///
   /// - Parameters:

@@ -6,8 +6,8 @@ internal import SystemPackage
 /// The layers of an image, applied one after another to one directory of a tree.
 ///
 /// Each is unpacked on the stage, beside what is there, as any archive is, and then moved over it: what a layer's entries are, and
-/// where they lead, is decided before they meet those of another layer. Symbolic links of the layers below are followed as in
-/// a process whose root the directory is, so that none leads out of it.
+/// where they lead, is decided before they meet those of another layer. Symbolic links are followed as in a process whose root
+/// the directory is, so that none leads out of it: a layer's own by its ``TreeWriter``, those of the layers below by the kernel.
 final class LayerStack {
   private(set) var builder: TreeBuilder
   private let top: OwnedDescriptor
@@ -35,10 +35,8 @@ final class LayerStack {
       let directory = try making(name) { () throws(Errno) in
         try space.makeDirectory(stage, in: space.stage.descriptor)
       }
-      let writer = TreeWriter(TreeArea(space, top: directory), in: context, wantsAll: true, isLayer: true) {
-        _ in
-        true
-      }
+      let area = TreeArea(space, top: directory)
+      let writer = TreeWriter(area, in: context, wantsAll: true, below: top.descriptor) { _ in true }
       var visitor = writer
       try layer.visit(&visitor, in: context)
       try writer.settle()

@@ -29,7 +29,7 @@ struct SymlinkWalker {
   private var check: PeriodicCheck
 
   /// The number that Linux follows before ELOOP.
-  private static let mostLinks = 40
+  static let mostLinks = 40
   /// PATH_MAX counts the zero after a path.
   private static let longestTarget = 4095
   static let circle = "it is circular"

@@ -4,7 +4,7 @@ internal import SystemPackage
 /// Creates the entries of one archive in a tree: decides the name of an entry and whether it is allowed, in the
 /// archive's order; ``TreeFileWriter`` fills in content, on any thread.
 ///
-/// No link is followed while the tree is filled, and nothing in an archive reaches beyond the area's top.
+/// No link of a file system is followed while the tree is filled, and nothing in an archive reaches beyond the area's top.
 final class TreeWriter: EntryVisitor {
   /// Work deferred until all content is there.
   enum Step {
@@ -21,8 +21,9 @@ final class TreeWriter: EntryVisitor {
   let cancellation: Cancellation
   let prefetch: Prefetch
   let wantsAll: Bool
-  /// Whether it is one of several layers, in which links may lead to what another has.
-  let isLayer: Bool
+  /// What lies below, if it is one of several layers, in which links may lead to what another has; **borrowed**.
+  let below: FileDescriptor?
+  var isLayer: Bool { below != nil }
   /// Where the area's top will be mounted, if that is known.
   let place: FilePath?
   private let isWanted: (ArchiveEntry) -> Bool
@@ -44,14 +45,15 @@ final class TreeWriter: EntryVisitor {
   /// Content that was taken, by position.
   private(set) var filled: Set<Int> = []
   /// The current directory.
-  private var directory = (path: EntryPath.top, raw: EntryPath.top.cString, node: 0)
+  private(set) var directory = (path: EntryPath.top, raw: EntryPath.top.cString, node: 0)
 
   /// - Parameters:
   ///   - wantsAll: Whether `isWanted` is true for every entry.
-  ///   - isLayer: Whether it is one of several layers, whose links are judged when all are there.
+  ///   - below: The top of what lies below, if it is one of several layers, whose links are judged when all are there;
+  ///     it stays open as long as this is used.
   init(
     _ area: TreeArea, in context: ExtractionContext, wantsAll: Bool, place: FilePath? = nil,
-    isLayer: Bool = false, isWanted: @escaping (ArchiveEntry) -> Bool
+    below: FileDescriptor? = nil, isWanted: @escaping (ArchiveEntry) -> Bool
   ) {
     self.area = area
     warnings = WarningList(area.space.account.entries)
@@ -59,10 +61,10 @@ final class TreeWriter: EntryVisitor {
     cancellation = context.cancellation
     // If the first of two entries with the same name wins, the second must not be read, because it may be damaged.
     // An absolute name in a layer begins at the image's root.
-    let all: Prefetch = isLayer ? .contents() : .safeContents
+    let all: Prefetch = below != nil ? .contents() : .safeContents
     prefetch = wantsAll && options.duplicates != .first ? all : .onDemand
     self.wantsAll = wantsAll
-    self.isLayer = isLayer
+    self.below = below
     self.place = place
     self.isWanted = isWanted
   }
@@ -76,7 +78,7 @@ final class TreeWriter: EntryVisitor {
 
   func wants(_ entry: ArchiveEntry) throws(ArchiveError) -> Bool {
     let position = entries.count
-    let entry = isLayer ? entry.belowRoot : entry
+    let entry = isLayer ? try followingOwnLinks(entry.belowRoot) : entry
     try area.space.account.entries.add(entry)
     entries.append(entry)
     guard wantsAll || isWanted(entry) else { return false }
@@ -120,6 +122,7 @@ final class TreeWriter: EntryVisitor {
     let target = EntryName.raw(entry.link ?? "")
     switch entry.kind {
     case .directory:
+      if isLayer { try replaceLink(at: path, for: entry) }
       try enter(path, for: entry)
       index[directory.node] = position
       return false

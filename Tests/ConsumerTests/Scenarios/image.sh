@@ -1,5 +1,5 @@
 . "$(dirname "$0")/common.sh"
-# An image of three layers, as umoci makes and unpacks it, and as skopeo saves it: the same names, modes, content and links.
+# An image of several layers, one of which has files below its own links, as umoci makes and unpacks it, and as skopeo saves it: the same names, modes, content and links.
 [ "$(id -u)" = 0 ] && rootless= || rootless=--rootless
 make() { umoci "$@" >log 2>&1 || { cat log >&2; exit 1; }; }
 make init --layout layout
@@ -17,6 +17,10 @@ mkdir two/rootfs/kept && echo 5 >two/rootfs/kept/high && echo 6 >two/rootfs/turn
 ln two/rootfs/linked two/rootfs/again && ln -s ../kept two/rootfs/etc/way && chmod 640 two/rootfs/linked && chmod 711 two/rootfs/bin
 make repack --image layout:third two
 make insert --image layout:third "$here/image.sh" /etc/inserted
+mkdir -p links files/way files/up && ln -s kept links/way && ln -s ../../etc links/up
+echo 7 >files/way/through && echo 8 >files/up/beside && ln -s through files/way/on
+tar -cf own.tar -C links way up && tar -rf own.tar -C files way/through way/on up/beside
+make raw add-layer --image layout:third own.tar
 make config --image layout:third --config.env PATH=/bin --config.env WHO=umoci --config.workingdir /etc --config.cmd sh --config.cmd -c \
   --config.cmd 'echo $WHO $(id -u) $(pwd)'
 make unpack $rootless --image layout:third three

@@ -84,6 +84,96 @@ struct ContainerImageTests {
         == ["bin -> /usr/bin", "up -> ../../usr", "usr/bin/"])
   }
 
+  /// Layers, and what umoci makes of them.
+  struct OwnLinks: CustomTestStringConvertible, Sendable {
+    let testDescription: String
+    let layers: [[Bytes]]
+    let listing: [String]
+
+    init(_ testDescription: String, _ layers: [Bytes]..., gives listing: [String]) {
+      (self.testDescription, self.layers, self.listing) = (testDescription, layers, listing)
+    }
+  }
+
+  static let ownLinks = [
+    OwnLinks(
+      "a directory of the layer", [directory("usr/bin"), link("bin", "usr/bin"), file("bin/tool", "1")],
+      gives: ["bin -> usr/bin", "usr/bin/tool: 1"]),
+    OwnLinks(
+      "one that is not there yet", [link("bin", "/no/where"), file("bin/tool", "1"), directory("bin/d")],
+      gives: ["bin -> /no/where", "no/where/d/", "no/where/tool: 1"]),
+    OwnLinks(
+      "other kinds",
+      [
+        link("bin", "usr/bin"), file("bin/a", "1"), link("bin/b", "bin/a", hard: true), link("bin/c", "a"),
+        link("d", "bin/a", hard: true),
+      ], gives: ["bin -> usr/bin", "d: 1", "usr/bin/a: 1", "usr/bin/b: 1", "usr/bin/c -> a"]),
+    OwnLinks(
+      "links through each other",
+      [link("a", "b/c"), link("b", "d"), link("d/c", "../e/./"), file("a/x/y", "1")],
+      gives: ["a -> b/c", "b -> d", "d/c -> ../e/./", "e/x/y: 1"]),
+    OwnLinks(
+      "out of the root",
+      [link("up", "../../.."), file("up/x", "1"), link("d/up", "../../e"), file("d/up/y", "2")],
+      gives: ["d/up -> ../../e", "e/y: 2", "up -> ../../..", "x: 1"]),
+    OwnLinks(
+      "the root", [link("r", "/"), file("r/x", "1"), directory("r/d"), file("r/r/d/y", "2")],
+      gives: ["d/y: 2", "r -> /", "x: 1"]),
+    OwnLinks(
+      "a link that is replaced", [link("a", "one"), file("a/x", "1"), link("a", "two"), file("a/y", "2")],
+      gives: ["a -> two", "one/x: 1", "two/y: 2"]),
+    OwnLinks(
+      "a link that a directory replaces",
+      [link("bin", "usr/bin"), file("bin/x", "1"), directory("bin"), file("bin/y", "2")],
+      gives: ["bin/y: 2", "usr/bin/x: 1"]),
+    OwnLinks(
+      "a name of it again", [link("bin", "usr/bin"), file("usr/bin/x", "1"), file("bin/x", "2")],
+      gives: ["bin -> usr/bin", "usr/bin/x: 2"]),
+    OwnLinks(
+      "what it hides", [file("usr/bin/old", "0"), file("usr/bin/kept", "1")],
+      [link("bin", "usr/bin"), file("bin/.wh.old", "")], gives: ["bin -> usr/bin", "usr/bin/kept: 1"]),
+    OwnLinks(
+      "all that it hides", [file("usr/bin/old", "0")],
+      [link("bin", "usr/bin"), file("bin/new", "1"), file("bin/.wh..wh..opq", "")],
+      gives: ["bin -> usr/bin", "usr/bin/new: 1"]),
+    OwnLinks(
+      "what it hides where a link below leads", [link("usr", "/opt"), file("opt/bin/old", "0")],
+      [link("bin", "usr/bin"), file("bin/x", "1"), file("bin/.wh.old", "")],
+      gives: ["bin -> usr/bin", "opt/bin/x: 1", "usr -> /opt"]),
+    OwnLinks(
+      "up from where a link below leads",
+      [directory("usr/lib"), directory("usr/share/foo"), link("lib", "usr/lib")],
+      [link("lib/foo", "../share/foo"), file("lib/foo/x", "1")],
+      gives: ["lib -> usr/lib", "usr/lib/foo -> ../share/foo", "usr/share/foo/x: 1"]),
+    OwnLinks(
+      "up from a directory in the place of a link below", [directory("usr/lib"), link("lib", "usr/lib")],
+      [directory("lib"), link("lib/foo", "../share"), file("lib/foo/x", "1")],
+      gives: ["lib/foo -> ../share", "share/x: 1", "usr/lib/"]),
+    OwnLinks(
+      "through a link that a link below hides", [file("usr/bin/x", "1"), link("bin", "usr/bin")],
+      [file(".wh.bin", ""), link("sbin", "bin"), file("sbin/y", "2")],
+      gives: ["bin/y: 2", "sbin -> bin", "usr/bin/x: 1"]),
+    OwnLinks(
+      "a hard link through it", [file("usr/bin/x", "1")],
+      [link("bin", "usr/bin"), link("h", "bin/x", hard: true), link("bin/i", "usr/bin/x", hard: true)],
+      gives: ["bin -> usr/bin", "h: 1", "usr/bin/i: 1", "usr/bin/x: 1"]),
+  ]
+
+  @Test(arguments: ownLinks, Isolation.allCases)
+  func `What a layer has below its own link is where that leads`(
+    _ row: OwnLinks, _ isolation: Isolation
+  ) throws {
+    let image = Image(row.layers.map { $0.reduce([], +) + Tar.end })
+    let options = ExtractionOptions {
+      $0 = isolation.applied()
+      $0.outwardLinks = .keep
+    }
+    let tree = try ContainerImage(ArchiveReader(bytes: image.saved()), options: options).tree(
+      options: options)
+    #expect(try Self.listing(tree) == row.listing)
+    #expect(tree.skipped.isEmpty && tree.warnings.allSatisfy { $0.code == .duplicate })
+  }
+
   @Test func `A hard link leads to the layers below, and to a link itself`() throws {
     let base = [Self.file("d/f", "1"), Self.link("s", "d/f"), Self.link("bin", "d")]
     #expect(
@@ -271,6 +361,28 @@ struct ContainerImageTests {
     Attack(
       testDescription: "a mark that hides nothing", code: .insecureName,
       archive: Image([file("d/.wh.", "") + Tar.end]).saved()),
+    Attack(
+      testDescription: "a circle of links, and a file below", code: .nameConflict,
+      archive: Image([link("a", "b") + link("b", "a") + file("a/x", "1") + Tar.end]).saved()),
+    Attack(
+      testDescription: "a link into itself, and a file below", code: .nameConflict,
+      archive: Image([link("a", "a/a/a/a") + file("a/x", "1") + Tar.end]).saved()),
+    Attack(
+      testDescription: "41 links one after another, and a file below", code: .nameConflict,
+      archive: Image([(0..<41).flatMap { link("l\($0)", "l\($0 + 1)") } + file("l0/x", "1") + Tar.end])
+        .saved()),
+    Attack(
+      testDescription: "links that make a path too long, and a file below", code: .nameTooLong,
+      archive: Image([
+        (0..<40).flatMap { link(String(repeating: "w/", count: $0) + "w", String(repeating: "d", count: 99)) }
+          + file(String(repeating: "w/", count: 40) + "beyond/x", "1") + Tar.end
+      ]).saved()),
+    Attack(
+      testDescription: "a link to a file, and a file below", code: .nameConflict,
+      archive: Image([file("f", "1") + link("l", "f") + file("l/x", "1") + Tar.end]).saved()),
+    Attack(
+      testDescription: "a link in the place of a directory", code: .nameConflict,
+      archive: Image([file("d/x", "1") + link("d", "e") + Tar.end]).saved()),
     Attack(
       testDescription: "layers that are large together", code: .limitExceeded, archive: bomb,
       limits: ExtractionLimits(totalBytes: 6 << 20)),

@@ -1,0 +1,104 @@
+internal import Libc
+internal import SealedMemory
+internal import SystemPackage
+
+/// What a layer of an image may have that no other archive may: entries below its own symbolic links, and directories in
+/// the place of them.
+///
+/// Tools that apply a layer to a root directory entry by entry follow a link that an earlier entry has made, as a process does
+/// whose root the directory is: umoci, containerd, docker and podman put "bin/tool" after "bin -> usr/bin" into "usr/bin".
+extension TreeWriter {
+  /// A layer's entry with the name that it has where the layer's own symbolic links lead.
+  ///
+  /// - Throws: ``ArchiveError`` with ``ArchiveError/Code/nameConflict`` for links in a circle,
+  ///   ``ArchiveError/Code/nameTooLong``, ``ArchiveError/Code/cancelled`` or ``ArchiveError/Code/timedOut``.
+  func followingOwnLinks(_ entry: ArchiveEntry) throws(ArchiveError) -> ArchiveEntry {
+    // Entries of one directory usually follow each other, and that is no link.
+    guard let path = EntryPath(entry.name), !path.isTop, !directory.path.isParent(of: path),
+      index[index.place(of: path.parent.bytes.span).node].map({ entries[$0].kind == .symlink }) ?? false
+    else { return entry }
+    let parent = try walk(path.parent, for: entry, through: ownLink) { path throws(ArchiveError) in
+      try self.pathBelow(path, for: entry).parent
+    }
+    return entry.named(EntryName.key(parent.appending(path.lastComponent).raw))
+  }
+
+  /// The path that one leads to, where nothing is above the top.
+  ///
+  /// - Parameters:
+  ///   - link: The target of the symbolic link at a path.
+  ///   - leave: The directory that ".." means in the one at a path.
+  private func walk(
+    _ path: EntryPath, for entry: ArchiveEntry, through link: (EntryPath) -> [UInt8]?,
+    leaving leave: (EntryPath) throws(ArchiveError) -> EntryPath
+  ) throws(ArchiveError) -> EntryPath {
+    var (place, links) = (EntryPath.top, 0)
+    var rest = Array(path.components.reversed())
+    while let component = rest.popLast() {
+      try cancellation.check()
+      if component == Array("..".utf8) {
+        place = try leave(place)
+        continue
+      }
+      let next = place.appending(component)
+      guard next.fits else { throw .nameTooLong(entry.name) }
+      guard let target = link(next) else {
+        place = next
+        continue
+      }
+      links += 1
+      guard links <= SymlinkWalker.mostLinks else {
+        throw .conflict(entry.name, "the symbolic links to its directory lead in a circle")
+      }
+      if target.first == UInt8(ascii: "/") { place = .top }
+      rest += EntryPath(raw: target).components.reversed()
+    }
+    return place
+  }
+
+  /// The target of the layer's symbolic link at a path.
+  private func ownLink(_ path: EntryPath) -> [UInt8]? {
+    guard let position = entry(at: path), entries[position].kind == .symlink else { return nil }
+    return entries[position].link.map { EntryName.raw($0) }
+  }
+
+  /// Where a path without links of the layer's leads through those below: ".." goes up from there.
+  private func pathBelow(_ path: EntryPath, for entry: ArchiveEntry) throws(ArchiveError) -> EntryPath {
+    guard let below else { return path }
+    do throws(Errno) {
+      _ = try SystemCalls.openDirectory(path, beneath: below)
+    } catch .tooManySymbolicLinkLevels {
+      return try walk(path, for: entry) { path in
+        self.entry(at: path) == nil ? try? SystemCalls.readLink(path, beneath: below) : nil
+      } leaving: { path in
+        path.parent
+      }
+    } catch {}
+    return path
+  }
+
+  /// Makes a directory where an earlier entry of the layer made a symbolic link.
+  func replaceLink(at path: EntryPath, for entry: ArchiveEntry) throws(ArchiveError) {
+    // A link that is on the stage still will replace what has its name: that conflicts with the directory.
+    guard let node = index.node(of: path.bytes.span), let position = index[node],
+      entries[position].kind == .symlink, !filled.contains(position)
+    else { return }
+    do throws(Errno) {
+      let parent = try SystemCalls.openDirectory(path.parent, beneath: area.top.descriptor)
+      try SystemCalls.remove(path.last, in: parent.descriptor)
+      _ = try area.space.makeDirectory(path.last, in: parent.descriptor)
+    } catch {
+      throw .system("mkdirat", error, doing: "replacing a symbolic link in a tree", entry: entry.name)
+    }
+    index[node] = nil
+  }
+}
+
+extension ArchiveEntry {
+  /// The entry under another name.
+  fileprivate func named(_ name: String) -> Self {
+    var fields = fields.value
+    fields.name = name
+    return Self(fields)
+  }
+}
