@@ -18,6 +18,38 @@ enum Execution {
     }
   }
 
+  /// Executes a command of an image, as docker(1) does: looked for in PATH, and without the shell to which execvp(3) passes a file
+  /// that the kernel does not recognize, such as a program for another processor; returns only when that fails.
+  ///
+  /// - Parameter platform: What the image is for.
+  static func imageCommand(
+    named name: String, _ arguments: [[UInt8]], platform: ContainerImage.Platform
+  ) -> ExitStatus {
+    let program = arguments[0]
+    let path = unsafe getenv("PATH").map { unsafe Array(String(cString: $0).utf8) } ?? []
+    let directories =
+      program.contains(UInt8(ascii: "/"))
+      ? [] : path.split(separator: UInt8(ascii: ":"), omittingEmptySubsequences: false).map { Array($0) }
+    let places =
+      directories.isEmpty ? [program] : directories.map { ($0.isEmpty ? [0x2E] : $0) + [0x2F] + program }
+    return unsafe withStrings(arguments) { pointers in
+      var error = Errno.noSuchFileOrDirectory
+      for place in places {
+        unsafe execv(place.map { CChar(bitPattern: $0) } + [0], pointers)
+        let failure = Errno(rawValue: Libc.errno)
+        if failure == .noSuchFileOrDirectory || failure == .notDirectory { continue }
+        error = failure
+        if failure != .permissionDenied { break }
+      }
+      let status = Self.failure(of: name, error)
+      if error == .execFormatError, platform != .host {
+        Diagnostics.report(
+          "the image is for \(platform), and this machine is \(ContainerImage.Platform.host).")
+      }
+      return status
+    }
+  }
+
   /// Executes a program in memory by its descriptor; returns only when that fails.
   static func entry(_ file: MemFile, _ arguments: [[UInt8]]) throws(ArchiveError) -> ExitStatus {
     let descriptor = try file.fileDescriptor.rawValue

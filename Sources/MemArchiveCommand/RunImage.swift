@@ -16,8 +16,10 @@ struct RunImageOptions: ParsableArguments {
   @Option(
     name: .customLong("platform"),
     help: ArgumentHelp(
-      "The image for this platform, such as linux/arm64, if the archive has it for several; this machine's by default.",
-      valueName: "platform"), transform: Self.platform)
+      """
+      The image has to be for this platform, such as linux/arm64. By default it is this machine's of several, or the only \
+      one there is.
+      """, valueName: "platform"), transform: Self.platform)
   var platform: ContainerImage.Platform?
 
   private static func platform(_ text: String) throws -> ContainerImage.Platform {
@@ -46,7 +48,7 @@ extension RunCommand {
       // Only a process with a single thread can enter a user namespace.
       try MountedTree.enterNamespace()
       let image = try ContainerImage(
-        archive.reader, tag: self.image.tag, platform: self.image.platform ?? .host, in: archive.context)
+        archive.reader, tag: self.image.tag, platform: self.image.platform, in: archive.context)
       let words = try words(of: image)
       let context = archive.context.changed {
         $0.outwardLinks = .keep
@@ -64,7 +66,7 @@ extension RunCommand {
       try MountedTree.enterRoot(
         at: mounted.place, directory: image.configuration.absoluteDirectory, as: user)
       Self.setEnvironment(image.configuration.environment, home: user.home)
-      throw Execution.command(named: ArchiveEntry.name(raw: words[0]), words)
+      throw Execution.imageCommand(named: ArchiveEntry.name(raw: words[0]), words, platform: image.platform)
     } catch let error as ArchiveError {
       _ = archive.report(error)
       throw ExitStatus.beforeCommand

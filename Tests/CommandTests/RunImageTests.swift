@@ -128,6 +128,42 @@ struct RunImageTests {
     }
   }
 
+  @Test func `What a layer has below its own link is where the link leads`() throws {
+    let layer = Tar.entry("usr", type: "2", link: "/opt") + Tar.entry("usr/bin/tool", Bytes("x".utf8))
+    #expect(try run(Self.simple, [layer], [], "cat", "/opt/bin/tool") == .done("x"))
+  }
+
+  @Test func `A platform that the image is not for is an error, and a processor that is not here is told`()
+    throws
+  {
+    var image = try Self.image(Self.simple)
+    image.architecture = "s390x"
+    image.layers.append(Tar.entry("bin/alien", Self.alien, mode: 0o755) + Tar.end)
+    for archive in [Image.layout(image), image.saved()].map({ ByteString($0) }) {
+      let refused = try Program.run(
+        "run", "--image", "--platform", "linux/arm64", "i.tar", "--", "true", beside: ["i.tar": archive])
+      #expect(refused.end == .exit(125))
+      #expect(
+        refused.errors.text.contains("no image for linux/arm64, but for linux/s390x. Ask for that platform"),
+        "\(refused)")
+      // The processor counts, not what an image says of itself.
+      for platform: [ByteString] in [[], ["--platform", "linux/s390x"]] {
+        let run: [ByteString] = ["run", "--image", "-q"] + platform + ["i.tar", "--"]
+        #expect(try Program.run(run + ["pwd"], beside: ["i.tar": archive]) == .done("/\n"))
+        let foreign = try Program.run(run + ["alien"], beside: ["i.tar": archive])
+        #expect(foreign.end == .exit(126))
+        #expect(
+          foreign.errors.lines.last?.text.hasPrefix(
+            "memarchive: the image is for linux/s390x, and this machine is linux/") == true, "\(foreign)")
+      }
+    }
+  }
+
+  /// The header of a program for another processor (elf(5)): big-endian, of the machine 22, an IBM S/390.
+  private static let alien: Bytes =
+    [0x7F, 0x45, 0x4C, 0x46, 2, 2, 1] + Bytes(repeating: 0, count: 9) + [0, 2, 0, 22, 0, 0, 0, 1]
+    + Bytes(repeating: 0, count: 104)
+
   @Test func `What is wrong is said before the command runs`() throws {
     var image = try Self.image(Self.simple)
     image.lies = .layer

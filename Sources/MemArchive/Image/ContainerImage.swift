@@ -85,14 +85,15 @@ public struct ContainerImage: Sendable {
   /// - Parameters:
   ///   - reader: The archive. It is read again for the layers, so that a pipe has to be kept first: ``MemFile/init(name:reading:limits:)``.
   ///   - tag: The image with this name, of several; nil for the only one. "12" or "debian:12" name "docker.io/library/debian:12".
-  ///   - platform: The platform, of several that an image is for.
+  ///   - platform: The platform that the image has to be for; by default ``Platform/host`` where an image is for several, and
+  ///     otherwise any.
   ///   - options: As for ``ArchiveReader/extract(_:options:)-78d4g``.
   /// - Throws: ``ArchiveError`` as that, and with ``ArchiveError/Code/unrecognizedFormat`` where the archive has no image,
   ///   ``ArchiveError/Code/noSuchEntry`` where it has none for the tag or platform or several,
   ///   ``ArchiveError/Code/corrupt`` for a manifest that contradicts itself or names what the archive does not have, and
   ///   ``ArchiveError/Code/notVerified`` where a digest is another one.
   public init(
-    _ reader: ArchiveReader, tag: String? = nil, platform: Platform = .host,
+    _ reader: ArchiveReader, tag: String? = nil, platform: Platform? = nil,
     options: ExtractionOptions = ExtractionOptions()
   ) throws(ArchiveError) {
     self = try ExtractionContext(options).observing(.extract, of: reader) { context throws(ArchiveError) in
@@ -101,13 +102,16 @@ public struct ContainerImage: Sendable {
   }
 
   package init(
-    _ reader: ArchiveReader, tag: String?, platform: Platform, in context: ExtractionContext
+    _ reader: ArchiveReader, tag: String?, platform: Platform?, in context: ExtractionContext
   ) throws(ArchiveError) {
     let files = try reader.extract(
       .matching { $0.kind == .file && $0.size ?? .max <= Int64(JSON.mostBytes) },
       in: context.storing(.automatic))
     let documents = ImageDocuments(files, context.cancellation)
-    let manifest = try ImageManifest(documents, tag: tag, platform: platform)
+    let manifest = try ImageManifest(documents, tag: tag, platform: platform ?? .host)
+    if let platform, !platform.accepts(manifest.platform) {
+      throw .noImage(tag, platform, manifest.tags, [manifest.platform])
+    }
     (configuration, layers) = (manifest.configuration, manifest.layers)
     (self.platform, tags) = (manifest.platform, manifest.tags)
     self.reader = reader

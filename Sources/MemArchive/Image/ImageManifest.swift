@@ -282,7 +282,7 @@ struct ImageManifest {
 
 extension ArchiveError {
   /// - Parameter platform: For which there is none.
-  fileprivate static func noImage(
+  static func noImage(
     _ tag: String?, _ platform: ContainerImage.Platform?, _ tags: [String],
     _ platforms: [ContainerImage.Platform]
   ) -> Self {
@@ -293,7 +293,8 @@ extension ArchiveError {
       return Self(
         .noSuchEntry,
         "the archive has no image for \(platform), but for \(list(platforms.map(\.description)))",
-        advice: "Choose one of these platforms.")
+        advice: platforms.count == 1
+          ? "Ask for that platform, or for none." : "Choose one of these platforms.")
     }
     return Self(
       .noSuchEntry,
