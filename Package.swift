@@ -167,7 +167,7 @@ let package = Package(
       name: "VerificationTests", dependencies: ["MemArchive", "MemArchiveVerification", "TestSupport"]),
     .testTarget(
       name: "CommandTests",
-      dependencies: ["MemArchive", "MemArchiveCommand", "TestSupport"],
+      dependencies: ["HTTPRanges", "MemArchive", "MemArchiveCommand", "TestSupport"],
       exclude: ["Expected", "completion.py", "server.py"]),
     .testTarget(
       name: "ConsumerTests",

@@ -27,7 +27,11 @@ package protocol RangeTransport: Sendable {
 /// No answer, or not all of it: the connection could not be made, or was lost.
 package struct UnansweredRequest: Error, CustomStringConvertible {
   package let description: String
-  package init(_ description: String) { self.description = description }
+  /// Whether the server let the time go by.
+  let isSilence: Bool
+  package init(_ description: String, isSilence: Bool = false) {
+    (self.description, self.isSilence) = (description, isSilence)
+  }
 }
 
 /// A file on a server, read by ranges (RFC 9110, 14): of one version, which each answer has to name.
@@ -115,13 +119,15 @@ package final class RangedFile<Transport: RangeTransport>: AsyncArchiveSource {
     return version
   }
 
-  /// The answer to a request for a range, which is whole; asked again a few times where that may help.
+  /// The answer to a request for a range, which is whole; asked again a few times where that may help. A server that has
+  /// never answered and lets the time go by once would most likely do so each time.
   private func answer(
     _ fields: [(name: String, value: String)], _ range: Range<Int64>
   ) async throws -> RangeAnswer {
     var attempt = 1
     while true {
       var failure: String
+      var isHopeless = false
       do {
         let answer = try await transport.get(fields, most: range.count)
         switch answer.status {
@@ -138,7 +144,9 @@ package final class RangedFile<Transport: RangeTransport>: AsyncArchiveSource {
         }
       } catch let error as UnansweredRequest {
         failure = error.description
+        isHopeless = error.isSilence && version.withLock { $0 == nil }
       }
+      guard !isHopeless else { throw ArchiveError.sourceFailed(failure) }
       guard attempt < Self.attempts else { throw ArchiveError.sourceFailed("\(failure), \(attempt) times") }
       // 0.1, 0.2, 0.4 seconds.
       try await Task.sleep(for: .milliseconds(50 << attempt))

@@ -36,7 +36,8 @@ import Synchronization
     }
     guard error == 0 else {
       throw Self.passing.contains(error)
-        ? UnansweredRequest(Self.failure) : ArchiveError.sourceFailed(Self.failure)
+        ? UnansweredRequest(Self.failure, isSilence: error == Self.silence)
+        : ArchiveError.sourceFailed(Self.failure)
     }
     guard unsafe answer.is_longer == 0 else {
       throw ArchiveError.sourceFailed("the server sent more than the \(most) bytes that were asked for")
@@ -62,7 +63,8 @@ import Synchronization
 
   /// libcurl's errors that another attempt may not meet: no connection (7), an end too early (18), silence (28), no answer (52),
   /// and what a network does to sending (55), receiving (56) and streams of HTTP/2 (16, 92).
-  private static let passing: Set<CInt> = [7, 16, 18, 28, 52, 55, 56, 92]
+  private static let passing: Set<CInt> = [7, 16, 18, silence, 52, 55, 56, 92]
+  private static let silence: CInt = 28
 
   private static var failure: String { unsafe String(cString: ctransfer_failure()) }
 

@@ -10,7 +10,8 @@ internal import NIOHTTP1
 ///
 /// Each answer has to be of the version that the first one was of, by its ETag or Last-Modified: a file that changes is an error,
 /// as is a server that names no version, or sends no parts. Requests that get no answer, or less than one, and those that the server
-/// has no time for (408, 429, 5xx) are repeated three times, after 0.1, 0.2 and 0.4 seconds. Connections are kept by the client.
+/// has no time for (408, 429, 5xx) are repeated three times, after 0.1, 0.2 and 0.4 seconds; but a server that lets the first
+/// request's time go by is not asked again. Connections are kept by the client.
 ///
 /// Certificates are verified by the system's (BoringSSL's trust roots: /etc/ssl/certs, or what the client's `TLSConfiguration`
 /// says). All errors have the code `sourceFailed`, and none has the address's password or query.
@@ -21,7 +22,8 @@ public struct HTTPSource: AsyncArchiveSource {
   ///   - address: Begins with http:// or https://. Its last part names the archive.
   ///   - fields: Further fields of each request's header, such as `Authorization`.
   ///   - client: Keeps connections and follows redirections as it is configured; shared with the whole process by default.
-  ///   - timeout: For each request. The client connects again and again for as long, whatever is wrong, a certificate too.
+  ///   - timeout: For each request, and so up to four times as long from a server that has answered before. The client connects
+  ///     again and again for as long, whatever is wrong, a certificate too.
   /// - Throws: `ArchiveError` with `sourceFailed` for an address of another kind.
   public init(
     _ address: String, fields: [(name: String, value: String)] = [], client: HTTPClient = .shared,
@@ -76,7 +78,7 @@ private struct ClientTransport: RangeTransport {
       throw error
     } catch  where end <= .now {
       // The client has tried to connect all the time.
-      throw ArchiveError.sourceFailed("\(address.publicText): no answer in \(timeout): \(error)")
+      throw UnansweredRequest("\(address.publicText): no answer in \(timeout): \(error)", isSilence: true)
     } catch {
       throw UnansweredRequest("\(address.publicText): \(error)")
     }
