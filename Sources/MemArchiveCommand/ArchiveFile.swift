@@ -57,6 +57,12 @@ struct ArchiveFile {
     }
   }
 
+  private struct DanglingLink: Error, CustomStringConvertible {
+    var description: String {
+      "it is a symbolic link to a file that does not exist. Give the file's own name, or remove the link."
+    }
+  }
+
   static let formatHint =
     "the name ends in none of .tar, .tar.gz, .tgz, .tar.bz2, .tbz2, .tar.xz, .txz, .tar.zst, .tzst, .zip, which tell the format."
 
@@ -64,7 +70,14 @@ struct ArchiveFile {
     // Where links lead, so that the file and not the link is replaced.
     let real = try? resolved(path)
     var status = stat()
-    let isThere = unsafe (real ?? path).withPlatformString { unsafe stat($0, &status) } == 0
+    let error = unsafe path.withPlatformString { unsafe stat($0, &status) == 0 ? 0 : errno }
+    let isThere = error == 0
+    if !isThere {
+      // What the kernel does not follow (fs.protected_symlinks, proc(5)) is not followed here.
+      guard error == ENOENT else { throw Errno(rawValue: error) }
+      // Nor is a place written to that nobody has named, as cp(1) has it.
+      guard unsafe path.withPlatformString({ unsafe lstat($0, &status) }) != 0 else { throw DanglingLink() }
+    }
     guard !isThere || status.st_mode & S_IFMT == S_IFREG else {
       return (try FileDescriptor.open(real ?? path, .writeOnly, options: .closeOnExec), nil)
     }

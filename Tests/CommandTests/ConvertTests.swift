@@ -66,6 +66,25 @@ struct ConvertTests {
     }
   }
 
+  @Test func `A link is followed, and one that leads to nothing is not written through`() throws {
+    let outcome = try shell(
+      """
+      ln -s there.tar link.tar; ln -s nowhere.tar dangling.tar; echo before > there.tar
+      $m convert a.tar link.tar; echo $?; readlink link.tar; tar tf there.tar | wc -l
+      $m convert a.tar dangling.tar; echo $?
+      $m run --tree --save dangling.tar a.tar -- true; echo $?
+      readlink dangling.tar; ls -A
+      """)
+    #expect(
+      outcome.output
+        == "0\nthere.tar\n5\n4\n125\nnowhere.tar\na.tar\ndangling.tar\nlink.tar\nthere.tar\n")
+    #expect(
+      outcome.errors.lines.allSatisfy {
+        $0.text.hasPrefix(
+          "memarchive: cannot write \"dangling.tar\": it is a symbolic link to a file that does not")
+      }, "\(outcome)")
+  }
+
   @Test func `A tree is saved as the command has left it, also over its own archive`() throws {
     let outcome = try shell(
       """
