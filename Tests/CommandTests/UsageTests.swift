@@ -16,6 +16,8 @@ struct UsageTests {
 
   static let mistakes = [
     Mistake("frobnicate", says: "memarchive: There is no command 'frobnicate'."),
+    Mistake("help", "frobnicate", says: "memarchive: There is no command 'frobnicate'."),
+    Mistake("help", "lst", says: "memarchive: There is no command 'lst'. Did you mean 'list'?"),
     Mistake("lst", "tar-ustar.tar", says: "memarchive: There is no command 'lst'. Did you mean 'list'?"),
     Mistake(
       "tar-ustar.tar",
@@ -25,6 +27,12 @@ struct UsageTests {
       says: """
         memarchive: There is no command 'extract': memarchive itself unpacks nothing to a disk. To copy an archive's files there: \
         memarchive run --tree --chdir a.zip -- cp -r . DIRECTORY
+        """),
+    Mistake(
+      "help", "extract",
+      says: """
+        memarchive: There is no command 'extract': memarchive itself unpacks nothing to a disk. To copy an archive's files there: \
+        memarchive run --tree --chdir ARCHIVE -- cp -r . DIRECTORY
         """),
     Mistake("--verzion", says: "memarchive: Unknown option '--verzion'. Did you mean '--version'?"),
     Mistake("list", says: "memarchive: Missing expected argument '<archive>'"),
