@@ -9,7 +9,18 @@ enum LibraryPath {
     !directory.isEmpty && !directory.utf8.contains { $0 == UInt8(ascii: ":") || $0 == UInt8(ascii: ";") }
   }
 
-  static func prepend(_ directory: FilePath) throws {
+  /// - Parameters:
+  ///   - directory: The path; nil where there is nothing.
+  ///   - name: The directory's name in the archive.
+  static func prepend(_ directory: FilePath?, named name: String, of archive: Archive) throws {
+    var status = stat()
+    guard let directory, unsafe directory.withPlatformString({ unsafe stat($0, &status) }) == 0,
+      status.st_mode & S_IFMT == S_IFDIR
+    else {
+      Diagnostics.report(
+        "\(archive.name): --library-path \(name): the archive has no such directory. See memarchive list.")
+      throw ExitStatus.usage
+    }
     let old = unsafe getenv("LD_LIBRARY_PATH").map {
       unsafe [UInt8](UnsafeRawBufferPointer(start: $0, count: strlen($0)))
     }
@@ -31,8 +42,10 @@ enum LibraryPath {
     let tree = try archive.reader.tree(
       .matching { components($0.name).starts(with: wanted) }, nested: nested,
       in: archive.context.withOwnAccount)
-    let path = try tree.pathBelow(to: directory)
-    try prepend(RawText.path(Array("/proc/self/fd/\(try tree.duplicate().rawValue)".utf8) + path))
+    // The command inherits the duplicate.
+    let top = Array("/proc/self/fd/\(try tree.duplicate().rawValue)".utf8)
+    let path = (try? tree.pathBelow(to: directory)).map { RawText.path(top + $0) }
+    try prepend(path, named: directory, of: archive)
     withExtendedLifetime(tree) {}
   }
 }

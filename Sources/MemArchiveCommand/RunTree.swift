@@ -272,8 +272,7 @@ extension RunCommand {
       throw ExitStatus.beforeCommand
     }
     if let libraryPath {
-      try LibraryPath.prepend(
-        mounted.place.appending(RawText.path(ArchiveEntry.rawName(of: libraryPath)).string))
+      try LibraryPath.prepend(mounted.path(of: libraryPath), named: libraryPath, of: archive)
     }
     let filled = arguments.map { $0.filled(with: paths) }
     try followed.follow(mounted)

@@ -30,11 +30,15 @@ struct RunLibraryPathTests {
       outcome.output.text.hasPrefix("/mnt") && outcome.output.text.hasSuffix(":/opt/other\n"), "\(outcome)")
   }
 
-  @Test func `A directory that the archive does not have is told`() throws {
+  @Test(arguments: [[], ["--tree"]] as [[ByteString]])
+  func `A directory that the archive does not have is told`(options: [ByteString]) throws {
     let archive = ByteString(try Archives.path("libraries").utf8)
-    let outcome = try Program.run("run", archive, "--library-path", "lib", "--", "true")
-    #expect(outcome.end == .exit(125))
-    #expect(outcome.errors.text.contains("entry \"lib\": the archive has no such entry"), "\(outcome)")
+    for name in ["lib", "libouter.so", "..", "../etc", "/"] as [ByteString] {
+      let outcome = try Program.run(["run", archive, "--library-path", name] + options + ["--", "true"])
+      #expect(outcome.end == .exit(2))
+      let says = "--library-path \(name): the archive has no such directory. See memarchive list."
+      #expect(outcome.errors.text.contains(says), "\(outcome)")
+    }
     #expect(try Program.run("run", archive, "--library-path", "a:b", "--", "true").end == .exit(2))
   }
 
