@@ -45,6 +45,23 @@ struct SandboxTests {
     #expect(required.errors.text.contains("--sandbox off"), "\(required.errors)")
   }
 
+  @Test func `A worker that is killed is told with what the kernel kills for`() throws {
+    try withTemporaryDirectory { directory in
+      // A worker that is killed at once, whatever for.
+      let outcome = try Program.shell(
+        """
+        printf '#!/bin/sh\nkill -9 $$\n' > killed; chmod +x killed; export MEMARCHIVE_WORKER="$PWD/killed"
+        $m test -q "$1"; ulimit -t 100000; $m test -q "$1"
+        """, "\(Fixture.path("zip-stored.zip"))", in: directory)
+      #expect(outcome.end == .exit(1))
+      let killed = "was killed (SIGKILL), as the kernel does when memory runs out"
+      let lines = outcome.errors.lines.map(\.text)
+      try #require(lines.count == 2, "\(outcome)")
+      #expect(lines[0].contains(killed + "."), "\(outcome)")
+      #expect(lines[1].contains(killed + ", or the processor time that ulimit -t allows."), "\(outcome)")
+    }
+  }
+
   /// A system that lacks one part, simulated by strace(1).
   @Test(
     .enabled(if: Trace.isPossible, "strace cannot attach to a process here"),

@@ -170,10 +170,19 @@ enum ProcessEnd: Equatable {
 }
 
 extension ProcessEnd: CustomStringConvertible {
+  /// Whether this process, and so each that it starts, may use only so much processor time: at its end the kernel kills.
+  private static var isProcessorTimeLimited: Bool {
+    var limit = rlimit()
+    return unsafe getrlimit(__rlimit_resource_t(RLIMIT_CPU.rawValue), &limit) == 0
+      && limit.rlim_max != .max
+  }
+
   var description: String {
     switch self {
     case .exit(let status): "ended with status \(status)"
-    case .signal(SIGKILL): "was killed (SIGKILL), as the kernel does when memory runs out"
+    case .signal(SIGKILL):
+      "was killed (SIGKILL), as the kernel does when memory runs out"
+        + (Self.isProcessorTimeLimited ? ", or the processor time that ulimit -t allows" : "")
     case .signal(let number):
       "crashed (\(unsafe strsignal(number).map { unsafe String(cString: $0) } ?? "signal \(number)"))"
     case .notStarted(let error): "could not be forked (\(Errno(rawValue: error)))"
