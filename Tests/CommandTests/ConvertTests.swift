@@ -45,6 +45,19 @@ struct ConvertTests {
     #expect(outcome == .done("5\n"))
   }
 
+  @Test func `A zip has times before 1980, and the least for those who do not look for them`() throws {
+    let outcome = try shell(
+      """
+      $m convert --include d/old --mtime 100000000 a.tar b.zip; $m list b.zip
+      unzip -Z -T b.zip | grep -o 19730303.*; python3 -c 'import zipfile; print(zipfile.ZipFile("b.zip").infolist()[0].date_time)'
+      """)
+    #expect(
+      outcome
+        == .done(
+          "file                 4  1973-03-03T09:46:40Z  d/old\n19730303.094640 d/old\n(1980, 1, 1, 0, 0, 0)\n"
+        ))
+  }
+
   @Test func `What fails leaves what was there`() throws {
     let outcome = try shell(
       """

@@ -16,7 +16,7 @@ public import SystemPackage
 /// |---|---|---|
 /// | names | any bytes | UTF-8 |
 /// | sizes | any | any (zip64) |
-/// | times of modification | nanoseconds (pax) | 100 nanoseconds; many readers take whole or even seconds |
+/// | times of modification | nanoseconds (pax) | 100 nanoseconds; many readers take whole seconds, some even ones of the years 1980 to 2107 (a time before is 1980 for them) |
 /// | permissions | all | all |
 /// | symbolic links | yes | yes |
 /// | hard links | yes | a copy of the content under each name |
