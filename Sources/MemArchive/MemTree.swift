@@ -179,6 +179,16 @@ public final class MemTree: Sendable {
     try TreeItems(EntryPath(raw: Array(topName.utf8)), beneath: fileDescriptor)
   }
 
+  /// What is in the tree now, by the bytes of its names, without owners, who need not be those of the archive.
+  package func listing(_ context: ExtractionContext) throws(ArchiveError) -> [ArchiveEntry] {
+    let items = try contents().items(context.cancellation)
+    return items.sorted { $0.path.bytes.lexicographicallyPrecedes($1.path.bytes) }.map { item in
+      var fields = item.entry.fields.value
+      fields.details = nil
+      return ArchiveEntry(fields)
+    }
+  }
+
   /// A mount of the top directory at this path.
   func attachMount(at path: FilePath) throws(ArchiveError) -> OwnedDescriptor {
     var failure: ArchiveError?

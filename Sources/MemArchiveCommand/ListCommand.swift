@@ -10,6 +10,10 @@ struct ListCommand: ParsableCommand {
       A NAME is that of an entry, or of a directory with all that is in it, or a pattern as for --include. With --also, \
       each archive is listed under its name.
 
+      With --image, the archive is a container image, as docker save writes it or as an OCI image layout, and the files are \
+      listed that a command of memarchive run --image finds in it: all of it is read, its digests are verified, and its layers \
+      laid over each other in memory.
+
       With --long, prints mode and kind as ls does (h: a hard link), with E after it where the content is encrypted; owner; \
       size, what it takes in the archive, method and CRC-32; a dash is what the archive does not record.
 
@@ -35,10 +39,17 @@ struct ListCommand: ParsableCommand {
     name: .customLong("also"), parsing: .singleValue,
     help: ArgumentHelp("Another archive. May be repeated.", valueName: "archive"), completion: .file())
   var others: [String] = []
+  @Flag(name: .customLong("image"), help: "The archive is a container image, whose files are listed.")
+  var isImage = false
+  @OptionGroup var image: ImageChoiceOptions
   @OptionGroup var jobs: JobOptions
   @OptionGroup var options: WalkOptions
 
   func validate() throws {
+    try image.validate(isImage: isImage)
+    if isImage, options.recursive || options.keepGoing {
+      throw ValidationError("--recursive and --keep-going have no meaning with --image.")
+    }
     if json, long || humanReadable {
       throw ValidationError("--json has everything; --long and --human-readable are for people.")
     }
@@ -47,13 +58,14 @@ struct ListCommand: ParsableCommand {
   func run() throws {
     // Copied because each access to an option goes through ArgumentParser.
     let (json, long, names, archives) = (json, long, names, [archive] + others)
+    let choice = isImage ? image : nil
     let lines = EntryLines(isLong: long, isHuman: humanReadable)
     let status = try jobs.forEach(archives, options.reading) { index in
-      let archive = try Archive(archives[index], options.reading)
+      let archive = try Archive.opened(archives[index], isSelected: choice != nil, options.reading)
       let encoder = JSONLine.encoder()
       var (wanted, totals) = (WantedEntries(names), EntryTotals())
       if archives.count > 1, !json { try Output.writeHeading(archive.name, isFirst: index == 0) }
-      let status = try archive.walk(options, .headers, showsEntries: false) { entry, _, _ in
+      func show(_ entry: ArchiveEntry) throws {
         guard wanted.take(entry) else { return }
         if long, totals.entries == 0 { try Output.write(EntryLines.heading) }
         totals.count(entry)
@@ -64,11 +76,34 @@ struct ListCommand: ParsableCommand {
           try Output.write(lines.line(entry))
         }
       }
+      let status =
+        try choice.map { try archive.walk(image: $0, options, show) }
+        ?? archive.walk(options, .headers, showsEntries: false) { entry, _, _ in try show(entry) }
       if long, totals.entries > 0 || status == .done { try Output.write(lines.line(totals)) }
       return status.and(
         wanted.reportMissing(in: archive, afterAll: status == .done, recursive: options.recursive))
     }
     if status != .done { throw status }
+  }
+}
+
+extension Archive {
+  /// Calls `visit` for each file of the image that it holds and that the options admit.
+  fileprivate func walk(
+    image choice: ImageChoiceOptions, _ options: WalkOptions, _ visit: (ArchiveEntry) throws -> Void
+  ) throws -> ExitStatus {
+    do {
+      let tree = try image(choice).tree(in: context.changed { $0.outwardLinks = .keep })
+      report(leftOut: tree.skipped, tree.warnings, options.reading)
+      var isMatched = false
+      for entry in try tree.listing(context) where options.admits(entry) {
+        isMatched = true
+        try visit(entry)
+      }
+      return reportUnmatched(options, .done, isMatched: isMatched)
+    } catch let error as ArchiveError {
+      return report(error)
+    }
   }
 }
 

@@ -3,11 +3,8 @@ import Libc
 import MemArchive
 import SystemPackage
 
-/// The options of `run --image`.
-struct RunImageOptions: ParsableArguments {
-  @Flag(name: .customLong("image"), help: "The archive is a container image, in which the command runs.")
-  var isWanted = false
-
+/// Which image of an archive is meant.
+struct ImageChoiceOptions: ParsableArguments {
   @Option(
     name: .customLong("tag"),
     help: ArgumentHelp("The image of this name, of several in the archive.", valueName: "name"))
@@ -29,11 +26,35 @@ struct RunImageOptions: ParsableArguments {
     return platform
   }
 
-  func validate() throws {
-    for (name, isGiven) in [("--tag", tag != nil), ("--platform", platform != nil)] where isGiven && !isWanted
+  func validate(isImage: Bool) throws {
+    for (name, isGiven) in [("--tag", tag != nil), ("--platform", platform != nil)] where isGiven && !isImage
     {
       throw ValidationError("\(name) needs --image.")
     }
+  }
+}
+
+/// The options of `run --image`.
+struct RunImageOptions: ParsableArguments {
+  @Flag(name: .customLong("image"), help: "The archive is a container image, in which the command runs.")
+  var isWanted = false
+  @OptionGroup var choice: ImageChoiceOptions
+
+  func validate() throws { try choice.validate(isImage: isWanted) }
+}
+
+extension Archive {
+  /// The image that it holds.
+  func image(_ choice: ImageChoiceOptions) throws(ArchiveError) -> ContainerImage {
+    try ContainerImage(reader, tag: choice.tag, platform: choice.platform, in: context)
+  }
+
+  /// Reports what its tree lacks and what was odd, but not its devices: a command sees the system's in their place.
+  func report(leftOut skipped: [ArchiveWarning], _ warnings: [ArchiveWarning], _ options: ReadingOptions) {
+    let missing = skipped.filter { warning in
+      !["dev/", "./dev/"].contains { warning.entry?.hasPrefix($0) ?? false }
+    }
+    report(missing.map(\.asLeftOut) + warnings, options)
   }
 }
 
@@ -47,8 +68,7 @@ extension RunCommand {
     do {
       // Only a process with a single thread can enter a user namespace.
       try MountedTree.enterNamespace()
-      let image = try ContainerImage(
-        archive.reader, tag: self.image.tag, platform: self.image.platform, in: archive.context)
+      let image = try archive.image(self.image.choice)
       let words = try words(of: image)
       let context = archive.context.changed {
         $0.outwardLinks = .keep
@@ -58,9 +78,7 @@ extension RunCommand {
       var mounted = try MountedTree(at: try Self.anyDirectory(), nested: .keep, in: context)
       let user = try mounted.add(image)
       try mounted.attach(writable: true)
-      // What an image has for devices is not seen.
-      let skipped = mounted.skipped.filter { !($0.entry ?? "").hasPrefix("dev/") }
-      archive.report(skipped.map(\.asLeftOut) + mounted.warnings, options)
+      archive.report(leftOut: mounted.skipped, mounted.warnings, options)
       ExtractionPool.shared.end()
       try FollowedCommand(changes, nil).follow(mounted)
       try MountedTree.enterRoot(

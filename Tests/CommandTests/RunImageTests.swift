@@ -133,6 +133,50 @@ struct RunImageTests {
     #expect(try run(Self.simple, [layer], [], "cat", "/opt/bin/tool") == .done("x"))
   }
 
+  @Test func `list shows the files of an image, its layers over each other`() throws {
+    let layers = [
+      Tar.entry("usr/lib/x", Bytes("low".utf8)) + Tar.entry("lib", type: "2", link: "/usr/lib")
+        + Tar.entry("gone", [1]) + Tar.end,
+      Tar.entry("lib/y", Bytes("1234".utf8), mode: 0o600) + Tar.entry(".wh.gone")
+        + Tar.entry("z", type: "1", link: "usr/lib/x") + Tar.end,
+    ]
+    let files = ["i.tar": ByteString(Image.layout(Image(layers)))]
+    let times = "0  2023-11-14T22:13:20Z"
+    let listed = try Program.run("list", "--image", "i.tar", "usr/lib/*", "lib", "z", beside: files)
+    #expect(
+      listed
+        == .done(
+          """
+          symlink              \(times)  lib -> /usr/lib
+          file                 3  2023-11-14T22:13:20Z  usr/lib/x
+          file                 4  2023-11-14T22:13:20Z  usr/lib/y
+          file                 3  2023-11-14T22:13:20Z  z
+
+          """))
+    for options: [ByteString] in [[], ["--sandbox", "off"]] {
+      let all = try Program.run(["list", "--image", "--json"] + options + ["i.tar"], beside: files)
+      #expect(all.end == .exit(0) && all.errors == "")
+      #expect(all.output.lines.count == 6, "\(all)")
+      #expect(!all.output.text.contains("gone") && !all.output.text.contains("uid"))
+    }
+    let devices =
+      Tar.entry("./dev/null", type: "3") + Tar.entry("dev/zero", type: "3") + Tar.entry("p", type: "6")
+    let lacking = try Program.run(
+      "list", "--image", "i.tar", beside: ["i.tar": ByteString(Image([devices + Tar.end]).saved())])
+    #expect(lacking.end == .exit(0) && lacking.output == "")
+    #expect(
+      lacking.errors == "memarchive: i.tar: warning: entry \"p\": left out: a fifo is not made\n",
+      "\(lacking)")
+    let none = try Program.run("list", "--image", "--exclude", "*", "i.tar", beside: files)
+    #expect(none.end == .exit(2))
+    let missing = try Program.run("list", "--image", "i.tar", "gone", beside: files)
+    #expect(
+      missing.end == .exit(2) && missing.errors.text.contains("there is no entry \"gone\""), "\(missing)")
+    #expect(try Program.run("list", "--image", "tree.tar.gz").end == .exit(1))
+    #expect(try Program.run("list", "--platform", "linux/arm64", "tree.tar.gz").end == .exit(2))
+    #expect(try Program.run("list", "--image", "-r", "tree.tar.gz").end == .exit(2))
+  }
+
   @Test func `A platform that the image is not for is an error, and a processor that is not here is told`()
     throws
   {

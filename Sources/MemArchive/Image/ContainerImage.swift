@@ -133,7 +133,11 @@ public struct ContainerImage: Sendable {
   public func tree(
     writable: Bool = false, options: ExtractionOptions = ExtractionOptions()
   ) throws(ArchiveError) -> MemTree {
-    try ExtractionContext(options).observing(.tree, of: reader) { context throws(ArchiveError) in
+    try tree(writable: writable, in: ExtractionContext(options))
+  }
+
+  package func tree(writable: Bool = false, in context: ExtractionContext) throws(ArchiveError) -> MemTree {
+    try context.observing(.tree, of: reader) { context throws(ArchiveError) in
       let space = try TreeFileSystem(
         context.ledger, method: context.hooks.mountMethod, looks: TreeLooks(context.options))
       let stack = LayerStack(TreeBuilder(space, .all, nested: .keep), top: try space.openTop())
