@@ -200,13 +200,23 @@ final class LayerStack {
   private func merge(
     _ writer: TreeWriter, _ explicit: Set<EntryPath>, _ context: ExtractionContext
   ) throws(ArchiveError) {
-    var waiting: [EntryPath] = [.top]
-    while let path = waiting.popLast() {
+    // Directories of the layer, and where they are to be.
+    var waiting: [(path: EntryPath, place: EntryPath)] = [(.top, .top)]
+    while let (path, place) = waiting.popLast() {
       try context.cancellation.check()
+      guard let place = try directory(at: place) else {
+        // What is no directory makes way for one.
+        try making(path) { () throws(Errno) in
+          let source = try writer.directory(path.parent)
+          let target = try follow(place.parent)
+          try remove(place.last, in: target.descriptor)
+          try SystemCalls.rename(path.last, in: source.descriptor, to: place.last, in: target.descriptor)
+        }
+        continue
+      }
       try making(path) { () throws(Errno) in
-        let source = try SystemCalls.open(
-          beneath: writer.area.top.descriptor, path.cString, O_RDONLY | O_DIRECTORY)
-        let target = try follow(path)
+        let source = try writer.directory(path)
+        let target = try follow(place)
         if let entry = looks.removeValue(forKey: UInt64(try Stat(source.descriptor).inode.rawValue)) {
           looks[UInt64(try Stat(target.descriptor).inode.rawValue)] = entry
         }
@@ -214,11 +224,9 @@ final class LayerStack {
           let full = path.appending(name.bytes)
           if let there = try? SystemCalls.status(of: name, in: target.descriptor) {
             let isKept =
-              type == DT_DIR
-              && (there.type == .directory
-                || (there.type == .symbolicLink && !explicit.contains(full) && leadsToDirectory(full)))
-            if isKept {
-              waiting.append(full)
+              there.type == .directory || (there.type == .symbolicLink && !explicit.contains(full))
+            if type == DT_DIR, isKept {
+              waiting.append((full, place.appending(name.bytes)))
               continue
             }
             try remove(name, in: target.descriptor)
@@ -229,9 +237,33 @@ final class LayerStack {
     }
   }
 
-  private func leadsToDirectory(_ path: EntryPath) -> Bool {
-    guard let found = try? follow(path), let status = try? Stat(found.descriptor) else { return false }
-    return status.type == .directory
+  /// The directory that is at a path, or where links there lead, and is made if nothing is there; nil where something else is.
+  private func directory(at path: EntryPath) throws(ArchiveError) -> EntryPath? {
+    do throws(Errno) {
+      let found = try follow(path)
+      return try Stat(found.descriptor).type == .directory ? path : nil
+    } catch {
+      guard error == .noSuchFileOrDirectory else { return nil }
+    }
+    let real = try making(path) { () throws(Errno) in
+      try path.followed { try? SystemCalls.readLink($0, beneath: top.descriptor) }
+    }
+    for count in 1..<real.components.count + 1 {
+      let part = real.prefix(count)
+      guard (try? SystemCalls.openDirectory(part, beneath: top.descriptor)) == nil else { continue }
+      try builder.space.account.addInode(entry: EntryName.key(path.raw))
+      let isMade = try making(path) { () throws(Errno) in
+        let parent = try SystemCalls.openDirectory(part.parent, beneath: top.descriptor)
+        do throws(Errno) {
+          _ = try builder.space.makeDirectory(part.last, in: parent.descriptor)
+        } catch .fileExists {
+          return false
+        }
+        return true
+      }
+      guard isMade else { return nil }
+    }
+    return real
   }
 
   /// Makes a hard link to what is there by now: a file or a link, which is linked itself. False if there is none.
@@ -307,6 +339,13 @@ extension ArchiveEntry {
     fields.name = relative(name)
     if hasRootedLink { fields.link = link.map(relative) }
     return Self(fields)
+  }
+}
+
+extension TreeWriter {
+  /// A directory that was made for its entries, to be read.
+  fileprivate func directory(_ path: EntryPath) throws(Errno) -> OwnedDescriptor {
+    try SystemCalls.open(beneath: area.top.descriptor, path.cString, O_RDONLY | O_DIRECTORY)
   }
 }
 

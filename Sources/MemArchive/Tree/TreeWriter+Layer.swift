@@ -10,50 +10,22 @@ internal import SystemPackage
 extension TreeWriter {
   /// A layer's entry with the name that it has where the layer's own symbolic links lead.
   ///
-  /// - Throws: ``ArchiveError`` with ``ArchiveError/Code/nameConflict`` for links in a circle,
-  ///   ``ArchiveError/Code/nameTooLong``, ``ArchiveError/Code/cancelled`` or ``ArchiveError/Code/timedOut``.
+  /// - Throws: ``ArchiveError`` with ``ArchiveError/Code/nameConflict`` for links in a circle
+  ///   or ``ArchiveError/Code/nameTooLong``.
   func followingOwnLinks(_ entry: ArchiveEntry) throws(ArchiveError) -> ArchiveEntry {
+    try cancellation.check()
     // Entries of one directory usually follow each other, and that is no link.
     guard let path = EntryPath(entry.name), !path.isTop, !directory.path.isParent(of: path),
       index[index.place(of: path.parent.bytes.span).node].map({ entries[$0].kind == .symlink }) ?? false
     else { return entry }
-    let parent = try walk(path.parent, for: entry, through: ownLink) { path throws(ArchiveError) in
-      try self.pathBelow(path, for: entry).parent
+    do throws(Errno) {
+      let parent = try path.parent.followed(ownLink) { path throws(Errno) in try self.pathBelow(path).parent }
+      return entry.named(EntryName.key(parent.appending(path.lastComponent).raw))
+    } catch .fileNameTooLong {
+      throw .nameTooLong(entry.name)
+    } catch {
+      throw .conflict(entry.name, "the symbolic links to its directory lead in a circle")
     }
-    return entry.named(EntryName.key(parent.appending(path.lastComponent).raw))
-  }
-
-  /// The path that one leads to, where nothing is above the top.
-  ///
-  /// - Parameters:
-  ///   - link: The target of the symbolic link at a path.
-  ///   - leave: The directory that ".." means in the one at a path.
-  private func walk(
-    _ path: EntryPath, for entry: ArchiveEntry, through link: (EntryPath) -> [UInt8]?,
-    leaving leave: (EntryPath) throws(ArchiveError) -> EntryPath
-  ) throws(ArchiveError) -> EntryPath {
-    var (place, links) = (EntryPath.top, 0)
-    var rest = Array(path.components.reversed())
-    while let component = rest.popLast() {
-      try cancellation.check()
-      if component == Array("..".utf8) {
-        place = try leave(place)
-        continue
-      }
-      let next = place.appending(component)
-      guard next.fits else { throw .nameTooLong(entry.name) }
-      guard let target = link(next) else {
-        place = next
-        continue
-      }
-      links += 1
-      guard links <= SymlinkWalker.mostLinks else {
-        throw .conflict(entry.name, "the symbolic links to its directory lead in a circle")
-      }
-      if target.first == UInt8(ascii: "/") { place = .top }
-      rest += EntryPath(raw: target).components.reversed()
-    }
-    return place
   }
 
   /// The target of the layer's symbolic link at a path.
@@ -63,15 +35,13 @@ extension TreeWriter {
   }
 
   /// Where a path without links of the layer's leads through those below: ".." goes up from there.
-  private func pathBelow(_ path: EntryPath, for entry: ArchiveEntry) throws(ArchiveError) -> EntryPath {
+  private func pathBelow(_ path: EntryPath) throws(Errno) -> EntryPath {
     guard let below else { return path }
     do throws(Errno) {
       _ = try SystemCalls.openDirectory(path, beneath: below)
     } catch .tooManySymbolicLinkLevels {
-      return try walk(path, for: entry) { path in
+      return try path.followed { path in
         self.entry(at: path) == nil ? try? SystemCalls.readLink(path, beneath: below) : nil
-      } leaving: { path in
-        path.parent
       }
     } catch {}
     return path
@@ -91,6 +61,39 @@ extension TreeWriter {
       throw .system("mkdirat", error, doing: "replacing a symbolic link in a tree", entry: entry.name)
     }
     index[node] = nil
+  }
+}
+
+extension EntryPath {
+  /// Where it leads through symbolic links, in a process that has the top as its root: nothing is above that, and what is not there
+  /// has no links.
+  ///
+  /// - Parameters:
+  ///   - link: The target of the symbolic link at a path, in the directory of which no links are.
+  ///   - leave: What ".." means at a path.
+  /// - Throws: ELOOP or ENAMETOOLONG, as the kernel.
+  func followed(
+    _ link: (EntryPath) -> [UInt8]?, leaving leave: (EntryPath) throws(Errno) -> EntryPath = { $0.parent }
+  ) throws(Errno) -> EntryPath {
+    var (place, links) = (EntryPath.top, 0)
+    var rest = Array(components.reversed())
+    while let component = rest.popLast() {
+      if component == Array("..".utf8) {
+        place = try leave(place)
+        continue
+      }
+      let next = place.appending(component)
+      guard next.fits else { throw .fileNameTooLong }
+      guard let target = link(next) else {
+        place = next
+        continue
+      }
+      links += 1
+      guard links <= SymlinkWalker.mostLinks else { throw .tooManySymbolicLinkLevels }
+      if target.first == UInt8(ascii: "/") { place = .top }
+      rest += EntryPath(raw: target).components.reversed()
+    }
+    return place
   }
 }
 

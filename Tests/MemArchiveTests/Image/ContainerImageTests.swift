@@ -150,6 +150,21 @@ struct ContainerImageTests {
       [directory("lib"), link("lib/foo", "../share"), file("lib/foo/x", "1")],
       gives: ["lib/foo -> ../share", "share/x: 1", "usr/lib/"]),
     OwnLinks(
+      "a link below to what is not there",
+      [link("c", "/../a/../e/b"), link("e", "no/../where"), link("d", "f")],
+      [file("c/d/x", "1"), file("d/y", "2"), directory("d/z")],
+      gives: ["c -> /../a/../e/b", "d -> f", "e -> no/../where", "f/y: 2", "f/z/", "where/b/d/x: 1"]),
+    OwnLinks(
+      "a link below to what the layer hides", [file("e/low", "0"), link("d", "e")],
+      [file("d/x", "1"), file(".wh.e", "")], gives: ["d -> e", "e/x: 1"]),
+    OwnLinks(
+      "a link below in a circle, which makes way", [link("a", "b"), link("b", "a")], [file("a/x", "1")],
+      gives: ["a/x: 1", "b -> a"]),
+    OwnLinks(
+      "a link below to a file, which makes way",
+      [file("f", "0"), link("l", "f"), link("m", "f/g"), link("n", "no/../f/g")],
+      [file("l/x", "1"), file("m/y", "2"), file("n/z", "3")], gives: ["f: 0", "l/x: 1", "m/y: 2", "n/z: 3"]),
+    OwnLinks(
       "through a link that a link below hides", [file("usr/bin/x", "1"), link("bin", "usr/bin")],
       [file(".wh.bin", ""), link("sbin", "bin"), file("sbin/y", "2")],
       gives: ["bin/y: 2", "sbin -> bin", "usr/bin/x: 1"]),
