@@ -24,7 +24,7 @@ extension TreeWriter {
     } catch .fileNameTooLong {
       throw .nameTooLong(entry.name)
     } catch {
-      throw .conflict(entry.name, "the symbolic links to its directory lead in a circle")
+      throw .conflict(entry.name, "the symbolic links to its directory are too long together, or a circle")
     }
   }
 
@@ -65,19 +65,24 @@ extension TreeWriter {
 }
 
 extension EntryPath {
+  private static let mostSteps = 1000
+
   /// Where it leads through symbolic links, in a process that has the top as its root: nothing is above that, and what is not there
   /// has no links.
   ///
   /// - Parameters:
   ///   - link: The target of the symbolic link at a path, in the directory of which no links are.
   ///   - leave: What ".." means at a path.
-  /// - Throws: ELOOP or ENAMETOOLONG, as the kernel.
+  /// - Throws: ENAMETOOLONG, or ELOOP where it leads through more links than the kernel follows, or through 1,000 names.
   func followed(
     _ link: (EntryPath) -> [UInt8]?, leaving leave: (EntryPath) throws(Errno) -> EntryPath = { $0.parent }
   ) throws(Errno) -> EntryPath {
-    var (place, links) = (EntryPath.top, 0)
+    var (place, links, steps) = (EntryPath.top, 0, 0)
     var rest = Array(components.reversed())
     while let component = rest.popLast() {
+      // Each entry can go all the way again.
+      steps += 1
+      guard steps <= Self.mostSteps else { throw .tooManySymbolicLinkLevels }
       if component == Array("..".utf8) {
         place = try leave(place)
         continue

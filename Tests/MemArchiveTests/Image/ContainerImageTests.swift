@@ -393,6 +393,12 @@ struct ContainerImageTests {
           + file(String(repeating: "w/", count: 40) + "beyond/x", "1") + Tar.end
       ]).saved()),
     Attack(
+      testDescription: "links that lead up and down for long, and a file below", code: .nameConflict,
+      archive: Image([
+        (0..<39).flatMap { link("l\($0)", String(repeating: "a/../", count: 19) + "l\($0 + 1)") }
+          + file("l0/x", "1") + Tar.end
+      ]).saved()),
+    Attack(
       testDescription: "a link to a file, and a file below", code: .nameConflict,
       archive: Image([file("f", "1") + link("l", "f") + file("l/x", "1") + Tar.end]).saved()),
     Attack(
