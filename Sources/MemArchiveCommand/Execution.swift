@@ -26,12 +26,13 @@ enum Execution {
     named name: String, _ arguments: [[UInt8]], platform: ContainerImage.Platform
   ) -> ExitStatus {
     let program = arguments[0]
-    let path = unsafe getenv("PATH").map { unsafe Array(String(cString: $0).utf8) } ?? []
-    let directories =
-      program.contains(UInt8(ascii: "/"))
-      ? [] : path.split(separator: UInt8(ascii: ":"), omittingEmptySubsequences: false).map { Array($0) }
-    let places =
-      directories.isEmpty ? [program] : directories.map { ($0.isEmpty ? [0x2E] : $0) + [0x2F] + program }
+    var places = [program]
+    if !program.isEmpty, !program.contains(UInt8(ascii: "/")) {
+      let path = unsafe getenv("PATH").map { unsafe Array(String(cString: $0).utf8) } ?? []
+      places = path.split(separator: UInt8(ascii: ":"), omittingEmptySubsequences: false).map {
+        ($0.isEmpty ? [UInt8(ascii: ".")] : $0) + [UInt8(ascii: "/")] + program
+      }
+    }
     return unsafe withStrings(arguments) { pointers in
       var error = Errno.noSuchFileOrDirectory
       for place in places {

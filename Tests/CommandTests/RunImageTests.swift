@@ -217,6 +217,8 @@ struct RunImageTests {
     let none = try Program.run("run", "--image", "tree.tar.gz", "--", "true")
     #expect(none.end == .exit(125) && none.errors.text.contains("no container image"), "\(none)")
     #expect(try run(Self.simple, [], [], "absent").end == .exit(127))
+    #expect(try run(#"{"Env": ["PATH=/bin"], "Entrypoint": [""]}"#).end == .exit(127))
+    #expect(try run(#"{"Env": ["PATH=/no:"], "WorkingDir": "/bin", "Cmd": ["pwd"]}"#) == .done("/bin\n"))
     #expect(try run(Self.simple, [], [], "/etc/passwd").end == .exit(126))
     let platform = try run(Self.simple, [], ["--platform", "linux/vax", "--tag", "other"], "sh")
     #expect(platform.end == .exit(125), "\(platform)")
