@@ -49,7 +49,7 @@ struct ConvertTests {
     let outcome = try shell(
       """
       $m convert --include d/old --mtime 100000000 a.tar b.zip; $m list b.zip
-      unzip -Z -T b.zip | grep -o 19730303.*; python3 -c 'import zipfile; print(zipfile.ZipFile("b.zip").infolist()[0].date_time)'
+      TZ=UTC unzip -Z -T b.zip | grep -o 19730303.*; python3 -c 'import zipfile; print(zipfile.ZipFile("b.zip").infolist()[0].date_time)'
       """)
     #expect(
       outcome
