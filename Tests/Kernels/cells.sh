@@ -48,6 +48,8 @@ for archive in /archives/*; do
         sh -c "$(echo "$in_writable" | sed 's/rm -r small && mkdir small made/mkdir made/')"
       cell merged memarchive run --tree --merge --also /archives/ordinary.tar.gz $how -- \
         sh -c "$in_tree" "{noise}" "{text}"
+      # As many as let a template move its code.
+      cell many memarchive digest --sandbox $sandbox $(yes $archive | head -n 30)
     fi
   done
 done
