@@ -15,6 +15,8 @@ extension ArchiveError {
     case readWithoutSandbox
     /// Read zip entries that overlap, if the archive is trusted: ``ExtractionOptions/overlappingEntries``.
     case readOverlappingEntries
+    /// Read a zip that arrives as a whole, by its directory: ``ExtractionOptions/arrivingZips``.
+    case readZipWhole
     /// Choose between two entries of one name: ``ExtractionOptions/duplicates``.
     case chooseDuplicate
     /// Allow names that lead out of a directory, if nothing is unpacked to a disk: ``ExtractionOptions/insecureNames``.
@@ -46,7 +48,8 @@ extension ArchiveError {
     static let fixed: [Self] =
       ExtractionLimits.Name.allCases.map { .raiseLimit($0) } + [
         .allowFormat, .givePassphrase, .allowMoreTime, .readWithoutSandbox, .readOverlappingEntries,
-        .chooseDuplicate, .allowInsecureNames, .leaveOutInsecureLinks, .extractWithoutDirectories,
+        .readZipWhole, .chooseDuplicate, .allowInsecureNames, .leaveOutInsecureLinks,
+        .extractWithoutDirectories,
         .extractWithAnyName, .extractWithoutTree, .executeFromTree, .giveFile, .comparePattern, .mountProc,
         .reportDefect,
       ]
@@ -79,6 +82,8 @@ extension ArchiveError.Advice: CustomStringConvertible {
       "The sandbox needs it; read the archive without one (ExtractionOptions.sandbox) if it is trusted."
     case .readOverlappingEntries:
       "Read it all the same with ExtractionOptions.overlappingEntries if the archive is trusted."
+    case .readZipWhole:
+      "Use nothing that came out, and read it again as a whole (ExtractionOptions.arrivingZips = .whole)."
     case .chooseDuplicate: "Choose the first or the last with ExtractionOptions.duplicates."
     case .allowInsecureNames:
       "Allow it with ExtractionOptions.insecureNames if the entries are not unpacked to a disk."

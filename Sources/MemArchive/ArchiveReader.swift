@@ -106,7 +106,7 @@ public struct ArchiveReader: Sendable {
 
   /// An archive that arrives in chunks, such as the body of a request. It is read once, while it arrives: entries come out of
   /// ``files(_:options:)`` and ``stream(options:)`` before the last chunk is there. Formats that begin at their end (zip, 7z)
-  /// are kept first, as those in a pipe are.
+  /// are kept first, as those in a pipe are; a zip need not be, see ``ExtractionOptions/ArrivingZips``.
   ///
   /// With NIO's `ByteBuffer`: `ArchiveReader(chunks: request.body.map(\.readableBytesView))`.
   ///

@@ -114,6 +114,25 @@ public struct ExtractionOptions: Sendable {
     case read
   }
 
+  /// How a zip is read that cannot be read by position, because it arrives in chunks, comes through a pipe or is compressed.
+  public enum ArrivingZips: Hashable, Sendable, CaseIterable {
+    /// As any other, by its directory: it is kept in memory until its end is there.
+    case whole
+    /// By the local headers in front of each entry, so that entries come out while it arrives, and only what is in front of them and
+    /// the directory are kept. Provisionally: at the end the directory is read, and compared with all that has come out. Only
+    /// when reading ends without an error was the archive what it seemed to be.
+    ///
+    /// Permissions, comments and some times are in the directory alone, and unknown; a directory is what has a name with a
+    /// slash at its end, and everything else is a file. An entry that the directory calls a symbolic link is
+    /// ``ArchiveError/Code/unsupportedFeature`` at the end; one that it lacks, or about which it says something else, is
+    /// ``ArchiveError/Code/corrupt``; and an end without a directory is ``ArchiveError/Code/truncated``. The size of an entry may be unknown
+    /// before it is read, and after an error in such a one nothing more is.
+    ///
+    /// From the first entry on whose end its local header does not tell (encrypted, stored with its size behind it, or of a method
+    /// other than deflate with its size behind it), the rest is read as with ``whole``.
+    case byLocalHeaders
+  }
+
   /// Where the archive is read: a worker may crash, the host process must not.
   public enum Sandbox: Hashable, Sendable, CaseIterable {
     /// In this process.
@@ -167,6 +186,8 @@ public struct ExtractionOptions: Sendable {
   public var insecureNames = InsecureNames.keep
   /// What to do with entries of a zip that overlap.
   public var overlappingEntries = OverlappingEntries.reject
+  /// Whether a zip that arrives is read before its directory is there.
+  public var arrivingZips = ArrivingZips.whole
   /// Passphrases to try, in this order, on encrypted entries.
   public var passphrases: [String]
   /// What to do when an entry is damaged or cannot be read.
@@ -257,7 +278,7 @@ extension ExtractionOptions: CustomStringConvertible, CustomDebugStringConvertib
       ("duplicates", "\(duplicates)"), ("executable", "\(executable)"),
       ("mode", mode.map { "0o" + String($0, radix: 8) } ?? "nil"), ("brokenLinks", "\(brokenLinks)"),
       ("outwardLinks", "\(outwardLinks)"), ("owner", "\(owner)"), ("insecureNames", "\(insecureNames)"),
-      ("overlappingEntries", "\(overlappingEntries)"),
+      ("overlappingEntries", "\(overlappingEntries)"), ("arrivingZips", "\(arrivingZips)"),
       ("passphrases", "\(passphrases.count), not shown"),
       ("onError", "\(onError)"), ("encoding", text(encoding)), ("sandbox", "\(sandbox)"),
       ("worker", text(worker)), ("pool", pool === ExtractionPool.shared ? "shared" : "another"),

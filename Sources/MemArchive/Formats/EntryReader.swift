@@ -47,16 +47,29 @@ final class EntryReader {
       chain, allowed: options.formats, decodesOnly: context.hooks.decodesOnly)
     // Nothing tells it from a download that never began.
     if chain.head.isEmpty, !chain.isCompressed { warnings.add("the archive has no bytes") }
-    content =
-      chain.content.seekable != nil || !choice.needsSeeking
-      ? chain.content : try Spool.seekable(chain.content, ledger: ledger)
+    var arriving: ArrivingZipReader?
+    if chain.content.seekable != nil || !choice.needsSeeking {
+      content = chain.content
+    } else {
+      let buffered = BufferedSource(chain.content)
+      if options.arrivingZips == .byLocalHeaders, choice.formats == .zip, !choice.isGuess,
+        context.hooks.engine == .own
+      {
+        arriving = try ArrivingZipReader(buffered, in: context, warnings: warnings)
+      }
+      content = arriving == nil ? try Spool.seekable(buffered, ledger: ledger) : buffered
+    }
     if choice.isGuess { try FormatChoice.refuseDiskImage(content, chain.head) }
     do throws(ArchiveError) {
       if choice.formats == .tar, !choice.isGuess, context.hooks.engine == .own, parted == nil {
         slabs = makeSlabs?(content)
       }
-      parser = try Self.parser(
-        of: content, slabs, chain, choice, only: prefetch.place, in: context, warnings: warnings)
+      if let arriving {
+        parser = arriving
+      } else {
+        parser = try Self.parser(
+          of: content, slabs, chain, choice, only: prefetch.place, in: context, warnings: warnings)
+      }
       if let place = prefetch.place { try parser.begin(at: place) }
     } catch {
       if error.code == .unrecognizedFormat, let format = choice.disallowed { throw .disallowed(format) }

@@ -138,6 +138,7 @@ extension ExtractionOptions {
     var overlap = overlappingEntries == .read
     try coder.flag(&overlap)
     overlappingEntries = overlap ? .read : .reject
+    try coder.choice(&arrivingZips)
     try coder.texts(&passphrases)
     try coder.text(&encoding)
   }

@@ -155,6 +155,11 @@ struct SharedSource: @unchecked Sendable {
     try source.read(at: offset, into: &buffer)
   }
 
+  /// As ``SeekableSource/read(at:into:from:)``, from the array's first index on.
+  func readSome(into array: inout [UInt8], at offset: Int64) throws(ArchiveError) -> Int {
+    try source.read(at: offset, into: &array, from: 0)
+  }
+
   /// As ``SeekableSource/send(at:_:to:)``.
   func send(at offset: Int64, _ most: Int, to slab: inout SlabWriter) throws(ArchiveError) -> Int? {
     try source.send(at: offset, most, to: &slab)

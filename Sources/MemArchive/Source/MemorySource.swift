@@ -46,7 +46,7 @@ final class MemorySource: SeekableSource {
 }
 
 /// A zip or 7z from a pipe or inside compression, read into memory as a whole first: only the end of a zip says what is a
-/// symlink, what was deleted and where the entries are.
+/// symlink, what was deleted and where the entries are. A zip is not where `ArrivingZipReader` reads it.
 enum Spool {
   /// Reads all of `source` into a sealed file in memory, within the limits.
   static func seekable(_ source: any ByteSource, ledger: Ledger) throws(ArchiveError) -> MemorySource {

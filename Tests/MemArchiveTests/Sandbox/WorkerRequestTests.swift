@@ -23,6 +23,7 @@ struct WorkerRequestTests {
       $0.brokenLinks = .reject
       $0.insecureNames = .reject
       $0.overlappingEntries = .read
+      $0.arrivingZips = .byLocalHeaders
       $0.passphrases = ["p", ""]
       $0.onError = .keepGoing
       $0.encoding = "CP437"

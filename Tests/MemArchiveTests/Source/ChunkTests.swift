@@ -1,76 +1,10 @@
 import Foundation
 import MemArchive
-import Synchronization
 import TestSupport
 import Testing
 
-extension ArchiveReader {
-  /// Without `async`, in a task too.
-  fileprivate func kinds() throws(ArchiveError) -> [ArchiveEntry.Kind] { try entries().map(\.kind) }
-}
-
 /// Archives that arrive in chunks.
 struct ChunkTests {
-  private struct Broken: Error {}
-
-  /// Chunks that are there, and what comes after them.
-  private final class Producer: AsyncSequence, Sendable {
-    enum End { case normal, failure, archiveFailure, never }
-
-    let chunks: [ArraySlice<UInt8>]
-    let end: End
-    /// Opened before each chunk but the first, if there is one.
-    let gate: Gate?
-    /// The number of chunks that were asked for.
-    let asked = Mutex(0)
-    /// Opened when the iteration is over, by the end of the sequence or by cancellation.
-    let over = Gate()
-
-    init(_ bytes: Bytes, size: Int = 10_000, then end: End = .normal, gate: Gate? = nil) {
-      chunks = stride(from: 0, to: bytes.count, by: size).map {
-        bytes[$0..<Swift.min($0 + size, bytes.count)]
-      }
-      (self.end, self.gate) = (end, gate)
-    }
-
-    func makeAsyncIterator() -> Iterator { Iterator(producer: self) }
-
-    final class Iterator: AsyncIteratorProtocol {
-      let producer: Producer
-      var position = 0
-
-      init(producer: Producer) { self.producer = producer }
-      deinit { producer.over.open() }
-
-      func next() async throws -> ArraySlice<UInt8>? {
-        producer.asked.withLock { $0 += 1 }
-        if position > 0 { await producer.gate?.wait() }
-        if position < producer.chunks.count {
-          defer { position += 1 }
-          return producer.chunks[position]
-        }
-        switch producer.end {
-        case .normal: return nil
-        case .failure: throw Broken()
-        case .archiveFailure:
-          let nothing = ArchiveReader(bytes: [1, 2, 3])
-          do throws(ArchiveError) { _ = try nothing.kinds() } catch { throw error }
-          throw Broken()
-        case .never:
-          await Gate().wait()
-          return nil
-        }
-      }
-    }
-  }
-
-  /// Waited for until it is opened, or the task is cancelled.
-  private final class Gate: Sendable {
-    private let (stream, continuation) = AsyncStream<Void>.makeStream()
-    func open() { continuation.finish() }
-    func wait() async { for await _ in stream {} }
-  }
-
   private static let small = Tar.archive(Tar.entry("a", Bytes("one".utf8)), Tar.entry("b", Bytes("two".utf8)))
   /// Entries that are larger than a pipe and a chunk.
   private static let large = Tar.archive(
@@ -144,7 +78,7 @@ struct ChunkTests {
     let first = try await iterator.next()
     #expect(first?.name == "first")
     // The reader's own blocks, what its decoders read ahead, the pipe and a chunk: of 330 chunks.
-    #expect(producer.asked.withLock { $0 } < 200)
+    #expect(producer.asked < 200)
     let second = try await iterator.next()
     #expect(second?.size == 3_000_000)
   }
@@ -163,7 +97,7 @@ struct ChunkTests {
   func `A cancelled task ends the producer, which has nothing to give`(_ isolation: Isolation) async throws {
     let producer = Producer(Bytes(Self.small.prefix(700)), then: .never)
     let task = Task { try await ArchiveReader(chunks: producer).extract(options: isolation.applied()) }
-    while producer.asked.withLock({ $0 }) < 2 { await Task.yield() }
+    while producer.asked < 2 { await Task.yield() }
     task.cancel()
     let error = await #expect(throws: ArchiveError.self) { try await task.value }
     #expect(error?.code == .cancelled)

@@ -1,15 +1,17 @@
-/// The inflated content of a zip's deflated entry, which has to end where its compressed bytes do. Reused for one entry after
-/// another.
+/// The inflated content of a zip's deflated entry, which has to end where its compressed bytes do, if that is known. Reused for
+/// one entry after another.
 final class DeflatedContent: ByteSource {
   private let source: SharedSource
   private let inflater: RawInflater
   private var start: Int64 = 0
   private var compressedSize: UInt64 = 0
+  private var endsByItself = false
   private var input: [UInt8] = []
   /// Bytes read and not inflated yet.
   private var rest = 0..<0
   private var taken: UInt64 = 0
-  private var used: Int64 = 0
+  /// The number of compressed bytes that were inflated.
+  private(set) var used: Int64 = 0
   private var isAtEnd = true
   private var failure: ArchiveError?
 
@@ -18,11 +20,12 @@ final class DeflatedContent: ByteSource {
     inflater = try RawInflater()
   }
 
-  var progress: SourceProgress { SourceProgress(read: used, total: Int64(compressedSize)) }
+  var progress: SourceProgress { SourceProgress(read: used, total: Int64(clamping: compressedSize)) }
 
   func begin(_ content: ZipContent) {
     inflater.reset()
     (start, compressedSize) = (content.start, content.compressedSize)
+    endsByItself = content.endsByItself
     (rest, taken, used, isAtEnd, failure) = (0..<0, 0, 0, false, nil)
     ZipContentReader.reserve(compressedSize, in: &input)
   }
@@ -32,7 +35,7 @@ final class DeflatedContent: ByteSource {
     while !isAtEnd {
       if let failure { throw failure }
       if rest.isEmpty, taken < compressedSize {
-        let count = try source.fill(&input, upTo: compressedSize - taken, at: start + Int64(taken))
+        let count = try nextInput()
         taken += UInt64(count)
         rest = 0..<count
       }
@@ -43,7 +46,7 @@ final class DeflatedContent: ByteSource {
       if let damage = step.damage {
         failure = .corrupt("the deflate stream is damaged: \(damage)", call: "inflate")
       } else if step.isLast {
-        isAtEnd = used == Int64(compressedSize)
+        isAtEnd = endsByItself || used == Int64(compressedSize)
         if !isAtEnd { failure = .corrupt("the deflate stream ends before its \(compressedSize) bytes do") }
       } else {
         rest = (rest.lowerBound + step.used)..<rest.upperBound
@@ -54,5 +57,14 @@ final class DeflatedContent: ByteSource {
       if step.produced > 0 { return step.produced }
     }
     return 0
+  }
+
+  /// Reads more compressed bytes, no further than to the end of the content, or what is there where that is unknown.
+  private func nextInput() throws(ArchiveError) -> Int {
+    let offset = start + Int64(taken)
+    guard endsByItself else { return try source.fill(&input, upTo: compressedSize - taken, at: offset) }
+    let count = try source.readSome(into: &input, at: offset)
+    guard count > 0 else { throw .truncated("the archive ends inside a deflate stream") }
+    return count
   }
 }

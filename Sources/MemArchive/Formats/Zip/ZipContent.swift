@@ -12,6 +12,14 @@ struct ZipContent: Sendable {
     checksum = record.checksum
     self.start = start
   }
+
+  /// Deflated content, of which nothing is known but where it begins.
+  init(deflatedAt start: Int64) {
+    (method, self.start, compressedSize, size, checksum) = (8, start, .max, .max, 0)
+  }
+
+  /// Whether it ends where its deflate stream does. No size in a header is as large.
+  var endsByItself: Bool { compressedSize == .max }
 }
 
 /// Reads and decodes the content of one entry after another; each thread has its own.

@@ -45,15 +45,19 @@ struct ZipDirectory {
   /// - Parameters:
   ///   - beginsAsZip: Whether the first bytes are a zip's.
   ///   - wanted: The number of the only entry that will be read, where all have been compared before.
+  ///   - counted: The number of its entries that the ledger has counted.
   ///   - context: Its deadline is checked throughout: a directory may have millions of entries.
   init?(
-    _ content: any SeekableSource, beginsAsZip: Bool, only wanted: Int64?, in context: ExtractionContext
+    _ content: any SeekableSource, beginsAsZip: Bool, only wanted: Int64?, counted: Int = 0,
+    in context: ExtractionContext
   ) throws(Refusal) {
     let (ledger, cancellation) = (context.ledger, context.cancellation)
     guard let end = try ZipEnd(content, beginsAsZip: beginsAsZip, cancellation: cancellation) else {
       return nil
     }
-    try Self.reading { () throws(ArchiveError) in try ledger.check(stated: end.count) }
+    try Self.reading { () throws(ArchiveError) in
+      try ledger.check(stated: end.count - min(end.count, UInt64(counted)))
+    }
     guard end.directory.count <= Self.maximumSize else {
       throw .contradiction("has a directory of \(end.directory.count) bytes")
     }

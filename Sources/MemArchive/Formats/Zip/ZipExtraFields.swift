@@ -13,6 +13,8 @@ struct ZipExtraFields {
   private(set) var isCut = false
   /// What is wrong with a field that the entry cannot be read without.
   private(set) var defect: ZipDefect?
+  /// Whether there is a zip64 field: then the sizes behind the content have 8 bytes (4.3.9.2).
+  private(set) var isWide = false
   /// The numbers of the zip64 field, in the order of 4.5.3.
   private var wide: [UInt64] = []
   private var timeRank = 0
@@ -61,7 +63,7 @@ struct ZipExtraFields {
       let numbers = stride(from: start, through: field.upperBound - 8, by: 8).prefix(3)
         .map { bytes.little(UInt64.self, at: $0) }
       if !wide.isEmpty, numbers != wide { defect = .zip64Differs }
-      wide = numbers
+      (wide, isWide) = (numbers, true)
     case 0x000A: readNTFS(bytes, field)
     case 0x5455 where !field.isEmpty: readTimestamps(bytes, field)
     case 0x5855 where field.count >= 8: readUnix(bytes, field)

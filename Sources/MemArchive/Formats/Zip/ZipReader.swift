@@ -55,12 +55,11 @@ final class ZipReader: EntryParser {
     guard let record = directory.record(place) else {
       throw .corrupt("the zip's directory cannot be read any more")
     }
-    let name = record.name
     if let defect = place.defect, defect.hidesHeader {
-      throw defect.error(record).naming(EntryName.key(name))
+      throw defect.error(record).naming(EntryName.key(record.name))
     }
     current = (record, place)
-    return try header(of: record, at: place, name)
+    return try header(of: record, at: place)
   }
 
   /// libarchive, at the current entry's content, and its header of it.
@@ -88,34 +87,21 @@ final class ZipReader: EntryParser {
   }
 
   private func header(
-    of record: ZipRecord, at place: ZipDirectory.Place, _ name: [UInt8]
+    of record: ZipRecord, at place: ZipDirectory.Place
   ) throws(ArchiveError) -> Header {
     var (kind, mode) = record.kindAndMode
-    var header = Header(name: name, kind: kind, size: Int64(record.size), mode: mode)
+    var link: [UInt8]?
     if kind == .symlink {
       // A link with an empty target is a file with a link's attributes.
-      if let link = try target(record), !link.isEmpty { header.link = link } else { kind = .file }
+      if let target = try target(record), !target.isEmpty { link = target } else { kind = .file }
     }
-    if kind != .file {
-      if kind == .directory, record.size > 0 {
-        header.note("the directory holds \(record.size) bytes, which are left out")
-      }
-      header.size = 0
-    }
-    header.kind = kind
-    header.isEncrypted = record.isEncrypted
+    var header = record.header(kind, mode)
+    header.link = link
     header.packing = record.packing
     header.comment = record.comment.isEmpty ? nil : Array(record.comment)
-    if record.flags & 1 << 11 != 0, !record.isUTF8 { header.note("the name is flagged as UTF-8, and is not") }
     let (central, local) = (record.extra, try localFields(record, place, &header))
     if central.isCut || local?.isCut == true { header.note("a malformed extra field is ignored") }
-    header.modified = local?.modified ?? central.modified ?? ArchiveEntry.Time(dos: record.date)
-    var details = ArchiveEntry.Details()
-    details.accessed = local?.accessed ?? central.accessed
-    details.created = local?.created ?? central.created
-    details.userID = local?.userID ?? central.userID
-    details.groupID = local?.groupID ?? central.groupID
-    header.details = details == ArchiveEntry.Details() ? nil : details
+    header.take([local, central].compactMap(\.self), record.date)
     return header
   }
 
@@ -170,9 +156,18 @@ final class ZipReader: EntryParser {
 }
 
 extension ZipRecord {
+  /// The header of an entry of this kind.
+  func header(_ kind: ArchiveEntry.Kind, _ mode: UInt16?) -> Header {
+    var header = Header(name: name, kind: kind, size: kind == .file ? Int64(size) : 0, mode: mode)
+    if kind == .directory, size > 0 { header.note("the directory holds \(size) bytes, which are left out") }
+    header.isEncrypted = isEncrypted
+    if flags & 1 << 11 != 0, !isUTF8 { header.note("the name is flagged as UTF-8, and is not") }
+    return header
+  }
+
   /// The entry's kind and mode, by its attributes (APPNOTE 4.4.2, 4.4.15) and its name. DOS knows no mode but that nobody may
   /// write.
-  fileprivate var kindAndMode: (ArchiveEntry.Kind, UInt16?) {
+  var kindAndMode: (ArchiveEntry.Kind, UInt16?) {
     let isNamedDirectory = rawName.last == UInt8(ascii: "/")
     switch madeBy >> 8 {
     case 3:
@@ -198,7 +193,7 @@ extension ZipRecord {
   }
 
   /// How the content is stored. WinZip's AE-2 has a zero in place of the checksum.
-  fileprivate var packing: ArchiveEntry.Packing {
+  var packing: ArchiveEntry.Packing {
     ArchiveEntry.Packing(
       compressedSize: Int64(clamping: compressedSize),
       crc32: extra.encryptedMethod != nil && checksum == 0 ? nil : checksum,
@@ -213,7 +208,21 @@ extension ZipRecord {
 
 extension Header {
   /// Adds a note on what is odd about it.
-  fileprivate mutating func note(_ text: String) {
+  mutating func note(_ text: String) {
     warning = warning.map { $0 + "; " + text } ?? text
+  }
+
+  /// Takes times and owners from extra fields, of which the first that have one win.
+  ///
+  /// - Parameter date: The DOS date and time of the header, where no field has a better one.
+  mutating func take(_ fields: [ZipExtraFields], _ date: UInt32) {
+    func first<Value>(_ field: (ZipExtraFields) -> Value?) -> Value? { fields.lazy.compactMap(field).first }
+    modified = first(\.modified) ?? ArchiveEntry.Time(dos: date)
+    var details = ArchiveEntry.Details()
+    details.accessed = first(\.accessed)
+    details.created = first(\.created)
+    details.userID = first(\.userID)
+    details.groupID = first(\.groupID)
+    self.details = details == ArchiveEntry.Details() ? nil : details
   }
 }
