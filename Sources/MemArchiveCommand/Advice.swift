@@ -19,7 +19,7 @@ extension ArchiveError.Advice {
       "The sandbox needs it; read the archive without one (--sandbox off) if it is trusted."
     case .readOverlappingEntries:
       "Read it all the same with --read-overlapping if the archive is trusted."
-    case .readZipWhole: "Use nothing that came out, and read it again as a whole."
+    case .readZipWhole: "Use nothing that came out, and read it again without --arriving-zip."
     case .chooseDuplicate: "Have the archive packed again with one of them."
     case .allowInsecureNames:
       "Leave --reject-insecure-names out if the entries are not unpacked to a disk."

@@ -42,6 +42,14 @@ struct ReadingOptions: ParsableArguments {
   @Flag(name: .long, help: "Read zip entries that overlap, as in a zip bomb.")
   var readOverlapping = false
 
+  @Flag(
+    name: .long,
+    help: """
+      Read a zip that comes through a pipe while it arrives. What comes out counts only if there is no error at the end, when the \
+      directory is compared with it; symbolic links are one.
+      """)
+  var arrivingZip = false
+
   @Option(
     name: .long,
     help: ArgumentHelp(
@@ -87,6 +95,7 @@ struct ReadingOptions: ParsableArguments {
       options.formats = formats?.formats ?? (sandbox == .off ? .standard : .all)
       options.insecureNames = rejectInsecureNames ? .reject : .keep
       options.overlappingEntries = readOverlapping ? .read : .reject
+      options.arrivingZips = arrivingZip ? .byLocalHeaders : .whole
       options.passphrases = try passphrases()
       options.sandbox = sandbox.option
       options.timeout = timeout.map { .seconds($0) }

@@ -17,6 +17,24 @@ struct StandardInputTests {
     try Program.expect("digest", "--include", "*/*", "-", input: file, gives: named)
   }
 
+  @Test func `A zip from a pipe is read while it arrives, and its end is compared`() throws {
+    let named = try Program.run("digest", "zip-streamed-unsigned.zip")
+    #expect(named.end == .exit(0) && named.errors == "")
+    let bytes = try ByteString.fixture("zip-streamed-unsigned.zip")
+    try Program.expect("digest", "--arriving-zip", "-", input: .pipe(bytes), gives: named)
+    let linked = try ByteString.fixture("zip-streamed.zip")
+    let outcome = try Program.run("digest", "--arriving-zip", "-", input: .pipe(linked))
+    #expect(outcome.end == .exit(1))
+    #expect(
+      outcome.errors == """
+        memarchive: -: entry "tree/link": the directory says that it is a symlink, which no local header tells. Use nothing \
+        that came out, and read it again without --arriving-zip.
+
+        """)
+    try Program.expect(
+      "digest", "--arriving-zip", "zip-streamed.zip", gives: try Program.run("digest", "zip-streamed.zip"))
+  }
+
   /// Its name is the file's, which a pipe does not have.
   @Test func `A lone compressed file has the same content from a pipe and a redirected file`() throws {
     let name = "hello.txt.zst"

@@ -18,6 +18,7 @@ extension Zip {
     // What the directory says.
     package var isListed = true
     package var listedName: String?
+    package var listedFlags: UInt16?
     package var listedChecksum: UInt32?
     package var listedPackedSize: Int?
     package var listedSize: Int?
@@ -62,7 +63,8 @@ extension Zip {
 
     fileprivate func record(at offset: Int) -> Bytes {
       let name = Bytes((listedName ?? name).utf8)
-      var bytes = [0x50, 0x4B, 1, 2] + little(UInt16(0x0314)) + little(UInt16(20)) + little(flags)
+      var bytes =
+        [0x50, 0x4B, 1, 2] + little(UInt16(0x0314)) + little(UInt16(20)) + little(listedFlags ?? flags)
       bytes += little(method) + little(UInt32(0x5821_0000)) + little(listedChecksum ?? Gzip.checksum(content))
       bytes += little(UInt32(listedPackedSize ?? packed.count)) + little(UInt32(listedSize ?? content.count))
       bytes += little(UInt16(name.count)) + little(UInt16(listedExtra.count))

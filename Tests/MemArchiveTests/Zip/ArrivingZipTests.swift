@@ -493,6 +493,10 @@ struct ArrivingZipTests {
       $0[2] = Zip.Item("c", [])
       $0[2].attributes = 0o040755 << 16
     },
+    .init(testDescription: "a patch", words: "stored in another way") { $0[1].listedFlags = 1 << 3 | 1 << 5 },
+    .init(testDescription: "encrypted", entry: nil, words: "differ in how it is stored") {
+      $0[1].listedFlags = 1 << 3 | 1
+    },
     .init(testDescription: "a name in Unicode", words: "calls the entry \"ü\"") {
       let name = Bytes([1]) + little(Gzip.checksum(Bytes("b".utf8))) + Bytes("ü".utf8)
       $0[1].listedExtra = little(UInt16(0x7075)) + little(UInt16(name.count)) + name

@@ -307,6 +307,10 @@ final class ArrivingZipReader: EntryParser {
       throw Self.disagreement(
         "the directory calls the entry \"\(EntryName.key(central.name))\"", entry: local)
     }
+    // Such as a flag that only the directory's header has.
+    guard central.isReadHere else {
+      throw Self.disagreement("the directory has the entry stored in another way", entry: local)
+    }
     if let content = arrived.content {
       guard central.checksum == content.checksum.value, central.compressedSize == content.compressedSize,
         central.size == content.size
