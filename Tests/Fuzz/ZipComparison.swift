@@ -1,8 +1,10 @@
 import MemArchive
 
-/// Files that both readers return under one name have the same bytes: both have verified the checksum.
+/// Files that both readers return under one name have the same bytes: both have verified the checksum. What comes out while a zip
+/// arrives is what a file gives, or an error.
 enum ZipComparison {
   static func run(_ input: [UInt8]) {
+    compareArriving(input)
     let found = files(input, by: .own)
     let packed = files(input, by: .own, storage: .packed, parallelism: 2)
     guard (found == nil) == (packed == nil) else {
@@ -20,6 +22,26 @@ enum ZipComparison {
     for (name, file) in ours {
       guard let other = theirs[name], other.entry?.size == file.entry?.size else { continue }
       guard file.content == other.content else { report("\"\(name)\" differs") }
+    }
+  }
+
+  private static func compareArriving(_ input: [UInt8]) {
+    var options = ExtractionOptions.fuzzing
+    options.formats = .zip
+    options.onError = .stop
+    let whole = options
+    options.arrivingZips = .byLocalHeaders
+    let chunks = AsyncStream<[UInt8]> { continuation in
+      continuation.yield(input)
+      continuation.finish()
+    }
+    guard let arrived = try? ArchiveReader(chunks: chunks).extract(options: options) else { return }
+    guard let files = try? ArchiveReader(bytes: input).extract(options: whole), files.names == arrived.names
+    else {
+      report("what arrives has other names")
+    }
+    for (name, file) in arrived {
+      guard file.content == files[name]?.content else { report("\"\(name)\" differs when it arrives") }
     }
   }
 
