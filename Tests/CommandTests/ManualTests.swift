@@ -22,7 +22,9 @@ struct ManualTests {
     // What commands of their own mean by them is told at each.
     #expect(
       repeated.allSatisfy { tag in
-        ["json", "also", "hold", "jobs", "keep", "recursive"].contains { tag.contains($0) }
+        [
+          "json", "also", "hold", "jobs", "keep", "recursive", "image", "tag", "platform",
+        ].contains { tag.contains($0) }
       },
       "\(repeated)")
   }
