@@ -26,7 +26,14 @@ struct LibArchiveTests {
   }
 
   @Test func `Without a descriptor for it, that is said, and not that it is missing`() throws {
-    let outcome = try Program.shell("ulimit -n 4; $m test --sandbox off --formats all odd/rar/rar15.rar 4<&-")
+    // A file that is not read at once, so that its descriptor is open.
+    let outcome = try withTemporaryDirectory { directory in
+      try Program.shell(
+        """
+        head -c 70000 /dev/zero | cat odd/rar/rar15.rar - >\(directory)/large.rar
+        ulimit -n 4; $m test --sandbox off --formats all \(directory)/large.rar 4<&-
+        """)
+    }
     #expect(outcome.end == .exit(4))
     #expect(
       outcome.errors.text.contains("no descriptor is left while loading libarchive"), "\(outcome.errors)")

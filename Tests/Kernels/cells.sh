@@ -49,7 +49,7 @@ for archive in /archives/*; do
       cell merged memarchive run --tree --merge --also /archives/ordinary.tar.gz $how -- \
         sh -c "$in_tree" "{noise}" "{text}"
       # As many as let a template move its code.
-      cell many memarchive digest --sandbox $sandbox $(yes $archive | head -n 30)
+      cell many memarchive test --sandbox $sandbox $(yes $archive | head -n 30)
     fi
   done
 done
