@@ -107,7 +107,8 @@ struct ArchiveSourceTests {
     options.parallelism = 4
     #expect(try ArchiveReader(source: source).extract(options: options).count == 400)
     #expect(source.calls.count < 150, "\(source.calls)")
-    #expect(source.bytesRead < Self.large.count * 5 / 4)
+    // Where a thread has fallen far behind, what it needs may have been dropped.
+    #expect(source.bytesRead < Self.large.count * 3 / 2, "\(source.calls)")
   }
 
   // MARK: What may be wrong
