@@ -21,7 +21,7 @@ __attribute__((noreturn)) void ctemplate_run(void (*body)(void));
 
 // Serves, on the only thread that does anything, until the host closes its socket. Returns in each worker: its socket is descriptor
 // CLINUX_WORKER_SOCKET, and it has no other but the standard streams. `warm` is called before the second is forked, so that a host with a
-// single archive does not pay for it.
+// single archive does not pay for it; for a host with many, the code that workers execute is in huge pages (HugeCode.h).
 void ctemplate_serve(void (*warm)(void));
 
 #endif

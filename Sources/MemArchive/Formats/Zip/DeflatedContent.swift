@@ -3,9 +3,7 @@
 final class DeflatedContent: ByteSource {
   private let source: SharedSource
   private let inflater: RawInflater
-  private var start: Int64 = 0
-  private var compressedSize: UInt64 = 0
-  private var endsByItself = false
+  private var content = ZipContent(deflatedAt: 0)
   private var input: [UInt8] = []
   /// Bytes read and not inflated yet.
   private var rest = 0..<0
@@ -20,18 +18,18 @@ final class DeflatedContent: ByteSource {
     inflater = try RawInflater()
   }
 
-  var progress: SourceProgress { SourceProgress(read: used, total: Int64(clamping: compressedSize)) }
+  var progress: SourceProgress { SourceProgress(read: used, total: Int64(clamping: content.compressedSize)) }
 
   func begin(_ content: ZipContent) {
     inflater.reset()
-    (start, compressedSize) = (content.start, content.compressedSize)
-    endsByItself = content.endsByItself
+    self.content = content
     (rest, taken, used, isAtEnd, failure) = (0..<0, 0, 0, false, nil)
-    ZipContentReader.reserve(compressedSize, in: &input)
+    ZipContentReader.reserve(content.compressedSize, in: &input)
   }
 
   /// Returns content that precedes a failure first.
   func read(into buffer: inout MutableRawSpan) throws(ArchiveError) -> Int {
+    let compressedSize = content.compressedSize
     while !isAtEnd {
       if let failure { throw failure }
       if rest.isEmpty, taken < compressedSize {
@@ -46,7 +44,7 @@ final class DeflatedContent: ByteSource {
       if let damage = step.damage {
         failure = .corrupt("the deflate stream is damaged: \(damage)", call: "inflate")
       } else if step.isLast {
-        isAtEnd = endsByItself || used == Int64(compressedSize)
+        isAtEnd = content.endsByItself || used == Int64(compressedSize)
         if !isAtEnd { failure = .corrupt("the deflate stream ends before its \(compressedSize) bytes do") }
       } else {
         rest = (rest.lowerBound + step.used)..<rest.upperBound
@@ -61,8 +59,10 @@ final class DeflatedContent: ByteSource {
 
   /// Reads more compressed bytes, no further than to the end of the content, or what is there where that is unknown.
   private func nextInput() throws(ArchiveError) -> Int {
-    let offset = start + Int64(taken)
-    guard endsByItself else { return try source.fill(&input, upTo: compressedSize - taken, at: offset) }
+    let offset = content.start + Int64(taken)
+    guard content.endsByItself else {
+      return try source.fill(&input, upTo: content.compressedSize - taken, at: offset)
+    }
     let count = try source.readSome(into: &input, at: offset)
     guard count > 0 else { throw .truncated("the archive ends inside a deflate stream") }
     return count
