@@ -38,15 +38,20 @@ private let archive = Tar.archive(Tar.entry("a", [1, 2, 3]))
 
   @Test func `A template of many archives has its code in huge pages, where the kernel can`() async {
     await #expect(processExitsWith: .success) {
+      let step: UInt = 2 << 20
       for _ in 0..<30 { guard Self.reads() else { exit(1) } }
       guard let template = Self.template(),
         let maps = try? String(contentsOfFile: "/proc/\(template)/maps", encoding: .utf8)
       else { exit(2) }
-      let hasCopy = maps.split(separator: "\n").contains {
-        $0.contains(" r-xp 00000000 00:00 0") && !$0.hasSuffix("]")
+      let code = maps.split(separator: "\n").filter { $0.contains(" r-xp ") && !$0.hasSuffix("]") }
+      if code.contains(where: { $0.contains(" 00:00 0") }) { exit(Self.reads() ? 0 : 4) }
+      // None is right where no mapping holds 2 MiB that the kernel would align so, as it may be with a shared runtime's small worker, or
+      // where the kernel cannot, as it then cannot for this process either.
+      let holds = code.contains { line in
+        let ends = line.prefix { $0 != " " }.split(separator: "-").compactMap { UInt($0, radix: 16) }
+        return line.hasSuffix("/memarchive-worker") && (ends[0] + step - 1) / step < ends[1] / step
       }
-      // What the kernel can, it can for this process, which goes on in its own copy.
-      guard hasCopy == (clinux_use_huge_code() > 0) else { exit(3) }
+      guard !holds || clinux_use_huge_code() == 0 else { exit(3) }
       exit(Self.reads() ? 0 : 4)
     }
   }
