@@ -23,12 +23,13 @@
 # ordinary   every large archive of the system's tools, in each way
 # fuzzer, benchmarks   build what `fuzz` and `bench` run, which nothing else compiles
 # nightly   what takes longer than each change is worth: sanitizers, soak, both kernels, Debian 13, consumers, server, fleet,
-#           newcomer, ordinary, fuzzer, benchmarks
+#           newcomer, ordinary, fuzzer, the tarball twice, benchmarks
 # lint   the formatter's rules, whether the documentation's examples are those that tests compile, and what clients resolve
 # abi   the library for C and C++: what it exports, its tests under the sanitizers, and examples, from an installation
 # wheel [PYTHON=python3]   the package for Python, with all that it needs, in .build/python/wheel; tested as it is installed
 # install PREFIX=/usr/local [LIBDIR=lib] [DESTDIR=]   all; install-program and install-library a part
 # tarball   the program for any Linux with what it names, in .build/tarball: the same bytes whenever it is made
+# reproducible   whether a clone elsewhere makes the same tarball
 # image-root ROOT=DIR   a root with the program and what it loads alone, for the Dockerfile
 # deb [RELEASES='bookworm trixie']   the Debian packages, built, checked and tried in clean roots
 # api   whether the public API has all that the last release had
@@ -76,7 +77,7 @@ LIBRARY = MEMARCHIVE_LIBRARY=1
 
 .PHONY: quick check test newcomer test-consumers consumers ordinary test-minimal test-sanitized soak nightly aarch64 \
   appliance kernels debian13 conformance fuzz fuzzer demo fleet bench-program benchmarks bench bench-python bench-quick docs lint \
-  server abi wheel install install-program install-library tarball image-root deb api manual clean
+  server abi wheel install install-program install-library tarball reproducible image-root deb api manual clean
 
 quick: export MEMARCHIVE_QUICK = 1
 quick:
@@ -166,7 +167,7 @@ soak:
 
 nightly: KERNELS = all
 nightly: MINUTES = 10
-nightly: test-sanitized soak kernels debian13 consumers server fleet newcomer ordinary fuzzer benchmarks
+nightly: test-sanitized soak kernels debian13 consumers server fleet newcomer ordinary fuzzer reproducible benchmarks
 
 aarch64:
 	$(need) libc6-dev-arm64-cross
@@ -287,6 +288,12 @@ tarball:
 	Scripts/static memarchive
 	Scripts/static memarchive-worker
 	Scripts/tarball .build/static/release .build/tarball
+
+# The clone has what was committed.
+reproducible: tarball
+	elsewhere=$$(mktemp -d) && trap 'rm -rf "$$elsewhere"' EXIT && git clone --quiet . "$$elsewhere" && \
+	  $(MAKE) -C "$$elsewhere" tarball && \
+	  for made in .build/tarball/*.tar.xz; do cmp "$$made" "$$elsewhere/$$made"; done
 
 image-root:
 	$(need) $(BUILD_PACKAGES) binutils
