@@ -293,7 +293,7 @@ tarball:
 reproducible: tarball
 	elsewhere=$$(mktemp -d) && trap 'rm -rf "$$elsewhere"' EXIT && git clone --quiet . "$$elsewhere" && \
 	  $(MAKE) -C "$$elsewhere" tarball && \
-	  for made in .build/tarball/*.tar.xz; do cmp "$$made" "$$elsewhere/$$made"; done
+	  for made in .build/tarball/*.tar.xz; do cmp "$$made" "$$elsewhere/$$made" || exit 1; done
 
 image-root:
 	$(need) $(BUILD_PACKAGES) binutils
