@@ -114,7 +114,7 @@ extension ArchiveError.Advice {
     case .readWithoutSandbox:
       "The sandbox needs it; read the archive without one (the option sandbox) if it is trusted."
     case .readOverlappingEntries: "Read it all the same with allow_overlapping if the archive is trusted."
-    case .readZipWhole: "Use nothing that came out, and read it again as a whole."
+    case .readZipWhole: "Use nothing that came out, and read it again with arriving_zips 0."
     case .chooseDuplicate: "Choose the first or the last with the option duplicates."
     case .allowInsecureNames: "Leave reject_insecure_names 0 if the entries are not unpacked to a disk."
     case .leaveOutInsecureLinks: "Leave reject_insecure_names 0: the link is then among those left out."

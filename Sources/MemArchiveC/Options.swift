@@ -141,6 +141,7 @@ struct Settings: Sendable {
     options.overlappingEntries =
       try unsafe flag(given.allow_overlapping, "allow_overlapping") ? .read : .reject
     options.outwardLinks = try unsafe flag(given.keep_outward_links, "keep_outward_links") ? .keep : .leaveOut
+    options.arrivingZips = try unsafe flag(given.arriving_zips, "arriving_zips") ? .byLocalHeaders : .whole
   }
 
   private mutating func takeLimits(_ given: memarchive_options) throws {

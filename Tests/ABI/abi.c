@@ -630,6 +630,40 @@ static void test_stream(void) {
   memarchive_file_free(file);
   memarchive_stream_free(stream);
   memarchive_archive_free(archive);
+
+  part = "a zip that arrives";
+  size_t count;
+  char path[4096], *bytes = slurp(place(path, directory, "many.zip"), &count);
+  char *index = (char *)memmem(bytes, count, "PK\1\2", 4);
+  CHECK(index);
+  size_t before = (size_t)(index - bytes);
+  int pipes[2];
+  CHECK(pipe2(pipes, O_CLOEXEC) == 0 && fcntl(pipes[1], F_SETPIPE_SZ, 1 << 20) > 0);
+  CHECK(write(pipes[1], bytes, before) == (ssize_t)before);
+  memarchive_options given = options();
+  given.arriving_zips = 1;
+  /* What waits for the directory does not come back. */
+  given.timeout_milliseconds = 120000;
+  OK(memarchive_open_descriptor(pipes[0], &given, &archive, &error));
+  OK(memarchive_stream_new(archive, &stream, &error));
+  OK(memarchive_stream_next(stream, &entry, &error));
+  CHECK(is(entry->name, "0000"));
+  OK(memarchive_stream_extract(stream, &file, &error));
+  CHECK(memarchive_file_size(file) == 1);
+  memarchive_file_free(file);
+  /* A directory that has an entry of another name instead. */
+  char *name = (char *)memmem(index, count - before, "0000PK", 6);
+  CHECK(name);
+  memcpy(name, "evil", 4);
+  CHECK(write(pipes[1], index, count - before) == (ssize_t)(count - before));
+  close(pipes[1]);
+  for (int number = 1; number < 2000; number++) OK(memarchive_stream_next(stream, &entry, &error));
+  CHECK(is(entry->name, "1999"));
+  FAILS(MEMARCHIVE_CORRUPT, NULL, memarchive_stream_next(stream, &entry, &error));
+  memarchive_stream_free(stream);
+  memarchive_archive_free(archive);
+  close(pipes[0]);
+  free(bytes);
 }
 
 static void test_trees(void) {
@@ -873,6 +907,7 @@ static void test_options(void) {
   REFUSED("reject_insecure_names", given.reject_insecure_names = 2);
   REFUSED("allow_overlapping", given.allow_overlapping = 2);
   REFUSED("keep_outward_links", given.keep_outward_links = 2);
+  REFUSED("arriving_zips", given.arriving_zips = 2);
   REFUSED("timeout_milliseconds", given.timeout_milliseconds = -1);
   REFUSED("limit_depth", given.limit_depth = -2);
   REFUSED("limit_ratio", given.limit_ratio = (double)NAN);

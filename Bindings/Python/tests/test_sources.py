@@ -155,6 +155,24 @@ def test_a_pipe_is_read_once(wrap: Any) -> None:
     writer.join()
 
 
+def test_entries_of_a_zip_come_out_while_it_arrives() -> None:
+    # More than what the format is known by.
+    content = {"random": os.urandom(8192), **CONTENT}
+    zipped = make_zip(content)
+    out, into = os.pipe()
+    with open(out, "rb", buffering=0) as pipe, open(into, "wb", buffering=0) as writer:
+        index = zipped.rindex(b"random") - 46
+        writer.write(zipped[:index])
+        found = {}
+        with memarchive.open(pipe, arriving_zips=True, timeout=120) as archive, archive.iter() as stream:
+            for entry in stream:
+                found[entry.name] = stream.extract().read_bytes()
+                if len(found) == len(content):
+                    writer.write(zipped[index:])
+                    writer.close()
+    assert found == content
+
+
 def test_a_buffered_pipe_is_kept() -> None:
     out, into = os.pipe()
     writer = threading.Thread(target=lambda: write(into, TAR))

@@ -330,6 +330,10 @@ typedef struct memarchive_options {
   int32_t allow_overlapping;
   /* Symbolic links that lead out of a tree are made; otherwise left out. */
   int32_t keep_outward_links;
+  /* A zip that comes through a pipe is read by its entries' local headers while it arrives; otherwise it is kept in memory
+   * until its directory is there. Provisionally: the directory is compared at the end with all that has come out, and what
+   * differs is MEMARCHIVE_CORRUPT, or MEMARCHIVE_UNSUPPORTED_FEATURE for a symbolic link. Permissions are unknown. */
+  int32_t arriving_zips;
 
   /* Milliseconds that one operation may take in all; 0: no limit. Then MEMARCHIVE_TIMED_OUT. Only a worker can be
    * stopped in whatever it does. */

@@ -58,6 +58,7 @@ class Options(ctypes.Structure):
         ("reject_insecure_names", c_int32),
         ("allow_overlapping", c_int32),
         ("keep_outward_links", c_int32),
+        ("arriving_zips", c_int32),
         ("timeout_milliseconds", c_int64),
         ("limit_total_bytes", c_int64),
         ("limit_held_bytes", c_int64),

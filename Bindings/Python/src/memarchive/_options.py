@@ -106,6 +106,10 @@ class Options(TypedDict, total=False):
         Whether entries of a zip that overlap, as in a zip bomb, are read.
     ``keep_outward_links=False``
         Whether symbolic links that lead out of a tree are made.
+    ``arriving_zips=False``
+        Whether a zip that comes through a pipe is read by its entries' local headers while it arrives, and compared at the
+        end with its directory: use nothing for good before reading has ended without an error. Otherwise it is kept in
+        memory until its directory is there. Permissions are unknown then, and a symbolic link is an error at the end.
     ``timeout=None``
         Seconds that one operation may take in all; None: no limit.
     ``limit_total_bytes=None``
@@ -154,6 +158,7 @@ class Options(TypedDict, total=False):
     reject_insecure_names: bool
     allow_overlapping: bool
     keep_outward_links: bool
+    arriving_zips: bool
     timeout: float | None
     limit_total_bytes: Limit
     limit_held_bytes: Limit
@@ -184,6 +189,7 @@ _FLAGS = (
     "reject_insecure_names",
     "allow_overlapping",
     "keep_outward_links",
+    "arriving_zips",
 )
 _COUNTS = (
     "limit_total_bytes",
