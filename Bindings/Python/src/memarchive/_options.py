@@ -107,9 +107,9 @@ class Options(TypedDict, total=False):
     ``keep_outward_links=False``
         Whether symbolic links that lead out of a tree are made.
     ``arriving_zips=False``
-        Whether a zip that comes through a pipe is read by its entries' local headers while it arrives, and compared at the
-        end with its directory: use nothing for good before reading has ended without an error. Otherwise it is kept in
-        memory until its directory is there. Permissions are unknown then, and a symbolic link is an error at the end.
+        Whether a zip that comes through a pipe is read by its entries' local headers while it arrives, and compared at
+        the end with its directory: use nothing for good before reading has ended without an error. Otherwise it is kept
+        in memory until its directory is there. Permissions are unknown then, and a symbolic link is an error.
     ``timeout=None``
         Seconds that one operation may take in all; None: no limit.
     ``limit_total_bytes=None``
