@@ -60,7 +60,10 @@ func call(_ error: ErrorPlace?, _ body: () throws -> Void) -> memarchive_code {
 }
 
 /// What an opaque pointer of the caller's stands for.
-protocol Handle: AnyObject {}
+protocol Handle: AnyObject {
+  /// What may have returned NULL, for callers that did not look.
+  static var whyNull: String { get }
+}
 
 extension Handle {
   /// The handle behind a pointer, which stays the caller's.
@@ -73,7 +76,6 @@ extension Handle {
     return handle
   }
 
-  /// What may have returned NULL, for callers that did not look.
   static var whyNull: String { "" }
 
   private static var name: String { "\(Self.self)".dropLast("Handle".count).lowercased() }

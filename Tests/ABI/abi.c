@@ -1138,7 +1138,7 @@ static void test_nothing(void) {
   NOTHING(memarchive_file_new("a", 1, NULL, 1, &file, &error));
   FAILS(MEMARCHIVE_INVALID_ARGUMENT, "length", memarchive_file_new("a", SIZE_MAX - 1, "", 0, &file, &error));
   FAILS(MEMARCHIVE_INVALID_ARGUMENT, "zero byte", memarchive_file_new("a\0b", 3, "", 0, &file, &error));
-  NOTHING(memarchive_file_path(NULL, &path, &error));
+  FAILS(MEMARCHIVE_INVALID_ARGUMENT, "memarchive_files_find", memarchive_file_path(NULL, &path, &error));
   NOTHING(memarchive_file_descriptor(NULL, &descriptor, &error));
   CHECK(descriptor == -1);
   NOTHING(memarchive_file_duplicate(NULL, 1, &descriptor, &error));
