@@ -126,10 +126,13 @@ extension ArchiveError {
       advice: "Read the archive again once its source can be read.")
   }
 
-  static func unrecognized() -> Self {
-    Self(
-      .unrecognizedFormat, "this is not an archive that MemArchive reads",
-      advice: "Check that the file is complete and is not encrypted as a whole.")
+  static func unrecognized(withoutLibArchive: Bool = false) -> Self {
+    let reason = "this is not an archive that MemArchive reads"
+    let check = "Check that the file is complete and is not encrypted as a whole"
+    guard withoutLibArchive else { return Self(.unrecognizedFormat, reason, advice: .other(check + ".")) }
+    return Self(
+      .unrecognizedFormat, reason + " without libarchive",
+      advice: .other(check + ", or install libarchive, which may know it (on Debian: libarchive13)."))
   }
 
   static func refused(_ format: String) -> Self {

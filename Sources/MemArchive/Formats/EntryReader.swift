@@ -167,7 +167,12 @@ final class EntryReader {
     // After a program libarchive would find them, and believe what their own readers here do not.
     if context.hooks.engine == .own { formats.subtract([.lha, .cab]) }
     guard !formats.isEmpty else { throw .unrecognized() }
-    return try LibArchiveReader(content, chain, formats: formats, in: context, warnings: warnings)
+    do throws(ArchiveError) {
+      return try LibArchiveReader(content, chain, formats: formats, in: context, warnings: warnings)
+    } catch {
+      guard choice.isGuess, LibArchive.isMissing(by: error) else { throw error }
+      throw .unrecognized(withoutLibArchive: true)
+    }
   }
 
   /// The next entry, or nil at the end, when all checksums of the layers around the archive have been verified too.

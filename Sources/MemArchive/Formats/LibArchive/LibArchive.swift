@@ -1,5 +1,6 @@
 internal import CLibArchive
 internal import Libc
+internal import Synchronization
 internal import SystemPackage
 
 /// libarchive, which is loaded when something is first read by it.
@@ -9,10 +10,19 @@ enum LibArchive {
   /// - Throws: `system` if that is impossible, and what stands for a shortage where there is one.
   static func functions() throws(ArchiveError) -> UnsafePointer<clibarchive> {
     if let functions = unsafe clibarchive_functions() { return unsafe functions }
+    if let error = failureBefore.withLock({ $0 }) { throw error }
     throw .exhausted("dlopen", Errno(rawValue: errno), doing: "loading libarchive")
       ?? ArchiveError(
         .system, "libarchive, by which this is read, cannot be loaded: \(failure)", call: "dlopen",
         advice: "Install it (on Debian: libarchive13).")
+  }
+
+  /// Why loading failed when files could still be opened.
+  private static let failureBefore = Mutex<ArchiveError?>(nil)
+
+  /// Loads it for a process that may soon not open files any more: then the loader would tell of what keeps it from looking.
+  static func loadEarly() {
+    do throws(ArchiveError) { unsafe _ = try functions() } catch { failureBefore.withLock { $0 = error } }
   }
 
   /// If it is not loaded yet, it is out of reach from here on.
@@ -24,6 +34,11 @@ enum LibArchive {
   /// - Throws: What `functions` throws if `stopLoading` came before it.
   static func checkReach() throws(ArchiveError) {
     if clibarchive_is_out_of_reach() != 0 { unsafe _ = try functions() }
+  }
+
+  /// Whether this system seems to have none: a worker that has loaded it before it was locked in would not help.
+  static func isMissing(by error: ArchiveError) -> Bool {
+    error.lacksLibArchive && clibarchive_is_out_of_reach() == 0
   }
 
   /// Its version and those of the decoders it was built with, or why there is none.

@@ -1,5 +1,6 @@
 internal import CSquashFS
 internal import Libc
+internal import Synchronization
 internal import SystemPackage
 
 /// libsquashfs, which is loaded when an image is first read.
@@ -9,11 +10,20 @@ enum SquashFS {
   /// - Throws: `system` if that is impossible, and what stands for a shortage where there is one.
   static func load() throws(ArchiveError) {
     if csquashfs_load() != 0 { return }
+    if let error = failureBefore.withLock({ $0 }) { throw error }
     let failure = unsafe String(cString: csquashfs_failure())
     throw .exhausted("dlopen", Errno(rawValue: errno), doing: "loading libsquashfs")
       ?? ArchiveError(
         .system, "libsquashfs, by which this is read, cannot be loaded: \(failure)", call: "dlopen",
         advice: "Install it (on Debian: libsquashfs1).")
+  }
+
+  /// Why loading failed when files could still be opened.
+  private static let failureBefore = Mutex<ArchiveError?>(nil)
+
+  /// Loads it for a process that may soon not open files any more: then the loader would tell of what keeps it from looking.
+  static func loadEarly() {
+    do throws(ArchiveError) { try load() } catch { failureBefore.withLock { $0 = error } }
   }
 
   /// If it is not loaded yet, it is out of reach from here on.

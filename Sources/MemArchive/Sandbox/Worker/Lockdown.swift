@@ -76,12 +76,12 @@ enum Lockdown {
   private static func warm(_ request: WorkerRequest, _ head: [UInt8]?) {
     // An archive that takes it finds out itself that it cannot be loaded.
     if request.loadsLibArchive || mayNeedLibArchive(request, head) {
-      unsafe _ = try? LibArchive.functions()
+      LibArchive.loadEarly()
     } else {
       LibArchive.stopLoading()
     }
     if request.loadsLibArchive || mayNeedSquashFS(request, head) {
-      try? SquashFS.load()
+      SquashFS.loadEarly()
     } else {
       SquashFS.stopLoading()
     }
