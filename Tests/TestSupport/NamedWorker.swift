@@ -30,20 +30,25 @@ package final class NamedWorker: Sendable {
 }
 
 extension NamedWorker {
-  /// The product's worker.
-  package convenience init() throws {
-    let other = ProcessInfo.processInfo.environment["MEMARCHIVE_WORKER"]
-    try self.init(other ?? Repository.program("memarchive-worker"), named: "worker")
+  /// A worker's program: beside MEMARCHIVE_WORKER, which Scripts/sanitize sets, or beside these tests.
+  private static func program(_ name: String) throws -> String {
+    guard let worker = ProcessInfo.processInfo.environment["MEMARCHIVE_WORKER"] else {
+      return try Repository.program(name)
+    }
+    return URL(filePath: worker).deletingLastPathComponent().appending(path: name).path
   }
+
+  /// The product's worker.
+  package convenience init() throws { try self.init(Self.program("memarchive-worker"), named: "worker") }
 
   /// The worker of Tests/HostileWorker, which tells the lie of this name.
   package convenience init(telling lie: String) throws {
-    try self.init(Repository.program("HostileWorker"), named: lie)
+    try self.init(Self.program("HostileWorker"), named: lie)
   }
 
   /// The worker of Tests/TryingWorker, which is told by its name what it is to try; see CTrying.h.
   package convenience init(trying name: String) throws {
-    try self.init(Repository.program("trying-worker"), named: name)
+    try self.init(Self.program("trying-worker"), named: name)
   }
 
   /// One that makes a system call once it is locked in.

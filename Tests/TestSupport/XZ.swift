@@ -15,7 +15,7 @@ package enum XZ {
     for content in blocks {
       let block = block(content)
       sizes.append(Sizes(packed: block.count, content: content.count))
-      bytes += padded(block.dropLast(4)) + block.suffix(4)
+      bytes += padded(Bytes(block[..<(block.count - 4)])) + block.suffix(4)
     }
     change(&sizes)
     let records = sizes.reduce(number(sizes.count)) { $0 + number($1.packed) + number($1.content) }
