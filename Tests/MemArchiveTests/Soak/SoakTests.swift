@@ -21,8 +21,8 @@ struct SoakTests {
         rounds += 1
         // A decoder's thread, with its descriptors, may be about to end: only what remains after that is a leak.
         var descriptors = cfaults_open_descriptors()
-        for _ in 0..<100_000
-        where descriptors > settled?.descriptors ?? descriptors || cfaults_memory_mappings() > 0 {
+        for _ in 0..<100_000 {
+          if descriptors <= settled?.descriptors ?? descriptors, cfaults_memory_mappings() == 0 { break }
           sched_yield()
           descriptors = cfaults_open_descriptors()
         }
@@ -37,7 +37,8 @@ struct SoakTests {
         ExtractionPool.shared.end()
         #expect(Family.children(of: "self").isEmpty, "after \(rounds) rounds")
         #expect(growth < 256 << 20, "memory grew by \(growth >> 20) MiB in \(rounds) rounds")
-      } while clock.now < end
+        // A slow machine needs longer for what is to be compared.
+      } while clock.now < end || rounds < 8
       #expect(outcomes.extracted > 0 && outcomes.cancelled > 0, "\(outcomes)")
       let growth = residentMemory() - (settled?.memory ?? 0)
       let report =

@@ -114,7 +114,10 @@ import Testing
       }
       ExtractionPool.shared.end()
       // What a thread closes as it ends is closed a moment later, on a busy machine.
-      for _ in 0..<10_000 where !Self.openDescriptors().isSubset(of: before) { sched_yield() }
+      for _ in 0..<10_000 {
+        if Self.openDescriptors().isSubset(of: before) { break }
+        sched_yield()
+      }
       let left = Self.openDescriptors().subtracting(before)
       guard left.isEmpty else {
         print(left)
