@@ -14,15 +14,17 @@ extension HostConnection {
     let program = try WorkerLocator.program(context.options)
     var source: WorkerSource?
     func attempt(isFirst: Bool) throws(ArchiveError) -> HostConnection {
+      // An archive that cannot be opened takes no worker.
+      if source == nil { source = try WorkerSource(archive, in: context) }
       let template = try Self.template(of: program, in: context)
       do throws(ArchiveError) {
         let process = try startProcess(from: template, in: context)
-        if source == nil { source = try WorkerSource(archive, in: context) }
         return try start(
           process, archive, source!, in: context, prefetch, copiesContent: copiesContent,
           loadsLibArchive: loadsLibArchive)
       } catch {
-        context.options.pool.remove(template)
+        // It may be why, unless it lives and the caller has lost patience.
+        if template.wasKilled || error.code != .cancelled { context.options.pool.remove(template) }
         // Nothing of the archive has been read.
         if isFirst, template.wasKilled {
           // The socket of a caller's source belongs to the worker that is gone.

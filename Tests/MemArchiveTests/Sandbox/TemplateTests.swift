@@ -36,6 +36,25 @@ private let archive = Tar.archive(Tar.entry("a", [1, 2, 3]))
     }
   }
 
+  @Test func `A template outlives archives that cannot be opened, and extractions that are cancelled`() async {
+    await #expect(processExitsWith: .success) {
+      guard Self.reads(), let first = Self.template() else { exit(1) }
+      let options = ExtractionOptions(sandbox: .required)
+      guard (try? ArchiveReader(path: "/nonexistent").extract(options: options)) == nil else { exit(2) }
+      for delay in 0..<40 {
+        let context = ExtractionContext(options)
+        let canceller = Thread {
+          usleep(UInt32(delay) * 50)
+          context.cancellation.cancel()
+        }
+        canceller.start()
+        if var stream = try? ArchiveReader(bytes: archive).stream(in: context) { _ = try? stream.next() }
+        while !canceller.isFinished { usleep(100) }
+      }
+      exit(Self.reads() && Self.template() == first ? 0 : 3)
+    }
+  }
+
   @Test func `A template of many archives has its code in huge pages, where the kernel can`() async {
     await #expect(processExitsWith: .success) {
       let step: UInt = 2 << 20
