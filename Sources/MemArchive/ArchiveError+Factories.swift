@@ -13,7 +13,8 @@ extension ArchiveError {
       Self(
         .descriptorLimit, path: path, entry: entry, "no descriptor is left while \(what)", call: call,
         errno: errno,
-        advice: "Raise the limit (ulimit -n), make a tree, or extract or ask for paths of fewer entries at once.")
+        advice:
+          "Raise the limit (ulimit -n), make a tree, or extract or ask for paths of fewer entries at once.")
     case .resourceTemporarilyUnavailable where ["clone", "pthread_create"].contains(call):
       Self(
         .processLimit, entry: entry, "no further process or thread may be started while \(what)", call: call,

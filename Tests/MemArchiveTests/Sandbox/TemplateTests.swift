@@ -36,7 +36,8 @@ private let archive = Tar.archive(Tar.entry("a", [1, 2, 3]))
     }
   }
 
-  @Test func `A template outlives archives that cannot be opened, and extractions that are cancelled`() async {
+  @Test func `A template outlives archives that cannot be opened, and extractions that are cancelled`() async
+  {
     await #expect(processExitsWith: .success) {
       guard Self.reads(), let first = Self.template() else { exit(1) }
       let options = ExtractionOptions(sandbox: .required)
