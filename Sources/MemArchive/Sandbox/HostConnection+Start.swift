@@ -24,7 +24,7 @@ extension HostConnection {
           loadsLibArchive: loadsLibArchive)
       } catch {
         // It may be why, unless it lives and the caller has lost patience.
-        if template.wasKilled || error.code != .cancelled { context.options.pool.remove(template) }
+        if error.code != .cancelled || template.wasKilled { context.options.pool.remove(template) }
         // Nothing of the archive has been read.
         if isFirst, template.wasKilled {
           // The socket of a caller's source belongs to the worker that is gone.

@@ -1,29 +1,22 @@
 internal import CLibArchive
 internal import Libc
-internal import Synchronization
 internal import SystemPackage
 
 /// libarchive, which is loaded when something is first read by it.
 enum LibArchive {
+  private static let library = LateLibrary("libarchive", package: "libarchive13")
+
   /// Its functions, by their names in C, for the life of the process; loads the library if it is not loaded yet.
   ///
   /// - Throws: `system` if that is impossible, and what stands for a shortage where there is one.
   static func functions() throws(ArchiveError) -> UnsafePointer<clibarchive> {
     if let functions = unsafe clibarchive_functions() { return unsafe functions }
-    if let error = failureBefore.withLock({ $0 }) { throw error }
-    throw .exhausted("dlopen", Errno(rawValue: errno), doing: "loading libarchive")
-      ?? ArchiveError(
-        .system, "libarchive, by which this is read, cannot be loaded: \(failure)", call: "dlopen",
-        advice: "Install it (on Debian: libarchive13).")
+    let error = Errno(rawValue: errno)
+    throw library.failure(error, failure)
   }
 
-  /// Why loading failed when files could still be opened.
-  private static let failureBefore = Mutex<ArchiveError?>(nil)
-
-  /// Loads it for a process that may soon not open files any more: then the loader would tell of what keeps it from looking.
-  static func loadEarly() {
-    do throws(ArchiveError) { unsafe _ = try functions() } catch { failureBefore.withLock { $0 = error } }
-  }
+  /// Loads it for a process that may soon not open files any more.
+  static func loadEarly() { library.loadEarly { () throws(ArchiveError) in unsafe _ = try functions() } }
 
   /// If it is not loaded yet, it is out of reach from here on.
   static func stopLoading() { clibarchive_stop_loading() }

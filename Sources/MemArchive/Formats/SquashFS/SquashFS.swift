@@ -1,30 +1,22 @@
 internal import CSquashFS
 internal import Libc
-internal import Synchronization
 internal import SystemPackage
 
 /// libsquashfs, which is loaded when an image is first read.
 enum SquashFS {
+  private static let library = LateLibrary("libsquashfs", package: "libsquashfs1")
+
   /// Loads the library if it is not loaded yet.
   ///
   /// - Throws: `system` if that is impossible, and what stands for a shortage where there is one.
   static func load() throws(ArchiveError) {
     if csquashfs_load() != 0 { return }
-    if let error = failureBefore.withLock({ $0 }) { throw error }
-    let failure = unsafe String(cString: csquashfs_failure())
-    throw .exhausted("dlopen", Errno(rawValue: errno), doing: "loading libsquashfs")
-      ?? ArchiveError(
-        .system, "libsquashfs, by which this is read, cannot be loaded: \(failure)", call: "dlopen",
-        advice: "Install it (on Debian: libsquashfs1).")
+    let error = Errno(rawValue: errno)
+    throw unsafe library.failure(error, String(cString: csquashfs_failure()))
   }
 
-  /// Why loading failed when files could still be opened.
-  private static let failureBefore = Mutex<ArchiveError?>(nil)
-
-  /// Loads it for a process that may soon not open files any more: then the loader would tell of what keeps it from looking.
-  static func loadEarly() {
-    do throws(ArchiveError) { try load() } catch { failureBefore.withLock { $0 = error } }
-  }
+  /// Loads it for a process that may soon not open files any more.
+  static func loadEarly() { library.loadEarly(load) }
 
   /// If it is not loaded yet, it is out of reach from here on.
   static func stopLoading() { csquashfs_stop_loading() }
