@@ -17,7 +17,7 @@ import Testing
     Tar.archive(Tar.entry("a", Bytes(repeating: UInt8(number & 0xFF), count: 2000)))
   }
 
-  @Test(.timeLimit(.minutes(5)), arguments: [false, true])
+  @Test(.timeLimit(.minutes(10)), arguments: [false, true])
   func `Two hundred extractions at once have few threads, processes and descriptors`(_ isSandboxed: Bool)
     async
   {

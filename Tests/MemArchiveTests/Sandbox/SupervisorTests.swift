@@ -17,7 +17,7 @@ private func hasNoChild() -> Bool { waitpid(-1, nil, WNOHANG) == -1 && errno == 
 
 /// What stands between a host and its worker; each test in a process that has no children but these.
 @Suite(.slow) struct SupervisorTests {
-  @Test(.timeLimit(.minutes(5)))
+  @Test(.timeLimit(.minutes(10)))
   func `A host sees no child, neither during nor after the extraction, nor of a pool that it has released`()
     async
   {
@@ -91,7 +91,7 @@ private func hasNoChild() -> Bool { waitpid(-1, nil, WNOHANG) == -1 && errno == 
     }
   }
 
-  @Test(.timeLimit(.minutes(5)), arguments: [false, true])
+  @Test(.timeLimit(.minutes(10)), arguments: [false, true])
   func `Neither supervisor nor template nor worker outlives a host that is killed`(_ isStopped: Bool)
     async throws
   {
@@ -135,7 +135,7 @@ private func hasNoChild() -> Bool { waitpid(-1, nil, WNOHANG) == -1 && errno == 
   }
 
   /// It is killed while it starts, at an arbitrary point.
-  @Test(.timeLimit(.minutes(5)))
+  @Test(.timeLimit(.minutes(10)))
   func `A supervisor that is killed while it starts a worker is an error or has no effect`() async {
     await #expect(processExitsWith: .success) {
       let isDone = Atomic<Bool>(false)

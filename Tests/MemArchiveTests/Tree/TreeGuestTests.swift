@@ -129,7 +129,7 @@ import Testing
 
   @Test(
     .enabled(if: MemoryGroup.isAvailable, "no control group with a memory limit can be made here"),
-    .timeLimit(.minutes(5)), arguments: [false, true])
+    .timeLimit(.minutes(10)), arguments: [false, true])
   func `A tree ends with a host that is killed`(_ isSandboxed: Bool) async throws {
     let group = try MemoryGroup(bytes: 512 << 20)
     defer { group.remove() }

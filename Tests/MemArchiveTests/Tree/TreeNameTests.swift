@@ -113,7 +113,7 @@ struct TreeNameTests {
 
   /// openat2(2) returns EAGAIN if anything is renamed anywhere while it resolves "..", and that is quicker than a way of many
   /// thousand components.
-  @Test(.timeLimit(.minutes(5))) func `Links are followed while others rename`() throws {
+  @Test(.timeLimit(.minutes(10))) func `Links are followed while others rename`() throws {
     let directory = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString).path
     try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: false)
     defer { try? FileManager.default.removeItem(atPath: directory) }

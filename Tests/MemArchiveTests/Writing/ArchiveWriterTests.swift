@@ -275,7 +275,7 @@ struct ArchiveWriterTests {
     await withCheckedContinuation { continuation in
       Thread.detachNewThread {
         var state = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-        continuation.resume(returning: poll(&state, 1, 60_000) == 1)
+        continuation.resume(returning: poll(&state, 1, 600_000) == 1)
       }
     }
   }
