@@ -5,7 +5,7 @@ internal import SystemPackage
 
 /// What extractions at the same time share: threads, memory, and the process that their workers are forked from.
 ///
-/// Nothing need be done for it: ``shared`` is the pool of all that name no other. The first sandboxed extraction starts a *template*, a
+/// Nothing need be done for it: ``shared`` is the pool of all that name no other. The first sandboxed extraction, or ``prepare(for:)``, starts a *template*, a
 /// process that has loaded what a worker needs, sees no archive, and forks a worker for each; it costs 3 descriptors and about 10 MB
 /// of memory, ends with the pool or with this process, and is replaced when it dies, when this process has forked itself, and when
 /// its user or group has changed. Priority, affinity, control group and namespaces of workers are those that this process had when
@@ -141,6 +141,17 @@ public final class ExtractionPool: Sendable {
   var waiting: Int { turns.withLock { $0.waiting.count } }
 
   // MARK: Workers
+
+  /// Starts the template unless it runs, and does not wait for it: the first sandboxed extraction finds it ready, or nearly so. A server
+  /// calls this before it begins to listen, a program before it does whatever comes before its first archive.
+  ///
+  /// What stands in the way is not reported here: the extraction that needs the template tries again, and throws.
+  ///
+  /// - Parameter options: Those of the extraction; without ``ExtractionOptions/sandbox`` nothing is started.
+  public func prepare(for options: ExtractionOptions) {
+    guard options.sandbox != .off, let program = try? WorkerLocator.program(options) else { return }
+    _ = try? template(of: program)
+  }
 
   /// The template that workers of this program are forked from; started if there is none, or it has ended.
   func template(of program: WorkerLocator.Program) throws(Errno) -> WorkerTemplate {

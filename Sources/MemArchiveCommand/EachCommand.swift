@@ -1,5 +1,4 @@
 import ArgumentParser
-import CLinux
 import Libc
 import MemArchive
 
@@ -90,7 +89,6 @@ struct EachCommand: ParsableCommand {
   private static let descriptors = (thread: 24, program: 64)
 
   func run() throws {
-    clinux_reserve_streams()
     // Whoever ignores it gets no status of a child.
     _ = signal(SIGCHLD, SIG_DFL)
     let journal = try journal.map { try Journal($0, request, for: archives) }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import CLinux
 import MemArchive
 
 /// The program `memarchive`: the library for the shell.
@@ -37,17 +38,32 @@ struct MemArchiveCommand: ParsableCommand {
     MemArchiveWorker.runIfRequested()
     QuitSignal.restore()
     BrokenPipe.outlive()
-    var status = run(RawText.arguments())
+    clinux_reserve_streams()
+    let arguments = RawText.arguments()
+    if isLikelySandboxed(arguments) {
+      ExtractionPool.shared.prepare(for: ExtractionOptions(sandbox: .bestEffort))
+    }
+    var status = run(arguments)
     do throws(ExitStatus) { try Output.flush() } catch { status = error }
     leave(Output.failure ?? status)
+  }
+
+  /// Whether an archive will be read in the sandbox, as far as the arguments' words tell: parsing them takes about as long as the
+  /// sandbox does to start, on another processor.
+  private static func isLikelySandboxed(_ arguments: [String]) -> Bool {
+    subcommand(arguments.first) != nil
+      && !arguments.contains { ["off", "--sandbox=off", "--help", "-h"].contains($0) }
+  }
+
+  private static func subcommand(_ name: String?) -> (any ParsableCommand.Type)? {
+    name.flatMap { name in configuration.subcommands.first { $0.configuration.commandName == name } }
   }
 
   /// The command that the arguments give.
   private static func parsed(_ arguments: [String]) throws -> any ParsableCommand {
     // The parser builds the options of each command from its root on, several times, which takes as long as a small archive does:
     // a subcommand is parsed alone. What that cannot be is explained by the whole.
-    if let name = arguments.first,
-      let command = configuration.subcommands.first(where: { $0.configuration.commandName == name }),
+    if let command = subcommand(arguments.first),
       let parsed = try? command.parseAsRoot(Array(arguments.dropFirst())), type(of: parsed) == command
     {
       return parsed

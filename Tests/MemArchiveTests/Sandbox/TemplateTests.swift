@@ -36,6 +36,20 @@ private let archive = Tar.archive(Tar.entry("a", [1, 2, 3]))
     }
   }
 
+  @Test func `A prepared pool has its template before the first archive, or says nothing`() async {
+    await #expect(processExitsWith: .success) {
+      var options = ExtractionOptions()
+      ExtractionPool.shared.prepare(for: options)
+      options.sandbox = .required
+      options.worker = "/nonexistent"
+      ExtractionPool.shared.prepare(for: options)
+      guard Self.template() == nil else { exit(1) }
+      ExtractionPool.shared.prepare(for: ExtractionOptions(sandbox: .required))
+      guard let template = Self.template(), Self.reads() else { exit(2) }
+      exit(Self.template() == template ? 0 : 3)
+    }
+  }
+
   @Test func `A template outlives archives that cannot be opened, and extractions that are cancelled`() async
   {
     await #expect(processExitsWith: .success) {

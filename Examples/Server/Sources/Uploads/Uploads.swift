@@ -16,6 +16,8 @@ public struct Listing: ResponseCodable, Equatable {
 public func uploads(
   _ pool: ExtractionPool = .shared, observer: any ExtractionObserver = MetricsObserver()
 ) -> Router<BasicRequestContext> {
+  // The first upload need not wait for the process that workers are forked from.
+  pool.prepare(for: forStrangers(pool, observer))
   let router = Router()
   router.get("health") { _, _ in HTTPResponse.Status.ok }
   router.post("upload") { request, _ -> Listing in
