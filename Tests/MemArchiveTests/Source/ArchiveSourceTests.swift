@@ -106,9 +106,10 @@ struct ArchiveSourceTests {
     var options = isolation.applied()
     options.parallelism = 4
     #expect(try ArchiveReader(source: source).extract(options: options).count == 400)
-    #expect(source.calls.count < 150, "\(source.calls)")
-    // Where a thread has fallen far behind, what it needs may have been dropped.
-    #expect(source.bytesRead < Self.large.count * 3 / 2, "\(source.calls)")
+    // There are 400 entries.
+    #expect(source.calls.count < 200, "\(source.calls)")
+    // Where a thread has fallen far behind, what it needs may have been dropped: at worst each of the four reads all.
+    #expect(source.bytesRead < Self.large.count * 4, "\(source.calls)")
   }
 
   // MARK: What may be wrong
