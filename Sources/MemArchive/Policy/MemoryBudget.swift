@@ -42,7 +42,9 @@ enum MemoryBudget {
         : ("/sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes")
       var group = fields[2] == "/" ? "" : String(fields[2])
       while true {
-        if let max = number(root + group + "/" + limit), let used = number(root + group + "/" + usage) {
+        if let max = number(root + group + "/" + limit), max < unlimited,
+          let used = number(root + group + "/" + usage)
+        {
           least = min(least ?? .max, Swift.max(0, max - used))
         }
         guard let slash = group.lastIndex(of: "/") else { break }
@@ -51,6 +53,9 @@ enum MemoryBudget {
     }
     return least
   }
+
+  /// What version 1 says where there is no limit is the greatest number of pages, in bytes: more than 2^62.
+  private static let unlimited: Int64 = 1 << 62
 
   // "max" is no number and no limit.
   private static func number(_ path: String) -> Int64? {
