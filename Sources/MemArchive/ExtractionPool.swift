@@ -5,11 +5,11 @@ internal import SystemPackage
 
 /// What extractions at the same time share: threads, memory, and the process that their workers are forked from.
 ///
-/// Nothing need be done for it: ``shared`` is the pool of all that name no other. The first sandboxed extraction, or ``prepare(for:)``, starts a *template*, a
-/// process that has loaded what a worker needs, sees no archive, and forks a worker for each; it costs 3 descriptors and about 10 MB
-/// of memory, ends with the pool or with this process, and is replaced when it dies, when this process has forked itself, and when
-/// its user or group has changed. Priority, affinity, control group and namespaces of workers are those that this process had when
-/// the template was started.
+/// Nothing need be done for it: ``shared`` is the pool of all that name no other. The first sandboxed extraction, or
+/// ``prepare(for:)``, starts a *template*, a process that has loaded what a worker needs, sees no archive, and forks a worker for
+/// each; it costs 3 descriptors and about 10 MB of memory, ends with the pool or with this process, and is replaced when it dies,
+/// when this process has forked itself, and when its user or group has changed. Priority, affinity, control group and namespaces
+/// of workers are those that this process had when the template was started.
 ///
 /// - **Turns.** Asynchronous functions (`await reader.extract()`) wait until fewer than ``extractions`` others run, first come first
 ///   served; no thread waits with them, cancelling the task ends the waiting, and

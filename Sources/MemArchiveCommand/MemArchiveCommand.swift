@@ -41,7 +41,7 @@ struct MemArchiveCommand: ParsableCommand {
     clinux_reserve_streams()
     let arguments = RawText.arguments()
     if isLikelySandboxed(arguments) {
-      ExtractionPool.shared.prepare(for: ExtractionOptions(sandbox: .bestEffort))
+      ExtractionPool.shared.prepare(for: ExtractionOptions(sandbox: SandboxChoice.auto.option))
     }
     var status = run(arguments)
     do throws(ExitStatus) { try Output.flush() } catch { status = error }
